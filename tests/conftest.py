@@ -1,0 +1,44 @@
+"""The leak-catching fixture: what trial's TestCase notices and pytest alone lets pass."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+
+import pytest
+from twisted.internet import base
+from twisted.internet.defer import setDebugging
+from twisted.logger import LogEvent, globalLogPublisher
+
+setDebugging(False)
+base.DelayedCall.debug = True
+
+
+@pytest.fixture(autouse=True)
+def no_leaks() -> Iterator[None]:
+    """Fail a test that leaves a delayed call, a port, an unhandled failure or a logged error."""
+    from twisted.internet import reactor
+
+    errors: list[LogEvent] = []
+
+    def observe(event: LogEvent) -> None:
+        if "log_failure" in event or event.get("isError"):
+            errors.append(event)
+
+    readers = set(reactor.getReaders())  # type: ignore[attr-defined]
+    calls = set(map(id, reactor.getDelayedCalls()))  # type: ignore[attr-defined]
+    globalLogPublisher.addObserver(observe)
+    try:
+        yield
+        gc.collect()  # an unhandled failure is logged when its Deferred is collected
+    finally:
+        globalLogPublisher.removeObserver(observe)
+    leaks = [f"logged error: {event.get('log_failure') or event}" for event in errors]
+    for call in reactor.getDelayedCalls():  # type: ignore[attr-defined]
+        if id(call) not in calls:
+            leaks.append(f"delayed call: {call}")
+            call.cancel()
+    for reader in set(reactor.getReaders()) - readers:  # type: ignore[attr-defined]
+        leaks.append(f"open port or reader: {reader}")
+        reactor.removeReader(reader)  # type: ignore[attr-defined]
+    assert not leaks, "\n".join(leaks)

@@ -1,0 +1,1 @@
+"""UDP done carefully, on Twisted."""
