@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import pytest
 from twisted.internet import base
 from twisted.internet.defer import setDebugging
-from twisted.logger import LogEvent, globalLogPublisher
+from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
+from zope.interface import provider
 
 setDebugging(False)
 base.DelayedCall.debug = True
@@ -21,12 +22,13 @@ def no_leaks() -> Iterator[None]:
 
     errors: list[LogEvent] = []
 
+    @provider(ILogObserver)
     def observe(event: LogEvent) -> None:
         if "log_failure" in event or event.get("isError"):
             errors.append(event)
 
-    readers = set(reactor.getReaders())  # type: ignore[attr-defined]
-    calls = set(map(id, reactor.getDelayedCalls()))  # type: ignore[attr-defined]
+    readers = set(reactor.getReaders())
+    calls = set(map(id, reactor.getDelayedCalls()))
     globalLogPublisher.addObserver(observe)
     try:
         yield
@@ -34,11 +36,11 @@ def no_leaks() -> Iterator[None]:
     finally:
         globalLogPublisher.removeObserver(observe)
     leaks = [f"logged error: {event.get('log_failure') or event}" for event in errors]
-    for call in reactor.getDelayedCalls():  # type: ignore[attr-defined]
+    for call in reactor.getDelayedCalls():
         if id(call) not in calls:
             leaks.append(f"delayed call: {call}")
             call.cancel()
-    for reader in set(reactor.getReaders()) - readers:  # type: ignore[attr-defined]
+    for reader in set(reactor.getReaders()) - readers:
         leaks.append(f"open port or reader: {reader}")
-        reactor.removeReader(reader)  # type: ignore[attr-defined]
+        reactor.removeReader(reader)
     assert not leaks, "\n".join(leaks)
