@@ -31,12 +31,18 @@ class UdpEchoError(Exception):
 class ReplyTimeout(UdpEchoError, TimeoutError, error.TimeoutError):
     """No reply came in time, to the request nor to any of its retries."""
 
+    def __init__(self, message: str) -> None:
+        Exception.__init__(self, message)
+
 
 class Refused(UdpEchoError, ConnectionRefusedError, error.ConnectionRefusedError):
     """ICMP said no: nothing listens there, or a router or firewall in between forbids it.
 
     An ICMP message can be forged by whoever knows both addresses and ports.
     """
+
+    def __init__(self, message: str) -> None:
+        Exception.__init__(self, message)
 
 
 class SendFailed(UdpEchoError, OSError):
@@ -45,6 +51,8 @@ class SendFailed(UdpEchoError, OSError):
 
 class ResolveFailed(UdpEchoError, error.DNSLookupError):
     """The host's name has no address of the family that was wanted."""
+
+    __str__ = Exception.__str__
 
 
 class ClientClosed(UdpEchoError):

@@ -1,0 +1,346 @@
+"""What the three clients share: their sockets, their one timer, and a request's way through.
+
+A client differs in two decisions, made in client.py: which datagram answers which request
+(keys), and how a datagram leaves. Replies are matched as they come; the timer is one delayed
+call, whatever the number of requests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from enum import Enum
+from errno import EAGAIN, EINTR, ENOBUFS
+from math import inf
+
+from twisted.internet.defer import CancelledError, Deferred, DeferredList, fail, maybeDeferred
+from twisted.internet.error import CannotListenError, MessageLengthError
+from twisted.internet.interfaces import IDelayedCall, IUDPTransport
+from twisted.internet.protocol import DatagramProtocol
+from twisted.python.failure import Failure
+
+from udpecho.errors import (
+    ClientClosed,
+    DatagramTooLong,
+    Refused,
+    ReplyTimeout,
+    SendFailed,
+    UdpEchoError,
+    WrongFamily,
+)
+from udpecho.peer import Peer, canonical_host, check_port, format_peer, is_ipv6, resolve
+from udpecho.pending import Pending, Reply, Request, Unclaimed
+from udpecho.port import listen_udp
+from udpecho.reactors import IDatagramReactor, monotonic_clock
+
+TIMEOUT = 1.0
+"""Seconds for the first attempt when nothing is known of the path (RFC 8085, 3.1.1)."""
+
+RETRIES = 2
+"""Attempts after the first, each waiting twice as long as the one before."""
+
+WINDOW = 256
+"""Requests in flight at most: their replies fit in a socket's default receive buffer."""
+
+MAX_DATAGRAM = 65507
+"""Bytes: IPv4's 65535 less its header (20) and UDP's (8)."""
+
+_PASSING = frozenset({EAGAIN, EINTR, ENOBUFS})
+"""Errors of a full queue: the attempt is lost as if on the way, and the time-out sends again."""
+
+
+class Stranger(Enum):
+    """Why a datagram is nobody's reply."""
+
+    NOT_ASKED = "owes no reply"
+    WRONG_BYTES = "owes a reply, but not these bytes"
+
+
+OnStranger = Callable[[bytes, Peer, Stranger], None]
+
+
+@dataclass(frozen=True, slots=True)
+class ClientCounters:
+    """What became of a client's requests, and of what arrived.
+
+    requests = outstanding + replied + timed_out + refused + cancelled + failed. sent counts
+    datagrams, attempts that the kernel would not take (unsent) apart.
+    """
+
+    requests: int
+    outstanding: int
+    replied: int
+    timed_out: int
+    refused: int
+    cancelled: int
+    failed: int
+    sent: int
+    unsent: int
+    late: int
+    duplicates: int
+    strangers: int
+
+
+class AskingClient(DatagramProtocol):
+    """A client without an opinion on who may answer: the base of the three."""
+
+    noisy = False
+
+    def __init__(
+        self,
+        reactor: IDatagramReactor,
+        *,
+        window: int = WINDOW,
+        on_stranger: OnStranger | None = None,
+    ) -> None:
+        if window < 1:
+            raise ValueError(f"window: expected at least 1, got {window!r}")
+        self._reactor = reactor
+        self._now = monotonic_clock(reactor)
+        self._pending = Pending(self._transmit, self._set_alarm, self._now, window)
+        self._on_stranger = on_stranger
+        self._transports: dict[bool, IUDPTransport] = {}  # by "is it IPv6"
+        self._interface: str | None = None  # where it may open sockets itself, if it may
+        self._closed = True  # until it has a socket
+        self._wake: IDelayedCall | None = None
+        self._sent = self._unsent = self._late = self._duplicates = self._strangers = 0
+
+    # What a subclass decides.
+
+    def keys(self, peer: Peer, data: bytes) -> tuple[Hashable, Hashable]:
+        """Say who must answer a request and with what.
+
+        A datagram that arrives answers the oldest request whose keys are its own.
+        """
+        raise NotImplementedError
+
+    def refused(self, transport: IUDPTransport) -> None:
+        """Hear that ICMP refused something; an unconnected socket can't tell whose it was."""
+
+    def _write(self, request: Request) -> bool:
+        """Give an attempt to the kernel, and tell whether it was taken."""
+        self._transport_for(request.peer).write(request.data, request.peer)
+        return True
+
+    # Asking.
+
+    def _ask(
+        self, data: bytes, address: tuple[str, int], timeout: float, retries: int
+    ) -> Deferred[Reply]:
+        host, port = address[:2]
+        try:
+            self._check(data, port, timeout, retries)
+        except (UdpEchoError, ValueError) as error:
+            return fail(error)
+        request = Request(bytes(data), timeout, retries, self._cancelled)
+        self._pending.add(request)
+        canonical = canonical_host(host)
+        if canonical is not None:
+            self._resolved((canonical, port), request)
+        else:
+            resolve(self._reactor, host, port, ipv6=self._only_family()).addCallbacks(
+                self._resolved, self._unresolved, callbackArgs=(request,), errbackArgs=(request,)
+            )
+        return request
+
+    def _check(self, data: bytes, port: int, timeout: float, retries: int) -> None:
+        if self._closed:
+            raise ClientClosed("the client has no open socket")
+        if len(data) > MAX_DATAGRAM:
+            raise DatagramTooLong(len(data), MAX_DATAGRAM)
+        if not 0 < timeout < inf:
+            raise ValueError(f"timeout: expected seconds above 0, got {timeout!r}")
+        if retries < 0:
+            raise ValueError(f"retries: expected 0 or more, got {retries!r}")
+        check_port(port)
+
+    def _resolved(self, peer: Peer, request: Request) -> None:
+        if request.called:  # cancelled, or the client closed, meanwhile
+            return
+        request.peer = peer
+        request.debtor, request.token = self.keys(peer, request.data)
+        self._pending.enqueue(request)
+
+    def _unresolved(self, failure: Failure, request: Request) -> None:
+        if not request.called and isinstance(failure.value, Exception):
+            self._pending.settle(request, failure.value)
+
+    def _cancelled(self, request: Deferred[Reply]) -> None:
+        assert isinstance(request, Request)
+        self._pending.cancelled(request)
+
+    def _transmit(self, request: Request) -> None:
+        """Send one attempt; what can't be sent at all ends its request now."""
+        try:
+            taken = self._write(request)
+        except UdpEchoError as error:
+            self._pending.settle(request, error)
+        except CannotListenError as error:
+            reason = error.socketError
+            self._pending.settle(request, SendFailed(reason.errno, reason.strerror))
+        except MessageLengthError:
+            self._pending.settle(request, DatagramTooLong(len(request.data), MAX_DATAGRAM))
+        except OSError as error:
+            self._unsent += 1
+            if error.errno not in _PASSING:
+                self._pending.settle(request, SendFailed(error.errno, error.strerror))
+        else:
+            self._sent += taken
+            self._unsent += not taken
+
+    # Hearing.
+
+    def datagramReceived(self, datagram: bytes, addr: tuple[str, int]) -> None:
+        """Give a datagram to the request that it answers, if there is one."""
+        debtor, token = self.keys(addr, datagram)
+        request = self._pending.oldest(debtor, token)
+        if request is None:
+            self._not_a_reply(datagram, addr, debtor, token)
+            return
+        rtt = self._now() - request.sent_at
+        self._pending.settle(request, Reply(datagram, addr, rtt, request.attempts))
+
+    def _not_a_reply(self, data: bytes, peer: Peer, debtor: Hashable, token: Hashable) -> None:
+        unclaimed = self._pending.unclaimed(peer, token)
+        if unclaimed is Unclaimed.LATE:
+            self._late += 1
+        elif unclaimed is Unclaimed.DUPLICATE:
+            self._duplicates += 1
+        else:
+            self._strangers += 1
+            if self._on_stranger is not None:
+                owes = self._pending.owes(debtor)
+                self._on_stranger(data, peer, Stranger.WRONG_BYTES if owes else Stranger.NOT_ASKED)
+
+    def _refuse(self, peer: Peer, requests: list[Request]) -> None:
+        self._pending.fail(requests, lambda _: Refused(f"{format_peer(peer)} refused"))
+
+    # The timer.
+
+    def _set_alarm(self, when: float | None) -> None:
+        if self._wake is not None:
+            self._wake.cancel()
+            self._wake = None
+        if when is not None:
+            self._wake = self._reactor.callLater(max(0.0, when - self._now()), self._alarm)
+
+    def _alarm(self) -> None:
+        self._wake = None
+        self._pending.expire()
+
+    # Sockets.
+
+    def _listen(self, interface: str) -> IUDPTransport:
+        """Open a socket of the client's own."""
+        leg = _Leg(self)
+        listen_udp(self._reactor, 0, leg, interface)
+        assert leg.transport is not None
+        return leg.transport
+
+    def _use(self, transport: IUDPTransport) -> None:
+        """Ask from this socket those peers that are of its family."""
+        self._closed = False
+        self._transports[is_ipv6(transport.getHost().host)] = transport
+
+    def _transport_for(self, peer: Peer) -> IUDPTransport:
+        """Return the socket of the peer's family, opening one if that is for us to do."""
+        ipv6 = is_ipv6(peer[0])
+        transport = self._transports.get(ipv6)
+        if transport is None:
+            if self._interface != "":
+                has = "IPv4" if ipv6 else "IPv6"
+                text = f"expected an {has} address for this socket, got {peer[0]}"
+                raise WrongFamily(peer[0], text)
+            transport = self._listen("::" if ipv6 else "")
+            self._use(transport)
+        return transport
+
+    def _only_family(self) -> bool | None:
+        """Tell which family the sockets are bound to: IPv6 (True), IPv4 (False), or either."""
+        if self._interface == "" or len(self._transports) != 1:
+            return None
+        return next(iter(self._transports))
+
+    def closed(self, transport: IUDPTransport) -> None:
+        """Hear that a socket is closed; if the client did not do it, it ends what is pending."""
+        for ipv6, other in list(self._transports.items()):
+            if other is transport:
+                del self._transports[ipv6]
+        if not (self._transports or self._closed):
+            self._closed = True
+            self._fail_all(lambda _: ClientClosed("the client's socket was closed"))
+
+    def startProtocol(self) -> None:
+        """Use the socket of an app that made this protocol and listens with it."""
+        assert self.transport is not None
+        self._given = self.transport
+        self._use(self.transport)
+
+    def stopProtocol(self) -> None:
+        """Do without it again."""
+        self.closed(self._given)
+
+    def connectionRefused(self) -> None:
+        """Take a refusal from it."""
+        self.refused(self._given)
+
+    @property
+    def local_addresses(self) -> list[Peer]:
+        """The addresses and ports of the client's open sockets."""
+        hosts = [transport.getHost() for transport in self._transports.values()]
+        return [(host.host, host.port) for host in hosts]
+
+    async def close(self) -> None:
+        """Fail what is outstanding with ClientClosed and close the sockets; twice is harmless."""
+        self._closed = True
+        transports = list(self._transports.values())
+        self._transports.clear()
+        self._fail_all(lambda _: ClientClosed("the client was closed"))
+        await DeferredList([maybeDeferred(each.stopListening) for each in transports])
+
+    def _fail_all(self, error: Callable[[Request], UdpEchoError]) -> None:
+        self._pending.fail(self._pending.all(), error)
+
+    def counters(self) -> ClientCounters:
+        """Count what has happened so far."""
+        ended = dict(self._pending.ended)
+        ended_as = [ended.pop(way, 0) for way in (Reply, ReplyTimeout, Refused, CancelledError)]
+        replied, timed_out, refused, cancelled = ended_as
+        failed = sum(ended.values())
+        outstanding = len(self._pending)
+        return ClientCounters(
+            requests=outstanding + sum(ended_as) + failed,
+            outstanding=outstanding,
+            replied=replied,
+            timed_out=timed_out,
+            refused=refused,
+            cancelled=cancelled,
+            failed=failed,
+            sent=self._sent,
+            unsent=self._unsent,
+            late=self._late,
+            duplicates=self._duplicates,
+            strangers=self._strangers,
+        )
+
+
+class _Leg(DatagramProtocol):
+    """One of a client's own sockets; what comes from it is the client's."""
+
+    noisy = False
+
+    def __init__(self, client: AskingClient) -> None:
+        self._client = client
+
+    def startProtocol(self) -> None:
+        assert self.transport is not None
+        self._given = self.transport
+
+    def stopProtocol(self) -> None:
+        self._client.closed(self._given)
+
+    def datagramReceived(self, datagram: bytes, addr: tuple[str, int]) -> None:
+        self._client.datagramReceived(datagram, addr)
+
+    def connectionRefused(self) -> None:
+        self._client.refused(self._given)

@@ -1,0 +1,256 @@
+"""The three clients, side by side: they differ in who may answer a request.
+
+EchoClient lets anyone, which is what a program that calls recvfrom and no more does.
+ConnectedEchoClient lets the kernel drop strangers, and so has one peer at a time.
+MatchingEchoClient keeps the list of who owes it a reply, and so has any number.
+
+All three take the same options: window, the most requests that are in flight at once (the
+others wait in order), and on_stranger(data, peer, reason), told of each datagram that is
+nobody's reply.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from socket import SO_ERROR, SOL_SOCKET, socket
+from typing import TYPE_CHECKING, Any, cast
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import ISystemHandle, IUDPTransport
+
+from udpecho.asking import RETRIES, TIMEOUT, AskingClient
+from udpecho.errors import ClientClosed, PeerReplaced, SendFailed
+from udpecho.peer import Peer, checked_peer, format_peer, is_ipv6, resolve
+from udpecho.pending import Reply, Request
+from udpecho.reactors import IDatagramReactor
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+
+class UnconnectedClient(AskingClient):
+    """A client that names the peer in each request."""
+
+    @classmethod
+    async def open(cls, reactor: IDatagramReactor, interface: str = "", **options: Any) -> Self:
+        """Make a client with a socket; without an interface, one of each family as needed.
+
+        Raises CannotListenError if the interface's address can't be had.
+        """
+        client = cls(reactor, **options)
+        client._interface = interface
+        client._use(client._listen(interface))
+        return client
+
+    def request(
+        self,
+        data: bytes,
+        address: tuple[str, int],
+        *,
+        timeout: float = TIMEOUT,
+        retries: int = RETRIES,
+    ) -> Deferred[Reply]:
+        """Send data to a host, given by name or address, and a port, and wait for the reply.
+
+        timeout is in seconds, for the first attempt; each of the retries waits twice as long
+        as the attempt before it. The Deferred fires with a Reply, or fails with ReplyTimeout,
+        Refused, SendFailed, ResolveFailed, DatagramTooLong, BadAddress or ClientClosed;
+        cancelling it forgets the request.
+        """
+        return self._ask(data, address, timeout, retries)
+
+
+class EchoClient(UnconnectedClient):
+    """Believes anyone: the first datagram, from anywhere, answers the oldest request.
+
+    This is wrong, and here for comparison. Whoever learns or guesses the client's port (a
+    sweep of all of them takes a fifth of a second) can answer in the server's place, with
+    anything; a late reply to one request is taken for the reply to the next; and two servers'
+    replies are told apart by order alone. Only the reply's peer shows who it was.
+    """
+
+    def keys(self, peer: Peer, data: bytes) -> tuple[Hashable, Hashable]:
+        """Owe everything to everyone."""
+        return None, None
+
+
+class MatchingEchoClient(UnconnectedClient):
+    """Believes only who owes a reply, and asks any number of servers from one socket.
+
+    With verify_echo, a reply must also carry the bytes that were sent; make them unguessable
+    and no forger can answer, not even one who knows both addresses and ports. Without it, for
+    servers that answer something else, a datagram answers its peer's oldest request. Requests
+    to one peer with the same bytes can't be told apart: their replies count in order.
+    """
+
+    def __init__(
+        self, reactor: IDatagramReactor, *, verify_echo: bool = True, **options: Any
+    ) -> None:
+        super().__init__(reactor, **options)
+        self._verify_echo = verify_echo
+
+    def keys(self, peer: Peer, data: bytes) -> tuple[Hashable, Hashable]:
+        """Owe the reply to the peer that was asked, and the bytes that it was sent."""
+        return peer, data if self._verify_echo else None
+
+    def pending_peers(self) -> list[Peer]:
+        """List who has been asked and still owes a reply."""
+        return cast("list[Peer]", self._pending.debtors())
+
+
+class ConnectedEchoClient(AskingClient):
+    """Believes one peer: the kernel drops what comes from anyone else.
+
+    Connecting is not enough: what a stranger sent before it is still delivered after it, and
+    a forged source address passes. So the sender's address is checked here too and, with
+    verify_echo, the reply must carry the bytes that were sent. What connecting adds is that a
+    dead server is an error at once (Refused), not a silence.
+
+    The address must be an IP address; open() takes names. On Twisted's stock port a refusal
+    may close the socket, and a second connect needs a new one: either changes the local port.
+    """
+
+    def __init__(
+        self,
+        reactor: IDatagramReactor,
+        host: str,
+        port: int,
+        *,
+        interface: str = "",
+        verify_echo: bool = True,
+        **options: Any,
+    ) -> None:
+        super().__init__(reactor, **options)
+        self.peer = checked_peer((host, port))
+        self._interface = interface
+        self._verify_echo = verify_echo
+        self._writing: Request | None = None
+        self._refused_in_write = False
+
+    @classmethod
+    async def open(cls, reactor: IDatagramReactor, host: str, port: int, **options: Any) -> Self:
+        """Make a client connected to a host, given by name or address, and a port.
+
+        Raises ResolveFailed, BadAddress, CannotListenError, or SendFailed if there is no route.
+        """
+        client = cls(reactor, *(await resolve(reactor, host, port)), **options)
+        client._use(client._connected_socket(client.peer))
+        return client
+
+    def request(
+        self, data: bytes, *, timeout: float = TIMEOUT, retries: int = RETRIES
+    ) -> Deferred[Reply]:
+        """Send data to the peer and wait for its reply.
+
+        timeout is in seconds, for the first attempt; each of the retries waits twice as long
+        as the attempt before it. The Deferred fires with a Reply, or fails with ReplyTimeout,
+        Refused, SendFailed, PeerReplaced, DatagramTooLong or ClientClosed; cancelling it
+        forgets the request.
+        """
+        return self._ask(data, self.peer, timeout, retries)
+
+    async def reconnect(self, host: str, port: int) -> None:
+        """Connect to another peer; the requests to the first, if pending, fail with PeerReplaced.
+
+        Raises what open() does, and then the first peer stays.
+        """
+        peer = await resolve(self._reactor, host, port)
+        if self._closed:
+            raise ClientClosed("the client has no open socket")
+        first, self.peer = self.peer, self._connect_again(peer)
+        text = f"{format_peer(first)} was replaced by {format_peer(peer)}"
+        self._pending.fail(self._pending.all(), lambda _: PeerReplaced(text))
+
+    def keys(self, peer: Peer, data: bytes) -> tuple[Hashable, Hashable]:
+        """Owe the reply to the peer, and the bytes that it was sent."""
+        return peer, data if self._verify_echo else None
+
+    def startProtocol(self) -> None:
+        """Connect the socket of an app that made this protocol and listens with it."""
+        super().startProtocol()
+        _connect(self._given, self.peer)
+
+    def refused(self, transport: IUDPTransport) -> None:
+        """Fail what the peer owes: all but a request whose first attempt is being written.
+
+        The stock port reports a refusal from within the next write, which then sends nothing.
+        """
+        if transport not in self._transports.values():
+            return
+        self._refused_in_write = True
+        writing = self._writing
+        unsent = writing if writing is not None and writing.attempts == 1 else None
+        owed = self._pending.owed_by(self.peer)
+        self._refuse(self.peer, [request for request in owed if request is not unsent])
+
+    def closed(self, transport: IUDPTransport) -> None:
+        """Tell a socket that a refusal closed from one that the app closed.
+
+        Twisted's epoll and poll reactors close it so; then the next request opens another.
+        """
+        if transport in self._transports.values() and _pending_error(transport):
+            self.refused(transport)
+            self._transports.clear()
+        else:
+            super().closed(transport)
+
+    def _write(self, request: Request) -> bool:
+        outer, self._writing = self._writing, request
+        try:
+            for _ in range(2):  # a refusal, of something earlier, comes in a datagram's place
+                self._refused_in_write = False
+                self._transport().write(request.data, None)
+                if not self._refused_in_write or request.called:
+                    break
+            return not self._refused_in_write
+        finally:
+            self._writing = outer
+
+    def _use(self, transport: IUDPTransport) -> None:
+        self._transports.clear()
+        super()._use(transport)
+
+    def _transport(self) -> IUDPTransport:
+        for transport in self._transports.values():
+            return transport
+        transport = self._connected_socket(self.peer)
+        self._use(transport)
+        return transport
+
+    def _connected_socket(self, peer: Peer) -> IUDPTransport:
+        transport = self._listen(self._interface or ("::" if is_ipv6(peer[0]) else ""))
+        try:
+            _connect(transport, peer)
+        except SendFailed:
+            transport.stopListening()
+            raise
+        return transport
+
+    def _connect_again(self, peer: Peer) -> Peer:
+        """Connect to a second peer, by another socket where the first can't."""
+        old = self._transports.get(is_ipv6(peer[0]))
+        try:
+            if old is None:
+                raise RuntimeError
+            _connect(old, peer)
+        except RuntimeError:  # what Twisted's stock port raises
+            replaced = list(self._transports.values())
+            self._use(self._connected_socket(peer))
+            for transport in replaced:
+                transport.stopListening()
+        return peer
+
+
+def _connect(transport: IUDPTransport, peer: Peer) -> None:
+    try:
+        transport.connect(*peer)
+    except OSError as error:
+        raise SendFailed(error.errno, f"can't reach {peer[0]}: {error.strerror}") from error
+
+
+def _pending_error(transport: IUDPTransport) -> int:
+    """Read the errno that ICMP left on a socket, or 0 (socket(7), SO_ERROR)."""
+    handle = ISystemHandle(transport, None)
+    if handle is None:
+        return 0
+    return cast(socket, handle.getHandle()).getsockopt(SOL_SOCKET, SO_ERROR)

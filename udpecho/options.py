@@ -1,0 +1,159 @@
+"""What an option's text means: coercers that tap and cli share, each with one clear line of error.
+
+A ValueError's text names the option, what was expected and what came, since twisted.python.usage
+prints that text alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TypeVar
+
+from twisted.python.systemd import ListenFDs
+
+from udpecho.peer import canonical_host
+from udpecho.service import InheritedSocket, Listen, UdpAddress, everywhere
+
+Value = TypeVar("Value")
+
+DEFAULT_PORT = 1060
+"""Not 7, which is echo's own (RFC 862) but takes a privilege to listen on."""
+
+
+def _wrong(option: str, expected: str, got: str) -> ValueError:
+    return ValueError(f"{option}: expected {expected}, got {got!r}")
+
+
+def port_number(option: str, lowest: int = 1) -> Callable[[str], int]:
+    """Make a coercer of a port; lowest=0 lets the kernel choose one."""
+
+    def coerce(text: str) -> int:
+        if re.fullmatch(r"[0-9]{1,5}", text) and lowest <= int(text) <= 65535:
+            return int(text)
+        raise _wrong(option, f"a port from {lowest} to 65535", text)
+
+    return coerce
+
+
+def ip_address(option: str) -> Callable[[str], str]:
+    """Make a coercer of an IPv4 or IPv6 address, with or without brackets."""
+
+    def coerce(text: str) -> str:
+        bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
+        canonical = canonical_host(bare)
+        if canonical is None:
+            raise _wrong(option, "an IPv4 or IPv6 address", text)
+        return canonical
+
+    return coerce
+
+
+def seconds(option: str) -> Callable[[str], float]:
+    """Make a coercer of a duration above 0, in seconds."""
+
+    def coerce(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = 0.0
+        if 0 < value <= 86400:
+            return value
+        raise _wrong(option, "seconds above 0, a day at most", text)
+
+    return coerce
+
+
+def whole_number(option: str, lowest: int, highest: int) -> Callable[[str], int]:
+    """Make a coercer of a whole number within bounds."""
+
+    def coerce(text: str) -> int:
+        if re.fullmatch(r"[0-9]{1,18}", text) and lowest <= int(text) <= highest:
+            return int(text)
+        raise _wrong(option, f"a whole number from {lowest} to {highest}", text)
+
+    return coerce
+
+
+def one_of(option: str, choices: tuple[str, ...]) -> Callable[[str], str]:
+    """Make a coercer that takes one of some words."""
+
+    def coerce(text: str) -> str:
+        if text in choices:
+            return text
+        raise _wrong(option, f"one of {', '.join(choices)}", text)
+
+    return coerce
+
+
+def host_and_port(text: str, default_port: int = DEFAULT_PORT) -> tuple[str, int]:
+    """Read HOST, HOST:PORT, IPv6 or [IPv6]:PORT; a name is left for the resolver to judge."""
+    if canonical_host(text) is not None:  # an IPv6 address needs no brackets without a port
+        return text, default_port
+    match = re.fullmatch(
+        r"\[(?P<v6>[^\]]*)\](?::(?P<port6>.*))?|(?P<host>[^:]*)(?::(?P<port>.*))?", text
+    )
+    if match is None or not (match["host"] or match["v6"]):
+        raise _wrong("HOST[:PORT]", "a host, HOST:PORT or [IPv6]:PORT", text)
+    if match["v6"] is not None and ":" not in ip_address("HOST[:PORT]")(match["v6"]):
+        raise _wrong("HOST[:PORT]", "an IPv6 address in the brackets", text)
+    port = match["port6"] if match["port6"] is not None else match["port"]
+    if port is None:
+        return match["host"] or match["v6"], default_port
+    return match["host"] or match["v6"], port_number("HOST[:PORT]")(port)
+
+
+def listen(text: str, inherited: ListenFDs) -> tuple[Listen, ...]:
+    r"""Read udp:PORT[:interface=ADDRESS], systemd:index=N or systemd:name=NAME.
+
+    Without an interface it is two sockets, one for all addresses of each family.
+
+    The colons of an IPv6 address are escaped as in Twisted's endpoints (\:), or the address
+    is put in brackets.
+    """
+    kind, *fields = re.split(r"(?<!\\):(?![^\[]*\])", text)
+    fields = [field.replace("\\:", ":") for field in fields]
+    if kind == "udp" and fields:
+        return _udp(fields[0], _named(text, fields[1:], ("interface",)))
+    if kind == "systemd" and len(fields) == 1:
+        return (_systemd(text, _named(text, fields, ("index", "name")), inherited),)
+    raise _wrong(
+        "--listen", "udp:PORT[:interface=ADDRESS], systemd:index=N or systemd:name=NAME", text
+    )
+
+
+def _udp(port: str, named: dict[str, str]) -> tuple[UdpAddress, ...]:
+    number = port_number("--listen udp:PORT", lowest=0)(port)
+    if "interface" not in named:
+        return everywhere(number)
+    return (UdpAddress(number, ip_address("--listen interface=")(named["interface"])),)
+
+
+def _systemd(text: str, named: dict[str, str], inherited: ListenFDs) -> InheritedSocket:
+    by_name = inherited.inheritedNamedDescriptors()
+    if "name" in named:
+        if named["name"] in by_name:
+            return InheritedSocket(by_name[named["name"]])
+        known = ", ".join(sorted(by_name)) or "none"
+        raise _wrong(
+            "--listen systemd:name=", f"the name of an inherited socket ({known})", named["name"]
+        )
+    fds = inherited.inheritedDescriptors()
+    if not fds:
+        raise _wrong(
+            "--listen", "sockets inherited from systemd (LISTEN_FDS), of which there are none", text
+        )
+    return InheritedSocket(
+        fds[whole_number("--listen systemd:index=", 0, len(fds) - 1)(named["index"])]
+    )
+
+
+def _named(text: str, fields: list[str], names: tuple[str, ...]) -> dict[str, str]:
+    """Read NAME=VALUE fields, each name at most once."""
+    named: dict[str, str] = {}
+    for field in fields:
+        name, equals, value = field.partition("=")
+        if not equals or name not in names or name in named:
+            raise _wrong("--listen", f"{' or '.join(names)}=VALUE, once, after the colon", text)
+        named[name] = value
+    return named

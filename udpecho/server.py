@@ -1,0 +1,109 @@
+"""EchoServer: sends every datagram back to its sender, and counts what it did and did not do."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from errno import EMSGSIZE, errorcode
+
+from twisted.internet.error import MessageLengthError
+from twisted.internet.protocol import DatagramProtocol
+from twisted.logger import Logger
+
+from udpecho.guard import Reason, reason_not_to_answer
+from udpecho.notice import Notices
+
+
+@dataclass(frozen=True, slots=True)
+class ServerCounters:
+    """What a server has done so far.
+
+    Each datagram received is in one place: received = echoed + sum(unanswered.values()) +
+    sum(send_errors.values()). The bytes are those of the datagrams' data.
+    """
+
+    received: int = 0
+    echoed: int = 0
+    bytes_received: int = 0
+    bytes_echoed: int = 0
+    unanswered: Mapping[Reason, int] = field(default_factory=dict)
+    send_errors: Mapping[str, int] = field(default_factory=dict)
+
+    def __add__(self, other: ServerCounters) -> ServerCounters:
+        """Add up two servers, as those of a service that listens on two addresses."""
+        return ServerCounters(
+            self.received + other.received,
+            self.echoed + other.echoed,
+            self.bytes_received + other.bytes_received,
+            self.bytes_echoed + other.bytes_echoed,
+            Counter(self.unanswered) + Counter(other.unanswered),
+            Counter(self.send_errors) + Counter(other.send_errors),
+        )
+
+
+class EchoServer(DatagramProtocol):
+    """The echo service (RFC 862), for any IReactorUDP.
+
+    Listen with maxPacketSize=65536, or Twisted cuts datagrams at 8192 bytes. now tells seconds
+    and is for the log alone: a send error has one line in 30 s for each errno.
+    """
+
+    noisy = False
+
+    def __init__(self, now: Callable[[], float] = time.monotonic, log: Logger | None = None):
+        self._now = now
+        self._log = log or Logger()
+        self._received = self._echoed = self._bytes_received = self._bytes_echoed = 0
+        self._unanswered: Counter[Reason] = Counter()
+        self._send_errors: Counter[str] = Counter()
+        self._notices: Notices[str] = Notices()
+        self._own_port = 0
+
+    def startProtocol(self) -> None:
+        """Learn our own port, from which nothing is to be answered."""
+        assert self.transport is not None
+        self._own_port = self.transport.getHost().port
+
+    def datagramReceived(self, datagram: bytes, addr: tuple[str, int]) -> None:
+        """Send a datagram back, unless it must not be answered."""
+        assert self.transport is not None
+        self._received += 1
+        self._bytes_received += len(datagram)
+        reason = reason_not_to_answer(addr[1], self._own_port)
+        if reason is not None:
+            self._unanswered[reason] += 1
+            return
+        try:
+            self.transport.write(datagram, addr)
+        except OSError as error:
+            self._not_sent(error.errno)
+        except MessageLengthError:
+            self._not_sent(EMSGSIZE)
+        else:
+            self._echoed += 1
+            self._bytes_echoed += len(datagram)
+
+    def counters(self) -> ServerCounters:
+        """Count what has happened so far."""
+        return ServerCounters(
+            self._received,
+            self._echoed,
+            self._bytes_received,
+            self._bytes_echoed,
+            dict(self._unanswered),
+            dict(self._send_errors),
+        )
+
+    def _not_sent(self, number: int | None) -> None:
+        """Count a reply that the kernel would not send; it costs that reply alone."""
+        name = errorcode.get(number or 0, str(number))
+        self._send_errors[name] += 1
+        times = self._notices.count(name, self._now())
+        if times:
+            self._log.warn(
+                "could not send {times} of the replies: {errno}; the next line in 30 s",
+                times=times,
+                errno=name,
+            )

@@ -1,0 +1,184 @@
+"""EchoService: an echo server on each of its addresses, as a Service for any MultiService."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from errno import EADDRNOTAVAIL, EAFNOSUPPORT, EPROTOTYPE
+
+from twisted.application.service import Service
+from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IListeningPort, IReactorSocket
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+
+from udpecho.peer import format_peer
+from udpecho.port import adopt_udp, bind_udp, listen_udp
+from udpecho.reactors import IDatagramReactor, monotonic_clock
+from udpecho.server import EchoServer, ServerCounters
+
+DRAIN_SECONDS = 0.25
+"""A stop answers what is queued, but for no longer: whoever stops a service waits for it."""
+
+QUIET_TURNS = 2
+"""The queue is empty when the reactor has turned this often and nothing came."""
+
+_NO_SUCH_FAMILY = frozenset({EADDRNOTAVAIL, EAFNOSUPPORT})
+
+
+@dataclass(frozen=True, slots=True)
+class UdpAddress:
+    """A port to listen on, at one local address, or at all of a family (0.0.0.0 or ::)."""
+
+    port: int
+    interface: str
+    optional: bool = False
+    """Whether a machine without this address, or its family, may do without."""
+
+
+@dataclass(frozen=True, slots=True)
+class InheritedSocket:
+    """A bound socket that the parent process left us, by descriptor (sd_listen_fds(3))."""
+
+    fd: int
+
+
+Listen = UdpAddress | InheritedSocket
+
+
+def everywhere(port: int) -> tuple[UdpAddress, UdpAddress]:
+    """Listen at all addresses of both families: two sockets, the second for IPv6 alone."""
+    return UdpAddress(port, "0.0.0.0"), UdpAddress(port, "::", optional=True)
+
+
+LOOPBACK = (UdpAddress(1060, "127.0.0.1"), UdpAddress(1060, "::1", optional=True))
+"""Where the service listens when nobody says otherwise: this machine alone can ask it."""
+
+
+class EchoService(Service):
+    """The echo service. It starts, stops and starts again; a stop answers what is queued.
+
+    Works with a privileged start (twistd binds before it drops its privileges) and without.
+    Starting raises CannotListenError when an address can't be had.
+    """
+
+    name = "udpecho"
+
+    def __init__(
+        self,
+        reactor: IDatagramReactor,
+        listens: Sequence[Listen] = LOOPBACK,
+        make_server: Callable[[], EchoServer] | None = None,
+        log: Logger | None = None,
+    ) -> None:
+        self._reactor = reactor
+        self._listens = tuple(listens)
+        self._now = monotonic_clock(reactor)
+        self._log = log or Logger()
+        self._make_server = make_server or (lambda: EchoServer(self._now, self._log))
+        self._bound: list[socket.socket] = []
+        self._ports: list[IListeningPort] = []
+        self._servers: list[EchoServer] = []
+
+    def bind(self) -> None:
+        """Take the addresses before the service starts, to learn early that one can't be had."""
+        if self._bound or self._ports or not IReactorSocket.providedBy(self._reactor):
+            return
+        try:
+            for listen in self._listens:
+                self._bound.extend(_bind(listen))
+        except CannotListenError:
+            self._unbind()
+            raise
+
+    def privilegedStartService(self) -> None:
+        """Open the sockets while the process may still have any port."""
+        super().privilegedStartService()  # type: ignore[no-untyped-call]
+        self._open()
+
+    def startService(self) -> None:
+        """Open the sockets, if there was no privileged start."""
+        super().startService()  # type: ignore[no-untyped-call]
+        self._open()
+
+    async def _stop(self) -> None:
+        await self._drain()
+        ports, self._ports = self._ports, []
+        await DeferredList([maybeDeferred(port.stopListening) for port in ports])
+
+    def stopService(self) -> Deferred[None]:
+        """Answer what is queued, for 250 ms at most, then close; fires when all is closed."""
+        super().stopService()  # type: ignore[no-untyped-call]
+        self._unbind()
+        return Deferred.fromCoroutine(self._stop())
+
+    def counters(self) -> ServerCounters:
+        """Count what all its servers have done, since the service was made."""
+        return sum((server.counters() for server in self._servers), ServerCounters())
+
+    def addresses(self) -> list[tuple[str, int]]:
+        """List the addresses and ports that are open."""
+        hosts = [port.getHost() for port in self._ports]
+        return [
+            (host.host, host.port) for host in hosts if isinstance(host, IPv4Address | IPv6Address)
+        ]
+
+    def _open(self) -> None:
+        if self._ports:
+            return
+        self.bind()
+        if IReactorSocket.providedBy(self._reactor):
+            for skt in self._bound:
+                self._ports.append(adopt_udp(self._reactor, skt.fileno(), self._new_server()))
+            self._unbind()
+        else:
+            for listen in self._listens:
+                assert isinstance(listen, UdpAddress), "this reactor has no descriptors"
+                self._ports.append(
+                    listen_udp(self._reactor, listen.port, self._new_server(), listen.interface)
+                )
+        open_at = ", ".join(format_peer(address) for address in self.addresses())
+        self._log.info("udpecho answers at {addresses}", addresses=open_at)
+
+    def _new_server(self) -> EchoServer:
+        server = self._make_server()
+        self._servers.append(server)
+        return server
+
+    def _unbind(self) -> None:
+        for skt in self._bound:
+            skt.close()
+        self._bound.clear()
+
+    async def _drain(self) -> None:
+        """Let the reactor turn until nothing more comes in, or until it is time to go."""
+        end = self._now() + DRAIN_SECONDS
+        quiet = 0
+        while self._ports and quiet < QUIET_TURNS and self._now() < end:
+            before = self.counters().received
+            await deferLater(self._reactor, 0)
+            quiet = quiet + 1 if self.counters().received == before else 0
+
+
+def _bind(listen: Listen) -> list[socket.socket]:
+    """Bind what a listen stands for: one socket, or none if it is optional."""
+    if isinstance(listen, InheritedSocket):
+        return [_inherited(listen.fd)]
+    try:
+        return [bind_udp(listen.port, listen.interface)]
+    except CannotListenError as error:
+        if listen.optional and error.socketError.errno in _NO_SUCH_FAMILY:
+            return []
+        raise
+
+
+def _inherited(fd: int) -> socket.socket:
+    """Take over a descriptor; only an UDP socket of IPv4 or IPv6 will do."""
+    skt = socket.socket(fileno=fd)
+    if skt.type == socket.SOCK_DGRAM and skt.family in (socket.AF_INET, socket.AF_INET6):
+        return skt
+    skt.detach()
+    raise CannotListenError("", fd, OSError(EPROTOTYPE, "not an UDP socket"))
