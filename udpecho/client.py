@@ -171,17 +171,9 @@ class ConnectedEchoClient(AskingClient):
         _connect(self._given, self.peer)
 
     def refused(self, transport: IUDPTransport) -> None:
-        """Fail what the peer owes: all but a request whose first attempt is being written.
-
-        The stock port reports a refusal from within the next write, which then sends nothing.
-        """
-        if transport not in self._transports.values():
-            return
-        self._refused_in_write = True
-        writing = self._writing
-        unsent = writing if writing is not None and writing.attempts == 1 else None
-        owed = self._pending.owed_by(self.peer)
-        self._refuse(self.peer, [request for request in owed if request is not unsent])
+        """Fail what the peer owes, unless it is a socket of the first peer that tells so."""
+        if transport in self._transports.values():
+            self._peer_refused()
 
     def closed(self, transport: IUDPTransport) -> None:
         """Tell a socket that a refusal closed from one that the app closed.
@@ -189,10 +181,21 @@ class ConnectedEchoClient(AskingClient):
         Twisted's epoll and poll reactors close it so; then the next request opens another.
         """
         if transport in self._transports.values() and _pending_error(transport):
-            self.refused(transport)
             self._transports.clear()
+            self._peer_refused()
         else:
             super().closed(transport)
+
+    def _peer_refused(self) -> None:
+        """Fail what the peer owes: all but a request whose first attempt is being written.
+
+        The stock port reports a refusal from within the next write, which then sends nothing.
+        """
+        self._refused_in_write = True
+        writing = self._writing
+        unsent = writing if writing is not None and writing.attempts == 1 else None
+        owed = self._pending.owed_by(self.peer)
+        self._refuse(self.peer, [request for request in owed if request is not unsent])
 
     def _write(self, request: Request) -> bool:
         outer, self._writing = self._writing, request
