@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, cast
 
 from twisted.internet.base import DelayedCall
 from twisted.internet.interfaces import IHostnameResolver
@@ -80,10 +80,11 @@ class MemoryHost:
 
         Raises CannotListenError for a port that is taken and for an address of another host.
         """
-        listening = MemoryPort(port, protocol, interface, maxPacketSize, self)
+        new_port: Any = MemoryPort  # Twisted's port has no annotations
+        listening = new_port(port, protocol, interface, maxPacketSize, self)
         listening.stack = self.stack
         listening.startListening()
-        return listening
+        return cast(MemoryPort, listening)
 
     # IReactorTime
 
@@ -116,7 +117,7 @@ class MemoryHost:
 
     def getDelayedCalls(self) -> Sequence[DelayedCall]:
         """Return this host's calls that are still to come, the soonest first."""
-        return sorted(self._calls, key=DelayedCall.getTime)
+        return tuple(sorted(self._calls, key=DelayedCall.getTime))
 
     def _schedule(self, call: DelayedCall) -> None:
         self._timeline.at(call.time, partial(self._run, call))
@@ -177,7 +178,7 @@ class MemoryHost:
                 if sock in self._readers and sock.ready:
                     self._wake(sock)
 
-    def _read(self, sock: MemorySocket, port: MemoryPort) -> None:
+    def _read(self, sock: MemorySocket, port: Any) -> None:
         if sock.only_error and self.refusals == "closed":
             lost = True  # what epoll makes of EPOLLERR alone
         else:
