@@ -1,4 +1,4 @@
-"""What an option's text means: coercers that tap and cli share, each with one clear line of error.
+"""What an option's text means: what tap and cli share, each error one clear line.
 
 A ValueError's text names the option, what was expected and what came, since twisted.python.usage
 prints that text alone.
@@ -10,8 +10,10 @@ import re
 from collections.abc import Callable
 from typing import TypeVar
 
+from twisted.python import usage
 from twisted.python.systemd import ListenFDs
 
+from udpecho import __version__
 from udpecho.peer import canonical_host
 from udpecho.service import InheritedSocket, Listen, UdpAddress, everywhere
 
@@ -19,6 +21,23 @@ Value = TypeVar("Value")
 
 DEFAULT_PORT = 1060
 """Not 7, which is echo's own (RFC 862) but takes a privilege to listen on."""
+
+
+class Command(usage.Options):
+    """What the options of every command have in common."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+
+    def opt_version(self) -> None:
+        """Print udpecho's version and exit."""
+        print(f"udpecho {__version__}")
+        raise SystemExit(0)
+
+    def parseArgs(self, *args: str) -> None:
+        """Refuse what is not an option."""
+        if args:
+            raise usage.UsageError(f"expected options only, got {args[0]!r}")
 
 
 def _wrong(option: str, expected: str, got: str) -> ValueError:

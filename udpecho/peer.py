@@ -45,6 +45,11 @@ def is_ipv6(host: str) -> bool:
     return ":" in host
 
 
+def is_loopback(host: str) -> bool:
+    """Tell whether an address in canonical form never leaves its machine."""
+    return host == "::1" or host.startswith("127.")
+
+
 def format_peer(peer: tuple[str, int]) -> str:
     """Write ADDRESS:PORT, the address of an IPv6 peer in brackets (RFC 3986, section 3.2.2)."""
     host, port = peer[:2]

@@ -15,7 +15,7 @@ from twisted.internet.interfaces import IListeningPort, IReactorSocket
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
-from udpecho.peer import format_peer
+from udpecho.peer import format_peer, is_loopback
 from udpecho.port import adopt_udp, bind_udp, listen_udp
 from udpecho.reactors import IDatagramReactor, monotonic_clock
 from udpecho.server import EchoServer, ServerCounters
@@ -25,6 +25,8 @@ DRAIN_SECONDS = 0.25
 
 QUIET_TURNS = 2
 """The queue is empty when the reactor has turned this often and nothing came."""
+
+_LOOPBACK_HINT = ", this machine only; to serve the network: --listen=udp:1060"
 
 _NO_SUCH_FAMILY = frozenset({EADDRNOTAVAIL, EAFNOSUPPORT})
 
@@ -140,8 +142,12 @@ class EchoService(Service):
                 self._ports.append(
                     listen_udp(self._reactor, listen.port, self._new_server(), listen.interface)
                 )
-        open_at = ", ".join(format_peer(address) for address in self.addresses())
-        self._log.info("udpecho answers at {addresses}", addresses=open_at)
+        addresses = self.addresses()
+        self._log.info(
+            "udpecho answers at {addresses}{hint}",
+            addresses=", ".join(map(format_peer, addresses)),
+            hint=_LOOPBACK_HINT if all(is_loopback(host) for host, _ in addresses) else "",
+        )
 
     def _new_server(self) -> EchoServer:
         server = self._make_server()

@@ -10,13 +10,13 @@ from twisted.logger import Logger
 from twisted.python import usage
 from twisted.python.systemd import ListenFDs
 
-from udpecho.options import ip_address, listen, port_number
+from udpecho.options import Command, ip_address, listen, port_number
 from udpecho.peer import format_peer
 from udpecho.reactors import IDatagramReactor
 from udpecho.service import LOOPBACK, EchoService, Listen, UdpAddress
 
 
-class Options(usage.Options):
+class Options(Command):
     """Where the service listens."""
 
     synopsis = "[options]"
@@ -36,7 +36,7 @@ class Options(usage.Options):
     ]
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self["listens"] = []
         self._inherited = ListenFDs.fromEnvironment()
 
@@ -51,18 +51,6 @@ class Options(usage.Options):
             raise usage.UsageError(str(error)) from error
 
     opt_l = opt_listen
-
-    def opt_version(self) -> None:
-        """Print udpecho's version and exit."""
-        from udpecho import __version__
-
-        print(f"udpecho {__version__}")
-        raise SystemExit(0)
-
-    def parseArgs(self, *args: str) -> None:
-        """Refuse what is not an option."""
-        if args:
-            raise usage.UsageError(f"expected options only, got {args[0]!r}")
 
     def postOptions(self) -> None:
         """Let --port and --interface be the short form of one --listen."""

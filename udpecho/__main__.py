@@ -1,0 +1,5 @@
+"""python -m udpecho."""
+
+from udpecho.cli import main
+
+main()
