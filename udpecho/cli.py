@@ -226,6 +226,7 @@ async def talk(reactor: IDatagramReactor, options: Any) -> int:
         reactor, on_stranger=conversation.stranger
     )
     conversation.console = console = open_console(conversation.line, conversation.end)
+    console.say(f"local {format_peer(client.local_addresses[0])}")
     try:
         await conversation.over
     except CancelledError:

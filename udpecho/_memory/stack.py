@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from udpecho._memory.record import Datagram, Fate
 from udpecho.errors import BadAddress
-from udpecho.peer import Peer, canonical_host, is_ipv6
+from udpecho.peer import Peer, canonical_host, is_ipv6, is_loopback
 
 if TYPE_CHECKING:
     from udpecho._memory.sockets import MemorySocket
@@ -27,11 +27,6 @@ EPHEMERAL_PORTS = range(32768, 61000)
 
 IPV4_ANY = "0.0.0.0"
 IPV6_ANY = "::"
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether an address in canonical form never leaves its host."""
-    return host == "::1" or host.startswith("127.")
 
 
 def canonical_peer(peer: Peer) -> Peer:
