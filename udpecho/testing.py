@@ -55,10 +55,10 @@ from udpecho._memory.host import MemoryHost, MemoryPort, Refusals
 from udpecho._memory.link import HOLD, Link
 from udpecho._memory.record import Datagram, Fate, Fault, Record
 from udpecho._memory.sockets import MAX_IPV4_DATA, MAX_IPV6_DATA
-from udpecho._memory.stack import RECEIVE_BUFFER, Stack, canonical_peer, is_loopback
+from udpecho._memory.stack import RECEIVE_BUFFER, Stack, canonical_peer
 from udpecho._memory.wire import Wire
 from udpecho.errors import BadAddress, DatagramTooLong, WrongFamily
-from udpecho.peer import Peer, is_ipv6
+from udpecho.peer import Peer, is_ipv6, is_loopback
 
 __all__ = ["Datagram", "Fate", "Fault", "MemoryHost", "MemoryNetwork", "MemoryPort", "Record"]
 

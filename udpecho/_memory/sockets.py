@@ -12,8 +12,8 @@ from collections import deque
 from typing import TypeAlias
 
 from udpecho._memory.record import Datagram, Fate
-from udpecho._memory.stack import IPV4_ANY, IPV6_ANY, Stack, is_loopback, os_error
-from udpecho.peer import Peer, canonical_host, is_ipv6
+from udpecho._memory.stack import IPV4_ANY, IPV6_ANY, Stack, os_error
+from udpecho.peer import Peer, canonical_host, is_ipv6, is_loopback
 
 MAX_IPV4_DATA = 65507
 """65535 bytes of IPv4 packet, less 20 of its header and 8 of UDP's (RFC 791, RFC 768)."""

@@ -10,9 +10,9 @@ from random import Random
 
 from udpecho._memory.link import PERFECT, Link
 from udpecho._memory.record import Datagram, Fate, Fault, Record
-from udpecho._memory.stack import Stack, is_loopback
+from udpecho._memory.stack import Stack
 from udpecho._memory.timeline import Timeline
-from udpecho.peer import Peer
+from udpecho.peer import Peer, is_loopback
 
 
 class Wire:
