@@ -7,6 +7,7 @@ call, whatever the number of requests.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from enum import Enum
@@ -17,8 +18,10 @@ from twisted.internet.defer import CancelledError, Deferred, DeferredList, fail,
 from twisted.internet.error import CannotListenError, MessageLengthError
 from twisted.internet.interfaces import IDelayedCall, IUDPTransport
 from twisted.internet.protocol import DatagramProtocol
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from udpecho.batch import Batch
 from udpecho.errors import (
     ClientClosed,
     DatagramTooLong,
@@ -85,6 +88,7 @@ class AskingClient(DatagramProtocol):
     """A client without an opinion on who may answer: the base of the three."""
 
     noisy = False
+    _log = Logger()
 
     def __init__(
         self,
@@ -116,6 +120,13 @@ class AskingClient(DatagramProtocol):
 
     def refused(self, transport: IUDPTransport) -> None:
         """Hear that ICMP refused something; an unconnected socket can't tell whose it was."""
+
+    def peer_refused(self, peer: Peer) -> None:
+        """Hear that ICMP refused something that was sent to a peer."""
+
+    def _unsent_request(self, data: bytes, peer: Peer | None) -> Request | None:
+        """Find the request whose attempt the kernel would not send after all."""
+        return None if peer is None else self._pending.oldest(*self.keys(peer, data))
 
     def _write(self, request: Request) -> bool:
         """Give an attempt to the kernel, and tell whether it was taken."""
@@ -182,23 +193,43 @@ class AskingClient(DatagramProtocol):
             self._pending.settle(request, DatagramTooLong(len(request.data), MAX_DATAGRAM))
         except OSError as error:
             self._unsent += 1
-            if error.errno not in _PASSING:
-                self._pending.settle(request, SendFailed(error.errno, error.strerror))
+            self._not_sent(request, error.errno or 0)
         else:
             self._sent += taken
             self._unsent += not taken
+
+    def not_sent(self, data: bytes, peer: Peer | None, errno: int) -> None:
+        """Hear that the kernel did not send what it was given with others."""
+        self._sent -= 1
+        self._unsent += 1
+        request = self._unsent_request(data, peer)
+        if request is not None:
+            self._not_sent(request, errno)
+
+    def _not_sent(self, request: Request, errno: int) -> None:
+        if errno not in _PASSING:
+            self._pending.settle(request, SendFailed(errno, os.strerror(errno)))
 
     # Hearing.
 
     def datagramReceived(self, datagram: bytes, addr: tuple[str, int]) -> None:
         """Give a datagram to the request that it answers, if there is one."""
-        debtor, token = self.keys(addr, datagram)
+        self._heard(datagram, addr, self._now())
+
+    def batchReceived(self, batch: Batch) -> None:
+        """Do so with all that arrived together (our own port's hook)."""
+        now = self._now()
+        for datagram, addr in batch:
+            self._heard(datagram, addr, now)
+
+    def _heard(self, data: bytes, peer: Peer, now: float) -> None:
+        debtor, token = self.keys(peer, data)
         request = self._pending.oldest(debtor, token)
         if request is None:
-            self._not_a_reply(datagram, addr, debtor, token)
+            self._not_a_reply(data, peer, debtor, token)
             return
-        rtt = self._now() - request.sent_at
-        self._pending.settle(request, Reply(datagram, addr, rtt, request.attempts))
+        reply = Reply(data, peer, now - request.sent_at, request.attempts)
+        self._pending.settle(request, reply)
 
     def _not_a_reply(self, data: bytes, peer: Peer, debtor: Hashable, token: Hashable) -> None:
         unclaimed = self._pending.unclaimed(peer, token)
@@ -210,7 +241,11 @@ class AskingClient(DatagramProtocol):
             self._strangers += 1
             if self._on_stranger is not None:
                 owes = self._pending.owes(debtor)
-                self._on_stranger(data, peer, Stranger.WRONG_BYTES if owes else Stranger.NOT_ASKED)
+                reason = Stranger.WRONG_BYTES if owes else Stranger.NOT_ASKED
+                try:
+                    self._on_stranger(data, peer, reason)
+                except Exception:
+                    self._log.failure("on_stranger failed")
 
     def _refuse(self, peer: Peer, requests: list[Request]) -> None:
         self._pending.fail(requests, lambda _: Refused(f"{format_peer(peer)} refused"))
@@ -284,6 +319,14 @@ class AskingClient(DatagramProtocol):
         """Take a refusal from it."""
         self.refused(self._given)
 
+    def peerRefused(self, peer: Peer, data: bytes, errno: int) -> None:
+        """Take a refusal that names its peer (our own port's hook)."""
+        self.peer_refused(peer)
+
+    def datagramNotSent(self, data: bytes, addr: Peer | None, errno: int) -> None:
+        """Take a send error (our own port's hook)."""
+        self.not_sent(data, addr, errno)
+
     @property
     def local_addresses(self) -> list[Peer]:
         """The addresses and ports of the client's open sockets."""
@@ -344,3 +387,12 @@ class _Leg(DatagramProtocol):
 
     def connectionRefused(self) -> None:
         self._client.refused(self._given)
+
+    def batchReceived(self, batch: Batch) -> None:
+        self._client.batchReceived(batch)
+
+    def peerRefused(self, peer: Peer, data: bytes, errno: int) -> None:
+        self._client.peer_refused(peer)
+
+    def datagramNotSent(self, data: bytes, addr: Peer | None, errno: int) -> None:
+        self._client.not_sent(data, addr, errno)

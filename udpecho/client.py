@@ -73,6 +73,10 @@ class EchoClient(UnconnectedClient):
         """Owe everything to everyone."""
         return None, None
 
+    def _unsent_request(self, data: bytes, peer: Peer | None) -> Request | None:
+        asked = self._pending.owed_by(None)
+        return next((r for r in asked if r.peer == peer and r.data == data), None)
+
 
 class MatchingEchoClient(UnconnectedClient):
     """Believes only who owes a reply, and asks any number of servers from one socket.
@@ -92,6 +96,10 @@ class MatchingEchoClient(UnconnectedClient):
     def keys(self, peer: Peer, data: bytes) -> tuple[Hashable, Hashable]:
         """Owe the reply to the peer that was asked, and the bytes that it was sent."""
         return peer, data if self._verify_echo else None
+
+    def peer_refused(self, peer: Peer) -> None:
+        """Fail all that the peer owes, and nothing else."""
+        self._refuse(peer, self._pending.owed_by(peer))
 
     def pending_peers(self) -> list[Peer]:
         """List who has been asked and still owes a reply."""
@@ -185,6 +193,9 @@ class ConnectedEchoClient(AskingClient):
             self._peer_refused()
         else:
             super().closed(transport)
+
+    def _unsent_request(self, data: bytes, peer: Peer | None) -> Request | None:
+        return super()._unsent_request(data, self.peer)
 
     def _peer_refused(self) -> None:
         """Fail what the peer owes: all but a request whose first attempt is being written.

@@ -15,6 +15,7 @@ __all__ = [
     "ClientClosed",
     "DatagramTooLong",
     "PeerReplaced",
+    "PortClosed",
     "Refused",
     "ReplyTimeout",
     "ResolveFailed",
@@ -57,6 +58,10 @@ class ResolveFailed(UdpEchoError, error.DNSLookupError):
 
 class ClientClosed(UdpEchoError):
     """The client was closed before a reply came, or had no socket when it was asked."""
+
+
+class PortClosed(UdpEchoError, error.ConnectionClosed):
+    """The port was stopped before it was written to."""
 
 
 class PeerReplaced(UdpEchoError):

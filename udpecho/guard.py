@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import Enum
+from socket import htons
 
 
 class Reason(Enum):
@@ -24,3 +26,11 @@ def reason_not_to_answer(source_port: int, own_port: int) -> Reason | None:
     if source_port == own_port:
         return Reason.OWN_PORT
     return None
+
+
+def reasons_not_to_answer(wire_ports: Sequence[int], own_port: int) -> dict[int, Reason]:
+    """Judge a batch by its source ports, in network byte order; no Python for each good one."""
+    reasons = {0: Reason.PORT_ZERO, htons(own_port): Reason.OWN_PORT}
+    if reasons.keys().isdisjoint(wire_ports):
+        return {}
+    return {i: reasons[port] for i, port in enumerate(wire_ports) if port in reasons}

@@ -1,67 +1,149 @@
-"""listen_udp: a UDP socket on a reactor. For now Twisted's stock port, made for whole datagrams."""
+"""listen_udp and adopt_udp: a UDP port that survives the network and runs at the kernel's speed.
+
+They take the place of reactor.listenUDP and adoptDatagramPort, for any DatagramProtocol; what
+a protocol may have beyond Twisted's hooks is in hooks.IBatchProtocol. This module decides who
+serves: our own port, Twisted's where Linux's calls are missing, or, for a reactor that has no
+descriptors, its own listenUDP.
+"""
 
 from __future__ import annotations
 
+import os
 import socket
+from functools import cache
+from typing import Any
 
-from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IListeningPort, IReactorSocket, IReactorUDP
+from twisted.internet.interfaces import (
+    IListeningPort,
+    IReactorFDSet,
+    IReactorSocket,
+    IReactorUDP,
+)
 from twisted.internet.protocol import DatagramProtocol
+from twisted.logger import Logger
 
-from udpecho.peer import is_ipv6
+from udpecho import _linux
+from udpecho._sockets import adopt, check_interface, open_udp
+from udpecho._udpport import UDPPort
+from udpecho.hooks import IBatchProtocol, PortCounters
+
+__all__ = [
+    "MAX_PACKET_SIZE",
+    "STOCK_PORT",
+    "IBatchProtocol",
+    "PortCounters",
+    "UDPPort",
+    "adopt_udp",
+    "listen_udp",
+    "open_udp",
+]
 
 MAX_PACKET_SIZE = 65536
-"""More than any UDP datagram holds, so that none is cut; Twisted's default cuts at 8192."""
+"""More than any UDP datagram holds, so that none is too long."""
 
+STOCK_PORT = "UDPECHO_STOCK_PORT"
+"""The environment variable that, set to 1, has Twisted's port serve where ours could."""
 
-def bind_udp(port: int, interface: str = "") -> socket.socket:
-    """Bind a socket for adopt_udp; one for IPv6 takes IPv6 only.
-
-    Raises CannotListenError when the address can't be had.
-    """
-    try:
-        skt = socket.socket(
-            socket.AF_INET6 if is_ipv6(interface) else socket.AF_INET, socket.SOCK_DGRAM
-        )
-    except OSError as error:
-        raise CannotListenError(interface, port, error) from error
-    try:
-        skt.setblocking(False)
-        if is_ipv6(interface):
-            skt.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        skt.bind((interface, port))
-    except OSError as error:
-        skt.close()
-        raise CannotListenError(interface, port, error) from error
-    return skt
-
-
-def adopt_udp(
-    reactor: IReactorSocket,
-    fd: int,
-    protocol: DatagramProtocol,
-    maxPacketSize: int = MAX_PACKET_SIZE,
-) -> IListeningPort:
-    """Listen on a bound socket; its descriptor is duplicated, and stays the caller's to close."""
-    with socket.socket(fileno=fd) as skt:
-        family = skt.family
-        skt.setblocking(False)
-        skt.detach()
-    return reactor.adoptDatagramPort(fd, family, protocol, maxPacketSize)
+_log = Logger()
 
 
 def listen_udp(
-    reactor: IReactorUDP,
+    reactor: Any,
     port: int,
     protocol: DatagramProtocol,
     interface: str = "",
     maxPacketSize: int = MAX_PACKET_SIZE,
+    *,
+    reuse_port: bool = False,
+    receive_buffer: int | None = None,
+    timestamps: bool = False,
 ) -> IListeningPort:
     """Listen as reactor.listenUDP does, but an IPv6 socket takes IPv6 only.
 
-    Raises CannotListenError when the address can't be had.
+    interface is an IP address, with its scope if it is link-local (fe80::1%eth0). Larger
+    datagrams than maxPacketSize bytes are dropped and counted, not cut. With reuse_port,
+    processes share the port (SO_REUSEPORT). receive_buffer is in bytes, None for the system's.
+    timestamps has the kernel note when a datagram came. Raises CannotListenError or BadAddress.
     """
-    if not IReactorSocket.providedBy(reactor):
-        return reactor.listenUDP(port, protocol, interface, maxPacketSize)
-    with bind_udp(port, interface) as skt:
-        return adopt_udp(reactor, skt.fileno(), protocol, maxPacketSize)
+    if not IReactorFDSet.providedBy(reactor):
+        return IReactorUDP(reactor).listenUDP(port, protocol, interface, maxPacketSize)
+    host = check_interface(interface)
+    if not _ours_can_serve():
+        with open_udp(host, port, reuse_port) as skt:
+            return _stock_port(reactor, skt, protocol, maxPacketSize, receive_buffer)
+    served = UDPPort(
+        reactor,
+        protocol,
+        maxPacketSize,
+        lambda: open_udp(host, port, reuse_port),
+        receive_buffer=receive_buffer,
+        timestamps=timestamps,
+    )
+    served.startListening()
+    return served
+
+
+def adopt_udp(
+    reactor: Any,
+    fd: int,
+    protocol: DatagramProtocol,
+    maxPacketSize: int = MAX_PACKET_SIZE,
+    *,
+    receive_buffer: int | None = None,
+    timestamps: bool = False,
+) -> IListeningPort:
+    """Listen on a bound socket that someone else opened, as listen_udp does.
+
+    The descriptor is copied: it stays the caller's to close. Raises ValueError if it is not a
+    UDP socket's.
+    """
+    if not _ours_can_serve():
+        with adopt(fd) as skt:
+            return _stock_port(reactor, skt, protocol, maxPacketSize, receive_buffer)
+    served = UDPPort(
+        reactor,
+        protocol,
+        maxPacketSize,
+        lambda: adopt(fd),
+        receive_buffer=receive_buffer,
+        timestamps=timestamps,
+    )
+    served.startListening()
+    return served
+
+
+def _ours_can_serve() -> bool:
+    if os.environ.get(STOCK_PORT) == "1":
+        _say_what_is_missing(f"{STOCK_PORT} is set")
+        return False
+    if not _linux.SUPPORTED:
+        _say_what_is_missing("it needs Linux on a 64-bit little-endian machine")
+        return False
+    return True
+
+
+@cache
+def _say_what_is_missing(why: str) -> None:
+    _log.warn(
+        "Twisted's UDP port serves instead of udpecho's own ({why}). Missing: whole batches and"
+        " trains, replies from the address that was asked, bounded turns, refusals by peer,"
+        " a connect() that can be repeated, counters of drops and send errors",
+        why=why,
+    )
+
+
+def _stock_port(
+    reactor: Any,
+    skt: socket.socket,
+    protocol: DatagramProtocol,
+    max_packet_size: int,
+    receive_buffer: int | None,
+) -> IListeningPort:
+    """Have Twisted's port serve a socket, of which it makes a copy."""
+    if receive_buffer is not None:
+        skt.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+    if IReactorSocket.providedBy(reactor):
+        return reactor.adoptDatagramPort(skt.fileno(), skt.family, protocol, max_packet_size)
+    host, port = skt.getsockname()[:2]
+    skt.close()
+    return IReactorUDP(reactor).listenUDP(port, protocol, host, max_packet_size)

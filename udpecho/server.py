@@ -12,7 +12,8 @@ from twisted.internet.error import MessageLengthError
 from twisted.internet.protocol import DatagramProtocol
 from twisted.logger import Logger
 
-from udpecho.guard import Reason, reason_not_to_answer
+from udpecho.batch import Batch
+from udpecho.guard import Reason, reason_not_to_answer, reasons_not_to_answer
 from udpecho.notice import Notices
 
 
@@ -85,6 +86,18 @@ class EchoServer(DatagramProtocol):
             self._echoed += 1
             self._bytes_echoed += len(datagram)
 
+    def batchReceived(self, batch: Batch) -> None:
+        """Send a batch back in place, less what must not be answered (our own port's hook)."""
+        self._received += batch.datagrams
+        self._bytes_received += batch.octets
+        for index, reason in reasons_not_to_answer(batch.wire_ports, self._own_port).items():
+            self._unanswered[reason] += batch.drop([index])
+        echoed = batch.echo()
+        self._echoed += echoed.datagrams
+        self._bytes_echoed += echoed.octets
+        for number, times in echoed.errors.items():
+            self._not_sent(number, times)
+
     def counters(self) -> ServerCounters:
         """Count what has happened so far."""
         return ServerCounters(
@@ -96,11 +109,11 @@ class EchoServer(DatagramProtocol):
             dict(self._send_errors),
         )
 
-    def _not_sent(self, number: int | None) -> None:
-        """Count a reply that the kernel would not send; it costs that reply alone."""
+    def _not_sent(self, number: int | None, times: int = 1) -> None:
+        """Count replies that the kernel would not send; an error costs that reply alone."""
         name = errorcode.get(number or 0, str(number))
-        self._send_errors[name] += 1
-        times = self._notices.count(name, self._now())
+        self._send_errors[name] += times
+        times = self._notices.count(name, self._now(), times)
         if times:
             self._log.warn(
                 "could not send {times} of the replies: {errno}; the next line in 30 s",

@@ -11,12 +11,12 @@ from twisted.application.service import Service
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IListeningPort, IReactorSocket
+from twisted.internet.interfaces import IListeningPort, IReactorFDSet
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from udpecho.peer import format_peer, is_loopback
-from udpecho.port import adopt_udp, bind_udp, listen_udp
+from udpecho.port import UDPPort, adopt_udp, listen_udp, open_udp
 from udpecho.reactors import IDatagramReactor, monotonic_clock
 from udpecho.server import EchoServer, ServerCounters
 
@@ -87,7 +87,7 @@ class EchoService(Service):
 
     def bind(self) -> None:
         """Take the addresses before the service starts, to learn early that one can't be had."""
-        if self._bound or self._ports or not IReactorSocket.providedBy(self._reactor):
+        if self._bound or self._ports or not IReactorFDSet.providedBy(self._reactor):
             return
         try:
             for listen in self._listens:
@@ -132,7 +132,7 @@ class EchoService(Service):
         if self._ports:
             return
         self.bind()
-        if IReactorSocket.providedBy(self._reactor):
+        if IReactorFDSet.providedBy(self._reactor):
             for skt in self._bound:
                 self._ports.append(adopt_udp(self._reactor, skt.fileno(), self._new_server()))
             self._unbind()
@@ -160,7 +160,12 @@ class EchoService(Service):
         self._bound.clear()
 
     async def _drain(self) -> None:
-        """Let the reactor turn until nothing more comes in, or until it is time to go."""
+        """Let the reactor turn until nothing more comes in, or until it is time to go.
+
+        Our own port drains as it stops; Twisted's would drop what is queued.
+        """
+        if all(isinstance(port, UDPPort) for port in self._ports):
+            return
         end = self._now() + DRAIN_SECONDS
         quiet = 0
         while self._ports and quiet < QUIET_TURNS and self._now() < end:
@@ -174,7 +179,7 @@ def _bind(listen: Listen) -> list[socket.socket]:
     if isinstance(listen, InheritedSocket):
         return [_inherited(listen.fd)]
     try:
-        return [bind_udp(listen.port, listen.interface)]
+        return [open_udp(listen.interface, listen.port)]
     except CannotListenError as error:
         if listen.optional and error.socketError.errno in _NO_SUCH_FAMILY:
             return []

@@ -1,0 +1,201 @@
+"""Where the kernel's bytes say what about a datagram: socket addresses and control messages.
+
+Pure layout, on bytes: no sockets, no system calls. About each datagram there is a record of
+192 bytes: the sender's socket address in 32, then control messages. Those of a datagram that
+came by itself have one fixed length and order, so that columns can be cut through the records
+of a batch. What else may come (a train's segment size, a timestamp) is moved behind them by
+canonical(); then every record can be read by the same offsets, and sent back as it is.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from socket import AF_INET, AF_INET6, IPPROTO_IP, IPPROTO_IPV6, SOL_SOCKET
+
+from udpecho._linux import (
+    IP_PKTINFO,
+    IP_RECVERR,
+    IP_TOS,
+    IP_TTL,
+    IPV6_HOPLIMIT,
+    IPV6_PKTINFO,
+    IPV6_RECVERR,
+    IPV6_TCLASS,
+    SO_TIMESTAMPNS,
+    SOL_UDP,
+    UDP_GRO,
+    UDP_SEGMENT,
+)
+
+RECORD = 192
+"""Bytes: a multiple of a cache line's 64."""
+
+NAME = 32
+"""Bytes of a record before its control messages; sockaddr_in6, the longest, has 28."""
+
+CONTROL = RECORD - NAME
+"""Bytes of room for control messages, of which 144 can be needed."""
+
+_HEADER = struct.Struct("=Qii")  # struct cmsghdr: length with this header, level, type
+_SEGMENT = struct.Struct("=QiiH6x")
+_TIMESPEC = struct.Struct("=qq")
+
+
+def _padded(data: int) -> int:
+    """Give the room of a control message with so many bytes of data (CMSG_SPACE)."""
+    return _HEADER.size + (data + 7) // 8 * 8
+
+
+def control_message(level: int, kind: int, data: bytes) -> bytes:
+    """Lay out one control message, padded to where a next one begins (cmsg(3))."""
+    size = _HEADER.size + len(data)
+    return (_HEADER.pack(size, level, kind) + data).ljust(_padded(len(data)), b"\0")
+
+
+@dataclass(frozen=True, slots=True, eq=False)  # there are two: hashed by identity, and fast
+class Layout:
+    """A family's offsets within a record, in bytes; asked and local may be one place."""
+
+    family: int
+    name: int
+    host: int
+    host_size: int
+    asked: int
+    local: int
+    interface: int
+    ttl: int
+    tos: int
+    source: int
+    """How long the first control message is, which names the address to send from."""
+
+    plain: tuple[bytes, bytes, bytes]
+    """The control messages of a datagram by itself, with data that says nothing."""
+
+    @property
+    def control(self) -> int:
+        """Give the length of the control messages of a datagram that came by itself."""
+        return sum(map(len, self.plain))
+
+    @property
+    def segment(self) -> int:
+        """Give the offset of a train's segment size."""
+        return NAME + self.control + _HEADER.size
+
+    @property
+    def timestamp(self) -> int:
+        """Give the offset of the time of arrival."""
+        return NAME + self.control + _SEGMENT.size + _HEADER.size
+
+
+_DEFAULT_TTL = b"\x40\0\0\0"
+
+IPV4 = Layout(
+    family=AF_INET,
+    name=16,
+    host=4,
+    host_size=4,
+    asked=NAME + 24,
+    local=NAME + 20,
+    interface=NAME + 16,
+    ttl=NAME + 48,
+    tos=NAME + 72,
+    source=32,
+    plain=(
+        control_message(IPPROTO_IP, IP_PKTINFO, bytes(12)),
+        control_message(IPPROTO_IP, IP_TTL, _DEFAULT_TTL),
+        control_message(IPPROTO_IP, IP_TOS, bytes(1)),
+    ),
+)
+IPV6 = Layout(
+    family=AF_INET6,
+    name=28,
+    host=8,
+    host_size=16,
+    asked=NAME + 16,
+    local=NAME + 16,
+    interface=NAME + 32,
+    ttl=NAME + 56,
+    tos=NAME + 80,
+    source=40,
+    plain=(
+        control_message(IPPROTO_IPV6, IPV6_PKTINFO, bytes(20)),
+        control_message(IPPROTO_IPV6, IPV6_HOPLIMIT, _DEFAULT_TTL),
+        control_message(IPPROTO_IPV6, IPV6_TCLASS, bytes(4)),
+    ),
+)
+
+
+def control_messages(control: bytes) -> dict[tuple[int, int], bytes]:
+    """Take control messages apart: level and type to data."""
+    found = {}
+    at = 0
+    while at + _HEADER.size <= len(control):
+        size, level, kind = _HEADER.unpack_from(control, at)
+        if size < _HEADER.size or at + size > len(control):
+            break
+        found[level, kind] = control[at + _HEADER.size : at + size]
+        at += _padded(size - _HEADER.size)
+    return found
+
+
+def canonical(layout: Layout, control: bytes) -> tuple[bytes, int]:
+    """Put control messages in the order of a record; return them and a train's segment size.
+
+    The size is 0 for a datagram by itself. It is received as an int, but must be sent as 16
+    bits under another name; that is how it is put.
+    """
+    found = control_messages(control)
+    parts = []
+    for default in layout.plain:
+        size, level, kind = _HEADER.unpack_from(default)
+        data = found.get((level, kind), default[_HEADER.size : size])
+        parts.append(control_message(level, kind, data))
+    segment = int.from_bytes(found.get((SOL_UDP, UDP_GRO), b"")[:2], "little")
+    parts.append(_SEGMENT.pack(18, SOL_UDP, UDP_SEGMENT, segment) if segment else bytes(24))
+    stamp = found.get((SOL_SOCKET, SO_TIMESTAMPNS))
+    if stamp is not None:
+        parts.append(control_message(SOL_SOCKET, SO_TIMESTAMPNS, stamp))
+    return b"".join(parts), segment
+
+
+def timestamp_ns(layout: Layout, record: bytes) -> int | None:
+    """Read the time of arrival from a record, in ns since 1970, if it has one."""
+    if len(record) < layout.timestamp + _TIMESPEC.size:
+        return None
+    seconds, nanoseconds = _TIMESPEC.unpack_from(record, layout.timestamp)
+    return int(seconds * 1_000_000_000 + nanoseconds)
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedError:
+    """What the error queue says of one ICMP message (struct sock_extended_err, ip(7))."""
+
+    errno: int
+    origin: int
+    type: int
+    code: int
+
+    @property
+    def is_refusal(self) -> bool:
+        """Tell whether ICMP said "destination unreachable", whichever the reason.
+
+        "Fragmentation needed" is no refusal, nor are ICMP's other messages.
+        """
+        if self.origin == _FROM_ICMP:
+            return self.type == 3 and self.code != 4
+        return self.origin == _FROM_ICMP6 and self.type == 1
+
+
+_FROM_ICMP, _FROM_ICMP6 = 2, 3
+_EXTENDED_ERROR = struct.Struct("=I4B2I")
+
+
+def queued_error(ancillary: list[tuple[int, int, bytes]]) -> QueuedError | None:
+    """Find the error in what socket.recvmsg() gives from the error queue."""
+    for level, kind, data in ancillary:
+        ours = (level, kind) in ((IPPROTO_IP, IP_RECVERR), (IPPROTO_IPV6, IPV6_RECVERR))
+        if ours and len(data) >= _EXTENDED_ERROR.size:
+            number, origin, icmp_type, code, *_ = _EXTENDED_ERROR.unpack_from(data)
+            return QueuedError(number, origin, icmp_type, code)
+    return None

@@ -1,0 +1,110 @@
+"""What Linux offers and Python's socket module lacks: system calls, options, constants.
+
+No Twisted, and nothing is kept: each function does one thing to one socket. Errors are raised
+as OSError, save by receive() and send(), which are called for every batch and return -errno.
+The numbers are those of the kernel's uapi headers, for 64-bit little-endian machines.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import socket
+import struct
+import sys
+
+SUPPORTED = sys.platform == "linux" and sys.byteorder == "little" and sys.maxsize > 2**32
+"""Whether the layouts here are this machine's."""
+
+IP_TOS, IP_TTL, IP_PKTINFO, IP_RECVERR, IP_RECVTTL, IP_RECVTOS = 1, 2, 8, 11, 12, 13
+IPV6_RECVERR, IPV6_RECVPKTINFO, IPV6_PKTINFO = 25, 49, 50
+IPV6_RECVHOPLIMIT, IPV6_HOPLIMIT, IPV6_RECVTCLASS, IPV6_TCLASS = 51, 52, 66, 67
+SOL_UDP, UDP_SEGMENT, UDP_GRO = 17, 103, 104
+SO_TIMESTAMPNS, SO_MEMINFO, SO_RCVBUFFORCE = 35, 55, 33
+
+_MEMINFO = struct.Struct("9I")
+_MEMINFO_DROPS = 8
+
+_libc = ctypes.CDLL(None, use_errno=True)
+if SUPPORTED:
+    _recvmmsg = _libc.recvmmsg
+    _recvmmsg.argtypes = [
+        ctypes.c_int,
+        ctypes.c_void_p,
+        ctypes.c_uint,
+        ctypes.c_int,
+        ctypes.c_void_p,
+    ]
+    _sendmmsg = _libc.sendmmsg
+    _sendmmsg.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_uint, ctypes.c_int]
+
+
+def receive(fd: int, headers: int, count: int) -> int:
+    """Fill up to count mmsghdrs at an address; return how many, or -errno (recvmmsg(2))."""
+    received: int = _recvmmsg(fd, headers, count, socket.MSG_DONTWAIT, None)
+    return received if received >= 0 else -ctypes.get_errno()
+
+
+def send(fd: int, headers: int, count: int) -> int:
+    """Send up to count mmsghdrs at an address; return how many, or -errno (sendmmsg(2))."""
+    sent: int = _sendmmsg(fd, headers, count, socket.MSG_DONTWAIT)
+    return sent if sent >= 0 else -ctypes.get_errno()
+
+
+def disconnect(skt: socket.socket) -> None:
+    """Take a socket's peer from it (connect(2), AF_UNSPEC)."""
+    nowhere = struct.pack("=H26x", socket.AF_UNSPEC)
+    if _libc.connect(skt.fileno(), nowhere, len(nowhere)):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+def describe_arrivals(skt: socket.socket) -> None:
+    """Have each datagram come with its destination, TTL and TOS (ip(7), ipv6(7))."""
+    if skt.family == socket.AF_INET6:
+        level, options = socket.IPPROTO_IPV6, (IPV6_RECVPKTINFO, IPV6_RECVHOPLIMIT, IPV6_RECVTCLASS)
+    else:
+        level, options = socket.IPPROTO_IP, (IP_PKTINFO, IP_RECVTTL, IP_RECVTOS)
+    for option in options:
+        skt.setsockopt(level, option, 1)
+
+
+def stamp_arrivals(skt: socket.socket) -> None:
+    """Have each datagram come with the time of its arrival, in ns (socket(7), SO_TIMESTAMP)."""
+    skt.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+
+
+def queue_errors(skt: socket.socket) -> None:
+    """Have ICMP errors kept in the error queue, on unconnected sockets too (IP_RECVERR)."""
+    if skt.family == socket.AF_INET6:
+        skt.setsockopt(socket.IPPROTO_IPV6, IPV6_RECVERR, 1)
+    else:
+        skt.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
+
+
+def take_trains(skt: socket.socket) -> bool:
+    """Take datagrams of one flow as one train, if the kernel can (udp(7), UDP_GRO; Linux 5.0)."""
+    try:
+        skt.setsockopt(SOL_UDP, UDP_GRO, 1)
+    except OSError:
+        return False
+    return True
+
+
+def dropped(skt: socket.socket) -> int:
+    """Count the datagrams lost to a full receive buffer (SO_MEMINFO; Linux 4.12)."""
+    info = skt.getsockopt(socket.SOL_SOCKET, SO_MEMINFO, _MEMINFO.size)
+    return int(_MEMINFO.unpack(info)[_MEMINFO_DROPS])
+
+
+def set_receive_buffer(skt: socket.socket, size: int) -> int:
+    """Ask for a receive buffer of so many bytes; return what was granted.
+
+    Beyond net.core.rmem_max it takes the privilege CAP_NET_ADMIN. The kernel doubles what it
+    is told, for its own bookkeeping (socket(7), SO_RCVBUF); size and result are not doubled.
+    """
+    try:
+        skt.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, size)
+    except OSError:
+        skt.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, size)
+    return skt.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) // 2

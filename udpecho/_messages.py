@@ -1,0 +1,98 @@
+"""The arrays that recvmmsg(2) and sendmmsg(2) work on, laid out so that columns can be cut.
+
+Memory is one mapping with, for each of 64 messages, a record (see _cmsg) and a slot for data.
+Headers is an array of struct mmsghdr over it; two of them may stand over one memory, so that
+what one received the other sends without a copy. A column is a strided memoryview: one field
+of every message, read, compared or copied in one go.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import mmap
+from array import array
+from typing import Any, Literal
+
+from udpecho import _linux
+from udpecho._cmsg import CONTROL, NAME, RECORD, Layout
+
+BATCH = 64
+"""Messages at a time: beyond it, C loops too gain nothing more."""
+
+LONGEST = 65536
+"""Bytes of a slot: more than any UDP datagram or train holds, so that none is cut."""
+
+_SLOT = LONGEST + 2048 + 64
+"""Bytes from slot to slot. Not a power of two, or all datagrams would share a few cache lines."""
+
+Code = Literal["B", "H", "I", "Q"]
+
+_HEADER = 64  # struct mmsghdr, in bytes
+_IOVEC = 16  # struct iovec
+
+
+class Memory:
+    """Room for a batch. A page is resident only when a datagram has touched it."""
+
+    def __init__(self) -> None:
+        self._map = mmap.mmap(-1, BATCH * (RECORD + _SLOT), mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        self._map.madvise(getattr(mmap, "MADV_NOHUGEPAGE", 15))  # or 2 MiB at the first touch
+        self.address = ctypes.addressof(ctypes.c_char.from_buffer(self._map))
+        self.bytes = memoryview(self._map)
+        self.record_at = [i * RECORD for i in range(BATCH)]
+        self.slot_at = [BATCH * RECORD + i * _SLOT for i in range(BATCH)]
+
+    def column(self, code: Code, offset: int) -> memoryview:
+        """Cut the column of a record's field: of this struct code, at this many bytes."""
+        size = ctypes.sizeof(_CODES[code])
+        records: memoryview = self.bytes[: BATCH * RECORD].cast(code)
+        return records[offset // size :: RECORD // size]
+
+
+_CODES: dict[Code, Any] = {
+    "B": ctypes.c_uint8,
+    "H": ctypes.c_uint16,
+    "I": ctypes.c_uint32,
+    "Q": ctypes.c_uint64,
+}
+
+
+class Headers:
+    """An array of mmsghdr, one iovec each, whose fields are columns."""
+
+    def __init__(self, memory: Memory, layout: Layout) -> None:
+        iovecs_at = BATCH * _HEADER
+        block = ctypes.create_string_buffer(BATCH * (_HEADER + _IOVEC))
+        self._block = block
+        self.address = ctypes.addressof(block)
+        words = memoryview(block).cast("B").cast("Q")
+        header, iovec = words[: iovecs_at // 8], words[iovecs_at // 8 :]
+        records = [memory.address + at for at in memory.record_at]
+        header[0::8] = array("Q", records)
+        self.name_sizes = header[1::8]
+        header[2::8] = array("Q", [self.address + iovecs_at + i * _IOVEC for i in range(BATCH)])
+        header[3::8] = array("Q", [1] * BATCH)
+        header[4::8] = array("Q", [record + NAME for record in records])
+        self.control_sizes = header[5::8]
+        self.flags = header[6::8]
+        self.lengths = header[7::8]
+        iovec[0::2] = array("Q", [memory.address + at for at in memory.slot_at])
+        self.sizes = iovec[1::2]
+        self.name_sizes[:] = array("Q", [layout.name] * BATCH)
+
+    def receive(self, fd: int) -> int:
+        """Receive what is there; return how many messages, or -errno."""
+        return _linux.receive(fd, self.address, BATCH)
+
+    def send(self, fd: int, start: int, stop: int) -> int:
+        """Send the messages from start up to stop; return how many went, or -errno."""
+        return _linux.send(fd, self.address + start * _HEADER, stop - start)
+
+
+def full(value: int) -> memoryview:
+    """Make a column of one value."""
+    return memoryview(array("Q", [value] * BATCH))
+
+
+ROOM = full(CONTROL)
+"""What a column of control sizes must be before anything is received."""

@@ -1,0 +1,132 @@
+"""Datagrams on their way out: the policy for send errors, and the array where writes gather.
+
+No send error stops what stands behind it, and none is lost: each datagram has been accepted
+by the kernel, or is reported with its errno.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from errno import (
+    EACCES,
+    EAGAIN,
+    ECONNREFUSED,
+    EHOSTDOWN,
+    EHOSTUNREACH,
+    EMSGSIZE,
+    ENETUNREACH,
+    ENOBUFS,
+    ENONET,
+    ENOPROTOOPT,
+    EOPNOTSUPP,
+    EPROTO,
+)
+
+from udpecho._cmsg import NAME, Layout
+from udpecho._messages import BATCH, Headers, Memory
+
+_TRIES = dict.fromkeys((EAGAIN, ENOBUFS), 2) | dict.fromkeys(
+    (
+        EACCES,
+        ECONNREFUSED,
+        EHOSTDOWN,
+        EHOSTUNREACH,
+        EMSGSIZE,
+        ENETUNREACH,
+        ENONET,
+        ENOPROTOOPT,
+        EOPNOTSUPP,
+        EPROTO,
+    ),
+    3,
+)
+"""How often a datagram is tried that fails so; all else once.
+
+A full queue may have room at once. The other errors may be what ICMP said of an earlier
+datagram: reporting that clears it. One more try suffices, if nothing arrives meanwhile.
+"""
+
+Send = Callable[[int, int], int]
+"""Sends the messages from an index up to another; returns how many went, or -errno."""
+
+
+def send_all(send: Send, start: int, stop: int, failed: Callable[[int, int], None]) -> None:
+    """Send each of these messages, calling failed(index, errno) for each that won't go."""
+    tries = 0
+    while start < stop:
+        sent = send(start, stop)
+        if sent > 0:
+            start += sent
+            tries = 0
+            continue
+        tries += 1
+        if tries >= _TRIES.get(-sent, 1):
+            failed(start, -sent)
+            start += 1
+            tries = 0
+
+
+class Outbox:
+    """Up to 64 written datagrams that leave together."""
+
+    def __init__(self, layout: Layout) -> None:
+        memory = Memory()
+        self._memory = memory.bytes
+        self._record_at = memory.record_at
+        self._slot_at = memory.slot_at
+        self._name_size = layout.name
+        self._headers = headers = Headers(memory, layout)
+        self._name_sizes = headers.name_sizes
+        self._control_sizes = headers.control_sizes
+        self._sizes = headers.sizes
+        self._written: list[tuple[int, object]] = []
+        self.met_errors = False
+        """Whether the last flush met an error, be it of the datagram or of an earlier one."""
+
+    def __len__(self) -> int:
+        """Count the datagrams that wait."""
+        return len(self._written)
+
+    @property
+    def full(self) -> bool:
+        """Tell whether there is no room for one more."""
+        return len(self._written) == BATCH
+
+    def add(self, data: bytes, destination: bytes, address: object) -> int:
+        """Take a datagram; destination is a record, or empty on a connected socket.
+
+        Return its length in bytes. address is what its writer called it.
+        """
+        index = len(self._written)
+        length = len(data)
+        slot = self._slot_at[index]
+        self._memory[slot : slot + length] = data
+        if destination:
+            record = self._record_at[index]
+            self._memory[record : record + len(destination)] = destination
+            self._name_sizes[index] = self._name_size
+            self._control_sizes[index] = len(destination) - NAME
+        else:
+            self._name_sizes[index] = self._control_sizes[index] = 0
+        self._sizes[index] = length
+        self._written.append((length, address))
+        return length
+
+    def flush(self, fd: int) -> list[tuple[bytes, object, int]]:
+        """Send what was added; return (data, address, errno) of each that the kernel refused."""
+        written, self._written = self._written, []
+        unsent: list[tuple[bytes, object, int]] = []
+
+        def failed(index: int, errno: int) -> None:
+            length, address = written[index]
+            slot = self._slot_at[index]
+            unsent.append((bytes(self._memory[slot : slot + length]), address, errno))
+
+        def send(start: int, stop: int) -> int:
+            sent = self._headers.send(fd, start, stop)
+            self.met_errors |= sent < 0
+            return sent
+
+        self.met_errors = False
+        send_all(send, 0, len(written), failed)
+        return unsent

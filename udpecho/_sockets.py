@@ -1,0 +1,62 @@
+"""Opening UDP sockets: one family each, bound, non-blocking."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from twisted.internet.error import CannotListenError
+
+from udpecho.errors import BadAddress
+from udpecho.peer import canonical_host, is_ipv6
+
+
+def check_interface(interface: str) -> str:
+    """Return an interface's canonical address, "" for all of IPv4's, or raise BadAddress."""
+    host = canonical_host(interface) if interface else ""
+    if host is None:
+        raise BadAddress(interface, f"expected an IP address to listen on, got {interface!r}")
+    return host
+
+
+def open_udp(interface: str, port: int, reuse_port: bool = False) -> socket.socket:
+    """Open a socket on an address and a port, or raise CannotListenError.
+
+    One on an IPv6 address takes IPv6 alone: through one that took both, a packet with a mapped
+    source could reach from the wire into IPv4's loopback.
+    """
+    family = socket.AF_INET6 if is_ipv6(interface) else socket.AF_INET
+    with _cannot_listen(interface, port):
+        skt = socket.socket(family, socket.SOCK_DGRAM)
+    try:
+        with _cannot_listen(interface, port):
+            skt.setblocking(False)
+            if family == socket.AF_INET6:
+                skt.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            if reuse_port:
+                skt.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            skt.bind((interface, port))
+    except BaseException:
+        skt.close()
+        raise
+    return skt
+
+
+def adopt(fd: int) -> socket.socket:
+    """Make a socket of a copy of a descriptor, or raise ValueError if it is no UDP socket."""
+    skt = socket.socket(fileno=socket.dup(fd))
+    udp = skt.family in (socket.AF_INET, socket.AF_INET6) and skt.type == socket.SOCK_DGRAM
+    if not udp:
+        skt.close()
+        raise ValueError(f"expected a UDP socket, got descriptor {fd}: {skt!r}")
+    skt.setblocking(False)
+    return skt
+
+
+@contextmanager
+def _cannot_listen(interface: str, port: int) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, OverflowError) as error:
+        raise CannotListenError(interface, port, error) from error
