@@ -286,9 +286,9 @@ class UDPPort:
 
     def _drop(self, batch: Batch) -> None:
         """Drop what is not to be delivered to any protocol."""
-        too_long = batch.cut_short()
+        too_long = batch.cut_short
         if self._limit < LONGEST:
-            too_long += batch.longer_than(self._limit)
+            too_long = too_long + batch.longer_than(self._limit)
         if too_long:
             self._counts["too_long"] += batch.drop(too_long)
         if self._layout is IPV6 and (mapped := batch.mapped()):

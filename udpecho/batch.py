@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from errno import EINVAL, EIO, EMSGSIZE
 from functools import lru_cache
 from operator import itemgetter
+from types import MappingProxyType
 from typing import NamedTuple
 
 from udpecho._cmsg import IPV6, NAME, RECORD, Layout, canonical, control_messages
@@ -24,6 +25,8 @@ from udpecho.address import Address, decode_again
 
 _NOT_AS_A_TRAIN = frozenset({EINVAL, EIO, EMSGSIZE})
 """What the kernel says of a train that does not fit the path out, or its device."""
+
+_NO_ERRORS: Mapping[int, int] = MappingProxyType({})
 
 _MAPPED = b"\0" * 10 + b"\xff\xff"
 
@@ -51,15 +54,15 @@ class Batch:
         self._plain_sizes = full(layout.control)
         self._plain = self._plain_sizes.tobytes()
         self._reply.control_sizes[:] = self._plain_sizes
-        self._unflagged = bytes(8 * BATCH)
         self._ports = memory.column("H", 2)
         self._heads = memory.column("B", layout.host)
         self._ttls = memory.column("B", layout.ttl)
         self._tos = memory.column("B", layout.tos)
         self._interfaces = memory.column("I", layout.interface)
         self._no_interfaces = memoryview(bytes(4 * BATCH)).cast("I")
-        self._count = 0
+        self._count = self._filled = 0
         self._lengths: list[int] = []
+        self._cut_short: list[int] = []
         self._dropped: set[int] = set()
         self._trains: dict[int, int] = {}
         self._stamped = False
@@ -191,12 +194,19 @@ class Batch:
         Nothing is copied, and trains leave as trains.
         """
         count = self._count
-        octets, datagrams = self.octets, self.datagrams
-        errors: Counter[int] = Counter()
         self._reply.sizes[:count] = self._received.lengths[:count]
         self._interfaces[:count] = self._no_interfaces[:count]  # or routing is bypassed
+        sent = 0 if self._dropped else max(self._send(0, count), 0)
+        if sent == count:
+            return Echoed(self.datagrams, self.octets, _NO_ERRORS)
+        return self._echo_from(sent)
+
+    def _echo_from(self, first: int) -> Echoed:
+        """Go on with an echo that could not be sent all at once."""
+        datagrams, octets = self.datagrams, self.octets
+        errors: Counter[int] = Counter()
         unsent: list[tuple[int, int]] = []
-        for start, stop in self._runs():
+        for start, stop in self._runs(first):
             send_all(self._send, start, stop, lambda index, errno: unsent.append((index, errno)))
         for index, errno in unsent:
             datagrams -= self.datagrams_of(index)
@@ -212,9 +222,8 @@ class Batch:
     def _send(self, start: int, stop: int) -> int:
         return self._reply.send(self._fd, start, stop)
 
-    def _runs(self) -> Iterator[tuple[int, int]]:
-        """Give the stretches of items that are not dropped."""
-        start = 0
+    def _runs(self, start: int) -> Iterator[tuple[int, int]]:
+        """Give the stretches of items, from one on, that are not dropped."""
         for index in sorted(self._dropped):
             if start < index:
                 yield start, index
@@ -243,37 +252,33 @@ class Batch:
 
     def receive(self) -> int:
         """Take what the socket has, at most 64 items; return how many, or -errno."""
-        before = self._count
-        received = self._received
+        received, before = self._received, self._filled
         received.control_sizes[:before] = ROOM[:before]
         if self._trains:
             self._reply.control_sizes[:before] = self._plain_sizes[:before]
             self._trains = {}
         if self._dropped:
             self._dropped = set()
+        if self._cut_short:
+            self._cut_short = []
         count = received.receive(self._fd)
+        self._count = self._filled = max(count, 0)
         if count <= 0:
-            self._count = 0
             return count
-        self._count = count
         self._lengths = received.lengths[:count].tolist()
-        self._stamped = False
-        if received.control_sizes[:count].tobytes() != self._plain[: 8 * count]:
+        usual = received.control_sizes[:count].tobytes() == self._plain[: 8 * count]
+        if not usual or any(received.flags[:count].tobytes()):
             self._put_in_order()
         return count
 
     def over(self) -> None:
         """Forget the datagrams: the hook that had them has returned."""
-        self._received.control_sizes[: self._count] = ROOM[: self._count]
         self._count = 0
-        self._lengths = []
 
+    @property
     def cut_short(self) -> list[int]:
-        """Find the items that are longer than our memory, of which the rest is gone."""
-        flags = self._received.flags[: self._count]
-        if flags.tobytes() == self._unflagged[: 8 * self._count]:
-            return []
-        return [index for index, flag in enumerate(flags) if flag & socket.MSG_TRUNC]
+        """The items that were longer than our memory, of which the rest is gone."""
+        return self._cut_short
 
     def longer_than(self, limit: int) -> list[int]:
         """Find the items whose datagrams have more bytes than the limit."""
@@ -299,8 +304,11 @@ class Batch:
         return list(map(_first, _cutter(offset, octets).iter_unpack(records)))
 
     def _put_in_order(self) -> None:
-        """Give the records that are not of the usual length the usual offsets, and find trains."""
+        """Give unusual records the usual offsets, and find trains and what was cut short."""
         memory, layout = self._memory.bytes, self._layout
+        flags = self._received.flags[: self._count].tolist()
+        self._cut_short = [i for i, flag in enumerate(flags) if flag & socket.MSG_TRUNC]
+        self._stamped = False
         for index, size in enumerate(self._received.control_sizes[: self._count].tolist()):
             if size == layout.control:
                 continue

@@ -1,0 +1,70 @@
+"""The Python servers of the comparison: python -m tests.bench.servers NAME PORT."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+from twisted.internet.protocol import DatagramProtocol
+
+
+class _Stock(DatagramProtocol):
+    """What anyone would write on Twisted."""
+
+    noisy = False
+
+    def datagramReceived(self, datagram: bytes, addr: tuple[str, int]) -> None:
+        assert self.transport is not None
+        self.transport.write(datagram, addr)
+
+
+class _Asyncio(asyncio.DatagramProtocol):
+    """What anyone would write on asyncio."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.DatagramTransport)
+        self._transport = transport
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        self._transport.sendto(data, addr)
+
+
+def _twisted(name: str, port: int) -> None:
+    from twisted.internet import reactor
+
+    if name == "udpecho":
+        from udpecho.port import listen_udp
+        from udpecho.server import EchoServer
+
+        listen_udp(reactor, port, EchoServer(), "127.0.0.1")
+    elif name == "udpecho, datagramReceived":
+        from udpecho.port import listen_udp
+
+        listen_udp(reactor, port, _Stock(), "127.0.0.1")
+    else:
+        reactor.listenUDP(port, _Stock(), "127.0.0.1")  # type: ignore[attr-defined]
+    reactor.callWhenRunning(print, "ready", flush=True)  # type: ignore[attr-defined]
+    reactor.run()  # type: ignore[attr-defined]
+
+
+async def _asyncio(port: int) -> None:
+    loop = asyncio.get_running_loop()
+    await loop.create_datagram_endpoint(_Asyncio, ("127.0.0.1", port))
+    print("ready", flush=True)
+    await asyncio.Event().wait()
+
+
+def main(name: str, port: int) -> None:
+    """Serve until killed."""
+    if name == "uvloop":
+        import uvloop
+
+        uvloop.run(_asyncio(port))
+    elif name == "asyncio":
+        asyncio.run(_asyncio(port))
+    else:
+        _twisted(name, port)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]))
