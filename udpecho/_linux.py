@@ -12,6 +12,8 @@ import os
 import socket
 import struct
 import sys
+from errno import ENOSYS
+from functools import cache
 
 SUPPORTED = sys.platform == "linux" and sys.byteorder == "little" and sys.maxsize > 2**32
 """Whether the layouts here are this machine's."""
@@ -37,6 +39,21 @@ if SUPPORTED:
     ]
     _sendmmsg = _libc.sendmmsg
     _sendmmsg.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_uint, ctypes.c_int]
+
+
+@cache
+def works() -> bool:
+    """Try whether this kernel, or what poses as one, has what our port needs."""
+    if not SUPPORTED:
+        return False
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as skt:
+            describe_arrivals(skt)
+            queue_errors(skt)
+            dropped(skt)
+            return receive(skt.fileno(), 0, 0) != -ENOSYS
+    except OSError:
+        return False
 
 
 def receive(fd: int, headers: int, count: int) -> int:

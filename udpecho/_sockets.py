@@ -7,9 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from twisted.internet.error import CannotListenError
+from twisted.logger import Logger
 
 from udpecho.errors import BadAddress
 from udpecho.peer import canonical_host, is_ipv6
+
+_log = Logger()
 
 
 def check_interface(interface: str) -> str:
@@ -51,6 +54,14 @@ def adopt(fd: int) -> socket.socket:
         skt.close()
         raise ValueError(f"expected a UDP socket, got descriptor {fd}: {skt!r}")
     skt.setblocking(False)
+    if skt.family == socket.AF_INET6 and not skt.getsockopt(
+        socket.IPPROTO_IPV6, socket.IPV6_V6ONLY
+    ):
+        _log.warn(
+            "{socket} takes IPv4 too: what comes over it is not delivered"
+            " (have it opened with IPV6_V6ONLY; systemd: BindIPv6Only=ipv6-only)",
+            socket=skt,
+        )
     return skt
 
 

@@ -26,12 +26,13 @@ from zope.interface import implementer
 
 from udpecho import _linux
 from udpecho._cmsg import IPV4, IPV6
+from udpecho._connection import Connection
 from udpecho._errqueue import refusals
 from udpecho._messages import BATCH, LONGEST
-from udpecho._outbox import Outbox
-from udpecho.address import Address, encode
+from udpecho._writer import Writer
+from udpecho.address import Address
 from udpecho.batch import Batch
-from udpecho.errors import BadAddress, DatagramTooLong, PortClosed
+from udpecho.errors import DatagramTooLong, PortClosed
 from udpecho.hooks import PortCounters
 
 TURN = 0.002
@@ -42,9 +43,6 @@ BATCHES = 4
 
 ERRORS = 64
 """Errors taken from the queue in a turn, where the kernel lets hundreds wait."""
-
-BURST = 0.00005
-"""Seconds: two writes so close together are taken for a burst, and the rest of it gathers."""
 
 DRAIN = 0.25
 """Seconds that a port which stops may take for what was queued."""
@@ -75,19 +73,11 @@ class UDPPort:
         self._open = open_socket
         self._receive_buffer = receive_buffer
         self._timestamps = timestamps
-        self.connected = False
-        self._reading = False
-        self._telling = False
-        self._unsent: list[tuple[bytes, Any, int]] = []
-        self._later: IDelayedCall | None = None
-        self._flushed_at = 0.0
-        self._peer: bytes | None = None
-        self._connected_to: tuple[Any, ...] | None = None
+        self.connected = self._stopping = False
         self._errors_wait = False
         self._draining: IDelayedCall | None = None
         self._waiters: list[Deferred[None]] = []
         self._counts: Counter[str] = Counter()
-        self._not_sent: Counter[int] = Counter()
 
     def __repr__(self) -> str:
         """Name the protocol and the port, as Twisted's do."""
@@ -101,7 +91,6 @@ class UDPPort:
         self._socket = skt = self._open()
         self._layout = IPV6 if skt.family == socket.AF_INET6 else IPV4
         self._max_write = 65527 if self._layout is IPV6 else 65507
-        self._bound = skt.getsockname()
         _linux.describe_arrivals(skt)
         if self._timestamps:
             _linux.stamp_arrivals(skt)
@@ -116,7 +105,9 @@ class UDPPort:
         self._set_receive_buffer()
         self._fd = skt.fileno()
         self._batch = Batch(skt, self._layout)
-        self._outbox = Outbox(self._layout)
+        self._connection = Connection(skt, self._layout)
+        not_sent = getattr(self._protocol, "datagramNotSent", None)
+        self._writer = Writer(self._reactor, skt.fileno(), self._layout, not_sent)
         # The reactor watches an epoll of our own, not the socket: so an error on the socket
         # is something to read, which some reactors would take for the end of it.
         self._epoll = select.epoll()
@@ -134,7 +125,8 @@ class UDPPort:
             return None
         done: Deferred[None] = Deferred()
         self._waiters.append(done)
-        if self._draining is None:
+        if not self._stopping:
+            self._stopping = True
             self._reactor.removeReader(self)
             self._draining = self._reactor.callLater(0, self._drain, monotonic() + DRAIN, DRAINED)
         return done
@@ -171,7 +163,7 @@ class UDPPort:
             count = self._read()
             if count < BATCH or monotonic() > until or not self.connected:
                 break
-        if self._errors_wait and self.connected:
+        if self.connected and (self._errors_wait or self._writer.met_errors):
             self._take_errors()
 
     def connectionLost(self, reason: Failure | None = None) -> None:
@@ -181,7 +173,8 @@ class UDPPort:
         until = monotonic() + DRAIN
         while self._read() > 0 and monotonic() < until:
             pass
-        self._close()
+        if self.connected:
+            self._close()
 
     # IUDPTransport
 
@@ -196,20 +189,12 @@ class UDPPort:
             raise PortClosed("the port is closed")
         if len(datagram) > self._max_write:
             raise DatagramTooLong(len(datagram), self._max_write)
-        if type(addr) is Address and addr.layout is self._layout and self._peer is None:
+        connection = self._connection
+        if type(addr) is Address and addr.layout is self._layout and connection.peer is None:
             destination = addr.destination
         else:
-            destination = self._destination(addr)
-        outbox = self._outbox
-        length = outbox.add(datagram, destination, addr)
-        if outbox.full:
-            self._flush()
-        elif not self._reading and self._later is None:
-            if monotonic() - self._flushed_at > BURST:
-                self._flush()
-            else:
-                self._later = self._reactor.callLater(0, self._flush_in_time)
-        return length
+            destination = connection.destination(addr)
+        return self._writer.write(datagram, destination, addr)
 
     def writeSequence(self, seq: list[bytes], addr: tuple[str, int] | None = None) -> Any:
         """Send a datagram that is in pieces."""
@@ -223,17 +208,8 @@ class UDPPort:
         """
         if not self.connected:
             raise PortClosed("the port is closed")
-        encode(self._layout, host, port)  # or no address
-        self._flush()  # what was written was for the first peer
-        self._forget_peer()
-        try:
-            self._socket.connect((host, port))
-        except OSError:
-            if self._connected_to is not None:
-                self._socket.connect(self._connected_to)
-            raise
-        self._connected_to = self._socket.getpeername()
-        self._peer = self._name(self._connected_to)
+        self._writer.flush()  # what was written was for the first peer
+        self._connection.connect(host, port)
         self._queue_errors()
 
     def setBroadcastAllowed(self, enabled: bool) -> None:
@@ -250,7 +226,7 @@ class UDPPort:
         """Count what has happened so far."""
         if self.connected:
             self._counts["dropped"] = _linux.dropped(self._socket)
-        return PortCounters(**self._counts, not_sent=dict(self._not_sent))
+        return PortCounters(**self._counts, not_sent=dict(self._writer.not_sent))
 
     # Reading.
 
@@ -265,15 +241,15 @@ class UDPPort:
             self._errors_wait = self._queues_errors
             return count
         self._drop(batch)
-        self._reading = True
+        self._writer.gathering = True
         try:
             self._deliver(batch)
         except Exception:
             self._log.failure("{protocol} failed on a datagram", protocol=self._protocol)
         finally:
             batch.over()
-            self._reading = False
-        self._flush()
+            self._writer.gathering = False
+        self._writer.flush()
         return count
 
     def _deliver_each(self, batch: Batch) -> None:
@@ -293,17 +269,18 @@ class UDPPort:
             self._counts["too_long"] += batch.drop(too_long)
         if self._layout is IPV6 and (mapped := batch.mapped()):
             self._counts["mapped"] += batch.drop(mapped)
-        if self._peer is not None and (others := batch.not_from(self._peer)):
+        peer = self._connection.peer
+        if peer is not None and (others := batch.not_from(peer)):
             self._counts["strangers"] += batch.drop(others)
 
     def _take_errors(self) -> None:
         """Tell the protocol who refused."""
-        self._errors_wait = False
+        self._errors_wait = self._writer.met_errors = False
         for refusal in refusals(self._socket, ERRORS):
             self._counts["refused"] += 1
             try:
-                if self._peer is not None:
-                    if self._name(refusal.peer) == self._peer:  # not an earlier one's
+                if self._connection.peer is not None:
+                    if self._connection.is_peer(refusal.peer):  # not an earlier one
                         self._protocol.connectionRefused()
                 elif hasattr(self._protocol, "peerRefused"):
                     self._protocol.peerRefused(refusal.peer, refusal.data, refusal.errno)
@@ -324,82 +301,20 @@ class UDPPort:
             self._close()
 
     def _close(self) -> None:
-        self._flush()
+        self._writer.close()
         self._reactor.removeReader(self)
         self.getHost()
         self.counters()
-        self.connected = False
-        for call in (self._later, self._draining):
-            if call is not None:
-                call.cancel()
-        self._later = self._draining = None
+        self.connected = self._stopping = False
+        if self._draining is not None:
+            self._draining.cancel()
+            self._draining = None
         self._epoll.close()
         self._protocol.doStop()
         self._socket.close()
         waiters, self._waiters = self._waiters, []
         for waiter in waiters:
             waiter.callback(None)
-
-    # Writing.
-
-    def _destination(self, addr: tuple[str, int] | None) -> bytes:
-        """Lay out where a datagram goes: nothing, where the socket knows."""
-        if self._peer is not None:
-            if addr is not None and self._name(addr) != self._peer:
-                raise BadAddress(addr, f"connected to {self._connected_to}, not to {addr}")
-            return b""
-        if addr is None:
-            raise BadAddress(addr, "expected an address: the port is not connected")
-        return encode(self._layout, *addr)
-
-    def _name(self, addr: tuple[Any, ...]) -> bytes:
-        """Lay out a socket address."""
-        return encode(self._layout, *addr[:2])[: self._layout.name]
-
-    def _forget_peer(self) -> None:
-        """Make a connected socket what it was before, so that its next peer sets its address."""
-        if self._connected_to is None or self._bound[0] not in ("0.0.0.0", "::"):
-            return
-        _linux.disconnect(self._socket)
-        if not self._socket.getsockname()[1]:  # Linux forgets a port that it chose itself
-            self._socket.bind(self._bound)
-
-    def _flush_in_time(self) -> None:
-        self._later = None
-        self._flush()
-
-    def _flush(self) -> None:
-        """Send what was written, and tell what could not be sent."""
-        if not self._outbox:
-            return
-        if self._later is not None:
-            self._later.cancel()
-            self._later = None
-        unsent = self._outbox.flush(self._fd)
-        self._errors_wait |= self._outbox.met_errors
-        self._flushed_at = monotonic()
-        if unsent:
-            self._unsent += unsent
-            if not self._telling:
-                self._tell_unsent()
-
-    def _tell_unsent(self) -> None:
-        """Count, and tell the protocol, what was not sent; what that leads to, a turn later."""
-        unsent, self._unsent = self._unsent, []
-        self._not_sent.update(errno for _, _, errno in unsent)
-        tell = getattr(self._protocol, "datagramNotSent", None)
-        if tell is None:
-            return
-        self._telling = True
-        try:
-            for data, addr, errno in unsent:
-                tell(data, addr, errno)
-        except Exception:
-            self._log.failure("{protocol} failed on a send error", protocol=self._protocol)
-        finally:
-            self._telling = False
-        if self._unsent:
-            self._later_told = self._reactor.callLater(0, self._tell_unsent)
 
     # Options of the socket.
 

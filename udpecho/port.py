@@ -116,8 +116,8 @@ def _ours_can_serve() -> bool:
     if os.environ.get(STOCK_PORT) == "1":
         _say_what_is_missing(f"{STOCK_PORT} is set")
         return False
-    if not _linux.SUPPORTED:
-        _say_what_is_missing("it needs Linux on a 64-bit little-endian machine")
+    if not _linux.works():
+        _say_what_is_missing("it needs a 64-bit little-endian Linux from 4.12 on")
         return False
     return True
 
