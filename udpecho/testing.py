@@ -92,7 +92,7 @@ class MemoryNetwork:
             raise ValueError(f'refusals are "called" or "closed", not {refusals!r}')
         hosts = tuple(canonical_peer((address, 0))[0] for address in addresses)
         for host in hosts:
-            if is_loopback(host) or host in self._wire.stacks or hosts.count(host) > 1:
+            if is_loopback(host) or host in self._wire.stacks:
                 raise BadAddress(host, f"{host} is taken: an address belongs to one host")
         made = MemoryHost(self._wire, hosts, refusals, receive_buffer)
         self._wire.stacks.update(dict.fromkeys(hosts, made.stack))

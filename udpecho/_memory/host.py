@@ -162,7 +162,8 @@ class MemoryHost:
 
     def _wake(self, sock: MemorySocket) -> None:
         if not self._ready:
-            self._timeline.at(self.seconds(), self._turn)
+            # A reactor makes the calls that are due, and then reads.
+            self._timeline.at(self.seconds(), self._turn, last=True)
         self._ready[sock] = None
 
     def _turn(self) -> None:

@@ -127,25 +127,26 @@ class MemorySocket:
         wire = self._stack.wire
         source = self.local
         try:
-            source = (self._source(destination[0]), self.local[1])
-            self._check(data, destination)
+            source = self._check(data, destination)
         except OSError:
             wire.record.settle(wire.record.add(source, destination, data), Fate.UNSENT)
             raise
         wire.transmit(self._stack, source, destination, data)
         return len(data)
 
-    def _check(self, data: bytes, destination: Peer) -> None:
-        """Raise what the kernel would, in its order."""
+    def _check(self, data: bytes, destination: Peer) -> Peer:
+        """Return where a datagram is sent from, or raise what the kernel would, in its order."""
         host, port = destination
         if not port and self.remote is None:
             raise os_error(errno.EINVAL)
         if host == IPV4_BROADCAST and not self._broadcast:
             raise os_error(errno.EACCES)
+        source = self._source(host)
         if len(data) > (MAX_IPV6_DATA if is_ipv6(host) else MAX_IPV4_DATA):
             raise os_error(errno.EMSGSIZE)
         if number := self._take_error() or self._stack.take_failure(destination):
             raise os_error(number)
+        return source, self.local[1]
 
     # Receiving
 

@@ -15,25 +15,28 @@ class Timeline:
 
     def __init__(self) -> None:
         self.now = 0.0
-        self._events: list[tuple[float, int, Callable[[], None]]] = []
+        self._events: list[tuple[float, bool, int, Callable[[], None]]] = []
         self._order = count()
 
     def seconds(self) -> float:
         """Return the time, in seconds since the network was made."""
         return self.now
 
-    def at(self, time: float, event: Callable[[], None]) -> None:
-        """Have something happen at a time; of two at the same time, the first told is first."""
-        heapq.heappush(self._events, (time, next(self._order), event))
+    def at(self, time: float, event: Callable[[], None], *, last: bool = False) -> None:
+        """Have something happen at a time: of two at the same time, the first told is first.
+
+        What is to be last happens after all else at that time.
+        """
+        heapq.heappush(self._events, (time, last, next(self._order), event))
 
     def advance(self, seconds: float) -> None:
         """Move time on, and let everything due until then happen at its own time."""
-        if not seconds >= 0:
-            raise ValueError(f"time moves forward only: 0 seconds or more, not {seconds!r}")
+        if not 0 <= seconds < float("inf"):
+            raise ValueError(f"time moves forward, by 0 seconds or more, not {seconds!r}")
         end = self.now + seconds
         at_once = 0
         while self._events and self._events[0][0] <= end:
-            time, _, event = heapq.heappop(self._events)
+            time, _, _, event = heapq.heappop(self._events)
             at_once = at_once + 1 if time <= self.now else 0
             if at_once > MAX_EVENTS_AT_ONCE:
                 raise RuntimeError(f"a loop without delay: time stands still at {self.now} s")

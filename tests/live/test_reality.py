@@ -1,0 +1,103 @@
+"""The rules that MemoryNetwork keeps, on real sockets, with each of Twisted's reactors."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any, Literal
+
+import pytest
+from twisted.internet.asyncioreactor import AsyncioSelectorReactor
+from twisted.internet.protocol import DatagramProtocol
+from twisted.internet.selectreactor import SelectReactor
+from twisted.internet.udp import Port
+
+from tests.rules import V4, Rules
+
+
+def has_ipv6() -> bool:
+    """Tell whether the loopback interface has its IPv6 address."""
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
+
+
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="these are Linux's rules"),
+    pytest.mark.skipif(not has_ipv6(), reason="needs IPv6 on the loopback interface"),
+]
+
+TURNS = 4
+"""A datagram and its reply are two turns; one more for a refusal, and one to see it settled."""
+
+
+def epoll() -> Any:
+    from twisted.internet.epollreactor import EPollReactor
+
+    return EPollReactor()
+
+
+def poll() -> Any:
+    from twisted.internet.pollreactor import PollReactor
+
+    return PollReactor()
+
+
+def asyncio_loop() -> Any:
+    return AsyncioSelectorReactor(asyncio.new_event_loop())
+
+
+class RealWorld:
+    """A reactor of its own, beside the installed one, and the loopback interface."""
+
+    def __init__(self, make: Callable[[], Any], refusals: Literal["called", "closed"]) -> None:
+        self.refusals = refusals
+        self.reactor = make()
+        self.calls_first = not isinstance(self.reactor, AsyncioSelectorReactor)
+        self.ports: list[Port] = []
+
+    def listen(
+        self,
+        protocol: DatagramProtocol,
+        interface: str = V4,
+        port: int = 0,
+        max_packet_size: int = 65536,
+    ) -> Port:
+        made: Port = self.reactor.listenUDP(port, protocol, interface, max_packet_size)
+        self.ports.append(made)
+        return made
+
+    def turn(self) -> None:
+        for _ in range(TURNS):
+            self.reactor.iterate(0)
+
+    def close(self) -> None:
+        for port in self.ports:
+            port.stopListening()
+        self.turn()
+        calls, readers = self.reactor.getDelayedCalls(), self.reactor.removeAll()
+        self.reactor.waker.connectionLost(None)
+        assert (calls, readers) == ([], [])
+
+
+@pytest.fixture(
+    params=[
+        pytest.param((epoll, "closed"), id="epoll"),
+        pytest.param((poll, "closed"), id="poll"),
+        pytest.param((SelectReactor, "called"), id="select"),
+        pytest.param((asyncio_loop, "called"), id="asyncio"),
+    ]
+)
+def world(request: pytest.FixtureRequest) -> Iterator[RealWorld]:
+    real = RealWorld(*request.param)
+    yield real
+    real.close()
+
+
+class TestReality(Rules):
+    """Every rule, on every reactor."""
