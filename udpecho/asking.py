@@ -85,6 +85,8 @@ class AskingClient(DatagramProtocol):
     """A client without an opinion on who may answer: the base of the three."""
 
     noisy = False
+    _given: IUDPTransport | None = None
+    """The socket of an app that made this protocol itself; it may close it when it likes."""
 
     def __init__(
         self,
@@ -278,10 +280,12 @@ class AskingClient(DatagramProtocol):
 
     def stopProtocol(self) -> None:
         """Do without it again."""
+        assert self._given is not None
         self.closed(self._given)
 
     def connectionRefused(self) -> None:
         """Take a refusal from it."""
+        assert self._given is not None
         self.refused(self._given)
 
     @property
