@@ -44,8 +44,9 @@ def no_leaks() -> Iterator[list[LogEvent]]:
         if id(call) not in calls:
             leaks.append(f"delayed call: {call}")
             call.cancel()
-    # One of its own wakers appears when it starts.
-    own = reactor._internalReaders  # type: ignore[attr-defined]
+    own: set[object] = getattr(
+        reactor, "_internalReaders", set()
+    )  # its wakers, made when it first runs
     for reader in set(reactor.getReaders()) - readers - own:
         leaks.append(f"open port or reader: {reader}")
         reactor.removeReader(reader)

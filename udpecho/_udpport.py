@@ -278,12 +278,13 @@ class UDPPort:
         self._errors_wait = self._writer.met_errors = False
         for refusal in refusals(self._socket, ERRORS):
             self._counts["refused"] += 1
+            if self._connection.peer is not None and not self._connection.is_peer(refusal.peer):
+                continue  # an earlier peer's
             try:
-                if self._connection.peer is not None:
-                    if self._connection.is_peer(refusal.peer):  # not an earlier one
-                        self._protocol.connectionRefused()
-                elif hasattr(self._protocol, "peerRefused"):
+                if hasattr(self._protocol, "peerRefused"):
                     self._protocol.peerRefused(refusal.peer, refusal.data, refusal.errno)
+                else:
+                    self._protocol.connectionRefused()
             except Exception:
                 self._log.failure("{protocol} failed on a refusal", protocol=self._protocol)
             if not self.connected:

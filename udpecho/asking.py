@@ -89,6 +89,8 @@ class AskingClient(DatagramProtocol):
 
     noisy = False
     _log = Logger()
+    _given: IUDPTransport | None = None
+    """The socket of an app that made this protocol itself; it may close it when it likes."""
 
     def __init__(
         self,
@@ -121,8 +123,10 @@ class AskingClient(DatagramProtocol):
     def refused(self, transport: IUDPTransport) -> None:
         """Hear that ICMP refused something; an unconnected socket can't tell whose it was."""
 
-    def peer_refused(self, peer: Peer) -> None:
-        """Hear that ICMP refused something that was sent to a peer."""
+    def peer_refused(self, peer: Peer, quoted: bytes) -> None:
+        """Hear that ICMP refused a datagram, which it quotes, to a peer: fail what that ends."""
+        debtor, token = self.keys(peer, quoted)
+        self._refuse(peer, self._pending.refused(debtor, token, quoted))
 
     def _unsent_request(self, data: bytes, peer: Peer | None) -> Request | None:
         """Find the request whose attempt the kernel would not send after all."""
@@ -313,15 +317,17 @@ class AskingClient(DatagramProtocol):
 
     def stopProtocol(self) -> None:
         """Do without it again."""
+        assert self._given is not None
         self.closed(self._given)
 
     def connectionRefused(self) -> None:
         """Take a refusal from it."""
+        assert self._given is not None
         self.refused(self._given)
 
     def peerRefused(self, peer: Peer, data: bytes, errno: int) -> None:
         """Take a refusal that names its peer (our own port's hook)."""
-        self.peer_refused(peer)
+        self.peer_refused(peer, data)
 
     def datagramNotSent(self, data: bytes, addr: Peer | None, errno: int) -> None:
         """Take a send error (our own port's hook)."""
@@ -392,7 +398,7 @@ class _Leg(DatagramProtocol):
         self._client.batchReceived(batch)
 
     def peerRefused(self, peer: Peer, data: bytes, errno: int) -> None:
-        self._client.peer_refused(peer)
+        self._client.peer_refused(peer, data)
 
     def datagramNotSent(self, data: bytes, addr: Peer | None, errno: int) -> None:
         self._client.not_sent(data, addr, errno)

@@ -73,6 +73,9 @@ class EchoClient(UnconnectedClient):
         """Owe everything to everyone."""
         return None, None
 
+    def peer_refused(self, peer: Peer, quoted: bytes) -> None:
+        """Take no notice, as a program that calls recvfrom and no more gets none."""
+
     def _unsent_request(self, data: bytes, peer: Peer | None) -> Request | None:
         asked = self._pending.owed_by(None)
         return next((r for r in asked if r.peer == peer and r.data == data), None)
@@ -96,10 +99,6 @@ class MatchingEchoClient(UnconnectedClient):
     def keys(self, peer: Peer, data: bytes) -> tuple[Hashable, Hashable]:
         """Owe the reply to the peer that was asked, and the bytes that it was sent."""
         return peer, data if self._verify_echo else None
-
-    def peer_refused(self, peer: Peer) -> None:
-        """Fail all that the peer owes, and nothing else."""
-        self._refuse(peer, self._pending.owed_by(peer))
 
     def pending_peers(self) -> list[Peer]:
         """List who has been asked and still owes a reply."""
@@ -176,6 +175,7 @@ class ConnectedEchoClient(AskingClient):
     def startProtocol(self) -> None:
         """Connect the socket of an app that made this protocol and listens with it."""
         super().startProtocol()
+        assert self._given is not None
         _connect(self._given, self.peer)
 
     def refused(self, transport: IUDPTransport) -> None:
@@ -186,9 +186,12 @@ class ConnectedEchoClient(AskingClient):
     def closed(self, transport: IUDPTransport) -> None:
         """Tell a socket that a refusal closed from one that the app closed.
 
-        Twisted's epoll and poll reactors close it so; then the next request opens another.
+        Twisted's epoll and poll reactors close it so, select and asyncio for some codes of
+        ICMP's; then the next request opens another. Nothing else closes a socket of our own
+        while it is in use; the app's has a pending error, unless reading has taken it.
         """
-        if transport in self._transports.values() and _pending_error(transport):
+        ours = transport is not self._given
+        if transport in self._transports.values() and (ours or _pending_error(transport)):
             self._transports.clear()
             self._peer_refused()
         else:

@@ -20,8 +20,9 @@ class IBatchProtocol(Interface):
         """
 
     def peerRefused(peer: tuple[str, int], data: bytes, errno: int) -> None:  # noqa: N805
-        """Hear that ICMP refused a datagram that was sent to this peer while not connected.
+        """Hear that ICMP refused a datagram that was sent to this peer.
 
+        Where there is this, it is called in place of connectionRefused, connected or not.
         data is as much of the datagram as the message quoted. Anyone can forge one. Never
         called from within write().
         """

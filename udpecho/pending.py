@@ -9,10 +9,11 @@ Nothing here sends, sleeps or reads a clock: the client does, when it is asked t
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from heapq import heapify, heappop, heappush
+from itertools import takewhile
 from math import inf
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -127,16 +128,31 @@ class Pending:
         """Tell whether anything is owed by this debtor."""
         return debtor in self._owed
 
-    def owed_by(self, debtor: Hashable) -> list[Request]:
-        """List the requests in flight that this debtor owes a reply."""
-        requests: list[Request] = []
+    def owed_by(self, debtor: Hashable) -> Iterator[Request]:
+        """Go through the requests in flight that this debtor owes a reply."""
         for oldest in self._owed.get(debtor, {}).values():
-            requests.append(oldest)
+            yield oldest
             request = oldest.newer
             while request is not oldest:
-                requests.append(request)
+                yield request
                 request = request.newer
-        return requests
+
+    def refused(self, debtor: Hashable, token: Hashable, quoted: bytes) -> list[Request]:
+        """List the requests that a refusal ends: the one it quotes and those sent before it.
+
+        ICMP may quote less than the whole datagram; RFC 792 asks for no data of it at all, and
+        then it is all requests. A refusal that quotes something else is an older request's.
+        """
+        if not quoted:
+            return list(self.owed_by(debtor))
+        hit = self.oldest(debtor, token)
+        if hit is None or not hit.data.startswith(quoted):
+            quotes = (each for each in self.owed_by(debtor) if each.data.startswith(quoted))
+            hit = next(quotes, None)
+            if hit is None:
+                return []
+        sent_at = hit.sent_at
+        return [*takewhile(lambda each: each.sent_at < sent_at, self.owed_by(debtor)), hit]
 
     def oldest(self, debtor: Hashable, token: Hashable) -> Request | None:
         """Find the request that a datagram answers: the first in flight with these keys."""

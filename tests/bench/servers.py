@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import sys
+from typing import Any
 
 from twisted.internet.protocol import DatagramProtocol
 
@@ -30,8 +32,9 @@ class _Asyncio(asyncio.DatagramProtocol):
 
 
 def _twisted(name: str, port: int) -> None:
-    from twisted.internet import reactor
+    from twisted.internet import reactor as installed
 
+    reactor: Any = installed
     if name == "udpecho":
         from udpecho.port import listen_udp
         from udpecho.server import EchoServer
@@ -42,9 +45,9 @@ def _twisted(name: str, port: int) -> None:
 
         listen_udp(reactor, port, _Stock(), "127.0.0.1")
     else:
-        reactor.listenUDP(port, _Stock(), "127.0.0.1")  # type: ignore[attr-defined]
-    reactor.callWhenRunning(print, "ready", flush=True)  # type: ignore[attr-defined]
-    reactor.run()  # type: ignore[attr-defined]
+        reactor.listenUDP(port, _Stock(), "127.0.0.1")
+    reactor.callWhenRunning(print, "ready", flush=True)
+    reactor.run()
 
 
 async def _asyncio(port: int) -> None:
@@ -57,7 +60,7 @@ async def _asyncio(port: int) -> None:
 def main(name: str, port: int) -> None:
     """Serve until killed."""
     if name == "uvloop":
-        import uvloop
+        uvloop = importlib.import_module("uvloop")  # may not be there
 
         uvloop.run(_asyncio(port))
     elif name == "asyncio":
