@@ -555,6 +555,73 @@ class Matching(ClientCase):
         self.assertEqual(self.host.getDelayedCalls(), ())
 
 
+class RefusedByName(ClientCase):
+    """What our own port adds: a refusal that names its peer and quotes the datagram."""
+
+    def test_only_that_peer(self) -> None:
+        """A refusal fails what it quotes and what was sent before it, to that peer alone."""
+        self.quiet()
+        client = self.matching()
+        asked = []
+        for data in (b"1", b"2", b"3"):
+            asked.append(client.request(data, SERVER))
+            self.net.advance(0.01)
+        other = client.request(b"1", SECOND)
+        client.peer_refused(SERVER, b"2")
+        self.failureResultOf(asked[0], Refused)
+        self.failureResultOf(asked[1], Refused)
+        self.assertNoResult(asked[2])
+        self.assertNoResult(other)
+        client.peer_refused(SECOND, b"2")  # quotes what was never asked, or long ago
+        self.assertNoResult(other)
+        client.peer_refused(SECOND, b"")  # an old router quotes no data
+        self.failureResultOf(other, Refused)
+        self.now(client.close())
+        self.failureResultOf(asked[2], ClientClosed)
+
+    def test_quote_cut_short(self) -> None:
+        """ICMP may quote the beginning only."""
+        self.quiet()
+        for verify in (True, False):
+            with self.subTest(verify_echo=verify):
+                client = self.matching(verify_echo=verify)
+                first, second = (client.request(data * 900, SERVER) for data in (b"a", b"b"))
+                client.peer_refused(SERVER, b"b" * 548)
+                self.failureResultOf(second, Refused)
+                first.cancel()
+                self.failureResultOf(first, CancelledError)
+
+    def test_echo_client_takes_no_notice(self) -> None:
+        """It asks for nothing but datagrams."""
+        self.quiet()
+        client = self.anyone()
+        asked = client.request(b"1", SERVER, retries=0)
+        client.peer_refused(SERVER, b"1")
+        self.net.advance(1)
+        self.failureResultOf(asked, ReplyTimeout)
+
+    def test_not_sent(self) -> None:
+        """A send error that comes later than the write fails the request that it is of."""
+        self.quiet()
+        for name, client in (
+            ("any", self.anyone()),
+            ("matching", self.matching()),
+            ("connected", self.connected()),
+        ):
+            with self.subTest(name):
+                if isinstance(client, ConnectedEchoClient):
+                    first, second = client.request(b"1"), client.request(b"2")
+                    client.not_sent(b"2", None, errno.EHOSTUNREACH)
+                else:
+                    first, second = client.request(b"1", SERVER), client.request(b"2", SERVER)
+                    client.not_sent(b"2", SERVER, errno.EHOSTUNREACH)
+                    client.not_sent(b"1", SERVER, errno.ENOBUFS)  # the time-out sends again
+                self.failureResultOf(second, SendFailed)
+                self.assertNoResult(first)
+                first.cancel()
+                self.failureResultOf(first, CancelledError)
+
+
 class Connected(ClientCase):
     """ConnectedEchoClient, on a reactor that closes the port at a refusal, as epoll does."""
 
