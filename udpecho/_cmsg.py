@@ -40,6 +40,7 @@ CONTROL = RECORD - NAME
 _HEADER = struct.Struct("=Qii")  # struct cmsghdr: length with this header, level, type
 _SEGMENT = struct.Struct("=QiiH6x")
 _TIMESPEC = struct.Struct("=qq")
+_STAMP = _HEADER.pack(32, SOL_SOCKET, SO_TIMESTAMPNS)
 
 
 def _padded(data: int) -> int:
@@ -161,7 +162,8 @@ def canonical(layout: Layout, control: bytes) -> tuple[bytes, int]:
 
 def timestamp_ns(layout: Layout, record: bytes) -> int | None:
     """Read the time of arrival from a record, in ns since 1970, if it has one."""
-    if len(record) < layout.timestamp + _TIMESPEC.size:
+    at = layout.timestamp - _HEADER.size
+    if record[at : layout.timestamp] != _STAMP:
         return None
     seconds, nanoseconds = _TIMESPEC.unpack_from(record, layout.timestamp)
     return int(seconds * 1_000_000_000 + nanoseconds)

@@ -274,6 +274,7 @@ class Batch:
     def over(self) -> None:
         """Forget the datagrams: the hook that had them has returned."""
         self._count = 0
+        self._lengths = []
 
     @property
     def cut_short(self) -> list[int]:

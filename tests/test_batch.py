@@ -1,0 +1,264 @@
+"""Batch: its columns, its items and its echo, on memory filled by hand."""
+
+from __future__ import annotations
+
+import socket
+from errno import EAGAIN, EPERM
+from typing import Any, cast
+
+import pytest
+
+from tests.kernelbytes import ipv4_control, ipv4_name, ipv6_control, ipv6_name, record, stamp, train
+from udpecho._cmsg import IPV4, IPV6, NAME, Layout
+from udpecho._messages import BATCH
+from udpecho.batch import Batch
+
+Item = tuple[bytes, bytes, bytes]
+"""A name, control messages and data."""
+
+
+class NoSocket:
+    """Stands where the socket would."""
+
+    def fileno(self) -> int:
+        return -1
+
+
+class Kernel:
+    """Fills a batch, and takes what it sends."""
+
+    def __init__(self, layout: Layout = IPV4) -> None:
+        self.batch = Batch(cast(socket.socket, NoSocket()), layout)
+        self.memory = self.batch._memory
+        self.sent: list[Item] = []
+        self.refuses: dict[int, int] = {}
+        received, reply = cast(Any, self.batch._received), cast(Any, self.batch._reply)
+        received.receive = self._receive
+        reply.send = self._send
+
+    def gives(self, *items: Item, flags: int = 0) -> Batch:
+        """Have the batch receive these."""
+        self._items, self._flags = items, flags
+        assert self.batch.receive() == len(items)
+        return self.batch
+
+    def _receive(self, fd: int) -> int:
+        headers = self.batch._received
+        for index, (name, control, data) in enumerate(self._items):
+            assert headers.control_sizes[index] >= len(control), "no room for control messages"
+            at, slot = self.memory.record_at[index], self.memory.slot_at[index]
+            self.memory.bytes[at : at + NAME + len(control)] = name.ljust(NAME, b"\0") + control
+            self.memory.bytes[slot : slot + len(data)] = data
+            headers.control_sizes[index] = len(control)
+            headers.lengths[index] = len(data)
+            headers.flags[index] = self._flags
+        return len(self._items)
+
+    def _send(self, fd: int, start: int, stop: int) -> int:
+        headers = self.batch._reply
+        for index in range(start, stop):
+            if index in self.refuses:
+                return index - start or -self.refuses[index]
+            at, slot = self.memory.record_at[index], self.memory.slot_at[index]
+            end = at + NAME + headers.control_sizes[index]
+            name = bytes(self.memory.bytes[at : at + headers.name_sizes[index]])
+            control = bytes(self.memory.bytes[at + NAME : end])
+            data = bytes(self.memory.bytes[slot : slot + headers.sizes[index]])
+            self.sent.append((name, control, data))
+        return stop - start
+
+
+def ipv4(data: bytes, host: str = "198.51.100.9", port: int = 40000, **about: Any) -> Item:
+    about.setdefault("asked", "192.0.2.7")
+    return ipv4_name(host, port), ipv4_control(**about), data
+
+
+def a_train(data: bytes, size: int, **about: Any) -> Item:
+    name, control, _ = ipv4(data, **about)
+    return name, train(size) + control, data
+
+
+def test_its_columns_have_a_value_for_each_item() -> None:
+    batch = Kernel().gives(
+        ipv4(b"a", port=7, ttl=64, tos=1), ipv4(b"", host="127.0.0.1", port=258, ttl=3, tos=0xB8)
+    )
+    assert len(batch) == batch.datagrams == 2
+    assert batch.octets == 1
+    assert batch.lengths == [1, 0]
+    assert batch.wire_ports == [socket.htons(7), socket.htons(258)]
+    assert batch.source_heads == bytes([198, 127])
+    assert batch.sources(3) == [bytes([198, 51, 100]), bytes([127, 0, 0])]
+    assert batch.ttls == bytes([64, 3])
+    assert batch.tos == bytes([1, 0xB8])
+    assert batch.trains == {}
+    assert batch.not_unicast == []
+
+
+def test_ipv6s_columns_are_the_same() -> None:
+    def item(host: str, asked: str) -> Item:
+        return ipv6_name(host, 7), ipv6_control(asked, ttl=9, tos=0x22), b"x"
+
+    batch = Kernel(IPV6).gives(item("2001:db8::1", "2001:db8::7"), item("fe80::1", "ff02::1"))
+    assert batch.wire_ports == [socket.htons(7)] * 2
+    assert batch.sources(7) == [bytes.fromhex("20010db8000000"), bytes.fromhex("fe800000000000")]
+    assert (batch.ttls, batch.tos) == (b"\x09\x09", b"\x22\x22")
+    assert batch.not_unicast == [1]
+    assert batch.mapped() == []
+
+
+def test_it_goes_through_datagrams_with_their_senders() -> None:
+    batch = Kernel().gives(ipv4(b"one"), ipv4(b"", host="203.0.113.1", port=9, ttl=3))
+    first, second = batch
+    assert first == (b"one", ("198.51.100.9", 40000))
+    assert second == (b"", ("203.0.113.1", 9))
+    assert second[1].ttl == 3
+    assert second[1].asked == "192.0.2.7"
+
+
+def test_a_trains_datagrams_come_one_by_one_the_last_maybe_shorter() -> None:
+    batch = Kernel().gives(ipv4(b"alone"), a_train(b"aabbc", 2))
+    assert [data for data, _ in batch] == [b"alone", b"aa", b"bb", b"c"]
+    assert batch.datagrams == 4
+    assert batch.octets == 10
+    assert batch.trains == {1: 2}
+
+
+def test_what_was_sent_to_a_broadcast_or_multicast_address_is_found() -> None:
+    batch = Kernel().gives(ipv4(b"a"), ipv4(b"b", asked="192.0.2.255", local="192.0.2.7"))
+    assert batch.not_unicast == [1]
+
+
+def test_ipv4_behind_ipv6_is_found() -> None:
+    hosts = ["::1", "::ffff:127.0.0.1", "2001:db8::ffff:7f00:1"]
+    items = [(ipv6_name(host, 7), ipv6_control("::1"), b"") for host in hosts]
+    assert Kernel(IPV6).gives(*items).mapped() == [1]
+
+
+def test_strangers_are_found_by_address_port_and_scope() -> None:
+    peer = ipv6_name("fe80::1", 7, 3)
+    names = [peer, ipv6_name("fe80::1", 7, 4), ipv6_name("fe80::1", 8, 3), ipv6_name("::1", 7)]
+    batch = Kernel(IPV6).gives(*[(name, ipv6_control("::1"), b"") for name in names])
+    assert batch.not_from(peer) == [1, 2, 3]
+    assert Kernel(IPV6).gives((peer, ipv6_control("::1"), b"")).not_from(peer) == []
+
+
+def test_what_is_longer_than_the_limit_is_found_by_the_length_of_a_datagram() -> None:
+    batch = Kernel().gives(ipv4(b"x" * 11), ipv4(b"x" * 10), a_train(b"x" * 40, 10))
+    assert batch.longer_than(10) == [0]
+
+
+def test_what_the_kernel_cut_is_found_and_not_found_again_in_the_next_batch() -> None:
+    kernel = Kernel()
+    assert kernel.gives(ipv4(b"x"), flags=socket.MSG_TRUNC).cut_short == [0]
+    assert kernel.gives(ipv4(b"x")).cut_short == []
+
+
+def test_the_echo_goes_back_as_it_came_from_the_address_that_was_asked() -> None:
+    kernel = Kernel()
+    batch = kernel.gives(ipv4(b"one", ttl=9, tos=4, interface=3), ipv4(b"", port=9))
+    assert batch.echo() == (2, 3, {})
+    assert kernel.sent == [
+        ipv4(b"one", ttl=9, tos=4, interface=0),  # or routing is bypassed
+        ipv4(b"", port=9, interface=0),
+    ]
+
+
+def test_an_ipv6_echo_goes_back_likewise() -> None:
+    kernel = Kernel(IPV6)
+    name = ipv6_name("fe80::9", 7, 2)
+    kernel.gives((name, ipv6_control("fe80::1", interface=2), b"x")).echo()
+    assert kernel.sent == [(name, ipv6_control("fe80::1", interface=0), b"x")]
+
+
+def test_a_column_that_is_set_is_what_the_echo_carries() -> None:
+    kernel = Kernel()
+    batch = kernel.gives(ipv4(b"a", ttl=64, tos=3), a_train(b"bb", 1, ttl=9, tos=0xBB))
+    batch.ttls = batch.ttls.translate(bytes([0, *range(255)]))
+    batch.tos = batch.tos.translate(bytes(value & 0xFC for value in range(256)))
+    batch.echo()
+    assert kernel.sent[0][1] == ipv4_control("192.0.2.7", ttl=63, interface=0)
+    assert kernel.sent[1][1].startswith(ipv4_control("192.0.2.7", ttl=8, tos=0xB8, interface=0))
+
+
+def test_a_train_leaves_as_a_train_and_what_comes_in_its_place_next_does_not() -> None:
+    kernel = Kernel()
+    assert kernel.gives(a_train(b"aabbc", 2)).echo() == (3, 5, {})
+    assert len(kernel.sent[0][1]) == 104
+    kernel.gives(ipv4(b"a")).echo()
+    assert len(kernel.sent[1][1]) == 80
+
+
+def test_with_timestamps_the_echo_carries_none() -> None:
+    kernel = Kernel()
+    name, control, _ = ipv4(b"x")
+    batch = kernel.gives((name, stamp(5, 6) + control, b"x"))
+    assert [address.timestamp_ns for _, address in batch] == [5_000_000_006]
+    batch.echo()
+    assert kernel.sent == [ipv4(b"x", interface=0)]
+
+
+def test_what_is_dropped_is_left_out_of_everything() -> None:
+    kernel = Kernel()
+    batch = kernel.gives(ipv4(b"0"), a_train(b"1122", 2), ipv4(b"333"), ipv4(b"4"))
+    assert batch.drop([1]) == 2
+    assert batch.drop([1, 2]) == 1, "what was dropped before is not counted again"
+    assert list(batch.indices) == [0, 3]
+    assert (batch.datagrams, batch.octets) == (2, 2)
+    assert [data for data, _ in batch] == [b"0", b"4"]
+    assert batch.echo() == (2, 2, {})
+    assert [data for _, _, data in kernel.sent] == [b"0", b"4"]
+
+
+@pytest.mark.parametrize("dropped", [[], [0], [3], [0, 3], [1, 2], [0, 1, 2, 3]])
+def test_the_next_batch_knows_nothing_of_what_was_dropped(dropped: list[int]) -> None:
+    kernel = Kernel()
+    four = [ipv4(bytes([index])) for index in range(4)]
+    batch = kernel.gives(*four)
+    batch.drop(dropped)
+    assert batch.echo().datagrams == 4 - len(dropped)
+    assert kernel.gives(*four).echo().datagrams == 4
+
+
+@pytest.mark.parametrize("at", [0, 1, 3])
+def test_one_that_can_not_be_sent_costs_the_others_nothing(at: int) -> None:
+    kernel = Kernel()
+    kernel.refuses = {at: EPERM}
+    batch = kernel.gives(*[ipv4(b"ab") for _ in range(4)])
+    assert batch.echo() == (3, 6, {EPERM: 1})
+    assert len(kernel.sent) == 3
+
+
+def test_a_train_that_can_not_be_sent_counts_as_all_its_datagrams() -> None:
+    kernel = Kernel()
+    kernel.refuses = {0: EPERM}
+    assert kernel.gives(a_train(b"aabbc", 2), ipv4(b"x")).echo() == (1, 1, {EPERM: 3})
+
+
+def test_a_full_batch_is_echoed_whole() -> None:
+    kernel = Kernel()
+    batch = kernel.gives(*[ipv4(bytes([index])) for index in range(BATCH)])
+    assert batch.echo() == (BATCH, BATCH, {})
+    assert [data for _, _, data in kernel.sent] == [bytes([index]) for index in range(BATCH)]
+
+
+def test_a_batch_that_is_over_is_empty() -> None:
+    kernel = Kernel()
+    batch = kernel.gives(ipv4(b"a"), ipv4(b"b"))
+    batch.over()
+    assert (len(batch), list(batch), batch.datagrams) == (0, [], 0)
+    assert batch.echo() == (0, 0, {})
+    assert len(kernel.gives(ipv4(b"a"), ipv4(b"b"))) == 2
+
+
+def test_nothing_received_is_an_empty_batch_and_the_reason() -> None:
+    kernel = Kernel()
+    kernel.gives(ipv4(b"a"))
+    cast(Any, kernel.batch._received).receive = lambda fd: -EAGAIN
+    assert kernel.batch.receive() == -EAGAIN
+    assert len(kernel.batch) == 0
+
+
+def test_records_and_names_are_where_the_columns_look() -> None:
+    kernel = Kernel()
+    kernel.gives(ipv4(b"a"))
+    assert bytes(kernel.memory.bytes[:192]) == record(*ipv4(b"a")[:2])
