@@ -5,7 +5,7 @@ from __future__ import annotations
 import doctest
 import errno
 from collections.abc import Iterator
-from socket import AF_INET
+from socket import AF_INET, AF_INET6
 from typing import Literal
 
 import pytest
@@ -32,7 +32,7 @@ from twisted.logger import LogEvent
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
-from tests.rules import V4, Echo, Notebook, Rules
+from tests.rules import ROUTES, V4, Echo, Notebook, Rules
 from udpecho import testing
 from udpecho._memory import timeline
 from udpecho._memory.sockets import MemorySocket
@@ -298,6 +298,21 @@ def test_every_ephemeral_port_taken() -> None:
     sockets[99].close()
     sockets[-1].bind((V4, 0))
     assert sockets[-1].local == (V4, 32768 + 99)
+
+
+@pytest.mark.parametrize(("addresses", "bound", "to", "expected"), ROUTES)
+def test_routes(addresses: list[str], bound: str, to: str, expected: str | int) -> None:
+    """A socket sends from where Linux's would (tests/live/test_reality.py asks a kernel)."""
+    host = MemoryNetwork().host(*addresses)
+    sock = MemorySocket(host.stack, AF_INET6 if ":" in bound else AF_INET)
+    sock.bind((bound, 0))
+    answer: object
+    try:
+        sock.connect((to, 9))
+        answer = sock.getsockname()[0]
+    except OSError as error:
+        answer = error.errno
+    assert answer == expected
 
 
 # Time
