@@ -45,6 +45,8 @@ ROUTES = [
     (["192.0.2.1", "2001:db8::1"], "2001:db8::1", "::1", "2001:db8::1"),
     (["192.0.2.1", "2001:db8::1"], "::1", "2001:db8::77", "::1"),
     (["192.0.2.1", "2001:db8::1"], "2001:db8::1", "::ffff:192.0.2.1", errno.ENETUNREACH),
+    (["2001:db8::1", "2001:db8::5"], "::", "2001:db8::5", "2001:db8::5"),
+    (["2001:db8::1", "2001:db8::5"], "::", "2001:db8::1", "2001:db8::1"),
     ([], ANY, "192.0.2.77", errno.ENETUNREACH),
     ([], ANY, "127.0.0.1", "127.0.0.1"),
 ]
@@ -380,6 +382,12 @@ class Rules:
         assert client.send(b"two", server.peer) == 3
         world.turn()
         assert client.heard == [b"one", b"two"]
+
+    def test_connected_to_port_0(self, world: World) -> None:
+        """A connected socket may send to port 0, as an unconnected one may not."""
+        client = notebook(world)
+        client.port.connect(V4, 0)
+        assert client.send(b"x") == 1
 
     @pytest.mark.parametrize(
         ("to", "expected"),

@@ -386,6 +386,25 @@ def test_a_call_that_is_moved(moves: list[tuple[str, float]], due: float) -> Non
     assert host.getDelayedCalls() == ()
 
 
+def test_a_call_moved_into_the_past(pair: Pair) -> None:
+    """It is made at once, and time does not go back for it."""
+    pair.net.advance(5)
+    made: list[float] = []
+    pair.near.callLater(1, lambda: made.append(pair.near.seconds())).delay(-3)
+    pair.net.advance()
+    assert made == [5.0]
+
+
+def test_many_things_at_many_times(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only what happens at one instant can be a loop without delay."""
+    monkeypatch.setattr(timeline, "MAX_EVENTS_AT_ONCE", 10)
+    made: list[int] = []
+    for number in range(100):
+        pair.near.callLater(number / 10, made.append, number)
+    pair.net.advance(10)
+    assert made == list(range(100))
+
+
 def test_a_call_that_raises(pair: Pair) -> None:
     """What a call raises leaves advance; the rest happens when time is moved again."""
     made: list[float] = []
