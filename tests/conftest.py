@@ -37,6 +37,7 @@ def no_leaks() -> Iterator[list[LogEvent]]:
     try:
         yield errors
         gc.collect()  # an unhandled failure is logged when its Deferred is collected
+        gc.freeze()  # the next collection need not look at what survived this one
     finally:
         globalLogPublisher.removeObserver(observe)
     leaks = [f"logged error: {event.get('log_failure') or event}" for event in errors]
@@ -51,9 +52,3 @@ def no_leaks() -> Iterator[list[LogEvent]]:
         leaks.append(f"open port or reader: {reader}")
         reactor.removeReader(reader)
     assert not leaks, "\n".join(leaks)
-
-
-def pytest_collection_finish() -> None:
-    """Spare each collection of garbage the thousands of objects that imports have left."""
-    gc.collect()
-    gc.freeze()

@@ -27,6 +27,30 @@ V6 = "::1"
 ANY = "0.0.0.0"
 V6_ANY = "::"
 
+ROUTES = [
+    # The addresses of a host, what a socket there is bound to, where it connects, and from
+    # which address it sends then, or with which errno the connect fails.
+    (["192.0.2.1", "192.0.2.5"], ANY, "127.0.0.9", "127.0.0.1"),
+    (["192.0.2.1", "192.0.2.5"], ANY, "192.0.2.1", "192.0.2.1"),
+    (["192.0.2.1", "192.0.2.5"], ANY, "192.0.2.5", "192.0.2.1"),
+    (["192.0.2.1", "192.0.2.5"], ANY, "192.0.2.77", "192.0.2.1"),
+    (["192.0.2.1", "192.0.2.5"], "192.0.2.5", "192.0.2.77", "192.0.2.5"),
+    (["192.0.2.1"], "192.0.2.1", "127.0.0.1", "192.0.2.1"),
+    (["192.0.2.1"], "127.0.0.1", "192.0.2.1", "127.0.0.1"),
+    (["192.0.2.1"], "127.0.0.1", "192.0.2.77", errno.EINVAL),
+    (["192.0.2.1"], "::", "2001:db8::77", errno.ENETUNREACH),
+    (["192.0.2.1"], "::", "::ffff:192.0.2.77", "::ffff:192.0.2.1"),
+    (["192.0.2.1", "2001:db8::1"], "::", "2001:db8::77", "2001:db8::1"),
+    (["192.0.2.1", "2001:db8::1"], "::", "2001:db8::1", "2001:db8::1"),
+    (["192.0.2.1", "2001:db8::1"], "2001:db8::1", "::1", "2001:db8::1"),
+    (["192.0.2.1", "2001:db8::1"], "::1", "2001:db8::77", "::1"),
+    (["192.0.2.1", "2001:db8::1"], "2001:db8::1", "::ffff:192.0.2.1", errno.ENETUNREACH),
+    (["2001:db8::1", "2001:db8::5"], "::", "2001:db8::5", "2001:db8::5"),
+    (["2001:db8::1", "2001:db8::5"], "::", "2001:db8::1", "2001:db8::1"),
+    ([], ANY, "192.0.2.77", errno.ENETUNREACH),
+    ([], ANY, "127.0.0.1", "127.0.0.1"),
+]
+
 
 class World(Protocol):
     """One host with a reactor, and a way to let happen what is due."""
@@ -358,6 +382,12 @@ class Rules:
         assert client.send(b"two", server.peer) == 3
         world.turn()
         assert client.heard == [b"one", b"two"]
+
+    def test_connected_to_port_0(self, world: World) -> None:
+        """A connected socket may send to port 0, as an unconnected one may not."""
+        client = notebook(world)
+        client.port.connect(V4, 0)
+        assert client.send(b"x") == 1
 
     @pytest.mark.parametrize(
         ("to", "expected"),

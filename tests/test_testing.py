@@ -5,7 +5,7 @@ from __future__ import annotations
 import doctest
 import errno
 from collections.abc import Iterator
-from socket import AF_INET
+from socket import AF_INET, AF_INET6
 from typing import Literal
 
 import pytest
@@ -32,7 +32,7 @@ from twisted.logger import LogEvent
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
-from tests.rules import V4, Echo, Notebook, Rules
+from tests.rules import ROUTES, V4, Echo, Notebook, Rules
 from udpecho import testing
 from udpecho._memory import timeline
 from udpecho._memory.sockets import MemorySocket
@@ -300,6 +300,21 @@ def test_every_ephemeral_port_taken() -> None:
     assert sockets[-1].local == (V4, 32768 + 99)
 
 
+@pytest.mark.parametrize(("addresses", "bound", "to", "expected"), ROUTES)
+def test_routes(addresses: list[str], bound: str, to: str, expected: str | int) -> None:
+    """A socket sends from where Linux's would (tests/live/test_reality.py asks a kernel)."""
+    host = MemoryNetwork().host(*addresses)
+    sock = MemorySocket(host.stack, AF_INET6 if ":" in bound else AF_INET)
+    sock.bind((bound, 0))
+    answer: object
+    try:
+        sock.connect((to, 9))
+        answer = sock.getsockname()[0]
+    except OSError as error:
+        answer = error.errno
+    assert answer == expected
+
+
 # Time
 
 
@@ -369,6 +384,25 @@ def test_a_call_that_is_moved(moves: list[tuple[str, float]], due: float) -> Non
     net.advance(10)
     assert made == [due]
     assert host.getDelayedCalls() == ()
+
+
+def test_a_call_moved_into_the_past(pair: Pair) -> None:
+    """It is made at once, and time does not go back for it."""
+    pair.net.advance(5)
+    made: list[float] = []
+    pair.near.callLater(1, lambda: made.append(pair.near.seconds())).delay(-3)
+    pair.net.advance()
+    assert made == [5.0]
+
+
+def test_many_things_at_many_times(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only what happens at one instant can be a loop without delay."""
+    monkeypatch.setattr(timeline, "MAX_EVENTS_AT_ONCE", 10)
+    made: list[int] = []
+    for number in range(100):
+        pair.near.callLater(number / 10, made.append, number)
+    pair.net.advance(10)
+    assert made == list(range(100))
 
 
 def test_a_call_that_raises(pair: Pair) -> None:

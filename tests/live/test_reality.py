@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import shlex
 import socket
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from itertools import groupby
 from typing import Any, Literal
 
 import pytest
@@ -14,7 +18,7 @@ from twisted.internet.protocol import DatagramProtocol
 from twisted.internet.selectreactor import SelectReactor
 from twisted.internet.udp import Port
 
-from tests.rules import V4, Rules
+from tests.rules import ROUTES, V4, Rules
 
 
 def has_ipv6() -> bool:
@@ -101,3 +105,41 @@ def world(request: pytest.FixtureRequest) -> Iterator[RealWorld]:
 
 class TestReality(Rules):
     """Every rule, on every reactor."""
+
+
+CONNECT = """
+import json, socket, sys
+for bound, to in json.load(sys.stdin):
+    with socket.socket(socket.AF_INET6 if ":" in bound else socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.bind((bound, 0))
+        try:
+            s.connect((to, 9))
+            print(json.dumps(s.getsockname()[0]))
+        except OSError as error:
+            print(error.errno)
+"""
+
+
+def asked_of_the_kernel(addresses: list[str], rows: list[tuple[str, str]]) -> list[str | int]:
+    """Connect sockets in a network namespace with these addresses; return what came of it."""
+    setup = ["ip link set lo up", "ip link add here type veth peer name there"]
+    setup += ["ip link set there up", "ip link set here up"]
+    for address in addresses:
+        length = "64 nodad" if ":" in address else "24"
+        setup.append(f"ip address add {address}/{length} dev here")
+    script = " && ".join([*setup, f"exec {shlex.quote(sys.executable)} -c {shlex.quote(CONNECT)}"])
+    command = ["unshare", "--net", "sh", "-c", script]
+    run = subprocess.run(
+        command, input=json.dumps(rows), capture_output=True, text=True, timeout=20, check=False
+    )
+    if run.returncode:
+        pytest.skip(f"needs a network namespace with veth: {run.stderr.strip()}")
+    return [json.loads(line) for line in run.stdout.splitlines()]
+
+
+@pytest.mark.parametrize("addresses", [list(key) for key, _ in groupby(r[0] for r in ROUTES)])
+def test_routes(addresses: list[str]) -> None:
+    """A socket sends from where tests/test_testing.py says it does."""
+    rows = [(bound, to, expected) for host, bound, to, expected in ROUTES if host == addresses]
+    answers = asked_of_the_kernel(addresses, [(bound, to) for bound, to, _ in rows])
+    assert answers == [expected for _, _, expected in rows]

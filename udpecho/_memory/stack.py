@@ -85,7 +85,8 @@ class Stack:
     def source_for(self, destination: str) -> str | None:
         """Return the address from which a wildcard socket sends there; None says no route.
 
-        It is the host's first one, whichever of its addresses the peer knows.
+        It is the host's first one of the family, whichever the peer knows. (Among several of
+        IPv6, Linux chooses by RFC 6724.)
         """
         if is_loopback(destination):
             return "::1" if is_ipv6(destination) else "127.0.0.1"
