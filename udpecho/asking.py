@@ -89,6 +89,8 @@ class AskingClient(DatagramProtocol):
 
     noisy = False
     _log = Logger()
+    _given: IUDPTransport | None = None
+    """The socket of an app that made this protocol itself; it may close it when it likes."""
 
     def __init__(
         self,
@@ -313,10 +315,12 @@ class AskingClient(DatagramProtocol):
 
     def stopProtocol(self) -> None:
         """Do without it again."""
+        assert self._given is not None
         self.closed(self._given)
 
     def connectionRefused(self) -> None:
         """Take a refusal from it."""
+        assert self._given is not None
         self.refused(self._given)
 
     def peerRefused(self, peer: Peer, data: bytes, errno: int) -> None:

@@ -176,6 +176,7 @@ class ConnectedEchoClient(AskingClient):
     def startProtocol(self) -> None:
         """Connect the socket of an app that made this protocol and listens with it."""
         super().startProtocol()
+        assert self._given is not None
         _connect(self._given, self.peer)
 
     def refused(self, transport: IUDPTransport) -> None:
@@ -186,9 +187,12 @@ class ConnectedEchoClient(AskingClient):
     def closed(self, transport: IUDPTransport) -> None:
         """Tell a socket that a refusal closed from one that the app closed.
 
-        Twisted's epoll and poll reactors close it so; then the next request opens another.
+        Twisted's epoll and poll reactors close it so, select and asyncio for some codes of
+        ICMP's; then the next request opens another. Nothing else closes a socket of our own
+        while it is in use; the app's has a pending error, unless reading has taken it.
         """
-        if transport in self._transports.values() and _pending_error(transport):
+        ours = transport is not self._given
+        if transport in self._transports.values() and (ours or _pending_error(transport)):
             self._transports.clear()
             self._peer_refused()
         else:
