@@ -1,0 +1,148 @@
+"""A program run by a test: what it prints, how it ends, and no way to outlive the test."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+
+ROOT = Path(__file__).resolve().parents[2]
+BIN = Path(sys.executable).parent
+
+PATIENCE = 20.0
+"""Seconds to wait for what should take a fraction of one, on a machine with other work."""
+
+
+def python(*arguments: str) -> list[str]:
+    """Write a command line that runs this Python."""
+    return [sys.executable, *arguments]
+
+
+def twistd(*arguments: str) -> list[str]:
+    """Write a command line of twistd in the foreground, without a file for its pid."""
+    return [str(BIN / "twistd"), "--nodaemon", "--pidfile=", *arguments]
+
+
+def udpecho(*arguments: str) -> list[str]:
+    """Write a command line of the udpecho command."""
+    return python("-m", "udpecho", *arguments)
+
+
+def environment(**extra: str) -> dict[str, str]:
+    """Return an environment in which this tree's udpecho is found, installed or not."""
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    return {**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", **extra}
+
+
+class Program:
+    """A process whose output can be waited for; leaving the context ends it."""
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        cwd: Path,
+        *,
+        env: Mapping[str, str] | None = None,
+        stdin: int | IO[bytes] = subprocess.DEVNULL,
+        pass_fds: Sequence[int] = (),
+    ) -> None:
+        self._output = tempfile.TemporaryFile()
+        self._errors = tempfile.TemporaryFile()
+        self.process = subprocess.Popen(
+            command,
+            cwd=cwd,
+            env=environment() if env is None else env,
+            stdin=stdin,
+            stdout=self._output,
+            stderr=self._errors,
+            pass_fds=pass_fds,
+        )
+
+    def __enter__(self) -> Program:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGCONT)
+            self.process.kill()
+            self.process.wait(PATIENCE)
+        if self.process.stdin is not None:
+            self.process.stdin.close()
+        self._output.close()
+        self._errors.close()
+
+    @property
+    def output(self) -> str:
+        """What it has written to stdout so far."""
+        return _read(self._output)
+
+    @property
+    def errors(self) -> str:
+        """What it has written to stderr so far."""
+        return _read(self._errors)
+
+    def wait_for(self, pattern: str, patience: float = PATIENCE) -> re.Match[str]:
+        """Wait until its output, or else what it says on stderr, has the pattern."""
+        end = time.monotonic() + patience
+        while True:
+            ended = self.process.poll() is not None
+            for text in (self.output, self.errors):
+                match = re.search(pattern, text, re.MULTILINE)
+                if match:
+                    return match
+            if ended or time.monotonic() > end:
+                state = f"status {self.process.returncode}" if ended else "still running"
+                raise AssertionError(
+                    f"{self.process.args!r}, {state}, did not say {pattern!r}:\n"
+                    f"{self.output}{self.errors}"
+                )
+            time.sleep(0.01)
+
+    def signal(self, number: int) -> None:
+        """Send it a signal."""
+        self.process.send_signal(number)
+
+    def wait(self, patience: float = PATIENCE) -> int:
+        """Wait for its end and return its exit status."""
+        return self.process.wait(patience)
+
+    def stop(self) -> int:
+        """End it as an operator does, by SIGTERM, and return its exit status."""
+        self.signal(signal.SIGTERM)
+        return self.wait()
+
+
+def _read(file: IO[bytes]) -> str:
+    size = os.fstat(file.fileno()).st_size
+    return os.pread(file.fileno(), size, 0).decode(errors="replace")
+
+
+def run(
+    command: Sequence[str], cwd: Path, *, stdin: bytes = b"", env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end; its output is text, its input bytes."""
+    ended = subprocess.run(
+        command,
+        cwd=cwd,
+        env=environment() if env is None else env,
+        input=stdin,
+        capture_output=True,
+        timeout=3 * PATIENCE,
+        check=False,
+    )
+    return subprocess.CompletedProcess(
+        ended.args, ended.returncode, ended.stdout.decode(), ended.stderr.decode()
+    )
