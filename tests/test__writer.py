@@ -231,7 +231,7 @@ def test_one_that_raises_when_told_keeps_no_other_from_being_told(
     kernel: Kernel, now: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     logged: list[LogEvent] = []
-    monkeypatch.setattr(Writer, "_log", Logger(observer=logged.append))
+    monkeypatch.setattr(Writer, "_log", Logger(observer=cast(Any, logged.append)))
     writer, _ = make(kernel, now)
     kernel.error = EPERM
     told = []

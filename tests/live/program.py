@@ -54,8 +54,8 @@ class Program:
         stdin: int | IO[bytes] = subprocess.DEVNULL,
         pass_fds: Sequence[int] = (),
     ) -> None:
-        self._output = tempfile.TemporaryFile()
-        self._errors = tempfile.TemporaryFile()
+        self._output = tempfile.TemporaryFile()  # noqa: SIM115 (open while it runs)
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (open while it runs)
         self.process = subprocess.Popen(
             command,
             cwd=cwd,
