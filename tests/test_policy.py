@@ -72,4 +72,4 @@ def test_the_defaults_are_those_of_a_public_service() -> None:
     policy = Policy()
     assert (policy.rate, policy.burst, policy.slip) == (1000, 2000, 4)
     assert (policy.ipv4_prefix, policy.ipv6_prefix) == (24, 56)
-    assert not (policy.allow_source_ports or policy.keep_ttl or policy.discard)
+    assert not any((policy.allow_source_ports, policy.keep_ttl, policy.discard))

@@ -40,7 +40,7 @@ def test_a_network_is_read(text: str, network: str) -> None:
         "192.0.2.0/24/24",
         "192.0.2.0/255.255.255.0",  # easily read as an inverted mask: say the length
         "fe80::%eth0/64",  # a scope names an interface of ours, not a network
-        "１０.0.0.0/8",  # digits, but not the ASCII ones
+        "\uff11\uff10.0.0.0/8",  # digits, but not the ASCII ones
     ],
 )
 def test_what_is_no_network_is_told_in_one_line(text: str) -> None:
