@@ -121,7 +121,8 @@ VERDICTS = [
     (CLIENT, {"ttl": 2}, {}, None, "a reply may leave with 1"),
     (CLIENT, {"ttl": 1}, {}, Reason.TTL_SPENT, "a reply can't leave with 0: so loops end"),
     (CLIENT, {"ttl": 0}, {}, Reason.TTL_SPENT, "loopback delivers even that"),
-    (CLIENT, {"ttl": 1}, {"keep_ttl": True}, None, "replies start anew"),
+    (CLIENT, {"ttl": 1}, {"keep_ttl": True}, None, "it takes what it brought back"),
+    (CLIENT, {"ttl": 0}, {"keep_ttl": True}, Reason.TTL_SPENT, "nothing can be sent with that"),
     # Who may ask.
     (CLIENT, {}, {"deny": networks("192.0.2.0/24")}, Reason.DENIED, "denied"),
     (CLIENT, {}, {"deny": networks("198.51.100.0/24")}, None, "another is denied"),

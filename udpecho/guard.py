@@ -102,7 +102,7 @@ class Guard:
 
     def __init__(self, policy: Policy | None = None, *, key: bytes = b"") -> None:
         policy = policy or Policy()
-        self._policy = policy
+        self.policy = policy
         self._access = Prefixes(
             dict.fromkeys(policy.allow, True) | dict.fromkeys(policy.deny, False)
         )
@@ -125,6 +125,8 @@ class Guard:
         services = REFLECTOR_PORTS.union(RESERVED_PORTS) - policy.allow_source_ports
         self._ports = dict.fromkeys(services, Reason.SERVICE_PORT) | {0: Reason.PORT_ZERO}
         self._plain_high_bytes = every_byte_but(port >> 8 for port in self._ports)
+        # Nothing can be sent with 0 hops, and without keep_ttl 1 leaves none for a reply.
+        self._spent_ttls = b"\0" if policy.keep_ttl else b"\0\1"
         self._known: dict[bytes, Verdict] = {}
         self._now = 0
 
@@ -151,7 +153,7 @@ class Guard:
         source = pack_host(peer[0])
         there, here = (pack_host(host) if host else b"" for host in (asked, local))
         reason = self._refusal(peer[1], source, there, here, ttl)
-        if reason is not None or self._policy.discard:
+        if reason is not None or self.policy.discard:
             return reason or Reason.DISCARDED
         bucket = self._verdict(source)
         if isinstance(bucket, Reason) or bucket == _EXEMPT:
@@ -172,7 +174,7 @@ class Guard:
         refused = {}
         if self._is_doubtful(batch, verdicts.values()):
             refused = self._refusals(batch, sources.each)
-        if self._policy.discard:
+        if self.policy.discard:
             return dict.fromkeys(range(size), Reason.DISCARDED) | refused
         buckets = {
             source: verdict
@@ -202,9 +204,9 @@ class Guard:
         if reason is not None:
             return reason
         allowed = self._access.lookup(source)
-        if not (allowed if allowed is not None else not self._policy.allow):
+        if not (allowed if allowed is not None else not self.policy.allow):
             return Reason.DENIED
-        if not self._policy.rate or self._exempt.lookup(source):
+        if not self.policy.rate or self._exempt.lookup(source):
             return _EXEMPT
         return self._limiter.bucket(source)
 
@@ -222,7 +224,7 @@ class Guard:
             return reason
         if asked and local and asked != local:
             return Reason.BROADCAST
-        if ttl is not None and ttl <= 1 and not self._policy.keep_ttl:
+        if ttl is not None and ttl in self._spent_ttls:
             return Reason.TTL_SPENT
         return None
 
@@ -238,7 +240,7 @@ class Guard:
             or Reason in map(type, verdicts)
             or (asked and asked[::width].translate(None, _HOST_FIRST_BYTES[width]))
             or (asked and local and asked != local)
-            or (not self._policy.keep_ttl and (1 in ttls or 0 in ttls))
+            or any(ttl in ttls for ttl in self._spent_ttls)
         )
 
     def _refusals(self, batch: Columns, sources: Sequence[bytes]) -> dict[int, Reason]:

@@ -19,8 +19,8 @@ class Policy:
     With allow, only the networks in it are answered, with deny all but those; of two that
     hold an address the longer prefix decides. rate (datagrams a second; 0 for no limit) and
     burst hold for each source prefix of the given lengths, save for the exempt networks; of
-    those over it one in slip passes (0 for none). With keep_ttl replies start with a hop limit
-    of their own, not with what was left of the request's.
+    those over it one in slip passes (0 for none). A reply leaves with one hop fewer than was
+    left to the request, so that loops end; with keep_ttl, with as many.
     """
 
     allow_source_ports: frozenset[int] = frozenset()
