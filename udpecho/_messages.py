@@ -48,6 +48,12 @@ class Memory:
         records: memoryview = self.bytes[: BATCH * RECORD].cast(code)
         return records[offset // size :: RECORD // size]
 
+    def columns(self, offset: int, octets: int) -> list[memoryview]:
+        """Cut the columns of the words of 4 or 8 bytes that make up a longer field."""
+        if octets == 4:
+            return [self.column("I", offset)]
+        return [self.column("Q", offset + at) for at in range(0, octets, 8)]
+
 
 _CODES: dict[Code, Any] = {
     "B": ctypes.c_uint8,

@@ -11,7 +11,7 @@ from __future__ import annotations
 import socket
 import struct
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from errno import EINVAL, EIO, EMSGSIZE
 from functools import lru_cache
 from operator import itemgetter
@@ -22,6 +22,7 @@ from udpecho._cmsg import IPV6, NAME, RECORD, Layout, canonical, control_message
 from udpecho._messages import BATCH, LONGEST, ROOM, Headers, Memory, full
 from udpecho._outbox import send_all
 from udpecho.address import Address, decode_again
+from udpecho.columns import Columns
 
 _NOT_AS_A_TRAIN = frozenset({EINVAL, EIO, EMSGSIZE})
 """What the kernel says of a train that does not fit the path out, or its device."""
@@ -55,6 +56,9 @@ class Batch:
         self._plain = self._plain_sizes.tobytes()
         self._reply.control_sizes[:] = self._plain_sizes
         self._ports = memory.column("H", 2)
+        self._hosts = memory.columns(layout.host, layout.host_size)
+        self._asked = memory.columns(layout.asked, layout.host_size)
+        self._local = memory.columns(layout.local, layout.host_size)
         self._heads = memory.column("B", layout.host)
         self._ttls = memory.column("B", layout.ttl)
         self._tos = memory.column("B", layout.tos)
@@ -179,6 +183,19 @@ class Batch:
     @tos.setter
     def tos(self, column: bytes) -> None:
         self._tos[: self._count] = column
+
+    def columns(self) -> Columns:
+        """Give what a guard judges by, of every item, those dropped too."""
+        count = self._count
+        asked = _packed(self._asked, count)
+        return Columns(
+            self._ports[:count].tobytes(),
+            _packed(self._hosts, count),
+            asked,
+            asked if self._layout.local == self._layout.asked else _packed(self._local, count),
+            self.ttls,
+            list(map(self.datagrams_of, range(count))) if self._trains else (),
+        )
 
     # What may be done with it.
 
@@ -320,6 +337,17 @@ class Batch:
             if segment:
                 self._trains[index] = segment
                 self._reply.control_sizes[index] = layout.segment - NAME + 8
+
+
+def _packed(columns: Sequence[memoryview], count: int) -> bytes:
+    """Put addresses, whose words stand in these columns, one behind the other."""
+    if len(columns) == 1:
+        return columns[0][:count].tobytes()
+    packed = bytearray(8 * len(columns) * count)
+    words = memoryview(packed).cast("Q")
+    for at, column in enumerate(columns):
+        words[at :: len(columns)] = column[:count]
+    return bytes(packed)
 
 
 _first = itemgetter(0)

@@ -1,36 +1,287 @@
-"""May this datagram be answered, and if not, why. Pure policy: no sockets, no Twisted."""
+"""May this datagram be answered, and if not, why: policy, and nothing that touches a socket.
+
+Guard.judge decides for one datagram, Guard.judge_batch for a batch of them, to the same
+effect. A batch comes as columns, packed as the kernel wrote them. Each check first asks of a
+whole column, in one step, whether there is anything to look at; only a batch with something
+wrong in it is looked at datagram by datagram.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from enum import Enum
-from socket import htons
+import enum
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from ipaddress import ip_network
+from itertools import compress
+from typing import TypeAlias
+
+from udpecho.columns import Columns, Sources, every_byte_but, split_addresses, split_ports
+from udpecho.policy import Policy
+from udpecho.prefixes import Prefixes, pack_host
+from udpecho.ratelimit import RateLimiter
 
 
-class Reason(Enum):
-    """Why a datagram was not answered; the value is the text of counters and log lines."""
+class Reason(enum.Enum):
+    """Why a datagram was not answered; the value is its name in log lines and counters."""
 
     PORT_ZERO = "source port 0"
-    OWN_PORT = "own source port"
+    OWN_PORT = "from an echo port of our own"
+    SERVICE_PORT = "from a service's port"
+    UNSPECIFIED_SOURCE = "unspecified source address"
+    BROADCAST_SOURCE = "broadcast source address"
+    MULTICAST_SOURCE = "multicast source address"
+    MAPPED_SOURCE = "IPv4-mapped source address"
+    BROADCAST = "sent to a broadcast address"
+    MULTICAST = "sent to a multicast address"
+    TTL_SPENT = "no hops left for a reply"
+    DENIED = "not allowed"
+    DISCARDED = "discarded"
+    OVER_RATE = "over the rate"
+    TRUNCATED = "too long"  # found by whoever reads the socket; the guard sees no payload
 
 
-def reason_not_to_answer(source_port: int, own_port: int) -> Reason | None:
-    """Judge a datagram by its source port.
+RESERVED_PORTS = range(1, 1024)
+"""No client sends from these, but services do, and a reply would reach one as a request: one
+forged packet joins two of them for ever (echo to chargen: CVE-1999-0103; "Loop DoS" between
+servers of today: CVE-2024-2169, whose finders advise to serve only ephemeral source ports).
+FreeBSD's inetd refuses, in check_loop(), source ports of its own built-in services."""
 
-    Port 0 asks for a reply to nowhere (RFC 768: it means that there is no sender to reply
-    to). From our own port number, one forged packet would set an echo server talking to
-    itself, or to another, for ever (CVE-1999-0103).
+REFLECTOR_PORTS = frozenset(
+    {
+        1900,  # SSDP
+        3702,  # WS-Discovery
+        5353,  # multicast DNS
+        5683,  # CoAP
+        11211,  # memcached
+        27015,  # Steam's servers
+    }
+)
+"""Services above 1023 that answer strangers and are used to amplify floods (CISA's alert
+TA14-017A lists most of the protocols). None lies where Linux takes ephemeral ports (32768 up)."""
+
+_BAD_SOURCES: Prefixes[Reason] = Prefixes(
+    {
+        # A datagram from an invalid source address must be discarded (RFC 1122, sections
+        # 3.2.1.3 and 4.1.3.6; RFC 4291, sections 2.5.2 and 2.7).
+        ip_network("0.0.0.0/32"): Reason.UNSPECIFIED_SOURCE,
+        ip_network("224.0.0.0/4"): Reason.MULTICAST_SOURCE,
+        ip_network("255.255.255.255/32"): Reason.BROADCAST_SOURCE,
+        ip_network("::/128"): Reason.UNSPECIFIED_SOURCE,
+        ip_network("ff00::/8"): Reason.MULTICAST_SOURCE,
+        # On the wire only forgers use it: a dual-stack socket would send the reply over IPv4,
+        # to loopback too (draft-itojun-v6ops-v4mapped-harmful).
+        ip_network("::ffff:0:0/96"): Reason.MAPPED_SOURCE,
+    }
+)
+
+_BAD_DESTINATIONS: Prefixes[Reason] = Prefixes(
+    {
+        # One request would be answered by every host that hears it ("fraggle").
+        ip_network("224.0.0.0/4"): Reason.MULTICAST,
+        ip_network("255.255.255.255/32"): Reason.BROADCAST,
+        ip_network("ff00::/8"): Reason.MULTICAST,
+    }
+)
+
+_HOST_FIRST_BYTES = {4: every_byte_but(range(224, 256)), 16: every_byte_but([0xFF])}
+"""First bytes, by an address's width, of addresses that are one host's."""
+
+_EXEMPT = -1  # in place of a bucket: no limit
+_KNOWN_SOURCES = 4096  # verdicts kept: many more than a busy server's sources, under 1 MB
+
+
+Verdict: TypeAlias = Reason | int
+"""What is known of a source address alone: why it is refused, or its bucket, or _EXEMPT."""
+
+
+class Guard:
+    """Decides by a policy, and by how much each source prefix has had answered before.
+
+    key seeds the limiter; two guards with one key and one policy decide alike.
     """
-    if source_port == 0:
-        return Reason.PORT_ZERO
-    if source_port == own_port:
-        return Reason.OWN_PORT
-    return None
 
+    def __init__(self, policy: Policy | None = None, *, key: bytes = b"") -> None:
+        policy = policy or Policy()
+        self.policy = policy
+        self._access = Prefixes(
+            dict.fromkeys(policy.allow, True) | dict.fromkeys(policy.deny, False)
+        )
+        self._exempt = Prefixes(dict.fromkeys(policy.exempt, True))
+        self._limiter = RateLimiter(
+            policy.rate,
+            policy.burst,
+            key or os.urandom(16),
+            ipv4_prefix=policy.ipv4_prefix,
+            ipv6_prefix=policy.ipv6_prefix,
+            slip=policy.slip,
+        )
+        # Most of the world is in no network that anyone has a rule for: told by the first byte.
+        ruled = (_BAD_SOURCES, self._access, self._exempt)
+        limited = range(256 if policy.rate and not policy.allow else 0)
+        self._unruled = {
+            width: set(limited).difference(*(rule.first_bytes(width) for rule in ruled))
+            for width in (4, 16)
+        }
+        services = REFLECTOR_PORTS.union(RESERVED_PORTS) - policy.allow_source_ports
+        self._ports = dict.fromkeys(services, Reason.SERVICE_PORT) | {0: Reason.PORT_ZERO}
+        self._plain_high_bytes = every_byte_but(port >> 8 for port in self._ports)
+        # Nothing can be sent with 0 hops, and without keep_ttl 1 leaves none for a reply.
+        self._spent_ttls = b"\0" if policy.keep_ttl else b"\0\1"
+        self._known: dict[bytes, Verdict] = {}
+        self._now = 0
 
-def reasons_not_to_answer(wire_ports: Sequence[int], own_port: int) -> dict[int, Reason]:
-    """Judge a batch by its source ports, in network byte order; no Python for each good one."""
-    reasons = {0: Reason.PORT_ZERO, htons(own_port): Reason.OWN_PORT}
-    if reasons.keys().isdisjoint(wire_ports):
-        return {}
-    return {i: reasons[port] for i, port in enumerate(wire_ports) if port in reasons}
+    def add_own_port(self, port: int) -> None:
+        """Refuse what comes from a port that we answer on: it is our own reply, or made up."""
+        self._ports[port] = Reason.OWN_PORT
+        self._plain_high_bytes = every_byte_but(port >> 8 for port in self._ports)
+
+    def judge(
+        self,
+        peer: tuple[str, int],
+        now: float,
+        *,
+        asked: str = "",
+        local: str = "",
+        ttl: int | None = None,
+        count: int = 1,
+    ) -> Reason | None:
+        """Say why a datagram must not be answered, or None; charge it to its source if not.
+
+        Addresses are in canonical form, and empty where nobody knows; now is in seconds of a
+        monotonic clock. For asked, local and count see Columns.
+        """
+        source = pack_host(peer[0])
+        there, here = (pack_host(host) if host else b"" for host in (asked, local))
+        reason = self._refusal(peer[1], source, there, here, ttl)
+        if reason is not None or self.policy.discard:
+            return reason or Reason.DISCARDED
+        bucket = self._verdict(source)
+        if isinstance(bucket, Reason) or bucket == _EXEMPT:
+            return None
+        (over,) = self._limiter.take(bucket, (count,), self._nanoseconds(now))
+        return Reason.OVER_RATE if over else None
+
+    def judge_batch(self, batch: Columns, now: float) -> dict[int, Reason]:
+        """Say which datagrams of a batch must not be answered, by index, and charge the others.
+
+        The same as judge for each of them, in order; now is in seconds of a monotonic clock.
+        """
+        size = len(batch.ports) // 2
+        if not size:
+            return {}
+        sources = Sources(batch.sources, size)
+        verdicts = {source: self._verdict(source) for source in sources.distinct}
+        refused = {}
+        if self._is_doubtful(batch, verdicts.values()):
+            refused = self._refusals(batch, sources.each)
+        if self.policy.discard:
+            return dict.fromkeys(range(size), Reason.DISCARDED) | refused
+        buckets = {
+            source: verdict
+            for source, verdict in verdicts.items()
+            if isinstance(verdict, int) and verdict != _EXEMPT
+        }
+        if buckets:
+            self._limit(batch.counts, sources, buckets, refused, self._nanoseconds(now))
+        return refused
+
+    def _nanoseconds(self, now: float) -> int:
+        self._now = max(self._now, int(now * 1e9))
+        return self._now
+
+    def _verdict(self, source: bytes) -> Verdict:
+        verdict = self._known.get(source)
+        if verdict is None:
+            if len(self._known) >= _KNOWN_SOURCES:
+                self._known.clear()
+            verdict = self._known[source] = self._examine(source)
+        return verdict
+
+    def _examine(self, source: bytes) -> Verdict:
+        if source[0] in self._unruled[len(source)]:
+            return self._limiter.bucket(source)
+        reason = _BAD_SOURCES.lookup(source)
+        if reason is not None:
+            return reason
+        allowed = self._access.lookup(source)
+        if not (allowed if allowed is not None else not self.policy.allow):
+            return Reason.DENIED
+        if not self.policy.rate or self._exempt.lookup(source):
+            return _EXEMPT
+        return self._limiter.bucket(source)
+
+    def _refusal(
+        self, port: int, source: bytes, asked: bytes, local: bytes, ttl: int | None
+    ) -> Reason | None:
+        reason = self._ports.get(port)
+        if reason is not None:
+            return reason
+        verdict = self._verdict(source)
+        if isinstance(verdict, Reason):
+            return verdict
+        reason = _BAD_DESTINATIONS.lookup(asked) if asked else None
+        if reason is not None:
+            return reason
+        if asked and local and asked != local:
+            return Reason.BROADCAST
+        if ttl is not None and ttl in self._spent_ttls:
+            return Reason.TTL_SPENT
+        return None
+
+    def _is_doubtful(self, batch: Columns, verdicts: Iterable[Verdict]) -> bool:
+        """Ask of whole columns, in a step each, whether any datagram may have to be refused."""
+        ports, sources, asked, local, ttls, _ = batch
+        width = 2 * len(sources) // len(ports)
+        return bool(
+            (
+                ports[::2].translate(None, self._plain_high_bytes)
+                and not self._ports.keys().isdisjoint(split_ports(ports))
+            )
+            or Reason in map(type, verdicts)
+            or (asked and asked[::width].translate(None, _HOST_FIRST_BYTES[width]))
+            or (asked and local and asked != local)
+            or any(ttl in ttls for ttl in self._spent_ttls)
+        )
+
+    def _refusals(self, batch: Columns, sources: Sequence[bytes]) -> dict[int, Reason]:
+        """Look at each datagram of a batch, as judge does, but for the rate."""
+        size = len(sources)
+        nothing = (b"",) * size
+        reasons = map(
+            self._refusal,
+            split_ports(batch.ports),
+            sources,
+            split_addresses(batch.asked, size) if batch.asked else nothing,
+            split_addresses(batch.local, size) if batch.local else nothing,
+            batch.ttls or (None,) * size,
+        )
+        return {index: reason for index, reason in enumerate(reasons) if reason is not None}
+
+    def _limit(
+        self,
+        counts: Sequence[int],
+        sources: Sources,
+        buckets: Mapping[bytes, int],
+        refused: dict[int, Reason],
+        now: int,
+    ) -> None:
+        """Charge what is not refused yet, and refuse what is over the limit.
+
+        Only a bucket that can't take all that the batch has for it is looked at closer.
+        """
+        charges: dict[int, int] = {}
+        for source, count in sources.tally(counts, refused).items():
+            bucket = buckets.get(source, _EXEMPT)
+            if bucket != _EXEMPT:
+                charges[bucket] = charges.get(bucket, 0) + count
+        over: dict[int, list[int]] = {b: [] for b in self._limiter.charge(charges, now)}
+        if not over:
+            return
+        for index, source in enumerate(sources.each):
+            bucket = buckets.get(source, _EXEMPT)
+            if bucket in over and index not in refused:
+                over[bucket].append(index)
+        for bucket, indexes in over.items():
+            each = [counts[index] for index in indexes] if counts else (1,) * len(indexes)
+            flags = self._limiter.take(bucket, each, now)
+            refused.update(dict.fromkeys(compress(indexes, flags), Reason.OVER_RATE))

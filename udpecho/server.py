@@ -13,8 +13,15 @@ from twisted.internet.protocol import DatagramProtocol
 from twisted.logger import Logger
 
 from udpecho.batch import Batch
-from udpecho.guard import Reason, reason_not_to_answer, reasons_not_to_answer
+from udpecho.guard import Guard, Reason
 from udpecho.notice import Notices
+from udpecho.refusals import Refusals
+
+_ONE_LESS = bytes([0, *range(255)])
+"""Each TTL to the one of its reply: two servers that one forged packet joined fall silent."""
+
+_WITHOUT_ECN = bytes(byte & ~3 for byte in range(256))
+"""Each traffic class to that of its reply: congestion on the way here is none on the way back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,28 +60,34 @@ class EchoServer(DatagramProtocol):
 
     noisy = False
 
-    def __init__(self, now: Callable[[], float] = time.monotonic, log: Logger | None = None):
+    def __init__(
+        self,
+        now: Callable[[], float] = time.monotonic,
+        log: Logger | None = None,
+        guard: Guard | None = None,
+    ) -> None:
         self._now = now
+        self._guard = guard or Guard()
+        self._refusals = Refusals()
         self._log = log or Logger()
         self._received = self._echoed = self._bytes_received = self._bytes_echoed = 0
-        self._unanswered: Counter[Reason] = Counter()
         self._send_errors: Counter[str] = Counter()
         self._notices: Notices[str] = Notices()
-        self._own_port = 0
 
     def startProtocol(self) -> None:
         """Learn our own port, from which nothing is to be answered."""
         assert self.transport is not None
-        self._own_port = self.transport.getHost().port
+        self._guard.add_own_port(self.transport.getHost().port)
 
     def datagramReceived(self, datagram: bytes, addr: tuple[str, int]) -> None:
         """Send a datagram back, unless it must not be answered."""
         assert self.transport is not None
         self._received += 1
         self._bytes_received += len(datagram)
-        reason = reason_not_to_answer(addr[1], self._own_port)
+        now = self._now()
+        reason = self._guard.judge(addr, now)
         if reason is not None:
-            self._unanswered[reason] += 1
+            self._warn(self._refusals.note(reason, addr, now))
             return
         try:
             self.transport.write(datagram, addr)
@@ -90,8 +103,15 @@ class EchoServer(DatagramProtocol):
         """Send a batch back in place, less what must not be answered (our own port's hook)."""
         self._received += batch.datagrams
         self._bytes_received += batch.octets
-        for index, reason in reasons_not_to_answer(batch.wire_ports, self._own_port).items():
-            self._unanswered[reason] += batch.drop([index])
+        now = self._now()
+        columns = batch.columns()
+        refused = self._guard.judge_batch(columns, now)
+        if refused:
+            batch.drop(refused)
+            self._warn(*self._refusals.note_batch(refused, columns, now))
+        if not self._guard.policy.keep_ttl:
+            batch.ttls = columns.ttls.translate(_ONE_LESS)
+        batch.tos = batch.tos.translate(_WITHOUT_ECN)
         echoed = batch.echo()
         self._echoed += echoed.datagrams
         self._bytes_echoed += echoed.octets
@@ -105,9 +125,13 @@ class EchoServer(DatagramProtocol):
             self._echoed,
             self._bytes_received,
             self._bytes_echoed,
-            dict(self._unanswered),
+            dict(self._refusals.counts),
             dict(self._send_errors),
         )
+
+    def _warn(self, *lines: str | None) -> None:
+        for line in filter(None, lines):
+            self._log.warn("{line}", line=line)
 
     def _not_sent(self, number: int | None, times: int = 1) -> None:
         """Count replies that the kernel would not send; an error costs that reply alone."""

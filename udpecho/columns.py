@@ -1,0 +1,73 @@
+"""A batch of datagrams as columns of bytes, one column for each thing known of them.
+
+Holds no payload and no socket. A column answers most questions as a whole, in one step; it is
+split into Python objects only for whoever must look at each.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import lru_cache
+from struct import Struct
+from typing import NamedTuple
+
+
+class Columns(NamedTuple):
+    """A batch of datagrams, column by column; all but the first two may be missing (empty).
+
+    Ports are 2 bytes a datagram, addresses 4 or 16, all in network order. asked is where the
+    datagram was sent, local the address that the kernel would answer from (IP_PKTINFO's
+    ipi_addr and ipi_spec_dst): they differ if it was broadcast. ttls are a byte each. counts
+    tells of how many datagrams each stands for, where trains of them came as one (UDP_GRO).
+    """
+
+    ports: bytes
+    sources: bytes
+    asked: bytes = b""
+    local: bytes = b""
+    ttls: bytes = b""
+    counts: Sequence[int] = ()
+
+
+class Sources:
+    """The column of source addresses: each, in the order in which they came, and the distinct."""
+
+    def __init__(self, column: bytes, size: int) -> None:
+        first = column[: len(column) // size]
+        self._size = size
+        self._is_one = column == first * size
+        self.each = (first,) * size if self._is_one else split_addresses(column, size)
+        self.distinct = {first} if self._is_one else set(self.each)
+
+    def tally(self, counts: Sequence[int], without: Collection[int]) -> Mapping[bytes, int]:
+        """Count the datagrams of each address, without those at some indexes."""
+        if self._is_one and not without:
+            return {self.each[0]: sum(counts) if counts else self._size}
+        if not (counts or without):
+            return Counter(self.each)
+        tally = dict.fromkeys(self.distinct, 0)
+        for index, source in enumerate(self.each):
+            if index not in without:
+                tally[source] += counts[index] if counts else 1
+        return tally
+
+
+def split_ports(column: bytes) -> tuple[int, ...]:
+    """Return a column of ports as numbers."""
+    return _layout(">", "H", len(column) // 2).unpack(column)
+
+
+def split_addresses(column: bytes, size: int) -> tuple[bytes, ...]:
+    """Return a column of size addresses as packed addresses."""
+    return _layout("", f"{len(column) // size}s", size).unpack(column)
+
+
+def every_byte_but(numbers: Iterable[int]) -> bytes:
+    """Return the bytes that are none of some numbers: what bytes.translate is to delete."""
+    return bytes(set(range(256)).difference(numbers))
+
+
+@lru_cache(maxsize=1024)  # sizes of batches, for each of three items
+def _layout(order: str, item: str, size: int) -> Struct:
+    return Struct(order + item * size)

@@ -1,0 +1,131 @@
+"""How many datagrams a source prefix may have answered: token buckets in a table of fixed size.
+
+Holds no I/O and no clock; it is told the time, in whole nanoseconds that never go back, and
+counts in whole numbers, so that the same datagrams at the same times and under the same key
+always fare alike, whether they are charged one by one or many together.
+
+A prefix finds its bucket by secret random numbers, one for each value of each of its bytes,
+combined by exclusive or (simple tabulation hashing): any two prefixes that are chosen without
+the key meet with odds of one in the table's size. Nothing is stored of who owns a bucket: two
+that meet share its allowance, see the limit sooner, and keep their one in four over it. The
+table never grows and is never searched, so a million spoofed prefixes cost what one costs.
+"""
+
+from __future__ import annotations
+
+import random
+from array import array
+from collections.abc import Mapping, Sequence
+
+BUCKETS = 65_536
+"""Entries in the table: 1.3 MB. A flood from every prefix there is would need 65,536 times the
+rate, 65 million datagrams a second by default, before it pushed every bucket over the limit.
+(NSD's rate limiter has a fixed million of buckets, Knot's 524,288 by default, at 8 bytes each.)"""
+
+SLIP = 4
+"""Over the limit, one in this many still passes, so that who forges a victim's address cannot
+silence the victim. (chrony's default leak answers one in four, Unbound lets one in ten through;
+BIND, NSD and Knot call it slip: one in two, one in two, every one, but cut short for DNS.)"""
+
+MAX_RATE = 10**9
+"""The most that --rate and --burst take: no network sends more, and the sums fit in 64 bits."""
+
+_TOKEN = 10**9  # one datagram, in units of (datagrams a second) x (nanoseconds)
+_PLACES = 4096  # groups of datagrams over the limit, before the order in which they pass repeats
+
+
+class RateLimiter:
+    """Token buckets that fill at rate datagrams a second up to burst, by source prefix."""
+
+    def __init__(
+        self,
+        rate: int,
+        burst: int,
+        key: bytes,
+        *,
+        ipv4_prefix: int = 24,
+        ipv6_prefix: int = 56,
+        slip: int = SLIP,
+        buckets: int = BUCKETS,
+    ) -> None:
+        self._rate = rate
+        self._capacity = burst * _TOKEN
+        self._slip = slip
+        secret = random.Random(key)
+        self._hashes = {
+            4: _tabulation(ipv4_prefix, buckets, secret),
+            16: _tabulation(ipv6_prefix, buckets, secret),
+        }
+        self._places = secret.randbytes(_PLACES)
+        # A bucket is how far it was from full, when that was, and how many came over the limit.
+        self._spent = array("q", bytes(8 * buckets))
+        self._when = array("q", bytes(8 * buckets))
+        self._over = array("I", bytes(4 * buckets))
+
+    def bucket(self, packed: bytes) -> int:
+        """Return the index of the bucket of an address (4 or 16 bytes)."""
+        bucket = 0
+        for numbers, byte in zip(self._hashes[len(packed)], packed, strict=False):
+            bucket ^= numbers[byte]
+        return bucket
+
+    def charge(self, charges: Mapping[int, int], now: int) -> list[int]:
+        """Charge buckets whole counts of datagrams; return those that would not hold theirs.
+
+        These are not charged: take says which of their datagrams pass.
+        """
+        spent, when, rate, capacity = self._spent, self._when, self._rate, self._capacity
+        over = []
+        for bucket, count in charges.items():
+            total = spent[bucket] - (now - when[bucket]) * rate
+            total = (total if total > 0 else 0) + count * _TOKEN
+            if total > capacity:
+                over.append(bucket)
+            else:
+                spent[bucket] = total
+                when[bucket] = now
+        return over
+
+    def take(self, bucket: int, counts: Sequence[int], now: int) -> bytes:
+        """Charge datagrams, or trains of count that pass as a whole; return a 1 for each refused.
+
+        A train passes while there is a token for its first datagram; what it spent beyond is
+        owed. Over the limit nothing is charged, and of every SLIP in a row one passes, at a
+        place among them that the key decides: a sender who counts learns nothing.
+        """
+        refilled = (now - self._when[bucket]) * self._rate
+        spent = max(0, self._spent[bucket] - refilled)
+        passed = 0
+        for count in counts:
+            if spent + _TOKEN > self._capacity:
+                break
+            spent += count * _TOKEN
+            passed += 1
+        self._spent[bucket] = spent
+        self._when[bucket] = now
+        return bytes(passed) + self._slip_through(bucket, len(counts) - passed)
+
+    def _slip_through(self, bucket: int, number: int) -> bytes:
+        refused = bytearray(b"\1" * number)
+        if self._slip:
+            first = self._over[bucket]
+            self._over[bucket] = (first + number) % (self._slip * _PLACES)
+            for group in range(first // self._slip, -(-(first + number) // self._slip)):
+                chosen = self._places[(bucket + group) % _PLACES] % self._slip
+                place = group * self._slip + chosen - first
+                if 0 <= place < number:
+                    refused[place] = 0
+        return bytes(refused)
+
+
+def _tabulation(prefix: int, buckets: int, secret: random.Random) -> list[list[int]]:
+    """Return a number below buckets (a power of 2) for each value of each byte of a prefix.
+
+    Values that differ only beyond the prefix have the same number.
+    """
+    tables = []
+    for bits in range(prefix, 0, -8):
+        numbers = [secret.randrange(buckets) for _ in range(256)]
+        beyond = 0xFF >> bits
+        tables.append([numbers[byte & ~beyond] for byte in range(256)])
+    return tables

@@ -1,0 +1,107 @@
+"""What was not answered: exact counts by reason, and a line when it is worth one.
+
+Writes nothing itself and is told the time. However many sources there are, real or made up,
+what is kept of them has a fixed size.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+from udpecho.columns import Columns, split_addresses, split_ports
+from udpecho.guard import Reason
+from udpecho.notice import Notices
+from udpecho.peer import format_peer
+from udpecho.prefixes import unpack_host
+
+KEPT = 8
+"""Sources kept for each reason: whoever sent more than an eighth of what was refused is one."""
+
+NAMED = 3
+"""Sources named in a line: a line that is too long to read says less."""
+
+_UNSAID = frozenset({Reason.DISCARDED})  # what the operator asked for is no news
+_BY_PEER = frozenset({Reason.SERVICE_PORT, Reason.OWN_PORT})  # the port is the trouble: name it
+_ADVICE = {
+    Reason.SERVICE_PORT: "; --allow-source-port answers a port like this",
+    Reason.OVER_RATE: "; see --rate, --burst and --exempt",
+}
+
+
+class TopSources:
+    """The most frequent of a stream of names (Space-Saving: Metwally, Agrawal, El Abbadi)."""
+
+    def __init__(self, kept: int = KEPT) -> None:
+        self._kept = kept
+        self._counts: dict[str, tuple[int, int]] = {}
+
+    def add(self, name: str, times: int) -> None:
+        """Count a name; one that is not kept takes the place of the least frequent."""
+        count = error = 0
+        if name in self._counts:
+            count, error = self._counts[name]
+        elif len(self._counts) >= self._kept:
+            least = min(self._counts, key=self._counts.__getitem__)
+            count = error = self._counts.pop(least)[0]
+        self._counts[name] = (count + times, error)
+
+    def most(self, number: int) -> list[tuple[str, int]]:
+        """Return the most frequent names, each with the least that it can have come to."""
+        sure = [(name, count - error) for name, (count, error) in self._counts.items()]
+        return sorted(sure, key=lambda pair: -pair[1])[:number]
+
+
+class Refusals:
+    """Counts refused datagrams, and words at most one line for each reason in 30 s."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[Reason] = Counter()
+        """Datagrams refused since the start, by reason; exact."""
+        self._top: dict[Reason, TopSources] = {}
+        self._notices: Notices[Reason] = Notices()
+
+    def note(self, reason: Reason, peer: tuple[str, int], now: float) -> str | None:
+        """Count one datagram; return a line if one is due. now is in seconds."""
+        self._add(reason, peer, 1)
+        return self._line(reason, 1, now)
+
+    def note_batch(self, refused: Mapping[int, Reason], batch: Columns, now: float) -> list[str]:
+        """Count what judge_batch refused; return the lines that are due. now is in seconds."""
+        if not refused:
+            return []
+        ports = split_ports(batch.ports)
+        sources = split_addresses(batch.sources, len(ports))
+        found: Counter[tuple[Reason, bytes, int]] = Counter()
+        for index, reason in refused.items():
+            port = ports[index] if reason in _BY_PEER else 0
+            found[reason, sources[index], port] += batch.counts[index] if batch.counts else 1
+        totals: Counter[Reason] = Counter()
+        for (reason, source, port), times in found.items():
+            self._add(reason, (unpack_host(source), port), times)
+            totals[reason] += times
+        lines = (self._line(reason, times, now) for reason, times in totals.items())
+        return [line for line in lines if line is not None]
+
+    def rest(self) -> list[str]:
+        """Return a line for each reason with something to report since its last line."""
+        return [self._words(reason, times) for reason, times in self._notices.rest().items()]
+
+    def _add(self, reason: Reason, peer: tuple[str, int], times: int) -> None:
+        self.counts[reason] += times
+        if reason not in _UNSAID:
+            name = format_peer(peer) if reason in _BY_PEER else peer[0]
+            self._top.setdefault(reason, TopSources()).add(name, times)
+
+    def _line(self, reason: Reason, times: int, now: float) -> str | None:
+        if reason in _UNSAID:
+            return None
+        due = self._notices.count(reason, now, times)
+        return self._words(reason, due) if due else None
+
+    def _words(self, reason: Reason, times: int) -> str:
+        sources = self._top.pop(reason, TopSources()).most(NAMED)
+        names = ", ".join(f"{name} ({count})" for name, count in sources)
+        noun = "datagram" if times == 1 else "datagrams"
+        advice = _ADVICE.get(reason, "")
+        return f"not answered: {reason.value}: {times} {noun}; top sources: {names}{advice}"
