@@ -147,9 +147,9 @@ class AskingClient(DatagramProtocol):
             self._check(data, port, timeout, retries)
         except (UdpEchoError, ValueError) as error:
             return fail(error)
+        canonical = canonical_host(host)
         request = Request(bytes(data), timeout, retries, self._cancelled)
         self._pending.add(request)
-        canonical = canonical_host(host)
         if canonical is not None:
             self._resolved((canonical, port), request)
         else:
@@ -301,11 +301,11 @@ class AskingClient(DatagramProtocol):
         return next(iter(self._transports))
 
     def closed(self, transport: IUDPTransport) -> None:
-        """Hear that a socket is closed; if the client did not do it, it ends what is pending."""
-        for ipv6, other in list(self._transports.items()):
-            if other is transport:
-                del self._transports[ipv6]
-        if not (self._transports or self._closed):
+        """Hear that a socket is closed; if the client still used it, it ends what is pending."""
+        used = [ipv6 for ipv6, other in self._transports.items() if other is transport]
+        for ipv6 in used:
+            del self._transports[ipv6]
+        if used and not self._transports:
             self._closed = True
             self._fail_all(lambda _: ClientClosed("the client's socket was closed"))
 

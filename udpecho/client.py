@@ -132,7 +132,7 @@ class ConnectedEchoClient(AskingClient):
         self._interface = interface
         self._verify_echo = verify_echo
         self._writing: Request | None = None
-        self._refused_in_write = False
+        self._refusals = 0
 
     @classmethod
     async def open(cls, reactor: IDatagramReactor, host: str, port: int, **options: Any) -> Self:
@@ -174,9 +174,9 @@ class ConnectedEchoClient(AskingClient):
 
     def startProtocol(self) -> None:
         """Connect the socket of an app that made this protocol and listens with it."""
+        assert self.transport is not None
+        _connect(self.transport, self.peer)
         super().startProtocol()
-        assert self._given is not None
-        _connect(self._given, self.peer)
 
     def refused(self, transport: IUDPTransport) -> None:
         """Fail what the peer owes, unless it is a socket of the first peer that tells so."""
@@ -205,7 +205,7 @@ class ConnectedEchoClient(AskingClient):
 
         The stock port reports a refusal from within the next write, which then sends nothing.
         """
-        self._refused_in_write = True
+        self._refusals += 1
         writing = self._writing
         unsent = writing if writing is not None and writing.attempts == 1 else None
         owed = self._pending.owed_by(self.peer)
@@ -215,11 +215,12 @@ class ConnectedEchoClient(AskingClient):
         outer, self._writing = self._writing, request
         try:
             for _ in range(2):  # a refusal, of something earlier, comes in a datagram's place
-                self._refused_in_write = False
+                refusals = self._refusals
                 self._transport().write(request.data, None)
-                if not self._refused_in_write or request.called:
+                taken = refusals == self._refusals
+                if taken or request.called:
                     break
-            return not self._refused_in_write
+            return taken
         finally:
             self._writing = outer
 

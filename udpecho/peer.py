@@ -68,8 +68,16 @@ def checked_peer(address: tuple[str, int]) -> Peer:
 
 def check_port(port: int) -> None:
     """Raise BadAddress if nothing can be sent to this port."""
-    if not 0 < port < 65536:
+    if not (isinstance(port, int) and 0 < port < 65536):
         raise BadAddress(port, f"expected a port from 1 to 65535, got {port!r}")
+
+
+def check_name(host: str) -> None:
+    """Raise BadAddress for what can't be a host's name; Twisted's resolver would never answer."""
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        raise BadAddress(host, f"expected a host's name or address, got {host!r}") from None
 
 
 def resolve(
@@ -88,6 +96,7 @@ def resolve(
                 wanted = "an IPv6" if ipv6 else "an IPv4"
                 raise WrongFamily(host, f"expected {wanted} address, got {canonical}")
             return succeed((canonical, port))
+        check_name(host)
     except BadAddress as error:
         return fail(error)
     families: dict[bool | None, list[type[IAddress]]] = {

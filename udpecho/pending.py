@@ -99,7 +99,7 @@ class Pending:
         self._waiting: OrderedDict[Request, None] = OrderedDict()
         self._owed: dict[Hashable, dict[Hashable, Request]] = {}
         self._in_flight = 0
-        self._filling = False
+        self._held = False  # whether what waits is to wait on, room or not
         self._deadlines: list[tuple[float, int, Request]] = []
         self._serial = 0
         self._alarm_at = inf
@@ -182,13 +182,12 @@ class Pending:
         self._fill()
 
     def fail(self, requests: list[Request], error: Callable[[Request], Exception]) -> None:
-        """End several requests, each with an error of its own; none of them is sent meanwhile."""
-        failures = [(request, error(request)) for request in requests]
-        for request, reason in failures:
-            self._leave(request, type(reason))
-        for request, reason in failures:
-            if not request.called:  # the callback of one may have cancelled another
-                request.errback(reason)
+        """End several requests, each with an error of its own; none is sent meanwhile."""
+        held, self._held = self._held, True
+        for request in requests:
+            if request in self._outstanding:  # the callback of one may have ended another
+                self.settle(request, error(request))
+        self._held = held
         self._fill()
 
     def cancelled(self, request: Request) -> None:
@@ -231,10 +230,10 @@ class Pending:
             self._alarm(None)
 
     def _fill(self) -> None:
-        """Send what waits while the window has room; not from within itself."""
-        if self._filling:
+        """Send what waits while the window has room; not from within itself or fail()."""
+        if self._held:
             return
-        self._filling = True
+        self._held = True
         try:
             while self._waiting and self._in_flight < self._window:
                 request, _ = self._waiting.popitem(last=False)
@@ -242,7 +241,7 @@ class Pending:
                 self._in_flight += 1
                 self._send(request)
         finally:
-            self._filling = False
+            self._held = False
 
     def _send(self, request: Request) -> None:
         # Everything is in its place before the datagram leaves: a reply can't be too early.
