@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from errno import EMSGSIZE, errorcode
+from types import MappingProxyType
 
 from twisted.internet.error import MessageLengthError
 from twisted.internet.protocol import DatagramProtocol
@@ -38,6 +39,10 @@ class ServerCounters:
     bytes_echoed: int = 0
     unanswered: Mapping[Reason, int] = field(default_factory=dict)
     send_errors: Mapping[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("unanswered", "send_errors"):
+            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
 
     def __add__(self, other: ServerCounters) -> ServerCounters:
         """Add up two servers, as those of a service that listens on two addresses."""
@@ -125,8 +130,8 @@ class EchoServer(DatagramProtocol):
             self._echoed,
             self._bytes_received,
             self._bytes_echoed,
-            dict(self._refusals.counts),
-            dict(self._send_errors),
+            self._refusals.counts,
+            self._send_errors,
         )
 
     def _warn(self, *lines: str | None) -> None:
