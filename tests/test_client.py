@@ -25,6 +25,7 @@ from udpecho.errors import (
     SendFailed,
     WrongFamily,
 )
+from udpecho.guard import Guard
 from udpecho.peer import Peer
 from udpecho.pending import Reply
 from udpecho.server import EchoServer
@@ -537,8 +538,9 @@ class Matching(ClientCase):
         """All at once, a tenth of them silent: every Deferred fires once, nothing is left."""
         peers = [(f"10.1.{i // 256}.{i % 256}", 1060) for i in range(10_000)]
         server = self.net.host(*(host for host, _ in peers))
+        guard = Guard()
         for i, (host, port) in enumerate(peers):
-            protocol = EchoServer(self.host.seconds) if i % 10 else Quiet()
+            protocol = EchoServer(self.host.seconds, guard=guard) if i % 10 else Quiet()
             server.listenUDP(port, protocol, host)
         client = self.matching()
         fired: list[list[object]] = [[] for _ in peers]

@@ -13,6 +13,7 @@ from udpecho.errors import (
     ClientClosed,
     DatagramTooLong,
     PeerReplaced,
+    PortClosed,
     Refused,
     ReplyTimeout,
     ResolveFailed,
@@ -28,6 +29,7 @@ CAUGHT_BY: list[tuple[UdpEchoError, str, tuple[type[Exception], ...]]] = [
     (ResolveFailed("no address"), "no address", (error.DNSLookupError,)),
     (ClientClosed("closed"), "closed", ()),
     (PeerReplaced("replaced"), "replaced", ()),
+    (PortClosed("the port is closed"), "the port is closed", (error.ConnectionClosed,)),
     (
         DatagramTooLong(65508, 65507),
         "65508 bytes do not fit in a datagram, which takes 65507",

@@ -90,7 +90,7 @@ class Asker:
         return request
 
     def refuse(self, host: str = "192.0.2.1") -> None:
-        self.pending.fail(self.pending.owed_by((host, 7)), lambda _: Refused("refused"))
+        self.pending.fail(list(self.pending.owed_by((host, 7))), lambda _: Refused("refused"))
 
     def close(self) -> None:
         self.pending.fail(self.pending.all(), lambda _: ClientClosed("closed"))

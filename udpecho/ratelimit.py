@@ -14,8 +14,8 @@ table never grows and is never searched, so a million spoofed prefixes cost what
 from __future__ import annotations
 
 import random
-from array import array
 from collections.abc import Mapping, Sequence
+from mmap import mmap
 
 BUCKETS = 65_536
 """Entries in the table: 1.3 MB. A flood from every prefix there is would need 65,536 times the
@@ -58,9 +58,9 @@ class RateLimiter:
         }
         self._places = secret.randbytes(_PLACES)
         # A bucket is how far it was from full, when that was, and how many came over the limit.
-        self._spent = array("q", bytes(8 * buckets))
-        self._when = array("q", bytes(8 * buckets))
-        self._over = array("I", bytes(4 * buckets))
+        self._spent = _zeros("q", 8 * buckets)
+        self._when = _zeros("q", 8 * buckets)
+        self._over = _zeros("I", 4 * buckets)
 
     def bucket(self, packed: bytes) -> int:
         """Return the index of the bucket of an address (4 or 16 bytes)."""
@@ -116,6 +116,11 @@ class RateLimiter:
                 if 0 <= place < number:
                     refused[place] = 0
         return bytes(refused)
+
+
+def _zeros(kind: str, size: int) -> memoryview:
+    """Return size bytes of numbers, which take no memory until they are written."""
+    return memoryview(mmap(-1, size)).cast(kind)
 
 
 def _tabulation(prefix: int, buckets: int, secret: random.Random) -> list[list[int]]:

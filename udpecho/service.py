@@ -15,6 +15,7 @@ from twisted.internet.interfaces import IListeningPort, IReactorFDSet
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
+from udpecho.guard import Guard
 from udpecho.peer import format_peer, is_loopback
 from udpecho.port import UDPPort, adopt_udp, listen_udp, open_udp
 from udpecho.reactors import IDatagramReactor, monotonic_clock
@@ -80,7 +81,8 @@ class EchoService(Service):
         self._listens = tuple(listens)
         self._now = monotonic_clock(reactor)
         self._log = log or Logger()
-        self._make_server = make_server or (lambda: EchoServer(self._now, self._log))
+        guard = Guard()  # one for all addresses: a source's rate is what it asks of them together
+        self._make_server = make_server or (lambda: EchoServer(self._now, self._log, guard))
         self._bound: list[socket.socket] = []
         self._ports: list[IListeningPort] = []
         self._servers: list[EchoServer] = []
