@@ -134,7 +134,7 @@ class OneByOne(SynchronousTestCase):
                 requests = [self.asker.ask() for _ in range(4)]
                 requests[gone].cancel()
                 self.failureResultOf(requests.pop(gone), CancelledError)
-                self.assertEqual(self.pending.owed_by(("192.0.2.1", 7)), requests)
+                self.assertEqual(list(self.pending.owed_by(("192.0.2.1", 7))), requests)
                 self.assertEqual([self.asker.hear() for _ in requests], requests)
                 for request in requests:
                     self.successResultOf(request)

@@ -16,6 +16,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from mmap import mmap
+from typing import Literal
 
 BUCKETS = 65_536
 """Entries in the table: 1.3 MB. A flood from every prefix there is would need 65,536 times the
@@ -118,7 +119,7 @@ class RateLimiter:
         return bytes(refused)
 
 
-def _zeros(kind: str, size: int) -> memoryview:
+def _zeros(kind: Literal["q", "I"], size: int) -> memoryview[int]:
     """Return size bytes of numbers, which take no memory until they are written."""
     return memoryview(mmap(-1, size)).cast(kind)
 
