@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeVar
 
 from twisted.python import usage
@@ -15,6 +16,8 @@ from twisted.python.systemd import ListenFDs
 
 from udpecho import __version__
 from udpecho.peer import canonical_host
+from udpecho.policy import parse_ports
+from udpecho.prefixes import Network, parse_network
 from udpecho.service import InheritedSocket, Listen, UdpAddress, everywhere
 
 Value = TypeVar("Value")
@@ -105,6 +108,31 @@ def one_of(option: str, choices: tuple[str, ...]) -> Callable[[str], str]:
     return coerce
 
 
+def network(option: str) -> Callable[[str], Network]:
+    """Make a coercer of a network, as 192.0.2.0/24, or of one address."""
+
+    def coerce(text: str) -> Network:
+        return _naming(option, parse_network, text)
+
+    return coerce
+
+
+def source_ports(option: str) -> Callable[[str], frozenset[int]]:
+    """Make a coercer of ports and ranges of them."""
+
+    def coerce(text: str) -> frozenset[int]:
+        return _naming(option, parse_ports, text)
+
+    return coerce
+
+
+def _naming(option: str, parse: Callable[[str], Value], text: str) -> Value:
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise ValueError(f"{option}: {error}") from None
+
+
 def host_and_port(text: str, default_port: int = DEFAULT_PORT) -> tuple[str, int]:
     """Read HOST, HOST:PORT, IPv6 or [IPv6]:PORT; a name is left for the resolver to judge."""
     if canonical_host(text) is not None:  # an IPv6 address needs no brackets without a port
@@ -123,7 +151,7 @@ def host_and_port(text: str, default_port: int = DEFAULT_PORT) -> tuple[str, int
 
 
 def listen(text: str, inherited: ListenFDs) -> tuple[Listen, ...]:
-    r"""Read udp:PORT[:interface=ADDRESS], systemd:index=N or systemd:name=NAME.
+    r"""Read udp:PORT[:interface=ADDRESS][:reusePort=yes], systemd:index=N or systemd:name=NAME.
 
     Without an interface it is two sockets, one for all addresses of each family.
 
@@ -133,19 +161,23 @@ def listen(text: str, inherited: ListenFDs) -> tuple[Listen, ...]:
     kind, *fields = re.split(r"(?<!\\):(?![^\[]*\])", text)
     fields = [field.replace("\\:", ":") for field in fields]
     if kind == "udp" and fields:
-        return _udp(fields[0], _named(text, fields[1:], ("interface",)))
+        return _udp(fields[0], _named(text, fields[1:], ("interface", "reusePort")))
     if kind == "systemd" and len(fields) == 1:
         return (_systemd(text, _named(text, fields, ("index", "name")), inherited),)
     raise _wrong(
-        "--listen", "udp:PORT[:interface=ADDRESS], systemd:index=N or systemd:name=NAME", text
+        "--listen",
+        "udp:PORT[:interface=ADDRESS][:reusePort=yes], systemd:index=N or systemd:name=NAME",
+        text,
     )
 
 
 def _udp(port: str, named: dict[str, str]) -> tuple[UdpAddress, ...]:
     number = port_number("--listen udp:PORT", lowest=0)(port)
+    shared = one_of("--listen reusePort=", ("no", "yes"))(named.get("reusePort", "no")) == "yes"
     if "interface" not in named:
-        return everywhere(number)
-    return (UdpAddress(number, ip_address("--listen interface=")(named["interface"])),)
+        return tuple(replace(each, reuse_port=shared) for each in everywhere(number))
+    interface = ip_address("--listen interface=")(named["interface"])
+    return (UdpAddress(number, interface, reuse_port=shared),)
 
 
 def _systemd(text: str, named: dict[str, str], inherited: ListenFDs) -> InheritedSocket:

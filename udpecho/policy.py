@@ -38,7 +38,9 @@ class Policy:
     def __post_init__(self) -> None:
         both = set(self.allow) & set(self.deny)
         if both:
-            raise ValueError(f"{min(map(str, both))} is both allowed and denied")
+            raise ValueError(
+                f"expected a network to be allowed or denied, got both for {min(map(str, both))}"
+            )
         for name, least, most in (
             ("rate", 0, MAX_RATE),
             ("burst", 1, MAX_RATE),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from errno import EADDRNOTAVAIL, EAFNOSUPPORT, EPROTOTYPE
 
@@ -17,6 +17,7 @@ from twisted.logger import Logger
 
 from udpecho.guard import Guard
 from udpecho.peer import format_peer, is_loopback
+from udpecho.policy import Policy
 from udpecho.port import UDPPort, adopt_udp, listen_udp, open_udp
 from udpecho.reactors import IDatagramReactor, monotonic_clock
 from udpecho.server import EchoServer, ServerCounters
@@ -40,6 +41,8 @@ class UdpAddress:
     interface: str
     optional: bool = False
     """Whether a machine without this address, or its family, may do without."""
+    reuse_port: bool = False
+    """Whether other processes may share the port, each serving some senders (SO_REUSEPORT)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,15 +77,14 @@ class EchoService(Service):
         self,
         reactor: IDatagramReactor,
         listens: Sequence[Listen] = LOOPBACK,
-        make_server: Callable[[], EchoServer] | None = None,
+        policy: Policy | None = None,
         log: Logger | None = None,
     ) -> None:
         self._reactor = reactor
         self._listens = tuple(listens)
         self._now = monotonic_clock(reactor)
         self._log = log or Logger()
-        guard = Guard()  # one for all addresses: a source's rate is what it asks of them together
-        self._make_server = make_server or (lambda: EchoServer(self._now, self._log, guard))
+        self._guard = Guard(policy)  # one: a source's rate is what it asks of all addresses
         self._bound: list[socket.socket] = []
         self._ports: list[IListeningPort] = []
         self._servers: list[EchoServer] = []
@@ -152,7 +154,7 @@ class EchoService(Service):
         )
 
     def _new_server(self) -> EchoServer:
-        server = self._make_server()
+        server = EchoServer(self._now, self._log, self._guard)
         self._servers.append(server)
         return server
 
@@ -181,7 +183,7 @@ def _bind(listen: Listen) -> list[socket.socket]:
     if isinstance(listen, InheritedSocket):
         return [_inherited(listen.fd)]
     try:
-        return [open_udp(listen.interface, listen.port)]
+        return [open_udp(listen.interface, listen.port, listen.reuse_port)]
     except CannotListenError as error:
         if listen.optional and error.socketError.errno in _NO_SUCH_FAMILY:
             return []

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, cast
+from collections.abc import Callable
+from typing import Any, ClassVar, TypeVar, cast
 
 from twisted.application.service import Service
 from twisted.internet.error import CannotListenError
@@ -10,19 +11,42 @@ from twisted.logger import Logger
 from twisted.python import usage
 from twisted.python.systemd import ListenFDs
 
-from udpecho.options import Command, ip_address, listen, port_number
+from udpecho.options import (
+    Command,
+    ip_address,
+    listen,
+    network,
+    port_number,
+    source_ports,
+    whole_number,
+)
 from udpecho.peer import format_peer
+from udpecho.policy import Policy
+from udpecho.ratelimit import MAX_RATE
 from udpecho.reactors import IDatagramReactor
 from udpecho.service import LOOPBACK, EchoService, Listen, UdpAddress
 
+Value = TypeVar("Value")
+
+_DEFAULTS = Policy()
+
+_GROUPS = {
+    "Where to listen:": ("listen", "port", "interface"),
+    "Whom to answer:": ("allow", "deny", "allow-source-port"),
+    "How often:": ("rate", "burst", "ipv4-prefix", "ipv6-prefix", "exempt"),
+    "How:": ("keep-ttl", "discard"),
+    "And:": ("help", "version"),
+}
+
 
 class Options(Command):
-    """Where the service listens."""
+    """Where the service listens, and whom it answers."""
 
     synopsis = "[options]"
     longdesc = (
         "An echo service over UDP (RFC 862) that sends every datagram back to its sender. "
-        "Unless told otherwise it listens on loopback only, at port 1060 of 127.0.0.1 and ::1."
+        "Unless told otherwise it listens on loopback only, at port 1060 of 127.0.0.1 and ::1, "
+        "and answers what is safe to answer on a public network."
     )
     optParameters: ClassVar[list[list[object]]] = [
         ["port", "p", None, "Port to listen on (1060).", port_number("--port", lowest=0)],
@@ -33,33 +57,122 @@ class Options(Command):
             "Local address to listen on (127.0.0.1 and ::1); 0.0.0.0 or :: for all of one family.",
             ip_address("--interface"),
         ],
+        [
+            "rate",
+            None,
+            _DEFAULTS.rate,
+            "Datagrams a second for each source prefix, over which one in four "
+            "passes; 0 for no limit.",
+            whole_number("--rate", 0, MAX_RATE),
+        ],
+        [
+            "burst",
+            None,
+            _DEFAULTS.burst,
+            "Datagrams at once for each source prefix.",
+            whole_number("--burst", 1, MAX_RATE),
+        ],
+        [
+            "ipv4-prefix",
+            None,
+            _DEFAULTS.ipv4_prefix,
+            "Bits of an IPv4 source that share a limit.",
+            whole_number("--ipv4-prefix", 0, 32),
+        ],
+        [
+            "ipv6-prefix",
+            None,
+            _DEFAULTS.ipv6_prefix,
+            "Bits of an IPv6 source that share a limit.",
+            whole_number("--ipv6-prefix", 0, 128),
+        ],
+    ]
+    optFlags: ClassVar[list[list[str | None]]] = [
+        [
+            "keep-ttl",
+            None,
+            "Reply with the usual TTL; without this it is the request's less one, "
+            "so that loops end.",
+        ],
+        ["discard", None, "Answer nothing and count (RFC 863)."],
     ]
 
     def __init__(self) -> None:
         super().__init__()
         self["listens"] = []
+        self["networks"] = {"allow": [], "deny": [], "exempt": list(_DEFAULTS.exempt)}
+        self["source ports"] = frozenset[int]()
         self._inherited = ListenFDs.fromEnvironment()
 
     def opt_listen(self, description: str) -> None:
-        """Where to listen: udp:PORT[:interface=ADDRESS], systemd:index=N or systemd:name=NAME.
-
-        May be repeated. Without an interface it is all addresses of both families.
-        """
-        try:
-            self["listens"].extend(listen(description, self._inherited))
-        except ValueError as error:
-            raise usage.UsageError(str(error)) from error
+        """udp:PORT[:interface=ADDRESS][:reusePort=yes], systemd:index=N or systemd:name=NAME; may be repeated. Without an interface it is all addresses of both families."""  # noqa: E501 (usage prints the docstring)
+        self["listens"].extend(_read(lambda text: listen(text, self._inherited), description))
 
     opt_l = opt_listen
 
+    def opt_allow(self, network: str) -> None:
+        """Answer only this network (CIDR); may be repeated. Of --allow and --deny the longest prefix wins."""  # noqa: E501
+        self._network("allow", network)
+
+    def opt_deny(self, network: str) -> None:
+        """Never answer this network (CIDR); may be repeated."""
+        self._network("deny", network)
+
+    def opt_exempt(self, network: str) -> None:
+        """No limit for this network (CIDR) nor for loopback; may be repeated."""
+        self._network("exempt", network)
+
+    def opt_allow_source_port(self, ports: str) -> None:
+        """Answer these source ports (53 or 5000-5009) though services use them; may be repeated. By default ports below 1024 and known reflectors are not answered."""  # noqa: E501
+        self["source ports"] |= _read(source_ports("--allow-source-port"), ports)
+
+    def _network(self, rule: str, text: str) -> None:
+        self["networks"][rule].append(_read(network(f"--{rule}"), text))
+
     def postOptions(self) -> None:
-        """Let --port and --interface be the short form of one --listen."""
+        """Let --port and --interface be the short form of one --listen, and make the policy."""
         port, interface = self["port"], self["interface"]
         if self["listens"]:
             if port is not None or interface is not None:
                 raise usage.UsageError("expected --listen, or --port and --interface, got both")
         else:
             self["listens"] = _short_form(port, interface)
+        self["policy"] = _read(lambda _: self._policy(), "")
+
+    def getUsage(self, width: int | None = None) -> str:
+        """List the options in groups, by what they decide."""
+        every, self.longOpt = self.longOpt, []
+        parts = []
+        try:
+            for title, names in _GROUPS.items():
+                self.longOpt = [option for option in every if option.rstrip("=") in names]
+                options, _, about = super().getUsage(width).partition("\n\n")
+                parts.append(options.replace("Options:", title).rstrip())
+        finally:
+            self.longOpt = every
+        return "\n\n".join([about.strip(), *parts]) + "\n"
+
+    def _policy(self) -> Policy:
+        networks = {rule: tuple(named) for rule, named in self["networks"].items()}
+        return Policy(
+            allow_source_ports=self["source ports"],
+            keep_ttl=bool(self["keep-ttl"]),
+            discard=bool(self["discard"]),
+            rate=self["rate"],
+            burst=self["burst"],
+            ipv4_prefix=self["ipv4-prefix"],
+            ipv6_prefix=self["ipv6-prefix"],
+            allow=networks["allow"],
+            deny=networks["deny"],
+            exempt=networks["exempt"],
+        )
+
+
+def _read(coerce: Callable[[str], Value], text: str) -> Value:
+    try:
+        return coerce(text)
+    except ValueError as error:
+        raise usage.UsageError(str(error)) from error
 
 
 def _short_form(port: int | None, interface: str | None) -> list[Listen]:
@@ -75,7 +188,9 @@ def makeService(options: Any) -> Service:
     from twisted.internet import reactor
 
     log = Logger("udpecho")
-    service = EchoService(cast(IDatagramReactor, reactor), options["listens"], log=log)
+    service = EchoService(
+        cast(IDatagramReactor, reactor), options["listens"], options["policy"], log=log
+    )
     try:
         service.bind()
     except CannotListenError as error:
