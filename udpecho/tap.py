@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar, cast
 
 from twisted.application.service import Service
@@ -22,7 +23,8 @@ class Options(Command):
     synopsis = "[options]"
     longdesc = (
         "An echo service over UDP (RFC 862) that sends every datagram back to its sender. "
-        "Unless told otherwise it listens on loopback only, at port 1060 of 127.0.0.1 and ::1."
+        "Unless told otherwise it listens on loopback only, at port 1060 of 127.0.0.1 and ::1. "
+        "--listen may be repeated; without an interface it is all addresses of both families."
     )
     optParameters: ClassVar[list[list[object]]] = [
         ["port", "p", None, "Port to listen on (1060).", port_number("--port", lowest=0)],
@@ -40,11 +42,15 @@ class Options(Command):
         self["listens"] = []
         self._inherited = ListenFDs.fromEnvironment()
 
-    def opt_listen(self, description: str) -> None:
-        """Where to listen: udp:PORT[:interface=ADDRESS], systemd:index=N or systemd:name=NAME.
+    def parseOptions(self, options: Sequence[str] | None = None) -> None:
+        """Parse; twistd and twist would print all of their help around an error's one line."""
+        try:
+            super().parseOptions(options)
+        except usage.UsageError as error:
+            raise SystemExit(f"udpecho: {error}") from None
 
-        May be repeated. Without an interface it is all addresses of both families.
-        """
+    def opt_listen(self, description: str) -> None:
+        """Where to listen: udp:PORT[:interface=ADDRESS], systemd:index=N or systemd:name=NAME."""
         try:
             self["listens"].extend(listen(description, self._inherited))
         except ValueError as error:
