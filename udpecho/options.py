@@ -7,8 +7,7 @@ prints that text alone.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from twisted.python import usage
@@ -31,6 +30,14 @@ class Command(usage.Options):
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
+
+    def parseOptions(self, options: Sequence[str] | None = None) -> None:
+        """Parse, and leave out what Twisted puts before a coercer's error."""
+        try:
+            super().parseOptions(options)  # type: ignore[no-untyped-call]
+        except usage.UsageError as error:
+            text = str(error).removeprefix("Parameter type enforcement failed: ")
+            raise usage.UsageError(text) from error
 
     def opt_version(self) -> None:
         """Print udpecho's version and exit."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, ClassVar, TypeVar, cast
+from collections.abc import Sequence
+from typing import Any, ClassVar, cast
 
 from twisted.application.service import Service
 from twisted.internet.error import CannotListenError
@@ -45,8 +45,8 @@ class Options(Command):
     synopsis = "[options]"
     longdesc = (
         "An echo service over UDP (RFC 862) that sends every datagram back to its sender. "
-        "Unless told otherwise it listens on loopback only, at port 1060 of 127.0.0.1 and ::1, "
-        "and answers what is safe to answer on a public network."
+        "Unless told otherwise it listens on loopback only, at port 1060 of 127.0.0.1 and ::1. "
+        "--listen may be repeated; without an interface it is all addresses of both families."
     )
     optParameters: ClassVar[list[list[object]]] = [
         ["port", "p", None, "Port to listen on (1060).", port_number("--port", lowest=0)],
@@ -104,9 +104,19 @@ class Options(Command):
         self["source ports"] = frozenset[int]()
         self._inherited = ListenFDs.fromEnvironment()
 
+    def parseOptions(self, options: Sequence[str] | None = None) -> None:
+        """Parse; twistd and twist would print all of their help around an error's one line."""
+        try:
+            super().parseOptions(options)
+        except usage.UsageError as error:
+            raise SystemExit(f"udpecho: {error}") from None
+
     def opt_listen(self, description: str) -> None:
-        """udp:PORT[:interface=ADDRESS][:reusePort=yes], systemd:index=N or systemd:name=NAME; may be repeated. Without an interface it is all addresses of both families."""  # noqa: E501 (usage prints the docstring)
-        self["listens"].extend(_read(lambda text: listen(text, self._inherited), description))
+        """Where to listen: udp:PORT[:interface=ADDRESS], systemd:index=N or systemd:name=NAME."""
+        try:
+            self["listens"].extend(listen(description, self._inherited))
+        except ValueError as error:
+            raise usage.UsageError(str(error)) from error
 
     opt_l = opt_listen
 

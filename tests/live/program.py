@@ -54,8 +54,8 @@ class Program:
         stdin: int | IO[bytes] = subprocess.DEVNULL,
         pass_fds: Sequence[int] = (),
     ) -> None:
-        self._output = tempfile.TemporaryFile()  # noqa: SIM115 (open while it runs)
-        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (open while it runs)
+        self._output, _ = tempfile.mkstemp(prefix="stdout-", dir=cwd)
+        self._errors, _ = tempfile.mkstemp(prefix="stderr-", dir=cwd)
         self.process = subprocess.Popen(
             command,
             cwd=cwd,
@@ -81,8 +81,8 @@ class Program:
             self.process.wait(PATIENCE)
         if self.process.stdin is not None:
             self.process.stdin.close()
-        self._output.close()
-        self._errors.close()
+        os.close(self._output)
+        os.close(self._errors)
 
     @property
     def output(self) -> str:
@@ -125,9 +125,8 @@ class Program:
         return self.wait()
 
 
-def _read(file: IO[bytes]) -> str:
-    size = os.fstat(file.fileno()).st_size
-    return os.pread(file.fileno(), size, 0).decode(errors="replace")
+def _read(fd: int) -> str:
+    return os.pread(fd, os.fstat(fd).st_size, 0).decode(errors="replace")
 
 
 def run(

@@ -1,0 +1,95 @@
+"""What the live tests share: programs that end with the test, and loopback sockets."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from os import geteuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.live.program import Program, twistd
+
+Start = Callable[..., Program]
+
+needs_root = pytest.mark.skipif(geteuid() != 0, reason="needs root")
+
+
+def has_ipv6() -> bool:
+    """Tell whether the loopback interface has its IPv6 address."""
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
+
+
+needs_ipv6 = pytest.mark.skipif(not has_ipv6(), reason="needs IPv6 on the loopback interface")
+
+
+def needs(tool: str) -> pytest.MarkDecorator:
+    """Skip a test where a program is not installed."""
+    return pytest.mark.skipif(shutil.which(tool) is None, reason=f"{tool} is not installed")
+
+
+def bound(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
+    """Open a UDP socket that waits 5 s at most for what it is to receive."""
+    skt = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
+    if ":" in host:
+        skt.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    skt.bind((host, port))
+    skt.settimeout(5)
+    return skt
+
+
+def free_port() -> int:
+    """Find a port that is free in both families; it is not held, and so may be taken again."""
+    for _ in range(100):
+        with bound("0.0.0.0") as ipv4:
+            port: int = ipv4.getsockname()[1]
+            try:
+                if has_ipv6():
+                    bound("::", port).close()
+            except OSError:
+                continue
+            return port
+    raise AssertionError("no port is free in both families")
+
+
+def echo(address: tuple[str, int], data: bytes = b"hello") -> bytes:
+    """Ask as the simplest of clients does; raises TimeoutError or ConnectionRefusedError."""
+    with bound("::1" if ":" in address[0] else "127.0.0.1") as skt:
+        skt.connect(address)
+        skt.send(data)
+        return skt.recv(65536)
+
+
+def addresses(program: Program) -> list[tuple[str, int]]:
+    """Wait until a service listens, and read from its log where."""
+    line = program.wait_for(r"udpecho answers at ((?:\S+, )*\S+:[0-9]+)")[1]
+    return [
+        (host.strip("[]"), int(port)) for host, port in re.findall(r"(\S+):([0-9]+)(?:, |$)", line)
+    ]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Start programs in a directory of the test's own; none outlives the test."""
+    with ExitStack() as running:
+
+        def start_program(command: list[str], **options: Any) -> Program:
+            return running.enter_context(Program(command, tmp_path, **options))
+
+        yield start_program
+
+
+@pytest.fixture
+def server(start: Start) -> tuple[str, int]:
+    """Start twistd -n udpecho, and tell where on 127.0.0.1 it answers."""
+    return addresses(start(twistd("udpecho", "--port=0")))[0]
