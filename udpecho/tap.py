@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, ClassVar, cast
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, TypeVar, cast
 
 from twisted.application.service import Service
 from twisted.internet.error import CannotListenError
@@ -45,8 +45,8 @@ class Options(Command):
     synopsis = "[options]"
     longdesc = (
         "An echo service over UDP (RFC 862) that sends every datagram back to its sender. "
-        "Unless told otherwise it listens on loopback only, at port 1060 of 127.0.0.1 and ::1. "
-        "--listen may be repeated; without an interface it is all addresses of both families."
+        "Unless told otherwise it listens on loopback only, at port 1060 of 127.0.0.1 and ::1, "
+        "and answers what is safe to answer on a public network."
     )
     optParameters: ClassVar[list[list[object]]] = [
         ["port", "p", None, "Port to listen on (1060).", port_number("--port", lowest=0)],
@@ -112,11 +112,8 @@ class Options(Command):
             raise SystemExit(f"udpecho: {error}") from None
 
     def opt_listen(self, description: str) -> None:
-        """Where to listen: udp:PORT[:interface=ADDRESS], systemd:index=N or systemd:name=NAME."""
-        try:
-            self["listens"].extend(listen(description, self._inherited))
-        except ValueError as error:
-            raise usage.UsageError(str(error)) from error
+        """udp:PORT[:interface=ADDRESS][:reusePort=yes], systemd:index=N or systemd:name=NAME; may be repeated. Without an interface it is all addresses of both families."""  # noqa: E501 (usage prints the docstring)
+        self["listens"].extend(_read(lambda text: listen(text, self._inherited), description))
 
     opt_l = opt_listen
 
