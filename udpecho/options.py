@@ -6,9 +6,12 @@ prints that text alone.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import TypeVar
 
 from twisted.python import usage
@@ -156,6 +159,24 @@ def host_and_port(text: str, default_port: int = DEFAULT_PORT) -> tuple[str, int
     if port is None:
         return match["host"] or match["v6"], default_port
     return match["host"] or match["v6"], port_number("HOST[:PORT]")(port)
+
+
+def inherited_sockets() -> ListenFDs:
+    """Learn which sockets systemd passed us (sd_listen_fds(3)).
+
+    Twisted's endpoints, once imported, have taken that out of os.environ for themselves; the
+    kernel still has what the process was started with (proc(5), /proc/pid/environ).
+    """
+    environ = dict(os.environ)
+    if "LISTEN_PID" not in environ:
+        with suppress(OSError):
+            started_with = Path("/proc/self/environ").read_bytes().decode("utf-8", "replace")
+            pairs = (pair.partition("=") for pair in started_with.split("\0"))
+            environ.update({name: value for name, _, value in pairs if name.startswith("LISTEN_")})
+    count = environ.get("LISTEN_FDS", "")
+    if count.isdecimal():  # names came later than numbers, and some who hand down have none
+        environ.setdefault("LISTEN_FDNAMES", ":".join(["unknown"] * int(count)))
+    return ListenFDs.fromEnvironment(environ)
 
 
 def listen(text: str, inherited: ListenFDs) -> tuple[Listen, ...]:

@@ -9,10 +9,10 @@ from twisted.application.service import Service
 from twisted.internet.error import CannotListenError
 from twisted.logger import Logger
 from twisted.python import usage
-from twisted.python.systemd import ListenFDs
 
 from udpecho.options import (
     Command,
+    inherited_sockets,
     ip_address,
     listen,
     network,
@@ -102,7 +102,7 @@ class Options(Command):
         self["listens"] = []
         self["networks"] = {"allow": [], "deny": [], "exempt": list(_DEFAULTS.exempt)}
         self["source ports"] = frozenset[int]()
-        self._inherited = ListenFDs.fromEnvironment()
+        self._inherited = inherited_sockets()
 
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
         """Parse; twistd and twist would print all of their help around an error's one line."""
