@@ -71,8 +71,6 @@ class EchoService(Service):
     Starting raises CannotListenError when an address can't be had.
     """
 
-    name = "udpecho"
-
     def __init__(
         self,
         reactor: IDatagramReactor,

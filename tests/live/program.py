@@ -119,10 +119,11 @@ class Program:
         """Wait for its end and return its exit status."""
         return self.process.wait(patience)
 
-    def stop(self) -> int:
-        """End it as an operator does, by SIGTERM, and return its exit status."""
+    def stop(self) -> None:
+        """End it as an operator does, by SIGTERM; Twisted's programs shut down, then die of it."""
         self.signal(signal.SIGTERM)
-        return self.wait()
+        status = self.wait()
+        assert status in (0, -signal.SIGTERM), f"{status}\n{self.output}{self.errors}"
 
 
 def _read(fd: int) -> str:
