@@ -49,8 +49,8 @@ def serve(kind: str, port: int) -> None:
     from udpecho.port import listen_udp
 
     listen_udp(reactor, port, server(kind), "127.0.0.1")
-    reactor.callWhenRunning(print, "ready", flush=True)  # type: ignore[attr-defined]
-    reactor.run()  # type: ignore[attr-defined]
+    reactor.callWhenRunning(print, "ready", flush=True)
+    reactor.run()
 
 
 def main(rounds: int = 7, seconds: int = 1) -> None:
