@@ -128,6 +128,40 @@ def test_what_was_sent_to_a_broadcast_or_multicast_address_is_found() -> None:
     assert batch.not_unicast == [1]
 
 
+def test_what_a_guard_judges_by_is_packed_without_gaps() -> None:
+    batch = Kernel().gives(
+        ipv4(b"", "192.0.2.1", 40000, ttl=1),
+        a_train(b"12345", 2, host="192.0.2.2", port=53),
+        ipv4(b"", asked="198.51.100.255", local="198.51.100.1"),
+    )
+    columns = batch.columns()
+    assert columns.ports == b"\x9c\x40\x00\x35\x9c\x40"
+    assert columns.sources == bytes([192, 0, 2, 1, 192, 0, 2, 2, 198, 51, 100, 9])
+    assert columns.asked == bytes([192, 0, 2, 7, 192, 0, 2, 7, 198, 51, 100, 255])
+    assert columns.local == bytes([192, 0, 2, 7, 192, 0, 2, 7, 198, 51, 100, 1])
+    assert columns.ttls == b"\x01\x40\x40"
+    assert columns.counts == [1, 3, 1]
+
+
+def test_where_all_was_sent_to_us_a_guard_need_not_look_where() -> None:
+    columns = Kernel().gives(ipv4(b""), ipv4(b"")).columns()
+    assert (columns.asked, columns.local, columns.counts) == (b"", b"", ())
+
+
+def test_ipv6_is_packed_likewise() -> None:
+    names = [ipv6_name(host, 40000) for host in ("2001:db8::1", "2001:db8::2")]
+    hosts = [socket.inet_pton(socket.AF_INET6, host) for host in ("2001:db8::1", "2001:db8::2")]
+    asked = [socket.inet_pton(socket.AF_INET6, host) for host in ("2001:db8::9", "ff02::1")]
+    ours, group = (
+        [(name, ipv6_control(to, ttl=7), b"") for name, to in zip(names, to_each, strict=True)]
+        for to_each in (("2001:db8::9", "2001:db8::9"), ("2001:db8::9", "ff02::1"))
+    )
+    columns = Kernel(IPV6).gives(*ours).columns()
+    assert columns.sources == b"".join(hosts)
+    assert (columns.asked, columns.ttls) == (b"", b"\7\7")
+    assert Kernel(IPV6).gives(*group).columns().asked == b"".join(asked)
+
+
 def test_ipv4_behind_ipv6_is_found() -> None:
     hosts = ["::1", "::ffff:127.0.0.1", "2001:db8::ffff:7f00:1"]
     items = [(ipv6_name(host, 7), ipv6_control("::1"), b"") for host in hosts]

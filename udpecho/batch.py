@@ -60,8 +60,6 @@ class Batch:
         self._asked = memory.columns(layout.asked, layout.host_size)
         self._local = memory.columns(layout.local, layout.host_size)
         self._heads = memory.column("B", layout.host)
-        self._ttls = memory.column("B", layout.ttl)
-        self._tos = memory.column("B", layout.tos)
         self._interfaces = memory.column("I", layout.interface)
         self._no_interfaces = memoryview(bytes(4 * BATCH)).cast("I")
         self._count = self._filled = 0
@@ -169,33 +167,38 @@ class Batch:
     @property
     def ttls(self) -> bytes:
         """TTLs or hop limits, a byte each. What is set is what echo() sends; 0 can't be sent."""
-        return self._ttls[: self._count].tobytes()
+        return self._memory.octets(self._layout.ttl, self._count)
 
     @ttls.setter
     def ttls(self, column: bytes) -> None:
-        self._ttls[: self._count] = column
+        self._memory.set_octets(self._layout.ttl, column)
 
     @property
     def tos(self) -> bytes:
         """DSCP and ECN, a byte each. What is set is what echo() sends."""
-        return self._tos[: self._count].tobytes()
+        return self._memory.octets(self._layout.tos, self._count)
 
     @tos.setter
     def tos(self, column: bytes) -> None:
-        self._tos[: self._count] = column
+        self._memory.set_octets(self._layout.tos, column)
 
     def columns(self) -> Columns:
         """Give what a guard judges by, of every item, those dropped too."""
         count = self._count
-        asked = _packed(self._asked, count)
+        sent_to_us = not self._may_be_sent_to_others()
         return Columns(
             self._ports[:count].tobytes(),
             _packed(self._hosts, count),
-            asked,
-            asked if self._layout.local == self._layout.asked else _packed(self._local, count),
+            b"" if sent_to_us else _packed(self._asked, count),
+            b"" if sent_to_us else _packed(self._local, count),
             self.ttls,
             list(map(self.datagrams_of, range(count))) if self._trains else (),
         )
+
+    def _may_be_sent_to_others(self) -> bool:
+        if self._layout is IPV6:
+            return 0xFF in self._memory.octets(self._layout.asked, self._count)
+        return self._asked[0][: self._count] != self._local[0][: self._count]
 
     # What may be done with it.
 

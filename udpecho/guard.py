@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import enum
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from ipaddress import ip_network
 from itertools import compress
 from typing import TypeAlias
@@ -87,6 +87,7 @@ _HOST_FIRST_BYTES = {4: every_byte_but(range(224, 256)), 16: every_byte_but([0xF
 """First bytes, by an address's width, of addresses that are one host's."""
 
 _EXEMPT = -1  # in place of a bucket: no limit
+_ALL_EXEMPT = {_EXEMPT}
 _KNOWN_SOURCES = 4096  # verdicts kept: many more than a busy server's sources, under 1 MB
 
 
@@ -126,7 +127,7 @@ class Guard:
         self._ports = dict.fromkeys(services, Reason.SERVICE_PORT) | {0: Reason.PORT_ZERO}
         self._plain_high_bytes = every_byte_but(port >> 8 for port in self._ports)
         # Nothing can be sent with 0 hops, and without keep_ttl 1 leaves none for a reply.
-        self._spent_ttls = b"\0" if policy.keep_ttl else b"\0\1"
+        self._ttls_with_hops_left = every_byte_but([0] if policy.keep_ttl else [0, 1])
         self._known: dict[bytes, Verdict] = {}
         self._now = 0
 
@@ -171,18 +172,14 @@ class Guard:
             return {}
         sources = Sources(batch.sources, size)
         verdicts = {source: self._verdict(source) for source in sources.distinct}
+        kinds = set(verdicts.values())
         refused = {}
-        if self._is_doubtful(batch, verdicts.values()):
+        if self._is_doubtful(batch, kinds):
             refused = self._refusals(batch, sources.each)
         if self.policy.discard:
             return dict.fromkeys(range(size), Reason.DISCARDED) | refused
-        buckets = {
-            source: verdict
-            for source, verdict in verdicts.items()
-            if isinstance(verdict, int) and verdict != _EXEMPT
-        }
-        if buckets:
-            self._limit(batch.counts, sources, buckets, refused, self._nanoseconds(now))
+        if kinds != _ALL_EXEMPT:
+            self._limit(batch.counts, sources, verdicts, refused, self._nanoseconds(now))
         return refused
 
     def _nanoseconds(self, now: float) -> int:
@@ -224,11 +221,11 @@ class Guard:
             return reason
         if asked and local and asked != local:
             return Reason.BROADCAST
-        if ttl is not None and ttl in self._spent_ttls:
+        if ttl is not None and ttl not in self._ttls_with_hops_left:
             return Reason.TTL_SPENT
         return None
 
-    def _is_doubtful(self, batch: Columns, verdicts: Iterable[Verdict]) -> bool:
+    def _is_doubtful(self, batch: Columns, verdicts: Collection[Verdict]) -> bool:
         """Ask of whole columns, in a step each, whether any datagram may have to be refused."""
         ports, sources, asked, local, ttls, _ = batch
         width = 2 * len(sources) // len(ports)
@@ -240,7 +237,7 @@ class Guard:
             or Reason in map(type, verdicts)
             or (asked and asked[::width].translate(None, _HOST_FIRST_BYTES[width]))
             or (asked and local and asked != local)
-            or any(ttl in ttls for ttl in self._spent_ttls)
+            or ttls.translate(None, self._ttls_with_hops_left)
         )
 
     def _refusals(self, batch: Columns, sources: Sequence[bytes]) -> dict[int, Reason]:
@@ -261,7 +258,7 @@ class Guard:
         self,
         counts: Sequence[int],
         sources: Sources,
-        buckets: Mapping[bytes, int],
+        verdicts: Mapping[bytes, Verdict],
         refused: dict[int, Reason],
         now: int,
     ) -> None:
@@ -271,17 +268,17 @@ class Guard:
         """
         charges: dict[int, int] = {}
         for source, count in sources.tally(counts, refused).items():
-            bucket = buckets.get(source, _EXEMPT)
-            if bucket != _EXEMPT:
+            bucket = verdicts[source]
+            if isinstance(bucket, int) and bucket != _EXEMPT:
                 charges[bucket] = charges.get(bucket, 0) + count
-        over: dict[int, list[int]] = {b: [] for b in self._limiter.charge(charges, now)}
+        over: dict[Verdict, list[int]] = {b: [] for b in self._limiter.charge(charges, now)}
         if not over:
             return
         for index, source in enumerate(sources.each):
-            bucket = buckets.get(source, _EXEMPT)
-            if bucket in over and index not in refused:
-                over[bucket].append(index)
+            if verdicts[source] in over and index not in refused:
+                over[verdicts[source]].append(index)
         for bucket, indexes in over.items():
+            assert isinstance(bucket, int)
             each = [counts[index] for index in indexes] if counts else (1,) * len(indexes)
             flags = self._limiter.take(bucket, each, now)
             refused.update(dict.fromkeys(compress(indexes, flags), Reason.OVER_RATE))

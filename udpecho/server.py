@@ -116,7 +116,9 @@ class EchoServer(DatagramProtocol):
             self._warn(*self._refusals.note_batch(refused, columns, now))
         if not self._guard.policy.keep_ttl:
             batch.ttls = columns.ttls.translate(_ONE_LESS)
-        batch.tos = batch.tos.translate(_WITHOUT_ECN)
+        tos = batch.tos
+        if any(tos):
+            batch.tos = tos.translate(_WITHOUT_ECN)
         echoed = batch.echo()
         self._echoed += echoed.datagrams
         self._bytes_echoed += echoed.octets
