@@ -500,6 +500,16 @@ class Rules:
         world.turn()
         assert (heard, client.heard) == ([0], [b"x"])
 
+    def test_a_call_made_by_a_call_comes_after_reading(self, world: World) -> None:
+        """What a call adds is called in the next turn, when this one's datagrams are read."""
+        client = notebook(world)
+        heard: list[int] = []
+        client.send(b"x", client.peer)
+        call = world.reactor.callLater
+        call(0, lambda: call(0, lambda: heard.append(len(client.heard))))
+        world.turn()
+        assert heard == [1]
+
     def test_so_error_tells_once(self, world: World) -> None:
         """SO_ERROR tells the refusal and clears it: nothing happens then."""
         client = notebook(world)

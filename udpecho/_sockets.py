@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -47,8 +48,16 @@ def open_udp(interface: str, port: int, reuse_port: bool = False) -> socket.sock
 
 
 def adopt(fd: int) -> socket.socket:
-    """Make a socket of a copy of a descriptor, or raise ValueError if it is no UDP socket."""
-    skt = socket.socket(fileno=socket.dup(fd))
+    """Make a socket of a copy of a descriptor.
+
+    Raises ValueError if it is no UDP socket, OSError if it is no socket at all.
+    """
+    copy = socket.dup(fd)
+    try:
+        skt = socket.socket(fileno=copy)
+    except OSError:
+        os.close(copy)
+        raise
     udp = skt.family in (socket.AF_INET, socket.AF_INET6) and skt.type == socket.SOCK_DGRAM
     if not udp:
         skt.close()

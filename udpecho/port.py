@@ -33,6 +33,7 @@ __all__ = [
     "IBatchProtocol",
     "PortCounters",
     "UDPPort",
+    "adopt",
     "adopt_udp",
     "listen_udp",
     "open_udp",

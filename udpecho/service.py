@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from errno import EADDRNOTAVAIL, EAFNOSUPPORT, EPROTOTYPE
+from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.address import IPv4Address, IPv6Address
@@ -17,8 +19,7 @@ from twisted.logger import Logger
 
 from udpecho.guard import Guard
 from udpecho.peer import format_peer, is_loopback
-from udpecho.policy import Policy
-from udpecho.port import UDPPort, adopt_udp, listen_udp, open_udp
+from udpecho.port import UDPPort, adopt, adopt_udp, listen_udp, open_udp
 from udpecho.reactors import IDatagramReactor, monotonic_clock
 from udpecho.server import EchoServer, ServerCounters
 
@@ -29,6 +30,8 @@ QUIET_TURNS = 2
 """The queue is empty when the reactor has turned this often and nothing came."""
 
 _LOOPBACK_HINT = ", this machine only; to serve the network: --listen=udp:1060"
+
+_DESCRIPTOR = "inherited descriptor"  # in an error, in place of an address
 
 _NO_SUCH_FAMILY = frozenset({EADDRNOTAVAIL, EAFNOSUPPORT})
 
@@ -93,7 +96,8 @@ class EchoService(Service):
             return
         try:
             for listen in self._listens:
-                self._bound.extend(_bind(listen))
+                with _doing_without(listen):
+                    self._bound.append(_bind(listen))
         except CannotListenError:
             self._unbind()
             raise
@@ -108,16 +112,20 @@ class EchoService(Service):
         super().startService()  # type: ignore[no-untyped-call]
         self._open()
 
-    async def _stop(self) -> None:
-        await self._drain()
-        ports, self._ports = self._ports, []
-        await DeferredList([maybeDeferred(port.stopListening) for port in ports])
-
     def stopService(self) -> Deferred[None]:
         """Answer what is queued, for 250 ms at most, then close; fires when all is closed."""
         super().stopService()  # type: ignore[no-untyped-call]
         self._unbind()
         return Deferred.fromCoroutine(self._stop())
+
+    async def _stop(self) -> None:
+        await self._drain()
+        if not self.running:  # or else it has been started again meanwhile
+            await self._close()
+
+    def _close(self) -> Deferred[Any]:
+        ports, self._ports = self._ports, []
+        return DeferredList([maybeDeferred(port.stopListening) for port in ports])
 
     def counters(self) -> ServerCounters:
         """Count what all its servers have done, since the service was made."""
@@ -134,22 +142,31 @@ class EchoService(Service):
         if self._ports:
             return
         self.bind()
-        if IReactorFDSet.providedBy(self._reactor):
-            for skt in self._bound:
-                self._ports.append(adopt_udp(self._reactor, skt.fileno(), self._new_server()))
+        try:
+            self._listen()
+        except Exception:
+            self._close()
+            raise
+        finally:
             self._unbind()
-        else:
-            for listen in self._listens:
-                assert isinstance(listen, UdpAddress), "this reactor has no descriptors"
-                self._ports.append(
-                    listen_udp(self._reactor, listen.port, self._new_server(), listen.interface)
-                )
         addresses = self.addresses()
         self._log.info(
             "udpecho answers at {addresses}{hint}",
             addresses=", ".join(map(format_peer, addresses)),
             hint=_LOOPBACK_HINT if all(is_loopback(host) for host, _ in addresses) else "",
         )
+
+    def _listen(self) -> None:
+        for skt in self._bound:
+            self._ports.append(adopt_udp(self._reactor, skt.fileno(), self._new_server()))
+        if IReactorFDSet.providedBy(self._reactor):
+            return
+        for listen in self._listens:
+            assert isinstance(listen, UdpAddress), "this reactor has no descriptors"
+            with _doing_without(listen):
+                self._ports.append(
+                    listen_udp(self._reactor, listen.port, self._new_server(), listen.interface)
+                )
 
     def _new_server(self) -> EchoServer:
         server = EchoServer(self._now, self._log, self._guard)
@@ -176,22 +193,25 @@ class EchoService(Service):
             quiet = quiet + 1 if self.counters().received == before else 0
 
 
-def _bind(listen: Listen) -> list[socket.socket]:
-    """Bind what a listen stands for: one socket, or none if it is optional."""
-    if isinstance(listen, InheritedSocket):
-        return [_inherited(listen.fd)]
+@contextmanager
+def _doing_without(listen: Listen) -> Iterator[None]:
+    """Let an optional address be missing."""
     try:
-        return [open_udp(listen.interface, listen.port, listen.reuse_port)]
+        yield
     except CannotListenError as error:
-        if listen.optional and error.socketError.errno in _NO_SUCH_FAMILY:
-            return []
-        raise
+        optional = isinstance(listen, UdpAddress) and listen.optional
+        if not (optional and error.socketError.errno in _NO_SUCH_FAMILY):
+            raise
 
 
-def _inherited(fd: int) -> socket.socket:
-    """Take over a descriptor; only an UDP socket of IPv4 or IPv6 will do."""
-    skt = socket.socket(fileno=fd)
-    if skt.type == socket.SOCK_DGRAM and skt.family in (socket.AF_INET, socket.AF_INET6):
-        return skt
-    skt.detach()
-    raise CannotListenError("", fd, OSError(EPROTOTYPE, "not an UDP socket"))
+def _bind(listen: Listen) -> socket.socket:
+    """Bind an address, or copy an inherited socket, which so stays for another start."""
+    if isinstance(listen, UdpAddress):
+        return open_udp(listen.interface, listen.port)
+    try:
+        return adopt(listen.fd)
+    except ValueError:
+        reason = OSError(EPROTOTYPE, "not a UDP socket")
+        raise CannotListenError(_DESCRIPTOR, listen.fd, reason) from None
+    except OSError as error:
+        raise CannotListenError(_DESCRIPTOR, listen.fd, error) from None

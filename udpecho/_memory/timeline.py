@@ -15,8 +15,9 @@ class Timeline:
 
     def __init__(self) -> None:
         self.now = 0.0
-        self._events: list[tuple[float, bool, int, Callable[[], None]]] = []
+        self._events: list[tuple[float, int, bool, int, Callable[[], None]]] = []
         self._order = count()
+        self._turns = 0, 0  # in which of this instant's turns is what comes next: first or last
 
     def seconds(self) -> float:
         """Return the time, in seconds since the network was made."""
@@ -25,9 +26,11 @@ class Timeline:
     def at(self, time: float, event: Callable[[], None], *, last: bool = False) -> None:
         """Have something happen at a time: of two at the same time, the first told is first.
 
-        What is to be last happens after all else at that time.
+        As in a reactor's turn, what is to be last (reading) happens after all else (calls), but
+        before what else the events of this turn add to it.
         """
-        heapq.heappush(self._events, (time, last, next(self._order), event))
+        turn = self._turns[last] if time <= self.now else 0
+        heapq.heappush(self._events, (time, turn, last, next(self._order), event))
 
     def advance(self, seconds: float) -> None:
         """Move time on, and let everything due until then happen at its own time."""
@@ -36,10 +39,12 @@ class Timeline:
         end = self.now + seconds
         at_once = 0
         while self._events and self._events[0][0] <= end:
-            time, _, _, event = heapq.heappop(self._events)
+            time, turn, last, _, event = heapq.heappop(self._events)
             at_once = at_once + 1 if time <= self.now else 0
             if at_once > MAX_EVENTS_AT_ONCE:
                 raise RuntimeError(f"a loop without delay: time stands still at {self.now} s")
             self.now = max(self.now, time)
+            self._turns = turn + 1, turn + last
             event()
+        self._turns = 0, 0
         self.now = max(self.now, end)  # an event may have moved time on itself
