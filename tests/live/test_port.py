@@ -72,7 +72,7 @@ def test_one_packet_does_not_hang_it(port: str) -> None:
 @both("fault 2: doRead reads on until there is nothing more to read")
 def test_a_flood_of_empty_datagrams_does_not_hold_up_a_timer(port: str) -> None:
     """The best of three: a busy machine's scheduler makes any timer late."""
-    worst = []
+    worst: list[float] = []
     while len(worst) < 3 and not (worst and min(worst) < 20):
         worst.append(play("flood", port)["worst_ms"])
     assert min(worst) < 20
