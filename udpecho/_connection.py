@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import socket
-from typing import Any
 
 from udpecho import _linux
 from udpecho._cmsg import Layout
-from udpecho.address import encode
+from udpecho.address import encode, with_scope, without_scope
 from udpecho.errors import BadAddress
 
 
@@ -18,7 +17,7 @@ class Connection:
         self._socket = skt
         self._layout = layout
         self._bound = skt.getsockname()
-        self._address: tuple[Any, ...] | None = None
+        self._address: tuple[str, int] | None = None
         self.peer: bytes | None = None
         """The peer as the kernel writes it (struct sockaddr), or None if there is none."""
 
@@ -30,19 +29,19 @@ class Connection:
         encode(self._layout, host, port)  # or it is no address, and connect() would resolve it
         self._forget()
         try:
-            self._socket.connect((host, port))
+            self._socket.connect(with_scope(host, port))
         except OSError:
             if self._address is not None:
-                self._socket.connect(self._address)
+                self._socket.connect(with_scope(*self._address))
             raise
-        self._address = self._socket.getpeername()
+        self._address = without_scope(self._socket.getpeername())
         self.peer = self._name(self._address)
 
-    def is_peer(self, address: tuple[Any, ...]) -> bool:
+    def is_peer(self, address: tuple[str, int]) -> bool:
         """Tell whether an address is the peer's."""
         return self._name(address) == self.peer
 
-    def destination(self, address: tuple[Any, ...] | None) -> bytes:
+    def destination(self, address: tuple[str, int] | None) -> bytes:
         """Lay out where a datagram goes, or nothing where the socket knows; or raise BadAddress."""
         if self.peer is None:
             if address is None:
@@ -52,8 +51,8 @@ class Connection:
             raise BadAddress(address, f"expected the peer {self._address}, got {address}")
         return b""
 
-    def _name(self, address: tuple[Any, ...]) -> bytes:
-        return encode(self._layout, *address[:2])[: self._layout.name]
+    def _name(self, address: tuple[str, int]) -> bytes:
+        return encode(self._layout, *address)[: self._layout.name]
 
     def _forget(self) -> None:
         """Undo what connecting chose for a wildcard socket: its address, not right for the next."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from udpecho._cmsg import queued_error
+from udpecho.address import without_scope
 from udpecho.peer import Peer
 
 _QUOTED = 65536
@@ -37,4 +38,4 @@ def refusals(skt: socket.socket, most: int) -> Iterator[Refusal]:
             return
         error = queued_error(ancillary)
         if error is not None and error.is_refusal:
-            yield Refusal(peer[:2], data, error.errno)
+            yield Refusal(without_scope(peer), data, error.errno)

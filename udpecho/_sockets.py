@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from twisted.internet.error import CannotListenError
 from twisted.logger import Logger
 
+from udpecho.address import with_scope
 from udpecho.errors import BadAddress
 from udpecho.peer import canonical_host, is_ipv6
 
@@ -40,7 +41,7 @@ def open_udp(interface: str, port: int, reuse_port: bool = False) -> socket.sock
                 skt.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             if reuse_port:
                 skt.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-            skt.bind((interface, port))
+            skt.bind(with_scope(interface, port))
     except BaseException:
         skt.close()
         raise

@@ -30,7 +30,7 @@ from udpecho._connection import Connection
 from udpecho._errqueue import refusals
 from udpecho._messages import BATCH, LONGEST
 from udpecho._writer import Writer
-from udpecho.address import Address
+from udpecho.address import Address, without_scope
 from udpecho.batch import Batch
 from udpecho.errors import DatagramTooLong, PortClosed
 from udpecho.hooks import PortCounters
@@ -138,9 +138,9 @@ class UDPPort:
     def getHost(self) -> IPv4Address | IPv6Address:
         """Return the local address; that of a closed port is its last."""
         if self.connected:
-            self._bound_now = self._socket.getsockname()
+            self._host = without_scope(self._socket.getsockname())
         kind = IPv6Address if self._layout is IPV6 else IPv4Address
-        return kind("UDP", *self._bound_now[:2])
+        return kind("UDP", *self._host)
 
     # ISystemHandle, IReadDescriptor
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import socket
 import struct
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from udpecho._cmsg import IPV4, IPV6, NAME, Layout, timestamp_ns
 from udpecho.errors import BadAddress, WrongFamily
@@ -117,6 +117,21 @@ def encode(layout: Layout, host: str, port: int) -> bytes:
     index = _interface_index(scope) if percent else 0
     head = struct.pack("=H", layout.family) + port.to_bytes(2, "big") + bytes(4)
     return head + packed + _SCOPE.pack(index) + bytes(4)
+
+
+def with_scope(host: str, port: int) -> tuple[str, int] | tuple[str, int, int, int]:
+    """Give an address as Python's socket methods need it, who overlook a scope in the host.
+
+    Raises BadAddress if there is no such interface.
+    """
+    address, percent, scope = host.partition("%")
+    return (address, port, 0, _interface_index(scope)) if percent else (host, port)
+
+
+def without_scope(address: tuple[Any, ...]) -> tuple[str, int]:
+    """Give an address of Python's socket methods as a host, which has the scope, and a port."""
+    host, port, *rest = address
+    return (f"{host}%{_interface_name(rest[1])}" if rest and rest[1] else host), port
 
 
 def _packed(family: int, host: str) -> bytes:

@@ -21,7 +21,7 @@ from typing import NamedTuple
 from udpecho._cmsg import IPV6, NAME, RECORD, Layout, canonical, control_messages
 from udpecho._messages import BATCH, LONGEST, ROOM, Headers, Memory, full
 from udpecho._outbox import send_all
-from udpecho.address import Address, decode_again
+from udpecho.address import Address, decode_again, with_scope
 from udpecho.columns import Columns
 
 _NOT_AS_A_TRAIN = frozenset({EINVAL, EIO, EMSGSIZE})
@@ -256,7 +256,7 @@ class Batch:
         record = self._memory.record_at[index]
         control = bytes(self._memory.bytes[record + NAME : record + NAME + self._layout.control])
         ancillary = [(*kind, data) for kind, data in control_messages(control).items()]
-        address = self.address(index)
+        address = with_scope(*self.address(index))
         data, segment = self.data(index), self._trains[index]
         datagrams = octets = 0
         for at in range(0, len(data), segment):
