@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from errno import EADDRNOTAVAIL, EAFNOSUPPORT, EPROTOTYPE
@@ -19,6 +19,7 @@ from twisted.logger import Logger
 
 from udpecho.guard import Guard
 from udpecho.peer import format_peer, is_loopback
+from udpecho.policy import Policy
 from udpecho.port import UDPPort, adopt, adopt_udp, listen_udp, open_udp
 from udpecho.reactors import IDatagramReactor, monotonic_clock
 from udpecho.server import EchoServer, ServerCounters
@@ -207,7 +208,7 @@ def _doing_without(listen: Listen) -> Iterator[None]:
 def _bind(listen: Listen) -> socket.socket:
     """Bind an address, or copy an inherited socket, which so stays for another start."""
     if isinstance(listen, UdpAddress):
-        return open_udp(listen.interface, listen.port)
+        return open_udp(listen.interface, listen.port, listen.reuse_port)
     try:
         return adopt(listen.fd)
     except ValueError:
