@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from tests.live.impairment import Impairment, Line, Report
 from tests.live.netns import Namespace, address, namespace
@@ -65,8 +66,9 @@ def impaired(to_server: Impairment, from_server: Impairment, seed: int = 1) -> I
             "impairments": [asdict(to_server), asdict(from_server)],
             "seed": seed,
         }
+        directory = Path(stack.enter_context(TemporaryDirectory()))
         command = python("-m", "tests.live.tun", json.dumps(line))
-        program = stack.enter_context(Program(command, Path.cwd()))
+        program = stack.enter_context(Program(command, directory))
         program.wait_for("^ready$")
         yield BadLine(server, client, program)
 
