@@ -110,6 +110,13 @@ VERDICTS = [
     (CLIENT, {"asked": "198.51.100.255"}, {}, None, "where the kernel did not tell"),
     (
         CLIENT,
+        {"asked": "198.51.100.1", "local": "0.0.0.0"},
+        {},
+        None,
+        "queued before the socket was asked to tell, as by systemd",
+    ),
+    (
+        CLIENT,
         {"asked": "224.0.0.251", "local": "198.51.100.1"},
         {},
         Reason.MULTICAST,

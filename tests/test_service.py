@@ -13,8 +13,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.test_server import Notebook
 from udpecho.guard import Reason
+from udpecho.policy import Policy
 from udpecho.reactors import IDatagramReactor
-from udpecho.server import EchoServer
 from udpecho.service import (
     DRAIN_SECONDS,
     LOOPBACK,
@@ -104,11 +104,10 @@ class Starting(ServiceCase):
         self.check_closed()
 
     def test_in_a_multi_service(self) -> None:
-        """It starts and stops with its parent, by name."""
+        """It starts and stops with its parent."""
         parent = MultiService()
         service = self.service()
         service.setServiceParent(parent)
-        self.assertIs(parent.getServiceNamed("udpecho"), service)
         parent.privilegedStartService()
         parent.startService()
         self.assertTrue(self.answers())
@@ -130,19 +129,12 @@ class Starting(ServiceCase):
         self.successResultOf(left)
         self.check_closed()
 
-    def test_an_apps_own_server(self) -> None:
-        """make_server gives each address a server of the app's."""
-        made: list[EchoServer] = []
-
-        def make_server() -> EchoServer:
-            made.append(EchoServer(self.host.seconds))
-            return made[-1]
-
-        service = self.service(make_server=make_server)
+    def test_policy(self) -> None:
+        """All its addresses go by one policy."""
+        service = self.service(policy=Policy(discard=True))
         service.startService()
-        self.assertTrue(self.answers())
-        self.assertEqual([server.counters().echoed for server in made], [1, 0])
-        self.assertEqual(service.counters().echoed, 1)
+        self.assertFalse(self.answers())
+        self.assertEqual(dict(service.counters().unanswered), {Reason.DISCARDED: 1})
 
 
 class Failing(ServiceCase):

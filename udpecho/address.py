@@ -93,7 +93,12 @@ class Address(tuple[str, int]):
         return socket.inet_ntop(self.layout.family, self._record[at : at + self.layout.host_size])
 
     def __reduce__(self) -> tuple[object, ...]:
-        return Address.decode, (self.layout, self._record)
+        return _decoded, (self.layout, self._record)
+
+
+def _decoded(layout: Layout, record: bytes) -> Address:
+    """Be what a copy is made by: twisted.persisted takes the pickling of methods over."""
+    return Address.decode(layout, record)
 
 
 _SCOPE = struct.Struct("=I")

@@ -219,7 +219,7 @@ class Guard:
         reason = _BAD_DESTINATIONS.lookup(asked) if asked else None
         if reason is not None:
             return reason
-        if asked and local and asked != local:
+        if asked and any(local) and asked != local:  # zeros: queued before the kernel was asked
             return Reason.BROADCAST
         if ttl is not None and ttl not in self._ttls_with_hops_left:
             return Reason.TTL_SPENT

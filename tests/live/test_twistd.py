@@ -152,8 +152,8 @@ def test_systemd(form: str, stock: str, start: Start) -> None:
     [
         ("udp", "systemd:index=1", "a whole number from 0 to 0, got '1'"),
         ("udp", "systemd:name=other", r"the name of an inherited socket \(echo\), got 'other'"),
-        ("tcp", "systemd:index=0", "not an UDP socket"),
-        ("tcp", "systemd:name=echo", "not an UDP socket"),
+        ("tcp", "systemd:index=0", "not a UDP socket"),
+        ("tcp", "systemd:name=echo", "not a UDP socket"),
     ],
 )
 def test_wrong_inheritance(kind: str, form: str, complaint: str, start: Start) -> None:
@@ -176,7 +176,10 @@ def test_wrong_inheritance(kind: str, form: str, complaint: str, start: Start) -
         (["--listen=udp"], "--listen: expected udp:PORT.*, got 'udp'"),
         (["--listen=udp:x"], "--listen udp:PORT: expected a port from 0 to 65535, got 'x'"),
         (["--listen=udp:7:interface=x"], "--listen .*: expected an IPv4 or IPv6 .* got 'x'"),
-        (["--listen=udp:7:fun=1"], "--listen: expected interface=VALUE.* got 'udp:7:fun=1'"),
+        (
+            ["--listen=udp:7:fun=1"],
+            "--listen: expected interface or reusePort=VALUE.* got 'udp:7:fun=1'",
+        ),
         (["--listen=systemd:index=0"], "--listen: expected sockets .* got 'systemd:index=0'"),
         (["--listen=udp:7", "--port=7"], "expected --listen, or --port.*, got both"),
         (["7"], "expected options only, got '7'"),
@@ -263,6 +266,7 @@ def test_stop_answers_what_is_queued(command: str, stock: str, start: Start) -> 
     line = twistd("udpecho") if command == "twistd" else [TWIST, "--log-format=text", "udpecho"]
     service = start([*line, "--port=0"], env=environment(**{STOCK_PORT: stock}))
     server = addresses(service)[0]
+    assert echo(server) == b"hello"  # the reactor runs, and has taken over the signals
     with bound() as client:
         client.settimeout(0.5)
         service.signal(signal.SIGSTOP)
