@@ -13,8 +13,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.test_server import Notebook
 from udpecho.guard import Reason
+from udpecho.policy import Policy
 from udpecho.reactors import IDatagramReactor
-from udpecho.server import EchoServer
 from udpecho.service import (
     DRAIN_SECONDS,
     LOOPBACK,
@@ -130,19 +130,15 @@ class Starting(ServiceCase):
         self.successResultOf(left)
         self.check_closed()
 
-    def test_an_apps_own_server(self) -> None:
-        """make_server gives each address a server of the app's."""
-        made: list[EchoServer] = []
-
-        def make_server() -> EchoServer:
-            made.append(EchoServer(self.host.seconds))
-            return made[-1]
-
-        service = self.service(make_server=make_server)
+    def test_policy(self) -> None:
+        """Its policy holds at all its addresses together."""
+        service = self.service(HERE, HERE6, policy=Policy(rate=1, burst=2))
         service.startService()
-        self.assertTrue(self.answers())
-        self.assertEqual([server.counters().echoed for server in made], [1, 0])
-        self.assertEqual(service.counters().echoed, 1)
+        for number in range(3):
+            self.ask(b"%d" % number)
+        self.net.advance(0)
+        self.assertEqual(service.counters().echoed, 2)
+        self.assertEqual(service.counters().unanswered, {Reason.OVER_RATE: 1})
 
 
 class Failing(ServiceCase):
