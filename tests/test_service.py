@@ -104,11 +104,11 @@ class Starting(ServiceCase):
         self.check_closed()
 
     def test_in_a_multi_service(self) -> None:
-        """It starts and stops with its parent, by name."""
+        """It starts and stops with its parent, beside another of its kind."""
         parent = MultiService()
         service = self.service()
         service.setServiceParent(parent)
-        self.assertIs(parent.getServiceNamed("udpecho"), service)
+        self.service(UdpAddress(1061, "192.0.2.1")).setServiceParent(parent)
         parent.privilegedStartService()
         parent.startService()
         self.assertTrue(self.answers())

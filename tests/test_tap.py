@@ -69,7 +69,7 @@ BAD: list[tuple[str, str, str]] = [
 def inherited(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two sockets, as if from systemd."""
     fds = ListenFDs([3, 4], ("a", "b"))
-    monkeypatch.setattr(ListenFDs, "fromEnvironment", lambda: fds)
+    monkeypatch.setattr("udpecho.tap.inherited_sockets", lambda: fds)
 
 
 @pytest.fixture
@@ -136,10 +136,9 @@ def test_help_names_every_option() -> None:
 
 
 def test_makes_a_service(host: MemoryHost) -> None:
-    """The service is called udpecho, and serves where the options say."""
+    """The service serves where the options say."""
     service = makeService(parsed("--listen=udp:7:interface=192.0.2.1"))
     assert isinstance(service, EchoService)
-    assert service.name == "udpecho"
     service.startService()
     assert service.addresses() == [("192.0.2.1", 7)]
 
