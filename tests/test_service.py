@@ -132,7 +132,7 @@ class Starting(ServiceCase):
 
     def test_policy(self) -> None:
         """Its policy holds at all its addresses together."""
-        service = self.service(HERE, HERE6, policy=Policy(rate=1, burst=2))
+        service = self.service(HERE, HERE6, policy=Policy(rate=1, burst=2, slip=0))
         service.startService()
         for number in range(3):
             self.ask(b"%d" % number)
