@@ -104,10 +104,11 @@ class Starting(ServiceCase):
         self.check_closed()
 
     def test_in_a_multi_service(self) -> None:
-        """It starts and stops with its parent."""
+        """It starts and stops with its parent, beside another of its kind."""
         parent = MultiService()
         service = self.service()
         service.setServiceParent(parent)
+        self.service(UdpAddress(1061, "192.0.2.1")).setServiceParent(parent)
         parent.privilegedStartService()
         parent.startService()
         self.assertTrue(self.answers())
@@ -130,11 +131,14 @@ class Starting(ServiceCase):
         self.check_closed()
 
     def test_policy(self) -> None:
-        """All its addresses go by one policy."""
-        service = self.service(policy=Policy(discard=True))
+        """Its policy holds at all its addresses together."""
+        service = self.service(HERE, HERE6, policy=Policy(rate=1, burst=2, slip=0))
         service.startService()
-        self.assertFalse(self.answers())
-        self.assertEqual(dict(service.counters().unanswered), {Reason.DISCARDED: 1})
+        for number in range(3):
+            self.ask(b"%d" % number)
+        self.net.advance(0)
+        self.assertEqual(service.counters().echoed, 2)
+        self.assertEqual(service.counters().unanswered, {Reason.OVER_RATE: 1})
 
 
 class Failing(ServiceCase):

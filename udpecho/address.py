@@ -93,11 +93,11 @@ class Address(tuple[str, int]):
         return socket.inet_ntop(self.layout.family, self._record[at : at + self.layout.host_size])
 
     def __reduce__(self) -> tuple[object, ...]:
-        return _decoded, (self.layout, self._record)
+        return _decode, (self.layout, self._record)
 
 
-def _decoded(layout: Layout, record: bytes) -> Address:
-    """Be what a copy is made by: twisted.persisted takes the pickling of methods over."""
+def _decode(layout: Layout, record: bytes) -> Address:
+    """Make a copy; Twisted, which teaches pickle its own way with methods, can't do classes'."""
     return Address.decode(layout, record)
 
 

@@ -26,18 +26,32 @@ Peer: TypeAlias = tuple[str, int]
 def canonical_host(host: str) -> str | None:
     """Return an IP address as the kernel prints it, or None if the text is not one.
 
-    An IPv6 scope is kept: fe80::1%eth0 and fe80::1%eth1 are two hosts.
+    An address that each link has its own of keeps its scope, by the interface's name:
+    fe80::1%eth0 and fe80::1%eth1 are two hosts. The kernel gives no scope with any other.
     """
     address, percent, scope = host.partition("%")
     for family in (socket.AF_INET, socket.AF_INET6):
         if percent and (family == socket.AF_INET or not scope):
             continue
         try:
-            text = socket.inet_ntop(family, socket.inet_pton(family, address))
+            packed = socket.inet_pton(family, address)
         except (OSError, UnicodeError, ValueError):  # ValueError: an embedded NUL
             continue
-        return f"{text}%{scope}" if percent else text
+        text = socket.inet_ntop(family, packed)
+        return f"{text}%{_interface_name(scope)}" if percent and _has_scope(packed) else text
     return None
+
+
+def _has_scope(packed: bytes) -> bool:
+    """Tell link-local addresses (fe80::/10) and multicast's (RFC 4007, section 4)."""
+    return packed[0] == 0xFF or (packed[0] == 0xFE and packed[1] >> 6 == 0b10)
+
+
+def _interface_name(scope: str) -> str:
+    try:
+        return socket.if_indextoname(int(scope))
+    except (OSError, ValueError, OverflowError):  # a name already, or no such interface
+        return scope
 
 
 def is_ipv6(host: str) -> bool:
