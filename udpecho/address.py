@@ -93,7 +93,12 @@ class Address(tuple[str, int]):
         return socket.inet_ntop(self.layout.family, self._record[at : at + self.layout.host_size])
 
     def __reduce__(self) -> tuple[object, ...]:
-        return Address.decode, (self.layout, self._record)
+        return _decode, (self.layout, self._record)
+
+
+def _decode(layout: Layout, record: bytes) -> Address:
+    """Decode by a function's name: Twisted pickles methods in a way that fails for a class's."""
+    return Address.decode(layout, record)
 
 
 _SCOPE = struct.Struct("=I")

@@ -152,8 +152,8 @@ def test_systemd(form: str, stock: str, start: Start) -> None:
     [
         ("udp", "systemd:index=1", "a whole number from 0 to 0, got '1'"),
         ("udp", "systemd:name=other", r"the name of an inherited socket \(echo\), got 'other'"),
-        ("tcp", "systemd:index=0", "not an UDP socket"),
-        ("tcp", "systemd:name=echo", "not an UDP socket"),
+        ("tcp", "systemd:index=0", "not a UDP socket"),
+        ("tcp", "systemd:name=echo", "not a UDP socket"),
     ],
 )
 def test_wrong_inheritance(kind: str, form: str, complaint: str, start: Start) -> None:
