@@ -265,6 +265,7 @@ def test_stop_answers_what_is_queued(command: str, stock: str, start: Start) -> 
     server = addresses(service)[0]
     with bound() as client:
         client.settimeout(0.5)
+        assert echo(server) == b"hello"  # before the reactor runs, a signal just kills
         service.signal(signal.SIGSTOP)
         sent = [b"%d" % i for i in range(200)]
         for data in sent:
