@@ -97,7 +97,7 @@ class Address(tuple[str, int]):
 
 
 def _decode(layout: Layout, record: bytes) -> Address:
-    """Make a copy; Twisted, which teaches pickle its own way with methods, can't do classes'."""
+    """Decode by a function's name: Twisted pickles methods in a way that fails for a class's."""
     return Address.decode(layout, record)
 
 

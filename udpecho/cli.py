@@ -276,6 +276,9 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 async def _run(reactor: Any, command: Callable[[Any], Coroutine[Any, Any, int]]) -> None:
     """Run a command to its exit status; an interrupt cancels it, and it ends in its own way."""
+    started: Deferred[None] = Deferred()
+    reactor.callWhenRunning(started.callback, None)
+    await started  # until the reactor runs, an interrupt is Python's KeyboardInterrupt
     running = Deferred.fromCoroutine(command(reactor))
     done: Deferred[None] = Deferred()
 

@@ -219,7 +219,8 @@ class Guard:
         reason = _BAD_DESTINATIONS.lookup(asked) if asked else None
         if reason is not None:
             return reason
-        if asked and any(local) and asked != local:  # zeros: queued before the kernel was asked
+        # Nothing is known of local if the datagram came before the socket was ours (systemd's).
+        if asked and any(local) and asked != local:
             return Reason.BROADCAST
         if ttl is not None and ttl not in self._ttls_with_hops_left:
             return Reason.TTL_SPENT

@@ -176,10 +176,7 @@ def test_wrong_inheritance(kind: str, form: str, complaint: str, start: Start) -
         (["--listen=udp"], "--listen: expected udp:PORT.*, got 'udp'"),
         (["--listen=udp:x"], "--listen udp:PORT: expected a port from 0 to 65535, got 'x'"),
         (["--listen=udp:7:interface=x"], "--listen .*: expected an IPv4 or IPv6 .* got 'x'"),
-        (
-            ["--listen=udp:7:fun=1"],
-            "--listen: expected interface or reusePort=VALUE.* got 'udp:7:fun=1'",
-        ),
+        (["--listen=udp:7:fun=1"], "--listen: expected interface or .* got 'udp:7:fun=1'"),
         (["--listen=systemd:index=0"], "--listen: expected sockets .* got 'systemd:index=0'"),
         (["--listen=udp:7", "--port=7"], "expected --listen, or --port.*, got both"),
         (["7"], "expected options only, got '7'"),
@@ -269,6 +266,7 @@ def test_stop_answers_what_is_queued(command: str, stock: str, start: Start) -> 
     assert echo(server) == b"hello"  # the reactor runs, and has taken over the signals
     with bound() as client:
         client.settimeout(0.5)
+        assert echo(server) == b"hello"  # before the reactor runs, a signal just kills
         service.signal(signal.SIGSTOP)
         sent = [b"%d" % i for i in range(200)]
         for data in sent:
