@@ -36,9 +36,9 @@ class Kernel:
         received.receive = self._receive
         reply.send = self._send
 
-    def gives(self, *items: Item, flags: int = 0) -> Batch:
+    def gives(self, *items: Item) -> Batch:
         """Have the batch receive these."""
-        self._items, self._flags = items, flags
+        self._items = items
         assert self.batch.receive() == len(items)
         return self.batch
 
@@ -51,7 +51,6 @@ class Kernel:
             self.memory.bytes[slot : slot + len(data)] = data
             headers.control_sizes[index] = len(control)
             headers.lengths[index] = len(data)
-            headers.flags[index] = self._flags
         return len(self._items)
 
     def _send(self, fd: int, start: int, stop: int) -> int:
@@ -179,12 +178,6 @@ def test_strangers_are_found_by_address_port_and_scope() -> None:
 def test_what_is_longer_than_the_limit_is_found_by_the_length_of_a_datagram() -> None:
     batch = Kernel().gives(ipv4(b"x" * 11), ipv4(b"x" * 10), a_train(b"x" * 40, 10))
     assert batch.longer_than(10) == [0]
-
-
-def test_what_the_kernel_cut_is_found_and_not_found_again_in_the_next_batch() -> None:
-    kernel = Kernel()
-    assert kernel.gives(ipv4(b"x"), flags=socket.MSG_TRUNC).cut_short == [0]
-    assert kernel.gives(ipv4(b"x")).cut_short == []
 
 
 def test_the_echo_goes_back_as_it_came_from_the_address_that_was_asked() -> None:

@@ -1,6 +1,6 @@
 """The arrays that recvmmsg(2) and sendmmsg(2) work on, laid out so that columns can be cut.
 
-Memory is one mapping with, for each of 64 messages, a record (see _cmsg) and a slot for data.
+Memory is one mapping with, for each of 128 messages, a record (see _cmsg) and a slot for data.
 Headers is an array of struct mmsghdr over it; two of them may stand over one memory, so that
 what one received the other sends without a copy. A column is a strided memoryview: one field
 of every message, read, compared or copied in one go.
@@ -16,11 +16,11 @@ from typing import Any, Literal
 from udpecho import _linux
 from udpecho._cmsg import CONTROL, NAME, RECORD, Layout
 
-BATCH = 64
-"""Messages at a time: beyond it, C loops too gain nothing more."""
+BATCH = 128
+"""Messages at a time: enough that Python's share of each is small."""
 
 LONGEST = 65536
-"""Bytes of a slot: more than any UDP datagram or train holds, so that none is cut."""
+"""Bytes of a slot. A UDP datagram or train has 65535 at most; jumbograms (RFC 2675) are cut."""
 
 _SLOT = LONGEST + 2048 + 64
 """Bytes from slot to slot. Not a power of two, or all datagrams would share a few cache lines."""
@@ -88,7 +88,6 @@ class Headers:
         header[3::8] = array("Q", [1] * BATCH)
         header[4::8] = array("Q", [record + NAME for record in records])
         self.control_sizes = header[5::8]
-        self.flags = header[6::8]
         self.lengths = header[7::8]
         iovec[0::2] = array("Q", [memory.address + at for at in memory.slot_at])
         self.sizes = iovec[1::2]

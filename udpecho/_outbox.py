@@ -67,7 +67,7 @@ def send_all(send: Send, start: int, stop: int, failed: Callable[[int, int], Non
 
 
 class Outbox:
-    """Up to 64 written datagrams that leave together."""
+    """Up to 128 written datagrams that leave together."""
 
     def __init__(self, layout: Layout) -> None:
         memory = Memory()

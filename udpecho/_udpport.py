@@ -38,7 +38,7 @@ from udpecho.hooks import PortCounters
 TURN = 0.002
 """Seconds after which a turn takes no further batch, so that timers keep their time."""
 
-BATCHES = 4
+BATCHES = 2
 """Batches in a turn at most: the reactor's own work, spread over more, is lost in theirs."""
 
 ERRORS = 64
@@ -69,7 +69,7 @@ class UDPPort:
     ) -> None:
         self._reactor = reactor
         self._protocol: Any = protocol
-        self._limit = max_packet_size
+        self._limit = min(max_packet_size, LONGEST - 1)  # what fills a slot may be longer yet
         self._open = open_socket
         self._receive_buffer = receive_buffer
         self._timestamps = timestamps
@@ -96,7 +96,7 @@ class UDPPort:
             _linux.stamp_arrivals(skt)
         batch_received = getattr(self._protocol, "batchReceived", None)
         self._deliver = batch_received or self._deliver_each
-        if batch_received:
+        if getattr(self._protocol, "takesTrains", False):
             _linux.take_trains(skt)
         self._batches = BATCHES if batch_received else 1
         self._queues_errors = False
@@ -262,11 +262,8 @@ class UDPPort:
 
     def _drop(self, batch: Batch) -> None:
         """Drop what is not to be delivered to any protocol."""
-        too_long = batch.cut_short
-        if self._limit < LONGEST:
-            too_long = too_long + batch.longer_than(self._limit)
-        if too_long:
-            self._counts["too_long"] += batch.drop(too_long)
+        if max(batch.lengths) > self._limit:
+            self._counts["too_long"] += batch.drop(batch.longer_than(self._limit))
         if self._layout is IPV6 and (mapped := batch.mapped()):
             self._counts["mapped"] += batch.drop(mapped)
         peer = self._connection.peer

@@ -64,7 +64,6 @@ class Batch:
         self._no_interfaces = memoryview(bytes(4 * BATCH)).cast("I")
         self._count = self._filled = 0
         self._lengths: list[int] = []
-        self._cut_short: list[int] = []
         self._dropped: set[int] = set()
         self._trains: dict[int, int] = {}
         self._stamped = False
@@ -217,10 +216,10 @@ class Batch:
         count = self._count
         self._reply.sizes[:count] = self._received.lengths[:count]
         self._interfaces[:count] = self._no_interfaces[:count]  # or routing is bypassed
-        sent = 0 if self._dropped else max(self._send(0, count), 0)
+        sent = 0 if self._dropped else self._reply.send(self._fd, 0, count)
         if sent == count:
             return Echoed(self.datagrams, self.octets, _NO_ERRORS)
-        return self._echo_from(sent)
+        return self._echo_from(max(sent, 0))
 
     def _echo_from(self, first: int) -> Echoed:
         """Go on with an echo that could not be sent all at once."""
@@ -272,7 +271,7 @@ class Batch:
     # What the port does with it.
 
     def receive(self) -> int:
-        """Take what the socket has, at most 64 items; return how many, or -errno."""
+        """Take what the socket has, at most 128 items; return how many, or -errno."""
         received, before = self._received, self._filled
         received.control_sizes[:before] = ROOM[:before]
         if self._trains:
@@ -280,15 +279,12 @@ class Batch:
             self._trains = {}
         if self._dropped:
             self._dropped = set()
-        if self._cut_short:
-            self._cut_short = []
         count = received.receive(self._fd)
         self._count = self._filled = max(count, 0)
         if count <= 0:
             return count
         self._lengths = received.lengths[:count].tolist()
-        usual = received.control_sizes[:count].tobytes() == self._plain[: 8 * count]
-        if not usual or any(received.flags[:count].tobytes()):
+        if received.control_sizes[:count].tobytes() != self._plain[: 8 * count]:
             self._put_in_order()
         return count
 
@@ -296,11 +292,6 @@ class Batch:
         """Forget the datagrams: the hook that had them has returned."""
         self._count = 0
         self._lengths = []
-
-    @property
-    def cut_short(self) -> list[int]:
-        """The items that were longer than our memory, of which the rest is gone."""
-        return self._cut_short
 
     def longer_than(self, limit: int) -> list[int]:
         """Find the items whose datagrams have more bytes than the limit."""
@@ -326,10 +317,8 @@ class Batch:
         return list(map(_first, _cutter(offset, octets).iter_unpack(records)))
 
     def _put_in_order(self) -> None:
-        """Give unusual records the usual offsets, and find trains and what was cut short."""
+        """Give unusual records the usual offsets, and find trains."""
         memory, layout = self._memory.bytes, self._layout
-        flags = self._received.flags[: self._count].tolist()
-        self._cut_short = [i for i, flag in enumerate(flags) if flag & socket.MSG_TRUNC]
         self._stamped = False
         for index, size in enumerate(self._received.control_sizes[: self._count].tolist()):
             if size == layout.control:

@@ -5,13 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from zope.interface import Interface
+from zope.interface import Attribute, Interface
 
 from udpecho.batch import Batch
 
 
 class IBatchProtocol(Interface):
     """What a DatagramProtocol may have beyond its own hooks; each of these is optional."""
+
+    takesTrains: bool = Attribute(
+        """Whether the kernel is to hand over datagrams of one flow together (GRO).
+
+        For whoever echoes them together, too: a batch may then have thousands of datagrams.
+        """
+    )
 
     def batchReceived(batch: Batch) -> None:  # noqa: N805 (a zope interface has no self)
         """Take what arrived together; datagramReceived is then never called.

@@ -64,6 +64,7 @@ class EchoServer(DatagramProtocol):
     """
 
     noisy = False
+    takesTrains = True
 
     def __init__(
         self,

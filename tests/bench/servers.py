@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import sys
+from typing import cast
 from typing import Any
 
 from twisted.internet.protocol import DatagramProtocol
@@ -24,8 +25,7 @@ class _Asyncio(asyncio.DatagramProtocol):
     """What anyone would write on asyncio."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self._transport = transport
+        self._transport = cast(asyncio.DatagramTransport, transport)  # uvloop's is none
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         self._transport.sendto(data, addr)

@@ -698,6 +698,7 @@ async def trains(lab: Lab) -> dict[str, object]:
 
     class EchoBatch(Echo):
         items = 0
+        takesTrains = True
 
         def batchReceived(self, batch: Batch) -> None:
             self.items += len(batch)

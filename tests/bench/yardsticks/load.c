@@ -54,15 +54,15 @@ int main(int argc, char **argv)
 {
     struct sockaddr_in server = { .sin_family = AF_INET };
     int fd = socket(AF_INET, SOCK_DGRAM, 0), buffer = 4 << 20, on = 1, i;
-    long seconds, outstanding, size, segments;
+    long outstanding, size, segments;
     long inflight = 0, echoed = 0, lost = 0, samples = 0;
-    double start, end, sent_at = 0, heard_at;
+    double seconds, start, end, sent_at = 0, heard_at;
 
     if (argc != 6)
         return fprintf(stderr, "usage: load PORT SECONDS OUTSTANDING SIZE SEGMENTS\n"), 2;
     server.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     server.sin_port = htons(atoi(argv[1]));
-    seconds = atol(argv[2]);
+    seconds = atof(argv[2]);
     outstanding = atol(argv[3]);
     size = atol(argv[4]);
     segments = atol(argv[5]);
