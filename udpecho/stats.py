@@ -27,6 +27,8 @@ LONGEST_NS = 120_000_000_000
 MANY_FLOWS = 256
 """Above this a flow's histogram has 2 digits (11 KB), up to this 3 (90 KB)."""
 
+PERCENTILES = (50, 90, 99, 99.9)
+
 REMEMBERED_RECORDS = 256
 """Arrivals that moved a flow's sequence on, remembered to tell how far a reordered one came
 after them. A reply that is overtaken by more has an extent of at least so many."""
@@ -175,12 +177,19 @@ class Spread:
         """Describe the times recorded so far."""
         if self._histogram is None or self._min is None:
             return Distribution()
-        values = self._histogram.get_percentile_to_value_dict([50, 90, 99, 99.9])
+        values = self._histogram.get_percentile_to_value_dict(list(PERCENTILES))
+        median, p90, p99, p999 = (self._middle(values[percent]) for percent in PERCENTILES)
         low, high = self._min, self._max
-        median, p90, p99, p999 = (min(max(values[p], low), high) for p in (50, 90, 99, 99.9))
         stddev = isqrt(self._count * self._squares - self._sum**2) // self._count
         mean = self._sum // self._count
         return Distribution(self._count, low, mean, median, p90, p99, p999, high, stddev)
+
+    def _middle(self, value: int) -> int:
+        """Take the middle of the histogram's bucket, but nothing outside of what was recorded."""
+        assert self._histogram is not None
+        assert self._min is not None
+        middle = (self._histogram.get_lowest_equivalent_value(value) + value) // 2
+        return min(max(middle, self._min), self._max)
 
     def _empty(self) -> HdrHistogram:
         return HdrHistogram(FINEST_NS, LONGEST_NS, self._digits, word_size=4)
