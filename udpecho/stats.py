@@ -177,19 +177,16 @@ class Spread:
         """Describe the times recorded so far."""
         if self._histogram is None or self._min is None:
             return Distribution()
-        values = self._histogram.get_percentile_to_value_dict(list(PERCENTILES))
-        median, p90, p99, p999 = (self._middle(values[percent]) for percent in PERCENTILES)
         low, high = self._min, self._max
+        values = self._histogram.get_percentile_to_value_dict(list(PERCENTILES))
+        # A bucket's middle, where the library gives its end, is off by half as much.
+        starts = {p: self._histogram.get_lowest_equivalent_value(values[p]) for p in PERCENTILES}
+        median, p90, p99, p999 = (
+            min(max((starts[p] + values[p]) // 2, low), high) for p in PERCENTILES
+        )
         stddev = isqrt(self._count * self._squares - self._sum**2) // self._count
         mean = self._sum // self._count
         return Distribution(self._count, low, mean, median, p90, p99, p999, high, stddev)
-
-    def _middle(self, value: int) -> int:
-        """Take the middle of the histogram's bucket, but nothing outside of what was recorded."""
-        assert self._histogram is not None
-        assert self._min is not None
-        middle = (self._histogram.get_lowest_equivalent_value(value) + value) // 2
-        return min(max(middle, self._min), self._max)
 
     def _empty(self) -> HdrHistogram:
         return HdrHistogram(FINEST_NS, LONGEST_NS, self._digits, word_size=4)
