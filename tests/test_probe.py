@@ -123,10 +123,25 @@ def test_a_reply_after_the_timeout_is_late_by_its_round_trip_not_by_when_it_was_
     slow, quick = issue(ledger, 1), issue(ledger, 2)
     quick.sent = Stamp(0, 0, kernel_ns=10)
     came = Stamp(3 * TIMEOUT, 3 * TIMEOUT, kernel_ns=10 + TIMEOUT)
-    assert ledger.overdue(quick, 3 * TIMEOUT)
     assert ledger.answer(ledger.payload(quick), HOST, came, FLOW).kind is Fate.REPLIED
-    assert not ledger.overdue(quick, 3 * TIMEOUT)
     assert answer(ledger, ledger.payload(slow), TIMEOUT + 1).kind is Fate.LATE
+
+
+def test_a_probe_is_overdue_once_and_may_be_answered_still() -> None:
+    ledger = new_ledger()
+    answered, silent = issue(ledger, 1), issue(ledger, 2)
+    answer(ledger, ledger.payload(answered))
+    assert ledger.overdue(TIMEOUT) == []
+    assert ledger.overdue(TIMEOUT + 1) == [silent]
+    assert ledger.overdue(TIMEOUT + 1) == []
+    assert answer(ledger, ledger.payload(silent), 2 * TIMEOUT).kind is Fate.LATE
+
+
+def test_two_names_of_one_address_share_their_replies() -> None:
+    ledger = new_ledger()
+    alias = Flow("alias.example", HOST, FLOW.port)
+    outcome = answer(ledger, ledger.payload(issue(ledger, flow=alias)), flow=FLOW)
+    assert (outcome.kind, outcome.flow) == (Fate.REPLIED, alias)
 
 
 def test_the_right_bytes_from_the_wrong_place_are_a_strangers() -> None:

@@ -82,6 +82,10 @@ class Flow:
     peer: Peer
     port: int
 
+    def same_way(self, other: Flow) -> bool:
+        """Tell whether datagrams of both go the same way: two names may have one address."""
+        return self is other or (self.peer, self.port) == (other.peer, other.port)
+
 
 @dataclass(slots=True, eq=False)
 class Probe:
@@ -145,6 +149,7 @@ class Ledger:
         self._outstanding = 0
         self._known: dict[bytes, Probe] = {}
         self._oldest: deque[Probe] = deque()
+        self._in_time: deque[Probe] = deque(maxlen=limit)
 
     @property
     def outstanding(self) -> int:
@@ -160,6 +165,7 @@ class Ledger:
         probe = Probe(sequence, index, flow, header, due_ns, now)
         self._known[header[:_HALF]] = self._known[header[_HALF:]] = probe
         self._oldest.append(probe)
+        self._in_time.append(probe)
         self._issued += 1
         self._outstanding += 1
         return probe
@@ -183,7 +189,7 @@ class Ledger:
         outcome = Outcome(
             Surplus.STRANGER, came.monotonic_ns, asked, size=len(data), ttl=ttl, peer=peer
         )
-        if asked is None or (probe is not None and probe.flow is not asked):
+        if asked is None or (probe is not None and not probe.flow.same_way(asked)):
             return replace(outcome, flow=None)
         if probe is None:
             return replace(outcome, kind=Surplus.FORGED)
@@ -199,7 +205,7 @@ class Ledger:
         return Outcome(
             kind,
             came.monotonic_ns,
-            asked,
+            probe.flow,
             probe.sequence,
             probe.index,
             probe.sent.monotonic_ns,
@@ -216,9 +222,15 @@ class Ledger:
         """Note that a probe was refused; None if its fate was known (a forged or slow ICMP)."""
         return self._settle(probe, Fate.REFUSED, now_ns, reason, by)
 
-    def overdue(self, probe: Probe, now_ns: int) -> bool:
-        """Tell whether a probe has no fate yet although its timeout has passed."""
-        return probe.fate is None and now_ns - probe.sent.monotonic_ns > self._timeout_ns
+    def overdue(self, now_ns: int) -> list[Probe]:
+        """Return, once each, the probes without a fate whose timeout has passed."""
+        horizon = now_ns - self._timeout_ns
+        overdue = []
+        while self._in_time and self._in_time[0].sent.monotonic_ns < horizon:
+            probe = self._in_time.popleft()
+            if probe.fate is None:
+                overdue.append(probe)
+        return overdue
 
     def expire(self, now_ns: int) -> list[Outcome]:
         """Forget the probes whose time, or place, is over: those without a reply are lost."""
