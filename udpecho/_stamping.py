@@ -1,8 +1,8 @@
 """A UDP socket whose datagrams the kernel stamps as they leave and as they come.
 
-Linux only; no Twisted, no ctypes. The stamp of a reply comes beside its data; that of a probe comes on the
-socket's error queue, with the number of the send (timestamping.rst: OPT_ID, OPT_TSONLY), and
-so do ICMP's refusals (ip(7), IP_RECVERR).
+Linux only; no Twisted, no ctypes. The stamp of a reply comes beside its data; that of a probe
+comes on the socket's error queue, with the number of the send (timestamping.rst: OPT_ID,
+OPT_TSONLY), and so do ICMP's refusals (ip(7), IP_RECVERR).
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from errno import EACCES, ECONNREFUSED, EHOSTUNREACH, EMSGSIZE, ENETUNREACH, ENOPROTOOPT
-from struct import Struct, error as StructError
+from struct import Struct
+from struct import error as StructError
 from time import monotonic_ns, time_ns
 
 from udpecho.peer import Peer
