@@ -8,12 +8,11 @@ OPT_TSONLY), and so do ICMP's refusals (ip(7), IP_RECVERR).
 from __future__ import annotations
 
 import socket
+import struct
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from errno import EACCES, ECONNREFUSED, EHOSTUNREACH, EMSGSIZE, ENETUNREACH, ENOPROTOOPT
-from struct import Struct
-from struct import error as StructError
 from time import monotonic_ns, time_ns
 
 from udpecho.peer import Peer
@@ -35,11 +34,11 @@ _TX_SOFTWARE, _RX_SOFTWARE, _SOFTWARE, _OPT_ID, _OPT_TSONLY = (
 )
 _STAMPING = _TX_SOFTWARE | _RX_SOFTWARE | _SOFTWARE | _OPT_ID | _OPT_TSONLY
 
-_EXTENDED_ERROR = Struct("=IBBBxII")  # sock_extended_err, linux/errqueue.h
+_EXTENDED_ERROR = struct.Struct("=IBBBxII")  # sock_extended_err, linux/errqueue.h
 _FROM_ICMP, _FROM_ICMP6, _FROM_TIMESTAMPING = 2, 3, 4
-_SOCKADDR_IN, _SOCKADDR_IN6 = Struct("=HH4s"), Struct("=HHI16s")
-_TIMESPEC = Struct("@qq")
-_INT = Struct("=i")
+_SOCKADDR_IN, _SOCKADDR_IN6 = struct.Struct("=HH4s"), struct.Struct("=HHI16s")
+_TIMESPEC = struct.Struct("@qq")
+_INT = struct.Struct("=i")
 
 _ANCILLARY = 512
 """Bytes of control messages: a timestamp takes 64, a TTL 24, an error with its sender 64."""
@@ -282,5 +281,5 @@ def _offender(sockaddr: bytes) -> Peer:
         if int.from_bytes(sockaddr[:2], sys.byteorder) == socket.AF_INET6:
             return socket.inet_ntop(socket.AF_INET6, _SOCKADDR_IN6.unpack_from(sockaddr)[3]), 0
         return socket.inet_ntop(socket.AF_INET, _SOCKADDR_IN.unpack_from(sockaddr)[2]), 0
-    except (StructError, ValueError):
+    except (struct.error, ValueError):
         return "", 0
