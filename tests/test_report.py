@@ -106,8 +106,10 @@ def test_a_reply_without_a_name_or_a_ttl() -> None:
 
 
 def test_what_is_overdue_names_the_host_where_there_are_several() -> None:
-    assert overdue_text(5, HOST, alone=True) == "no answer yet for icmp_seq=5"
-    assert overdue_text(5, HOST, alone=False) == "no answer yet from echo.example for icmp_seq=5"
+    assert overdue_text(5, HOST.name, alone=True) == "no answer yet for icmp_seq=5"
+    assert (
+        overdue_text(5, HOST.name, alone=False) == "no answer yet from echo.example for icmp_seq=5"
+    )
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,11 @@ _EARLIER_ERRORS = frozenset(
 )
 """What a send may report of an earlier datagram; saying so clears it, and the next try counts."""
 
+_MOMENT_NS = 20_000
+"""What two readings of clocks take at most, unless the process is preempted in between."""
+
+_READINGS = 4
+
 _TIME_EXCEEDED = {(_FROM_ICMP, 11), (_FROM_ICMP6, 3)}
 
 
@@ -84,6 +89,15 @@ class Refused:
     errno: int
     time_exceeded: bool
     by: Peer
+
+
+def read_clocks(kernel_ns: int | None = None) -> Stamp:
+    """Read the monotonic and the wall clock at one moment, as far as that can be had."""
+    for _ in range(_READINGS):
+        before, wall_ns = monotonic_ns(), time_ns()
+        if monotonic_ns() - before < _MOMENT_NS:
+            break  # else the process was preempted in between
+    return Stamp(before, wall_ns, kernel_ns)
 
 
 class StampedSocket:
@@ -173,7 +187,7 @@ class StampedSocket:
                     kernel_ns = _software_ns(value)
                 elif (level, kind) in _TTLS:
                     [ttl] = _INT.unpack(value)
-            yield Arrival(data, address[:2], ttl, Stamp(monotonic_ns(), time_ns(), kernel_ns))
+            yield Arrival(data, address[:2], ttl, read_clocks(kernel_ns))
 
     def notices(self, most: int) -> Iterator[Departure | Refused]:
         """Take stamps and refusals from the error queue, at most so many."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import select
 import socket
 from errno import errorcode
-from time import monotonic, monotonic_ns, time_ns
+from time import monotonic, monotonic_ns
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from udpecho import _stamping
-from udpecho._stamping import Departure, StampedSocket
+from udpecho._stamping import Departure, StampedSocket, read_clocks
 from udpecho._timerfd import ExactTimer
 from udpecho.instrument import Observer, ProbeSocket, SocketOptions
 from udpecho.peer import Peer, is_ipv6
@@ -71,7 +71,7 @@ class KernelInstrument:
 
     def now(self) -> Stamp:
         """Read the clocks."""
-        return Stamp(monotonic_ns(), time_ns())
+        return read_clocks()
 
     def open(self, peer: Peer, *, connected: bool) -> ProbeSocket:
         """Open a socket of a peer's family; if connected, for that peer alone. Raises OSError."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from udpecho.peer import format_peer, is_ipv6
-from udpecho.plan import Plan, Target
+from udpecho.plan import Plan
 from udpecho.probe import Fate, Outcome, Surplus
 from udpecho.stamps import Clock
 from udpecho.stats import Figures, FlowSummary, Summary, TargetSummary
@@ -65,9 +65,9 @@ def outcome_text(outcome: Outcome, *, numeric: bool = False) -> str | None:
     )
 
 
-def overdue_text(sequence: int, target: Target, alone: bool) -> str:
+def overdue_text(sequence: int, target: str, alone: bool) -> str:
     """Write the line of -O for a probe whose timeout has passed without an answer."""
-    whose = "" if alone else f" from {target.name}"
+    whose = "" if alone else f" from {target}"
     return f"no answer yet{whose} for icmp_seq={sequence}"
 
 
