@@ -29,7 +29,7 @@ def test_flows_take_turns_and_count_for_themselves() -> None:
     plan = Plan(targets=targets(1), flows=3)
     slots = [plan.slot(n) for n in range(7)]
     assert [slot.flow for slot in slots] == [0, 1, 2, 0, 1, 2, 0]
-    assert [slot.index for slot in slots] == [1, 1, 1, 2, 2, 2, 3]
+    assert [slot.flow_sequence for slot in slots] == [1, 1, 1, 2, 2, 2, 3]
     assert [slot.sequence for slot in slots] == [1, 2, 3, 4, 5, 6, 7]
 
 

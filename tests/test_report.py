@@ -205,10 +205,10 @@ def test_the_interim_line() -> None:
     for outcome in (reply(index=1), reply(index=3), lost(2)):
         stats.sent(FLOW)
         stats.add(outcome)
-    assert interim_text(stats.summary(0)) == (
+    assert interim_text(stats.glance()) == (
         "2/3 packets, 33.33% loss, min/avg/max = 1.000/2.000/3.000 ms"
     )
-    assert interim_text(Stats(1).summary(0)) == "0/0 packets, - loss"
+    assert interim_text(Stats(1).glance()) == "0/0 packets, - loss"
 
 
 @pytest.mark.parametrize(

@@ -119,7 +119,7 @@ async def _run(reactor: Any, run: Ping, view: View, complain: Say) -> Summary:
     done = run.start()
     view.start(run, reactor)
     done.addBoth(lambda result: None if interrupted.called else interrupted.callback(result))
-    with _on_quit(lambda: complain(interim_text(run.summary())), reactor):
+    with _on_quit(lambda: complain(interim_text(run.glance())), reactor):
         try:
             await interrupted
         except CancelledError:

@@ -26,7 +26,7 @@ from udpecho.plan import Plan, Slot
 from udpecho.probe import Flow, Ledger, Outcome, Probe
 from udpecho.reactors import IDatagramReactor
 from udpecho.stamps import Stamp
-from udpecho.stats import Stats, Summary
+from udpecho.stats import Glance, Stats, Summary
 from udpecho.targets import resolve_targets
 
 BURST = 64
@@ -110,6 +110,10 @@ class Ping:
         if self._ended_ns is None:
             wait_ns = min(self.plan.timeout_ns, 2 * self._slowest_ns + STRAGGLERS_NS)
             self._wind_up(self._instrument.now().monotonic_ns, wait_ns)
+
+    def glance(self) -> Glance:
+        """Return a few figures so far; quick enough for the middle of a run."""
+        return self._stats.glance()
 
     def summary(self) -> Summary:
         """Return the figures so far."""
@@ -229,7 +233,7 @@ class Ping:
     def _send(self, slot: Slot, now: Stamp) -> None:
         socket, flow = self._ways[slot.target][slot.flow]
         due_ns = self._schedule_ns + slot.due_ns
-        probe = self._ledger.issue(flow, slot.sequence, slot.index, due_ns, now)
+        probe = self._ledger.issue(flow, slot.sequence, slot.flow_sequence, due_ns, now)
         self._stats.sent(flow, now.monotonic_ns - due_ns)
         try:
             socket.send(self._ledger.payload(probe), flow.peer, probe)

@@ -7,6 +7,7 @@ late those before it were.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from udpecho.peer import Peer
 from udpecho.probe import MAX_SIZE, MIN_SIZE
@@ -72,15 +73,14 @@ class Plan:
         return Slot(turn * self.interval_ns + offset, target, flow, turn + 1, index + 1)
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
+class Slot(NamedTuple):
     """A probe's place: when it is due after the start, to which target and from which flow.
 
-    sequence is its place among the target's probes, index among the flow's, both from 1.
+    sequence is its place among the target's probes, flow_sequence among the flow's, both from 1.
     """
 
     due_ns: int
     target: int
     flow: int
     sequence: int
-    index: int
+    flow_sequence: int

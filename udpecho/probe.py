@@ -19,9 +19,10 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 from struct import Struct
+from typing import NamedTuple
 
 from udpecho.peer import Peer
 from udpecho.stamps import Clock, Stamp, round_trip
@@ -62,6 +63,8 @@ class Fate(Enum):
     CORRUPT = "corrupt"
     """What came back was not what was sent."""
 
+    __hash__ = object.__hash__  # Enum's own is Python code, which counting would pay for
+
 
 class Surplus(Enum):
     """What a datagram is that decided no probe's fate."""
@@ -72,6 +75,8 @@ class Surplus(Enum):
     """It came from a target, to the right port, without the bytes of any probe remembered."""
     STRANGER = "stranger"
     """It came from nobody that was asked, or from another than was asked with these bytes."""
+
+    __hash__ = object.__hash__
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,7 +97,7 @@ class Probe:
     """A probe on its way: its place in the target's sequence and in its flow's, from 1."""
 
     sequence: int
-    index: int
+    flow_sequence: int
     flow: Flow
     header: bytes
     due_ns: int
@@ -100,8 +105,7 @@ class Probe:
     fate: Fate | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """A probe's fate, or a surplus datagram. at_ns is when it was known, by the monotonic clock.
 
     sent_ns is by the same clock. A stranger has no flow; what is not known is None. The peer
@@ -112,7 +116,7 @@ class Outcome:
     at_ns: int
     flow: Flow | None = None
     sequence: int | None = None
-    index: int | None = None
+    flow_sequence: int | None = None
     sent_ns: int | None = None
     rtt_ns: int | None = None
     clock: Clock | None = None
@@ -156,13 +160,15 @@ class Ledger:
         """How many probes have no fate yet."""
         return self._outstanding
 
-    def issue(self, flow: Flow, sequence: int, index: int, due_ns: int, now: Stamp) -> Probe:
+    def issue(
+        self, flow: Flow, sequence: int, flow_sequence: int, due_ns: int, now: Stamp
+    ) -> Probe:
         """Make the next probe of a flow, outstanding from now on."""
         if not self._nonces:
             self._nonces = self._random(_NONCE_SIZE * _NONCES)
         nonce, self._nonces = self._nonces[:_NONCE_SIZE], self._nonces[_NONCE_SIZE:]
         header = _NUMBER.pack(self._issued & 0xFFFFFFFF) + nonce
-        probe = Probe(sequence, index, flow, header, due_ns, now)
+        probe = Probe(sequence, flow_sequence, flow, header, due_ns, now)
         self._known[header[:_HALF]] = self._known[header[_HALF:]] = probe
         self._oldest.append(probe)
         self._in_time.append(probe)
@@ -186,13 +192,12 @@ class Ledger:
         asked is None if nothing was ever sent from there to that peer.
         """
         probe = self.find(data)
-        outcome = Outcome(
-            Surplus.STRANGER, came.monotonic_ns, asked, size=len(data), ttl=ttl, peer=peer
-        )
         if asked is None or (probe is not None and not probe.flow.same_way(asked)):
-            return replace(outcome, flow=None)
+            return Outcome(Surplus.STRANGER, came.monotonic_ns, size=len(data), ttl=ttl, peer=peer)
         if probe is None:
-            return replace(outcome, kind=Surplus.FORGED)
+            return Outcome(
+                Surplus.FORGED, came.monotonic_ns, asked, size=len(data), ttl=ttl, peer=peer
+            )
         rtt_ns, clock = round_trip(probe.sent, came)
         kind: Fate | Surplus
         if probe.fate is not None:
@@ -207,7 +212,7 @@ class Ledger:
             came.monotonic_ns,
             probe.flow,
             probe.sequence,
-            probe.index,
+            probe.flow_sequence,
             probe.sent.monotonic_ns,
             rtt_ns,
             clock,
@@ -272,7 +277,7 @@ class Ledger:
             now_ns,
             probe.flow,
             probe.sequence,
-            probe.index,
+            probe.flow_sequence,
             probe.sent.monotonic_ns,
             peer=peer,
             reason=reason,

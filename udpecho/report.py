@@ -13,7 +13,7 @@ from udpecho.peer import format_peer, is_ipv6
 from udpecho.plan import Plan
 from udpecho.probe import Fate, Outcome, Surplus
 from udpecho.stamps import Clock
-from udpecho.stats import Figures, FlowSummary, Summary, TargetSummary
+from udpecho.stats import Figures, FlowSummary, Glance, Summary, TargetSummary
 
 UDP_HEADER = 8
 IP_HEADERS = {False: 20, True: 40}
@@ -71,13 +71,12 @@ def overdue_text(sequence: int, target: str, alone: bool) -> str:
     return f"no answer yet{whose} for icmp_seq={sequence}"
 
 
-def interim_text(summary: Summary) -> str:
+def interim_text(glance: Glance) -> str:
     """Write the line that SIGQUIT asks for."""
-    figures, rtt = summary.figures, summary.figures.rtt
-    loss = percent(figures.loss)
-    line = f"{figures.received}/{figures.sent} packets, {loss} loss"
-    if rtt.count:
-        line += f", min/avg/max = {_slashed(rtt.min_ns, rtt.mean_ns, rtt.max_ns)} ms"
+    line = f"{glance.received}/{glance.sent} packets, {percent(glance.loss)} loss"
+    if glance.received:
+        times = _slashed(glance.min_ns, glance.mean_ns, glance.max_ns)
+        line += f", min/avg/max = {times} ms"
     return line
 
 

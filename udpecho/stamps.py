@@ -8,8 +8,8 @@ only if the wall clock was not set in between. Reads no clock itself. Times are 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 STEP_NS = 100_000
 """Two readings of the clocks, one after the other, differ by less, unless one clock was set.
@@ -27,8 +27,7 @@ class Clock(Enum):
     USER = "user"
 
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
+class Stamp(NamedTuple):
     """One moment: by the process's monotonic and wall clocks, and by the kernel if it said."""
 
     monotonic_ns: int
