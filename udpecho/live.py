@@ -14,7 +14,7 @@ from rich.text import Text
 from twisted.internet.task import LoopingCall
 
 from udpecho.ping import Ping
-from udpecho.probe import Fate, Outcome, Probe
+from udpecho.probe import Fate, Flow, Outcome, Probe
 from udpecho.report import banner, milliseconds, percent, summary_text
 from udpecho.stats import Summary
 
@@ -41,9 +41,21 @@ class Row:
     worst_ns: int = 0
     last_ns: int | None = None
     recent: deque[int | None] = field(default_factory=lambda: deque(maxlen=RECENT))
+    _given_up: set[int] = field(default_factory=set)
+
+    def give_up(self, sequence: int) -> None:
+        """Count a probe that is overdue as a loss, until its fate is known."""
+        self._given_up.add(sequence)
+        self.known += 1
+        self.recent.append(None)
 
     def add(self, outcome: Outcome) -> None:
         """Count a fate."""
+        if outcome.sequence in self._given_up:
+            self._given_up.discard(outcome.sequence)
+            if outcome.kind not in _WHOLE:
+                return
+            self.known -= 1
         self.known += 1
         rtt_ns = outcome.rtt_ns if outcome.kind in _WHOLE else None
         self.recent.append(rtt_ns)
@@ -100,18 +112,12 @@ class LiveTable:
 
     def outcome(self, outcome: Outcome) -> None:
         """Count a fate in its row."""
-        flow = outcome.flow
-        if flow is None or not isinstance(outcome.kind, Fate):
-            return
-        key = (flow.target, flow.port if self._by_flow else 0)
-        row = self._rows.get(key)
-        if row is None:
-            several = self._by_flow and self._run.plan.flows > 1
-            row = self._rows[key] = Row(str(flow.port) if several else flow.target)
-        row.add(outcome)
+        if outcome.flow is not None and isinstance(outcome.kind, Fate):
+            self._row(outcome.flow).add(outcome)
 
     def overdue(self, probe: Probe) -> None:
-        """Show nothing: a loss shows when it is one."""
+        """Show a loss before it is certain: certainty takes as long as a late reply may."""
+        self._row(probe.flow).give_up(probe.sequence)
 
     def end(self, summary: Summary) -> None:
         """Put the summary in the table's place."""
@@ -135,6 +141,14 @@ class LiveTable:
         left_out = len(rows) - fitting
         foot = f"... and {left_out} that lost no more   " if left_out > 0 else ""
         return Group(table, Text(foot + self._progress(), style="dim"))
+
+    def _row(self, flow: Flow) -> Row:
+        key = (flow.target, flow.port if self._by_flow else 0)
+        row = self._rows.get(key)
+        if row is None:
+            several = self._by_flow and self._run.plan.flows > 1
+            row = self._rows[key] = Row(str(flow.port) if several else flow.target)
+        return row
 
     def _progress(self) -> str:
         known, planned = sum(row.known for row in self._rows.values()), self._run.plan.probes

@@ -6,7 +6,6 @@ import getopt
 import re
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import ClassVar
 
 from twisted.python import usage
@@ -53,12 +52,15 @@ class Interspersed(Command):
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
         """Read the command line, with the options moved to its front."""
         given = sys.argv[1:] if options is None else list(options)
-        with suppress(getopt.GetoptError):  # which Twisted's own reading reports
+        try:
             moved, arguments = getopt.gnu_getopt(given, self.shortOpt, self.longOpt)
-            joined = (f"{name}{'=' * (name[:2] == '--')}{value}" if value else name
-                      for name, value in moved)  # fmt: skip
-            given = [*joined, "--", *arguments]
-        super().parseOptions(given)  # type: ignore[no-untyped-call]
+        except getopt.GetoptError as error:
+            raise usage.UsageError(str(error)) from error
+        front = [
+            f"{name}={value}" if value and name.startswith("--") else name + value
+            for name, value in moved
+        ]
+        super().parseOptions([*front, "--", *arguments])  # type: ignore[no-untyped-call]
 
 
 class PingOptions(Interspersed):
