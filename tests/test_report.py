@@ -155,7 +155,7 @@ def test_the_summary_begins_as_pings_and_says_more() -> None:
         "1 lost, 1 refused, 1 corrupt, loss in 1 burst, the longest of 3",
         "1 reordered, overtaken by up to 1",
         "not believed: 0 forged, 1 from strangers",
-        "replies came with ttl 63: 1 hops",
+        "replies came with ttl 63: 1 hop",
         "clock: the kernel's timestamps",
         "sent after schedule: median/p99/max = 0.0500/0.0500/0.0500 ms",
     ]

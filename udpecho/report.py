@@ -167,7 +167,8 @@ def _troubles(figures: Figures, summary: Summary) -> Iterator[str]:
     if figures.forged or summary.strangers:
         yield f"not believed: {figures.forged} forged, {summary.strangers} from strangers"
     if figures.hops is not None:
-        yield f"replies came with ttl {figures.ttl}: {figures.hops} hops"
+        hops = "1 hop" if figures.hops == 1 else f"{figures.hops} hops"
+        yield f"replies came with ttl {figures.ttl}: {hops}"
 
 
 def _flow_table(target: TargetSummary) -> Iterator[str]:
