@@ -11,9 +11,9 @@ import socket
 import struct
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from errno import EACCES, ECONNREFUSED, EHOSTUNREACH, EMSGSIZE, ENETUNREACH, ENOPROTOOPT
 from time import monotonic_ns, time_ns
+from typing import NamedTuple
 
 from udpecho.peer import Peer
 from udpecho.stamps import Stamp
@@ -38,7 +38,6 @@ _EXTENDED_ERROR = struct.Struct("=IBBBxII")  # sock_extended_err, linux/errqueue
 _FROM_ICMP, _FROM_ICMP6, _FROM_TIMESTAMPING = 2, 3, 4
 _SOCKADDR_IN, _SOCKADDR_IN6 = struct.Struct("=HH4s"), struct.Struct("=HHI16s")
 _TIMESPEC = struct.Struct("@qq")
-_INT = struct.Struct("=i")
 
 _ANCILLARY = 512
 """Bytes of control messages: a timestamp takes 64, a TTL 24, an error with its sender 64."""
@@ -46,6 +45,9 @@ _ANCILLARY = 512
 _BUFFER = 4 << 20
 """Bytes asked for each way, to hold what comes while the process is busy: at 10,000 replies a
 second and 768 bytes each, half a second. Where that takes a privilege, what sysctl allows."""
+
+_QUOTED = 64
+"""Bytes taken of what ICMP quotes: enough to tell which probe it was."""
 
 _UNSTAMPED = 4096
 """Sends remembered that the kernel has not stamped: a driver may be unable to."""
@@ -63,8 +65,7 @@ _READINGS = 4
 _TIME_EXCEEDED = {(_FROM_ICMP, 11), (_FROM_ICMP6, 3)}
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(NamedTuple):
     """A datagram, stamped as it was taken from the queue and, earlier, by the kernel."""
 
     data: bytes
@@ -73,16 +74,14 @@ class Arrival:
     stamp: Stamp
 
 
-@dataclass(frozen=True, slots=True)
-class Departure:
+class Departure(NamedTuple):
     """The kernel's stamp for what was sent with this token."""
 
     token: object
     kernel_ns: int
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(NamedTuple):
     """ICMP's answer to a datagram of which it quotes the data; by is who sent it."""
 
     data: bytes
@@ -183,10 +182,10 @@ class StampedSocket:
                 continue
             ttl = kernel_ns = None
             for level, kind, value in ancillary:
-                if level == socket.SOL_SOCKET and kind == _SO_TIMESTAMPING:
+                if kind == _SO_TIMESTAMPING and level == socket.SOL_SOCKET:
                     kernel_ns = _software_ns(value)
                 elif (level, kind) in _TTLS:
-                    [ttl] = _INT.unpack(value)
+                    ttl = int.from_bytes(value, sys.byteorder)
             yield Arrival(data, address[:2], ttl, read_clocks(kernel_ns))
 
     def notices(self, most: int) -> Iterator[Departure | Refused]:
@@ -194,7 +193,7 @@ class StampedSocket:
         for _ in range(most):
             try:
                 data, ancillary, _, _ = self._socket.recvmsg(
-                    self._room, _ANCILLARY, socket.MSG_ERRQUEUE
+                    _QUOTED, _ANCILLARY, socket.MSG_ERRQUEUE
                 )
             except OSError:  # EAGAIN: nothing more
                 return
@@ -206,7 +205,7 @@ class StampedSocket:
     ) -> Departure | Refused | None:
         kernel_ns, error = None, b""
         for level, kind, value in ancillary:
-            if level == socket.SOL_SOCKET and kind == _SO_TIMESTAMPING:
+            if kind == _SO_TIMESTAMPING and level == socket.SOL_SOCKET:
                 kernel_ns = _software_ns(value)
             elif (level, kind) in _ERRORS:
                 error = value
