@@ -12,13 +12,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
-from twisted.internet.interfaces import IListeningPort
+from twisted.internet.defer import CancelledError, Deferred
 
 from udpecho.errors import UdpEchoError
 from udpecho.options import host_and_port
-from udpecho.port import listen_udp
-from udpecho.server import EchoServer
+from udpecho.own_server import OwnServer
 
 if TYPE_CHECKING:
     from udpecho.ping import Ping
@@ -42,7 +40,7 @@ async def ping_command(reactor: Any, options: Any, say: Say, complain: Say) -> i
         from udpecho.instrument import choose_instrument
         from udpecho.ping import Ping
 
-    own = _start_own_server(reactor, options, say) if options["own server"] else None
+    own = await _start_own_server(reactor, options, say) if options["own server"] else None
     try:
         plan, unresolved = await _plan(reactor, options, complain)
         view, trace = _view(plan, options, say), _trace(options)
@@ -60,14 +58,14 @@ async def ping_command(reactor: Any, options: Any, say: Say, complain: Say) -> i
             on_outcome=_both(view.outcome, trace.add) if trace else view.outcome,
             on_overdue=view.overdue,
         )
-        summary = await _run(reactor, run, view, complain)
+        summary = await _run(reactor, run, view, trace, complain)
         if trace is not None:
             _write_plot(options["plot"], trace, summary)
     except OSError as error:
         raise Unusable(f"can't ping: {error.strerror or error}") from error
     finally:
         if own is not None:
-            await maybeDeferred(own.stopListening)
+            await own.stop()
     return FAILED if unresolved else exit_status(summary, options)
 
 
@@ -111,13 +109,15 @@ def exit_status(summary: Summary, options: Any = None) -> int:
     return NO_REPLY if figures.received < wanted else OK
 
 
-async def _run(reactor: Any, run: Ping, view: View, complain: Say) -> Summary:
+async def _run(reactor: Any, run: Ping, view: View, trace: Trace | None, complain: Say) -> Summary:
     """Run to the end; an interrupt only hastens it."""
     from udpecho.report import interim_text
 
     interrupted: Deferred[Summary] = Deferred()
     done = run.start()
     view.start(run, reactor)
+    if trace is not None:
+        trace.start_ns = run.started.monotonic_ns
     done.addBoth(lambda result: None if interrupted.called else interrupted.callback(result))
     with _on_quit(lambda: complain(interim_text(run.glance())), reactor):
         try:
@@ -164,15 +164,15 @@ def _hosts_in(file: str | None) -> Sequence[tuple[str, int]]:
             raise Unusable(f"{file}: {error}") from error
 
 
-def _start_own_server(reactor: Any, options: Any, say: Say) -> IListeningPort:
+async def _start_own_server(reactor: Any, options: Any, say: Say) -> OwnServer:
     """Serve on loopback, and be the host to ping."""
     address = "::1" if options["family"] else "127.0.0.1"
-    port = listen_udp(reactor, 0, EchoServer(), address)
-    number = port.getHost().port  # type: ignore[attr-defined]
-    options["hosts"] = [(address, number)]
+    own = OwnServer()
+    await own.start(reactor, address)
+    options["hosts"] = [(address, own.port)]
     if not options["json"]:
-        say(f"No host given: pinging an echo server of our own, on loopback port {number}.")
-    return port
+        say(f"No host given: pinging an echo server of our own, on loopback port {own.port}.")
+    return own
 
 
 def _socket_options(options: Any) -> Any:

@@ -67,7 +67,7 @@ class Trace:
 
     def __init__(self, start_ns: int = 0) -> None:
         """Count times from start_ns, of the clock that outcomes tell."""
-        self._start_ns = start_ns
+        self.start_ns = start_ns
         self._rows: dict[tuple[str, int], _Row] = {}
 
     def add(self, outcome: Outcome) -> None:
@@ -75,7 +75,7 @@ class Trace:
         flow = outcome.flow
         if flow is None or outcome.sent_ns is None or not isinstance(outcome.kind, Fate):
             return
-        time_s = (outcome.sent_ns - self._start_ns) / 1e9
+        time_s = (outcome.sent_ns - self.start_ns) / 1e9
         for row in (self._row(flow.target, flow.port), self._row(flow.target, 0)):
             match outcome.kind:
                 case Fate.REPLIED:

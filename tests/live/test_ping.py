@@ -136,8 +136,9 @@ def test_xinetds_built_in_echo(tmp_path: Path, namespace: tuple[str, ...]) -> No
         "service echo\n{\n type = INTERNAL\n id = echo-dgram\n socket_type = dgram\n"
         " protocol = udp\n user = root\n wait = yes\n disable = no\n}\n"
     )
-    config = str(tmp_path / "xinetd.conf")
-    with running(*namespace, "xinetd", "-dontfork", "-f", config, "-pidfile", "/dev/null"):
+    # Not /dev/null: xinetd deletes its pidfile, as root whatever it is.
+    config, pidfile = str(tmp_path / "xinetd.conf"), str(tmp_path / "xinetd.pid")
+    with running(*namespace, "xinetd", "-dontfork", "-f", config, "-pidfile", pidfile):
         summary = summary_of("-c10", "-i.05", "127.0.0.1:7", inside=namespace)
     assert summary["replied"] == 10
 
