@@ -20,6 +20,7 @@ from udpecho.stats import (
     Spread,
     Stats,
     Successions,
+    Tally,
     hops,
 )
 
@@ -109,7 +110,7 @@ class TestReordering:
     def test_by_hand(self, order: list[int], reordered: int, extent: int, why: str) -> None:
         arrivals = Arrivals()
         for index in order:
-            arrivals.record(index, MS)
+            arrivals.record(index, MS, undecided=1)
         assert (arrivals.reordered, arrivals.extent) == (reordered, extent), why
 
     @given(st.permutations(range(1, 30)))
@@ -117,7 +118,7 @@ class TestReordering:
         """RFC 4737, 4.2.1: e = i - j, for the least j < i with s[j] > s[i]."""
         arrivals = Arrivals()
         for index in order:
-            arrivals.record(index, MS)
+            arrivals.record(index, MS, undecided=1)
         overtaken = {
             i: next(j for j, other in enumerate(order) if other > s)
             for i, s in enumerate(order)
@@ -126,6 +127,15 @@ class TestReordering:
         assert arrivals.reordered == len(overtaken)
         assert arrivals.extent == max((i - j for i, j in overtaken.items()), default=0)
 
+    def test_only_what_may_still_be_overtaken_is_remembered(self) -> None:
+        tally = Tally(FLOW, 3)
+        for index in (*range(1, 1000), *range(1001, 1011)):
+            tally.add(fate(Fate.REPLIED, index, MS))
+        assert len(tally.arrivals._records) == 10, "1000 is still on its way"
+        tally.add(fate(Fate.REPLIED, 1000, MS))
+        assert (tally.arrivals.reordered, tally.arrivals.extent) == (1, 10)
+        assert not tally.arrivals._records
+
 
 class TestJitter:
     def test_by_hand(self) -> None:
@@ -133,14 +143,14 @@ class TestJitter:
         arrivals = Arrivals()
         jitters = []
         for index, rtt_ms in enumerate((10, 26, 26, 10), 1):
-            arrivals.record(index, rtt_ms * MS)
+            arrivals.record(index, rtt_ms * MS, index + 1)
             jitters.append(arrivals.jitter_ns)
         assert jitters == [None, MS, MS * 15 // 16, MS * 15 // 16 + (16 * MS - MS * 15 // 16) // 16]
 
     def test_comes_near_a_constant_difference(self) -> None:
         arrivals = Arrivals()
         for index in range(400):
-            arrivals.record(index, 10 * MS + (index % 2) * MS)
+            arrivals.record(index, 10 * MS + (index % 2) * MS, index + 1)
         assert arrivals.jitter_ns == pytest.approx(MS, rel=1e-6)
 
 

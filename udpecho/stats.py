@@ -32,8 +32,8 @@ MANY_FLOWS = 256
 PERMILLES = (500, 900, 990, 999)
 
 REMEMBERED_RECORDS = 256
-"""Arrivals that moved a flow's sequence on, remembered to tell how far a reordered one came
-after them. A reply that is overtaken by more has an extent of at least so many."""
+"""Replies that came before one to an earlier probe, remembered until that is decided, to tell how
+far it came behind them. A reply overtaken by more has an extent of so many at least."""
 
 INITIAL_TTLS = (64, 128, 255)
 """What hosts send with: Linux, macOS and the BSDs; Windows; routers and Solaris."""
@@ -219,7 +219,7 @@ class Arrivals:
     """The order in which a flow's replies come: RFC 4737's reordering, RFC 3550's jitter."""
 
     def __init__(self) -> None:
-        self.reordered = self.extent = self._count = 0
+        self.reordered = self.extent = self._count = self._highest = 0
         self._records: deque[tuple[int, int]] = deque(maxlen=REMEMBERED_RECORDS)
         self._last_rtt_ns: int | None = None
         self._jitter_ns: float | None = None
@@ -229,14 +229,22 @@ class Arrivals:
         """RFC 3550's estimate; None before the second reply."""
         return None if self._jitter_ns is None else round(self._jitter_ns)
 
-    def record(self, index: int, rtt_ns: int) -> None:
-        """Note the first whole reply to a probe, given by its place in its flow."""
+    def record(self, index: int, rtt_ns: int, undecided: int) -> None:
+        """Note the first whole reply to a probe, given by its place in its flow.
+
+        undecided is the place of the first probe whose fate is not known: what came before it
+        overtakes nothing more, and is forgotten.
+        """
         self._count += 1
-        if not self._records or index > self._records[-1][0]:
-            self._records.append((index, self._count))
-        else:
+        if index < self._highest:
             self.reordered += 1
             self.extent = max(self.extent, self._count - self._first_beyond(index))
+        else:
+            self._highest = index
+            if index > undecided:
+                self._records.append((index, self._count))
+        while self._records and self._records[0][0] < undecided:
+            self._records.popleft()
         if self._last_rtt_ns is not None:
             difference = abs(rtt_ns - self._last_rtt_ns)
             jitter = self._jitter_ns or 0.0
@@ -263,16 +271,16 @@ class Successions:
         self.bursts = self.longest = 0
         self.ipdv_count = self.ipdv_sum_ns = self.ipdv_max_ns = 0
         self._burst = 0
-        self._next = 1
+        self.undecided = 1
         self._held: dict[int, int | None] = {}
         self._previous_rtt_ns: int | None = None
 
     def record(self, index: int, rtt_ns: int | None) -> None:
         """Note a fate: the round trip of a whole reply, or None."""
         self._held[index] = rtt_ns
-        while self._next in self._held:
-            self._follow(self._held.pop(self._next))
-            self._next += 1
+        while self.undecided in self._held:
+            self._follow(self._held.pop(self.undecided))
+            self.undecided += 1
 
     def _follow(self, rtt_ns: int | None) -> None:
         if rtt_ns is None:
@@ -315,9 +323,11 @@ class Tally:
         if outcome.kind in (Fate.REPLIED, Fate.LATE) and outcome.rtt_ns is not None:
             rtt_ns = outcome.rtt_ns
             self.rtts.record(rtt_ns)
-            self.arrivals.record(outcome.flow_sequence, rtt_ns)
             self.ttl = outcome.ttl
         self.successions.record(outcome.flow_sequence, rtt_ns)
+        if rtt_ns is not None:
+            undecided = self.successions.undecided
+            self.arrivals.record(outcome.flow_sequence, rtt_ns, undecided)
 
 
 class Stats:

@@ -212,6 +212,11 @@ def iputils_ping() -> Iterator[tuple[str, str]]:
     yield "iputils ping", errors(told, times)
 
 
+def wire_rows() -> list[Iterator[tuple[str, str]]]:
+    """Return what is compared with the wire."""
+    return [udpecho_ping(False), udpecho_ping(True), irtt(), iputils_ping()]
+
+
 def many_hosts(minutes: float) -> Iterator[tuple[str, str]]:
     """Probe 10,000 hosts once a second; watch the processor and the memory."""
     with tempfile.NamedTemporaryFile("w", suffix=".hosts") as file:
@@ -257,13 +262,14 @@ def main() -> None:
     """Measure, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--hosts-minutes", type=float, default=0.0, metavar="N")
+    parser.add_argument("--no-wire", action="store_true", help="measure the hosts only")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, network():
         echo = f"{folder}/echo"
         source = ROOT / "tests/bench/yardsticks/echo_addressed.c"
         execute("cc", "-O2", "-o", echo, str(source))
         with background("ip", "netns", "exec", THERE, echo, str(PORT)):
-            rows = [udpecho_ping(False), udpecho_ping(True), irtt(), iputils_ping()]
+            rows = [] if arguments.no_wire else wire_rows()
             if arguments.hosts_minutes:
                 rows.append(many_hosts(arguments.hosts_minutes))
             for measured in rows:
