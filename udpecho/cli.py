@@ -17,6 +17,7 @@ from twisted.python import usage
 from twisted.python.failure import Failure
 
 from udpecho.asking import RETRIES, TIMEOUT, Stranger
+from udpecho.cli_ping import ping_command, report_command
 from udpecho.client import ConnectedEchoClient, EchoClient, MatchingEchoClient
 from udpecho.console import Console, open_console, printable
 from udpecho.errors import ClientClosed, Refused, ReplyTimeout, UdpEchoError
@@ -31,6 +32,7 @@ from udpecho.options import (
 )
 from udpecho.peer import Peer, format_peer, resolve
 from udpecho.pending import Reply
+from udpecho.ping_options import PingOptions, ReportOptions
 from udpecho.reactors import IDatagramReactor
 
 OK, NO_REPLY, FAILED = 0, 1, 2
@@ -106,6 +108,8 @@ class Options(Command):
     subCommands: ClassVar[list[list[object]]] = [
         ["send", None, SendOptions, "Send one datagram and print who answered."],
         ["talk", None, TalkOptions, "Ask many servers, line by line."],
+        ["ping", None, PingOptions, "Measure loss, delay, jitter and reordering."],
+        ["report", None, ReportOptions, "Show a saved ping again."],
     ]
 
     def postOptions(self) -> None:
@@ -268,10 +272,22 @@ def main(argv: Sequence[str] | None = None) -> None:
         _complain(f"udpecho: {error}")
         raise SystemExit(FAILED) from None
     chosen = options.subOptions
+    if isinstance(chosen, ReportOptions):
+        raise SystemExit(_report(chosen))
     if isinstance(chosen, SendOptions):
         task.react(_run, [lambda reactor: send(reactor, chosen, _say, _complain)])
+    elif isinstance(chosen, PingOptions):
+        task.react(_run, [lambda reactor: ping_command(reactor, chosen, _say, _complain)])
     else:
         task.react(_run, [lambda reactor: talk(reactor, chosen)])
+
+
+def _report(options: ReportOptions) -> int:
+    try:
+        return report_command(options, _say)
+    except UdpEchoError as error:
+        _complain(f"udpecho: {error}")
+        return FAILED
 
 
 async def _run(reactor: Any, command: Callable[[Any], Coroutine[Any, Any, int]]) -> None:

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Sequence
-from contextlib import suppress
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Callable
+from math import nan
 from typing import TypeVar
 
 from twisted.python import usage
@@ -104,6 +102,21 @@ def whole_number(option: str, lowest: int, highest: int) -> Callable[[str], int]
         if re.fullmatch(r"[0-9]{1,18}", text) and lowest <= int(text) <= highest:
             return int(text)
         raise _wrong(option, f"a whole number from {lowest} to {highest}", text)
+
+    return coerce
+
+
+def number(option: str, lowest: float, highest: float) -> Callable[[str], float]:
+    """Make a coercer of a decimal number within bounds."""
+
+    def coerce(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = nan
+        if lowest <= value <= highest:
+            return value
+        raise _wrong(option, f"a number from {lowest:.15g} to {highest:.15g}", text)
 
     return coerce
 

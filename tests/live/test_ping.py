@@ -1,0 +1,196 @@
+"""udpecho ping on real sockets: its own server, other people's, a network that impairs."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.live.program import environment, python, udpecho
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="kernel timestamps are Linux's")
+
+PATIENCE = 30.0
+
+
+def run(*arguments: str, inside: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*inside, *udpecho(*arguments)],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+
+
+def summary_of(*arguments: str, inside: tuple[str, ...] = ()) -> Any:
+    done = run("ping", "--json", *arguments, inside=inside)
+    assert done.stderr == ""
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@contextmanager
+def running(*command: str, ready: float = 0.3) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        command,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,  # with whatever it forks, to be ended together
+    )
+    try:
+        time.sleep(ready)
+        yield process
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
+        process.communicate(timeout=PATIENCE)
+
+
+@pytest.fixture
+def namespace() -> Iterator[tuple[str, ...]]:
+    if os.geteuid() != 0 or shutil.which("ip") is None:
+        pytest.skip("a network namespace needs root and ip(8)")
+    name = f"udpecho-ping-{os.getpid()}"
+    made = subprocess.run(["ip", "netns", "add", name], capture_output=True, text=True)
+    if made.returncode:
+        pytest.skip(f"no network namespaces here: {made.stderr.strip()}")
+    try:
+        subprocess.run(["ip", "-n", name, "link", "set", "lo", "up"], check=True)
+        yield "ip", "netns", "exec", name
+    finally:
+        subprocess.run(["ip", "netns", "del", name], check=True)
+
+
+def test_a_ping_of_its_own_server_is_by_the_kernels_clock() -> None:
+    done = run("ping", "-c", "5", "-i", "0.05")
+    assert done.returncode == 0
+    assert done.stderr == ""
+    assert "5 packets transmitted, 5 received, 0% packet loss" in done.stdout
+    assert "clock: the kernel's timestamps" in done.stdout
+    assert " ttl=63 " in done.stdout, "it answers with what it got less one"
+
+
+@pytest.mark.parametrize("arguments", [["-6"], ["--accept=connected"], ["--flows=4"], ["-s65507"]])
+def test_of_either_family_and_either_kind_of_socket(arguments: list[str]) -> None:
+    summary = summary_of("-c8", "-i.01", *arguments)
+    assert summary["replied"] == 8
+    assert summary["clocks"]["kernel"] >= 7, "a step may be suspected once, on a busy machine"
+
+
+def test_the_users_clock_can_be_asked_for() -> None:
+    assert summary_of("-c3", "-i.01", "--clock=user")["clocks"] == {"kernel": 0, "user": 3}
+
+
+def test_a_closed_port_is_refused_probe_by_probe() -> None:
+    done = run("ping", "-c", "3", "-i", "0.05", "127.0.0.1:9")
+    assert done.returncode == 1
+    assert done.stdout.count("From 127.0.0.1 icmp_seq=") == 3
+    assert "Destination Port Unreachable" in done.stdout
+    assert "+3 errors, 100% packet loss" in done.stdout
+
+
+def test_interrupted_it_still_sums_up() -> None:
+    with running(*udpecho("ping", "-i", "0.05", "-w", "20"), ready=2.0) as process:
+        process.send_signal(signal.SIGQUIT)
+        time.sleep(0.3)
+        process.send_signal(signal.SIGINT)
+        out, errors = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0
+    assert ", 0% loss, min/avg/max = " in errors
+    assert "0% packet loss" in out
+
+
+@pytest.mark.parametrize(
+    ("program", "command"),
+    [
+        ("ncat", ["ncat", "-e", "/bin/cat", "-u", "-l", "127.0.0.1", "{port}"]),
+        ("socat", ["socat", "UDP-LISTEN:{port},bind=127.0.0.1,fork", "EXEC:/bin/cat"]),
+    ],
+)
+def test_other_peoples_echo_servers(program: str, command: list[str]) -> None:
+    if shutil.which(program) is None:
+        pytest.skip(f"{program} is not installed")
+    port = str(20000 + os.getpid() % 10000)
+    with running(*(part.format(port=port) for part in command)):
+        summary = summary_of("-c10", "-i.05", f"127.0.0.1:{port}")
+    assert (summary["replied"], summary["corrupt"], summary["forged"]) == (10, 0, 0)
+
+
+def test_xinetds_built_in_echo(tmp_path: Path, namespace: tuple[str, ...]) -> None:
+    if shutil.which("xinetd") is None:
+        pytest.skip("xinetd is not installed")
+    (tmp_path / "xinetd.conf").write_text(
+        "service echo\n{\n type = INTERNAL\n id = echo-dgram\n socket_type = dgram\n"
+        " protocol = udp\n user = root\n wait = yes\n disable = no\n}\n"
+    )
+    # Not /dev/null: xinetd deletes its pidfile, as root whatever it is.
+    config, pidfile = str(tmp_path / "xinetd.conf"), str(tmp_path / "xinetd.pid")
+    with running(*namespace, "xinetd", "-dontfork", "-f", config, "-pidfile", pidfile):
+        summary = summary_of("-c10", "-i.05", "127.0.0.1:7", inside=namespace)
+    assert summary["replied"] == 10
+
+
+def test_the_one_source_port_that_loses_is_named(namespace: tuple[str, ...]) -> None:
+    if shutil.which("nft") is None:
+        pytest.skip("nft(8) is not installed")
+    # Sixteen ports for sixteen flows: every one of them is used.
+    ports = "net.ipv4.ip_local_port_range=40000 40015"
+    subprocess.run([*namespace, "sysctl", "-qw", ports], check=True)
+    rules = (
+        "table inet t { chain input { type filter hook input priority 0; "
+        "udp sport 40011 udp dport 1060 drop; }; }"
+    )
+    subprocess.run([*namespace, "nft", rules], check=True)
+    server = [str(Path(sys.executable).parent / "twistd"), "-n", "--pidfile=", "udpecho"]
+    with running(*namespace, *server, ready=2.0):
+        done = run("ping", "-c160", "-i.005", "--flows=16", "-q", "127.0.0.1", inside=namespace)
+    losing = [line for line in done.stdout.splitlines() if line.startswith("LOSS")]
+    assert losing == ["LOSS to 127.0.0.1: 1 of 16 source ports loses: 40011 (100%)"]
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_the_counts_are_what_was_done_to_the_traffic(namespace: tuple[str, ...], seed: int) -> None:
+    if not Path("/dev/net/tun").exists():
+        pytest.skip("there is no TUN device")
+    command = [*namespace, *python("-m", "tests.live.impairing_echo", str(seed))]
+    with running(*command, ready=1.0) as impairing:
+        summary = summary_of("-c1000", "-i.002", "198.18.1.7:7", inside=namespace)
+        impairing.terminate()
+        out, errors = impairing.communicate(timeout=PATIENCE)
+    done = json.loads(out.splitlines()[-1])
+    assert errors == ""
+    assert done["seen"] == summary["sent"] == 1000
+    assert summary["lost"] == done["lost"]
+    assert summary["corrupt"] == done["damaged"]
+    assert summary["duplicates"] == done["doubled"]
+    assert summary["reordered"] == done["delayed"], "each was overtaken by four or five"
+    assert summary["replied"] == 1000 - done["lost"] - done["damaged"]
+    assert (summary["forged"], summary["strangers"], summary["refused"]) == (0, 0, 0)
+
+
+def test_tshark_finds_the_probes_well_formed(namespace: tuple[str, ...], tmp_path: Path) -> None:
+    if shutil.which("tshark") is None or shutil.which("tcpdump") is None:
+        pytest.skip("tshark and tcpdump are not both installed")
+    capture = str(tmp_path / "probes.pcap")
+    with running(*namespace, "tcpdump", "-i", "lo", "-U", "-w", capture, "udp", ready=1.0):
+        assert summary_of("-c5", "-i.05", "-s1472", inside=namespace)["replied"] == 5
+        time.sleep(0.5)
+    shown = subprocess.run(
+        ["tshark", "-r", capture, "-o", "udp.check_checksum:FALSE", "-T", "fields",
+         "-e", "udp.length", "-e", "_ws.malformed", "-e", "_ws.expert.severity"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert shown.stdout.split() == ["1480"] * 10

@@ -1,0 +1,78 @@
+"""When each probe is due."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from udpecho.plan import GRAIN_NS, MIN_INTERVAL_NS, Plan, Slot, Target
+
+MS = 1_000_000
+SECOND = 1000 * MS
+
+
+def targets(number: int) -> tuple[Target, ...]:
+    return tuple(Target(f"host{n}", (f"192.0.2.{n % 256}", 7)) for n in range(number))
+
+
+def test_one_target_is_probed_every_interval() -> None:
+    plan = Plan(targets=targets(1), interval_ns=MS)
+    assert [plan.slot(n) for n in range(3)] == [
+        Slot(0, 0, 0, 1, 1),
+        Slot(MS, 0, 0, 2, 2),
+        Slot(2 * MS, 0, 0, 3, 3),
+    ]
+
+
+def test_flows_take_turns_and_count_for_themselves() -> None:
+    plan = Plan(targets=targets(1), flows=3)
+    slots = [plan.slot(n) for n in range(7)]
+    assert [slot.flow for slot in slots] == [0, 1, 2, 0, 1, 2, 0]
+    assert [slot.flow_sequence for slot in slots] == [1, 1, 1, 2, 2, 2, 3]
+    assert [slot.sequence for slot in slots] == [1, 2, 3, 4, 5, 6, 7]
+
+
+def test_targets_share_the_interval_evenly() -> None:
+    plan = Plan(targets=targets(4), interval_ns=SECOND)
+    slots = [plan.slot(n) for n in range(5)]
+    assert [slot.due_ns // MS for slot in slots] == [0, 250, 500, 750, 1000]
+    assert [slot.target for slot in slots] == [0, 1, 2, 3, 0]
+
+
+def test_many_targets_are_due_in_groups_of_fifty() -> None:
+    plan = Plan(targets=targets(10_000), interval_ns=SECOND)
+    dues = [plan.slot(n).due_ns for n in range(10_000)]
+    assert len(set(dues)) == 200
+    assert all(due % GRAIN_NS == 0 for due in dues)
+
+
+@given(st.integers(1, 300), st.integers(MIN_INTERVAL_NS, 2 * SECOND), st.integers(1, 5))
+def test_no_probe_is_due_before_an_earlier_one(hosts: int, interval_ns: int, flows: int) -> None:
+    plan = Plan(targets=targets(hosts), interval_ns=interval_ns, flows=flows)
+    dues = [plan.slot(number).due_ns for number in range(3 * hosts)]
+    assert dues == sorted(dues)
+    assert [dues[n + hosts] - dues[n] for n in range(hosts)] == [interval_ns] * hosts
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"targets": ()}, "needs a target"),
+        ({"interval_ns": MIN_INTERVAL_NS - 1}, "interval"),
+        ({"count": 0}, "count"),
+        ({"timeout_ns": 0}, "timeout"),
+        ({"size": 15}, "16 to 65507 bytes, not 15"),
+        ({"size": 65508}, "not 65508"),
+        ({"flows": 0}, "flow"),
+    ],
+)
+def test_a_plan_that_cannot_be_is_an_error(wrong: dict[str, object], message: str) -> None:
+    arguments: dict[str, object] = {"targets": targets(1)} | wrong
+    with pytest.raises(ValueError, match=message):
+        Plan(**arguments)  # type: ignore[arg-type]
+
+
+def test_the_number_of_probes_is_known_when_the_count_is() -> None:
+    assert Plan(targets=targets(3), count=5).probes == 15
+    assert Plan(targets=targets(3)).probes is None

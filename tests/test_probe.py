@@ -1,0 +1,230 @@
+"""Which probe a datagram answers, and what becomes of each."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from itertools import count
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from udpecho.probe import (
+    HEADER_SIZE,
+    MAX_SIZE,
+    MEMORY_NS,
+    MIN_SIZE,
+    Fate,
+    Flow,
+    Ledger,
+    Outcome,
+    Probe,
+    Surplus,
+)
+from udpecho.stamps import Clock, Stamp
+
+MS = 1_000_000
+TIMEOUT = 1000 * MS
+HOST = ("192.0.2.1", 7)
+FLOW = Flow("echo.example", HOST, 40001)
+OTHER_FLOW = Flow("echo.example", HOST, 40002)
+
+
+def at(ns: int) -> Stamp:
+    return Stamp(ns, ns)
+
+
+def new_ledger(size: int = 56, limit: int = 1000) -> Ledger:
+    return Ledger(size, TIMEOUT, limit=limit, random=random.Random(5).randbytes)
+
+
+def issue(ledger: Ledger, number: int = 1, now: int = 0, flow: Flow = FLOW) -> Probe:
+    return ledger.issue(flow, number, number, now, at(now))
+
+
+def answer(ledger: Ledger, data: bytes, now: int = 5 * MS, flow: Flow | None = FLOW) -> Outcome:
+    return ledger.answer(data, HOST, at(now), flow)
+
+
+@pytest.mark.parametrize("size", [MIN_SIZE, 17, 56, 1472, MAX_SIZE])
+def test_a_probe_has_the_size_that_was_asked_for_and_its_echo_is_a_reply(size: int) -> None:
+    ledger = new_ledger(size)
+    probe = issue(ledger, 3, now=MS)
+    payload = ledger.payload(probe)
+    assert len(payload) == size
+    outcome = ledger.answer(payload, HOST, at(5 * MS), FLOW, ttl=63)
+    assert outcome == Outcome(
+        Fate.REPLIED, 5 * MS, FLOW, 3, 3, MS, 4 * MS, Clock.USER, size, 63, HOST
+    )
+    assert probe.fate is Fate.REPLIED
+    assert ledger.outstanding == 0
+
+
+@pytest.mark.parametrize("size", [-1, 0, MIN_SIZE - 1, MAX_SIZE + 1])
+def test_a_size_that_holds_no_nonce_or_no_datagram_is_an_error(size: int) -> None:
+    with pytest.raises(ValueError, match=f"not {size}"):
+        Ledger(size, TIMEOUT)
+
+
+def test_no_two_probes_are_alike_nor_two_runs() -> None:
+    payloads = set()
+    for _ in range(3):
+        ledger = Ledger(56, TIMEOUT)
+        payloads |= {ledger.payload(issue(ledger)) for _ in range(600)}
+    assert len({payload[4:HEADER_SIZE] for payload in payloads}) == 1800
+
+
+def test_the_number_can_be_read_in_a_capture() -> None:
+    ledger = new_ledger()
+    assert [ledger.payload(issue(ledger))[:4] for _ in range(2)] == [b"\0\0\0\0", b"\0\0\0\1"]
+
+
+@pytest.mark.parametrize("size", [MIN_SIZE, 56])
+def test_damage_anywhere_makes_a_reply_corrupt_and_never_a_forgery(size: int) -> None:
+    for place in range(size):
+        ledger = new_ledger(size)
+        probe = issue(ledger)
+        damaged = bytearray(ledger.payload(probe))
+        damaged[place] ^= 0x10
+        assert answer(ledger, bytes(damaged)).kind is Fate.CORRUPT
+        assert probe.fate is Fate.CORRUPT
+
+
+@pytest.mark.parametrize(
+    ("change", "kind", "why"),
+    [
+        (lambda whole: whole[:-1], Fate.CORRUPT, "cut short"),
+        (lambda whole: whole + b"\0", Fate.CORRUPT, "made longer"),
+        (lambda whole: whole[:8], Fate.CORRUPT, "half a header still names the probe"),
+        (lambda whole: whole[:7], Surplus.FORGED, "less than half a header names nothing"),
+        (lambda whole: b"", Surplus.FORGED, "an empty datagram names nothing"),
+        (lambda whole: whole[:4] + bytes(52), Surplus.FORGED, "the number alone can be guessed"),
+        (lambda whole: bytes(56), Surplus.FORGED, "as a blind sweep would send"),
+    ],
+)
+def test_what_comes_back_changed(change, kind: Fate | Surplus, why: str) -> None:  # type: ignore[no-untyped-def]
+    ledger = new_ledger()
+    payload = ledger.payload(issue(ledger))
+    assert answer(ledger, change(payload)).kind is kind, why
+
+
+def test_a_second_reply_is_a_duplicate_whatever_the_first_was() -> None:
+    ledger = new_ledger()
+    payload = ledger.payload(issue(ledger))
+    assert answer(ledger, payload[:-1]).kind is Fate.CORRUPT
+    duplicate = answer(ledger, payload)
+    assert (duplicate.kind, duplicate.sequence) == (Surplus.DUPLICATE, 1)
+    assert answer(ledger, payload[:-1]).kind is Surplus.DUPLICATE
+
+
+def test_a_reply_after_the_timeout_is_late_by_its_round_trip_not_by_when_it_was_read() -> None:
+    ledger = new_ledger()
+    slow, quick = issue(ledger, 1), issue(ledger, 2)
+    quick.sent = Stamp(0, 0, kernel_ns=10)
+    came = Stamp(3 * TIMEOUT, 3 * TIMEOUT, kernel_ns=10 + TIMEOUT)
+    assert ledger.answer(ledger.payload(quick), HOST, came, FLOW).kind is Fate.REPLIED
+    assert answer(ledger, ledger.payload(slow), TIMEOUT + 1).kind is Fate.LATE
+
+
+def test_a_probe_is_overdue_once_and_may_be_answered_still() -> None:
+    ledger = new_ledger()
+    answered, silent = issue(ledger, 1), issue(ledger, 2)
+    answer(ledger, ledger.payload(answered))
+    assert ledger.overdue(TIMEOUT) == []
+    assert ledger.overdue(TIMEOUT + 1) == [silent]
+    assert ledger.overdue(TIMEOUT + 1) == []
+    assert answer(ledger, ledger.payload(silent), 2 * TIMEOUT).kind is Fate.LATE
+
+
+def test_two_names_of_one_address_share_their_replies() -> None:
+    ledger = new_ledger()
+    alias = Flow("alias.example", HOST, FLOW.port)
+    outcome = answer(ledger, ledger.payload(issue(ledger, flow=alias)), flow=FLOW)
+    assert (outcome.kind, outcome.flow) == (Fate.REPLIED, alias)
+
+
+def test_the_right_bytes_from_the_wrong_place_are_a_strangers() -> None:
+    """A host that answers from another address, and a reply to another source port."""
+    ledger = new_ledger()
+    payload = ledger.payload(issue(ledger))
+    assert answer(ledger, payload, flow=OTHER_FLOW).kind is Surplus.STRANGER
+    unasked = ledger.answer(payload, ("203.0.113.9", 7), at(MS), None)
+    assert (unasked.kind, unasked.flow) == (Surplus.STRANGER, None)
+    assert answer(ledger, payload).kind is Fate.REPLIED, "the probe can still be answered"
+
+
+def test_a_refusal_ends_a_probe_once() -> None:
+    ledger = new_ledger()
+    probe = issue(ledger)
+    assert ledger.find(ledger.payload(probe)) is probe, "ICMP quotes the payload"
+    refused = ledger.refuse(probe, MS, "ECONNREFUSED", HOST)
+    assert refused is not None
+    assert (refused.kind, refused.reason, refused.peer) == (Fate.REFUSED, "ECONNREFUSED", HOST)
+    assert ledger.refuse(probe, 2 * MS, "ECONNREFUSED") is None
+    assert answer(ledger, ledger.payload(probe)).kind is Surplus.DUPLICATE
+
+
+def test_a_probe_is_lost_when_it_is_forgotten_and_then_no_longer_known() -> None:
+    ledger = new_ledger()
+    answered, silent = issue(ledger, 1), issue(ledger, 2, now=1)
+    answer(ledger, ledger.payload(answered))
+    assert ledger.expire(TIMEOUT + MEMORY_NS + 1) == []
+    [lost] = ledger.expire(TIMEOUT + MEMORY_NS + 2)
+    assert (lost.kind, lost.sequence, lost.sent_ns) == (Fate.LOST, 2, 1)
+    assert answer(ledger, ledger.payload(silent)).kind is Surplus.FORGED
+
+
+def test_memory_is_bounded_by_number_too() -> None:
+    ledger = new_ledger(limit=10)
+    lost = []
+    for number in range(1, 101):
+        issue(ledger, number)
+        lost += ledger.expire(0)
+    assert [outcome.sequence for outcome in lost] == list(range(1, 91))
+    assert len(ledger._known) == 20
+    assert len(ledger.close(0)) == 10
+    assert ledger._known == {}
+
+
+EVENTS = st.lists(
+    st.one_of(
+        st.tuples(st.sampled_from(["reply", "damaged", "stray", "refusal"]), st.integers(0, 40)),
+        st.tuples(st.sampled_from(["send", "forgery", "second", "hour"]), st.just(0)),
+    ),
+    max_size=120,
+)
+
+
+@given(EVENTS)
+def test_any_interleaving_gives_each_probe_one_fate_and_each_datagram_one_count(
+    events: list[tuple[str, int]],
+) -> None:
+    ledger = new_ledger(MIN_SIZE, limit=20)
+    probes: list[tuple[Probe, bytes]] = []
+    outcomes: list[Outcome] = []
+    now, datagrams, numbers = 0, 0, count(1)
+    for event, which in events:
+        now += MS
+        probe, payload = probes[which % len(probes)] if probes else (None, b"nothing was sent")
+        if event == "send":
+            probe = issue(ledger, next(numbers), now)
+            probes.append((probe, ledger.payload(probe)))
+        elif event == "refusal" and probe is not None:
+            outcomes += filter(None, [ledger.refuse(probe, now, "ECONNREFUSED")])
+        elif event in ("second", "hour"):
+            now += 1000 * MS if event == "second" else 3_600_000 * MS
+        else:
+            datagrams += 1
+            data = {"damaged": payload[:-1] + b"?", "forgery": bytes(16)}.get(event, payload)
+            asked = OTHER_FLOW if event == "stray" else FLOW
+            outcomes.append(answer(ledger, data, now, asked))
+        outcomes += ledger.expire(now)
+        assert len(ledger._known) <= 40
+    outcomes += ledger.close(now)
+    fates = Counter(o.sequence for o in outcomes if isinstance(o.kind, Fate))
+    assert fates == Counter(range(1, len(probes) + 1))
+    assert ledger.outstanding == 0
+    came = [o for o in outcomes if o.kind not in (Fate.LOST, Fate.REFUSED)]
+    assert len(came) == datagrams
+    assert {probe.fate for probe, _ in probes} <= set(Fate)

@@ -1,0 +1,203 @@
+"""What a ping measures with: sockets, clocks and a timer, of any reactor or of Linux's best.
+
+The kernel's stamps and an exact timer need Linux and a reactor with descriptors (see
+kernel_instrument). Everywhere else, and on a MemoryNetwork host, a reactor's own sockets and
+timers serve; their times include the delays of the process.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
+from twisted.internet.interfaces import IDelayedCall, IListeningPort, IReactorFDSet
+from twisted.internet.protocol import DatagramProtocol
+
+from udpecho.peer import Peer, is_ipv6
+from udpecho.port import listen_udp
+from udpecho.probe import Probe
+from udpecho.reactors import IDatagramReactor, monotonic_clock
+from udpecho.stamps import Stamp
+
+BLAMED = 1024
+"""Probes of one socket among which a refusal that names none finds the oldest."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SocketOptions:
+    """How probes leave: from which address or interface, with which TTL and DSCP (RFC 2474)."""
+
+    source: str | None = None
+    device: str | None = None
+    ttl: int | None = None
+    dscp: int | None = None
+
+    @property
+    def traffic_class(self) -> int | None:
+        """The whole byte of which DSCP is the upper six bits."""
+        return None if self.dscp is None else self.dscp << 2
+
+
+class Observer(Protocol):
+    """Whom an instrument tells what it sees: the ping."""
+
+    def due(self) -> None:
+        """Hear that the time asked for with wake_at has come."""
+
+    def came(
+        self, socket: ProbeSocket, data: bytes, peer: Peer, stamp: Stamp, ttl: int | None
+    ) -> None:
+        """Take a datagram."""
+
+    def departed(self, probe: Probe, kernel_ns: int) -> None:
+        """Hear when the kernel sent a probe; before any datagram that came after it."""
+
+    def refused(self, data: bytes, reason: str, by: Peer | None) -> None:
+        """Hear that ICMP refused what began with these bytes."""
+
+
+class ProbeSocket(Protocol):
+    """One source port."""
+
+    @property
+    def port(self) -> int:
+        """Its number."""
+
+    def send(self, data: bytes, peer: Peer, probe: Probe) -> None:
+        """Send, or raise OSError."""
+
+
+class Instrument(Protocol):
+    """Sockets, clocks and a timer."""
+
+    def now(self) -> Stamp:
+        """Read the clocks."""
+
+    def open(self, peer: Peer, *, connected: bool) -> ProbeSocket:
+        """Open a socket of a peer's family; if connected, for that peer alone. Raises OSError."""
+
+    def start(self, observer: Observer) -> None:
+        """Tell the observer from now on."""
+
+    def wake_at(self, monotonic_ns: int) -> None:
+        """Call due() at that time, and not at the one asked for before."""
+
+    def dropped(self) -> int:
+        """Count the datagrams that came and found no room."""
+
+    def close(self) -> Deferred[None]:
+        """Close everything; the Deferred fires when all ports are closed."""
+
+
+def choose_instrument(
+    reactor: IDatagramReactor, options: SocketOptions, *, size: int, stamps: bool = True
+) -> Instrument:
+    """Return the best instrument that there is for this reactor, for probes of this size.
+
+    Raises OSError if the options need what only Linux has.
+    """
+    if IReactorFDSet.providedBy(reactor):
+        from udpecho import kernel_instrument
+
+        if kernel_instrument.SUPPORTED:
+            return kernel_instrument.KernelInstrument(reactor, options, size=size, stamps=stamps)
+    if (options.device, options.ttl, options.dscp) != (None, None, None):
+        raise OSError(errno.ENOTSUP, "an interface, TTL or DSCP can be set on Linux only")
+    return ReactorInstrument(reactor, options)
+
+
+class ReactorInstrument:
+    """Sockets and timers as any reactor has them."""
+
+    def __init__(self, reactor: IDatagramReactor, options: SocketOptions) -> None:
+        self._reactor = reactor
+        self._seconds = monotonic_clock(reactor)
+        self._source = options.source
+        self._sockets: list[_ReactorSocket] = []
+        self._alarm: IDelayedCall | None = None
+
+    def now(self) -> Stamp:
+        """Read the reactor's monotonic clock: that the wall clock was set does not matter here."""
+        monotonic_ns = round(self._seconds() * 1e9)
+        return Stamp(monotonic_ns, monotonic_ns)
+
+    def open(self, peer: Peer, *, connected: bool) -> ProbeSocket:
+        """Open a socket of a peer's family; if connected, for that peer alone. Raises OSError."""
+        socket = _ReactorSocket(self.now)
+        wildcard = "::" if is_ipv6(peer[0]) else ""
+        socket.listening = listen_udp(self._reactor, 0, socket, self._source or wildcard)
+        self._sockets.append(socket)
+        if connected:
+            socket.connect(peer)
+        return socket
+
+    def start(self, observer: Observer) -> None:
+        """Tell the observer from now on."""
+        self._observer = observer
+        for socket in self._sockets:
+            socket.observer = observer
+
+    def wake_at(self, monotonic_ns: int) -> None:
+        """Call due() at that time, after whatever came before it."""
+        if self._alarm is not None and self._alarm.active():
+            self._alarm.cancel()
+        delay = max(0.0, monotonic_ns / 1e9 - self._seconds())
+        self._alarm = self._reactor.callLater(delay, self._read_first)
+
+    def dropped(self) -> int:
+        """Return 0: a reactor does not know."""
+        return 0
+
+    def close(self) -> Deferred[None]:
+        """Close everything; the Deferred fires when all ports are closed."""
+        if self._alarm is not None and self._alarm.active():
+            self._alarm.cancel()
+        closing = [maybeDeferred(s.listening.stopListening) for s in self._sockets]
+        return gatherResults(closing).addCallback(lambda _: None)
+
+    def _read_first(self) -> None:
+        """Let the reactor read what came while it was busy: timers run before sockets do."""
+        self._alarm = self._reactor.callLater(0, lambda: self._observer.due())
+
+
+class _ReactorSocket(DatagramProtocol):
+    """A socket of ReactorInstrument's; a refusal there names no probe, so the oldest takes it."""
+
+    observer: Observer
+    listening: IListeningPort
+    transport: Any
+
+    def __init__(self, now: Callable[[], Stamp]) -> None:
+        self._now = now
+        self._connected = False
+        self._sent: deque[tuple[Probe, bytes]] = deque(maxlen=BLAMED)
+
+    @property
+    def port(self) -> int:
+        return int(self.transport.getHost().port)
+
+    def connect(self, peer: Peer) -> None:
+        self.transport.connect(*peer)
+        self._connected = True
+
+    def send(self, data: bytes, peer: Peer, probe: Probe) -> None:
+        if self.transport is None:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        self._sent.append((probe, data))
+        self.transport.write(data, None if self._connected else peer)
+
+    def datagramReceived(self, data: bytes, peer: tuple[str, int]) -> None:
+        ttl = getattr(peer, "ttl", None)
+        self.observer.came(self, data, (peer[0], peer[1]), self._now(), ttl)
+
+    def connectionRefused(self) -> None:
+        while self._sent:
+            probe, data = self._sent.popleft()
+            if probe.fate is None:
+                self.observer.refused(data, "ECONNREFUSED", probe.flow.peer)
+                return

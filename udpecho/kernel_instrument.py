@@ -1,0 +1,163 @@
+"""The kernel's own stamps and timer, on a reactor: what makes a busy process invisible in an RTT.
+
+All sockets and the timer stand in one private epoll, of which the reactor watches the
+descriptor: an error queue then is something to read, whatever the reactor makes of errors.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+from errno import errorcode
+from time import monotonic, monotonic_ns
+from typing import Any
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IReadDescriptor
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from udpecho import _stamping
+from udpecho._stamping import Departure, StampedSocket, read_clocks
+from udpecho._timerfd import ExactTimer
+from udpecho.instrument import Observer, ProbeSocket, SocketOptions
+from udpecho.peer import Peer, is_ipv6
+from udpecho.probe import Probe
+from udpecho.stamps import Stamp
+
+SUPPORTED = _stamping.SUPPORTED
+
+TURN_SECONDS = 0.002
+"""After this the reactor gets its turn, though more has come."""
+
+BATCH = 64
+"""Datagrams taken from one socket before its stamps are looked for: some 0.5 ms of work."""
+
+ROOM = 2048
+"""Bytes taken of a datagram at least, whatever size we sent: a longer one is corrupt anyway."""
+
+
+class KernelSocket:
+    """One stamped socket; a ProbeSocket."""
+
+    def __init__(self, stamped: StampedSocket, connected: bool) -> None:
+        self.stamped = stamped
+        self.port = stamped.port
+        self._connected = connected
+
+    def send(self, data: bytes, peer: Peer, probe: Probe) -> None:
+        """Send, or raise OSError."""
+        self.stamped.send(data, None if self._connected else peer, probe)
+
+
+@implementer(IReadDescriptor)
+class KernelInstrument:
+    """Sockets that the kernel stamps, and a timer of its own; an Instrument."""
+
+    def __init__(
+        self, reactor: Any, options: SocketOptions, *, size: int, stamps: bool = True
+    ) -> None:
+        """Take the options for all sockets. With stamps=False the process's clock alone counts."""
+        self._reactor = reactor
+        self._options = options
+        self._room = max(ROOM, size + 1)
+        self._stamps = stamps
+        self._epoll = select.epoll()
+        self._timer = ExactTimer()
+        self._epoll.register(self._timer.fileno(), select.EPOLLIN)
+        self._sockets: dict[int, KernelSocket] = {}
+        self._wake_at_ns: int | None = None
+        self._observer: Observer | None = None
+
+    def now(self) -> Stamp:
+        """Read the clocks."""
+        return read_clocks()
+
+    def open(self, peer: Peer, *, connected: bool) -> ProbeSocket:
+        """Open a socket of a peer's family; if connected, for that peer alone. Raises OSError."""
+        ipv6 = is_ipv6(peer[0])
+        options = self._options
+        stamped = StampedSocket(
+            (options.source or ("::" if ipv6 else "0.0.0.0"), 0),
+            family=socket.AF_INET6 if ipv6 else socket.AF_INET,
+            room=self._room,
+            stamps=self._stamps,
+            ttl=options.ttl,
+            traffic_class=options.traffic_class,
+            device=options.device,
+        )
+        opened = KernelSocket(stamped, connected)
+        self._sockets[stamped.fileno()] = opened
+        if connected:
+            stamped.connect(peer)
+        self._epoll.register(stamped.fileno(), select.EPOLLIN | select.EPOLLERR)
+        return opened
+
+    def start(self, observer: Observer) -> None:
+        """Tell the observer from now on."""
+        self._observer = observer
+        self._reactor.addReader(self)
+
+    def wake_at(self, monotonic_ns: int) -> None:
+        """Call due() at that time, after whatever came before it."""
+        self._wake_at_ns = monotonic_ns
+        self._timer.set(monotonic_ns)
+
+    def dropped(self) -> int:
+        """Count the datagrams that came and found no room."""
+        return sum(opened.stamped.dropped for opened in self._sockets.values())
+
+    def close(self) -> Deferred[None]:
+        """Close everything."""
+        if self._observer is not None:
+            self._reactor.removeReader(self)
+            self._observer = None
+        for opened in self._sockets.values():
+            opened.stamped.close()
+        self._sockets.clear()
+        self._timer.close()
+        self._epoll.close()
+        return succeed(None)
+
+    # IReadDescriptor
+
+    def fileno(self) -> int:
+        """Return the descriptor of the epoll in which all others stand."""
+        return -1 if self._epoll.closed else self._epoll.fileno()
+
+    def doRead(self) -> None:
+        """Take what has come, and only then what is due: a reply read late is not a late one."""
+        until = monotonic() + TURN_SECONDS
+        for fd, _ in self._epoll.poll(0, BATCH):
+            opened = self._sockets.get(fd)
+            if opened is not None:
+                self._read(opened)
+            if monotonic() > until:
+                return
+        due = self._wake_at_ns is not None and monotonic_ns() >= self._wake_at_ns
+        if due and self._observer is not None:
+            self._observer.due()
+
+    def connectionLost(self, reason: Failure | None = None) -> None:
+        """Do nothing: the reactor ends, and whoever opened this closes it."""
+
+    def logPrefix(self) -> str:
+        """Return the name that log lines bear."""
+        return "udpecho ping"
+
+    def _read(self, opened: KernelSocket) -> None:
+        """Take a batch, then the stamps: so that every probe answered in it has its own."""
+        arrivals = list(opened.stamped.arrivals(BATCH))
+        for notice in opened.stamped.notices(2 * BATCH):
+            if self._observer is None:
+                return
+            if isinstance(notice, Departure):
+                assert isinstance(notice.token, Probe)
+                self._observer.departed(notice.token, notice.kernel_ns)
+            else:
+                reason = "ETIME" if notice.time_exceeded else errorcode.get(notice.errno, "?")
+                self._observer.refused(notice.data, reason, notice.by)
+        for arrival in arrivals:
+            if self._observer is None:  # it had all it waited for
+                return
+            self._observer.came(opened, arrival.data, arrival.peer, arrival.stamp, arrival.ttl)

@@ -1,0 +1,338 @@
+"""The ping: sends each probe when it is due, and tells what became of it.
+
+    summary = await ping(reactor, [("echo.example", 7)], count=10, interval=0.1)
+
+    async for outcome in await prepare(reactor, [("echo.example", 7)], count=10):
+        print(outcome.kind, outcome.rtt_ns)
+
+The plan says when a probe is due, the instrument sends and stamps, the ledger judges what
+comes, the stats count it. What is left to decide here is when the run ends.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Sequence
+from errno import errorcode
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.python.failure import Failure
+
+from udpecho.errors import UdpEchoError
+from udpecho.instrument import Instrument, ProbeSocket, SocketOptions, choose_instrument
+from udpecho.peer import Peer, is_ipv6
+from udpecho.plan import Plan, Slot
+from udpecho.probe import Flow, Ledger, Outcome, Probe
+from udpecho.reactors import IDatagramReactor
+from udpecho.stamps import Stamp
+from udpecho.stats import Glance, Stats, Summary
+from udpecho.targets import resolve_targets
+
+BURST = 64
+"""Probes sent in a turn at most: after a pause many are due, and replies must be read too."""
+
+PATIENCE_NS = 1_000_000_000
+"""A schedule that is behind by more (the machine slept, the process was stopped) starts anew:
+what was due meanwhile, all at once, would measure nothing but the burst."""
+
+HEARTBEAT_NS = 100_000_000
+"""How often to look for what is overdue when no probe is due sooner."""
+
+STRAGGLERS_NS = 10_000_000
+"""What an interrupted run waits for the last replies, beside twice the slowest round trip."""
+
+UNREAD = 65536
+"""Outcomes that wait for whoever iterates over them; more end the run."""
+
+
+class FellBehind(UdpEchoError):
+    """Whoever iterates over a ping's outcomes was slower than they came."""
+
+
+def ignore(_: object) -> None:
+    """Do nothing with what is told."""
+
+
+class Ping:
+    """One run. Made, then started once; its instrument is its own, and closed at the end."""
+
+    def __init__(
+        self,
+        instrument: Instrument,
+        plan: Plan,
+        *,
+        connected: bool = False,
+        deadline_ns: int | None = None,
+        on_outcome: Callable[[Outcome], None] = ignore,
+        on_overdue: Callable[[Probe], None] = ignore,
+    ) -> None:
+        """Plan a run. deadline_ns after its start, no more is sent.
+
+        on_outcome hears each fate and each surplus datagram, on_overdue of each probe that has
+        no fate when its timeout has passed.
+        """
+        self.plan = plan
+        self._instrument = instrument
+        self._connected = connected
+        self._deadline_ns = deadline_ns
+        self._on_outcome = on_outcome
+        self._on_overdue = on_overdue
+        self._ledger = Ledger(plan.size, plan.timeout_ns)
+        self._stats = Stats(len(plan.targets) * plan.flows)
+        self._ways: list[list[tuple[ProbeSocket, Flow]]] = []
+        self._flows: dict[tuple[int, Peer], Flow] = {}
+        self._number = 0
+        self._slowest_ns = 0
+        self._ends_at_ns: int | None = None
+        self._ended_ns: int | None = None
+        self._done: Deferred[Summary] = Deferred(lambda _: self._end())
+
+    def start(self) -> Deferred[Summary]:
+        """Open the sockets and begin.
+
+        The Deferred fires with the summary when the run has ended, by its count or deadline or
+        by stop(). Cancelling it ends the run at once. Raises OSError if there is no socket.
+        """
+        try:
+            self._open()
+        except OSError:
+            self._instrument.close()
+            raise
+        self.started = self._instrument.now()
+        self._schedule_ns = self.started.monotonic_ns
+        self._instrument.start(self)
+        self._instrument.wake_at(self._schedule_ns)
+        return self._done
+
+    def stop(self) -> None:
+        """Send no more, and end as soon as the replies that can be expected are there."""
+        if self._ended_ns is None:
+            wait_ns = min(self.plan.timeout_ns, 2 * self._slowest_ns + STRAGGLERS_NS)
+            self._wind_up(self._instrument.now().monotonic_ns, wait_ns)
+
+    def glance(self) -> Glance:
+        """Return a few figures so far; quick enough for the middle of a run."""
+        return self._stats.glance()
+
+    def summary(self) -> Summary:
+        """Return the figures so far."""
+        ended_ns = self._ended_ns or self._instrument.now().monotonic_ns
+        return self._stats.summary(ended_ns - self.started.monotonic_ns)
+
+    async def __aiter__(self) -> AsyncIterator[Outcome]:
+        """Start, and yield each outcome; leaving the loop ends the run.
+
+        Raises what start() raises, and FellBehind if the loop is too slow for what comes.
+        """
+        unread: deque[Outcome] = deque()
+        more: Deferred[None] = Deferred()
+        hear = self._on_outcome
+
+        def take(outcome: Outcome) -> None:
+            hear(outcome)
+            if len(unread) >= UNREAD:
+                raise FellBehind(f"{UNREAD} outcomes wait to be read")
+            unread.append(outcome)
+            wake()
+
+        def wake(result: object = None) -> object:
+            if not more.called:
+                more.callback(None)
+            return result
+
+        self._on_outcome = take
+        done = self.start().addBoth(wake)
+        try:
+            while unread or not done.called:
+                if unread:
+                    yield unread.popleft()
+                else:
+                    more = Deferred()
+                    await more
+        finally:
+            if not done.called:
+                done.addErrback(lambda failure: failure.trap(CancelledError) and None)
+                done.cancel()
+        await done
+
+    # What the instrument tells.
+
+    def due(self) -> None:
+        """Send what is due, give up what is lost, and ask to be woken for the next."""
+        now_ns = self._instrument.now().monotonic_ns
+        for outcome in self._ledger.expire(now_ns):
+            self._tell(outcome)
+        for probe in self._ledger.overdue(now_ns):
+            self._on_overdue(probe)
+        if self._ended_ns is not None:
+            return
+        if self._ends_at_ns is None:
+            self._send_due(now_ns)
+        elif now_ns >= self._ends_at_ns:
+            self._end()
+        if self._ended_ns is None:
+            self._instrument.wake_at(self._next_ns(now_ns))
+
+    def came(
+        self, socket: ProbeSocket, data: bytes, peer: Peer, stamp: Stamp, ttl: int | None
+    ) -> None:
+        """Judge a datagram."""
+        asked = self._flows.get((socket.port, peer))
+        outcome = self._ledger.answer(data, peer, stamp, asked, ttl)
+        if outcome.rtt_ns is not None and outcome.rtt_ns > self._slowest_ns:
+            self._slowest_ns = outcome.rtt_ns
+        self._tell(outcome)
+        self._wind_up_if_all_is_known()
+
+    def departed(self, probe: Probe, kernel_ns: int) -> None:
+        """Note when the kernel sent a probe."""
+        probe.sent = Stamp(probe.sent.monotonic_ns, probe.sent.wall_ns, kernel_ns)
+
+    def refused(self, data: bytes, reason: str, by: Peer | None) -> None:
+        """Note whose fate a refusal is; one that quotes too little is nobody's."""
+        probe = self._ledger.find(data)
+        if probe is not None:
+            self._refuse(probe, reason, by)
+            self._wind_up_if_all_is_known()
+
+    # The run.
+
+    def _open(self) -> None:
+        """Give each target its flows: over sockets shared by all, or its own if connected."""
+        shared: dict[tuple[bool, int], ProbeSocket] = {}
+        for target in self.plan.targets:
+            ways = []
+            for number in range(self.plan.flows):
+                key = (is_ipv6(target.peer[0]), number)
+                if self._connected or key not in shared:
+                    shared[key] = self._instrument.open(target.peer, connected=self._connected)
+                flow = Flow(target.name, target.peer, shared[key].port)
+                self._flows[flow.port, flow.peer] = flow
+                ways.append((shared[key], flow))
+            self._ways.append(ways)
+
+    def _send_due(self, now_ns: int) -> None:
+        behind_ns = now_ns - self._schedule_ns - self.plan.slot(self._number).due_ns
+        if behind_ns > PATIENCE_NS:
+            self._schedule_ns += behind_ns
+        for _ in range(BURST):
+            slot = self.plan.slot(self._number)
+            now = self._instrument.now()
+            if self._past_deadline(now.monotonic_ns):
+                self._wind_up(now.monotonic_ns, self.plan.timeout_ns)
+                return
+            if self._schedule_ns + slot.due_ns > now.monotonic_ns:
+                return
+            self._send(slot, now)
+            self._number += 1
+            if self._number == self.plan.probes:
+                self._wind_up(now.monotonic_ns, self.plan.timeout_ns)
+                return
+
+    def _send(self, slot: Slot, now: Stamp) -> None:
+        socket, flow = self._ways[slot.target][slot.flow]
+        due_ns = self._schedule_ns + slot.due_ns
+        probe = self._ledger.issue(flow, slot.sequence, slot.flow_sequence, due_ns, now)
+        self._stats.sent(flow, now.monotonic_ns - due_ns)
+        try:
+            socket.send(self._ledger.payload(probe), flow.peer, probe)
+        except OSError as error:
+            self._refuse(probe, errorcode.get(error.errno or 0, str(error)), None)
+
+    def _refuse(self, probe: Probe, reason: str, by: Peer | None) -> None:
+        now_ns = self._instrument.now().monotonic_ns
+        outcome = self._ledger.refuse(probe, now_ns, reason, by)
+        if outcome is not None:
+            self._tell(outcome)
+
+    def _tell(self, outcome: Outcome) -> None:
+        self._stats.add(outcome)
+        try:
+            self._on_outcome(outcome)
+        except Exception:  # whoever listens must not end the instrument's reading
+            self._end(Failure())
+
+    def _past_deadline(self, now_ns: int) -> bool:
+        if self._deadline_ns is None:
+            return False
+        return now_ns - self.started.monotonic_ns >= self._deadline_ns
+
+    def _next_ns(self, now_ns: int) -> int:
+        if self._ends_at_ns is not None:
+            return min(self._ends_at_ns, now_ns + HEARTBEAT_NS)
+        next_ns = self._schedule_ns + self.plan.slot(self._number).due_ns
+        if self._deadline_ns is not None:
+            next_ns = min(next_ns, self.started.monotonic_ns + self._deadline_ns)
+        return min(next_ns, now_ns + HEARTBEAT_NS)
+
+    # Its end.
+
+    def _wind_up(self, now_ns: int, wait_ns: int) -> None:
+        """Send no more, and wait so long for what is outstanding."""
+        if not self._ledger.outstanding:
+            wait_ns = STRAGGLERS_NS
+        ends_at_ns = now_ns + wait_ns
+        if self._ends_at_ns is None or ends_at_ns < self._ends_at_ns:
+            self._ends_at_ns = ends_at_ns
+            self._instrument.wake_at(ends_at_ns)
+
+    def _wind_up_if_all_is_known(self) -> None:
+        if self._ends_at_ns is not None and not self._ledger.outstanding:
+            self._wind_up(self._instrument.now().monotonic_ns, STRAGGLERS_NS)
+
+    def _end(self, result: Summary | Failure | None = None) -> None:
+        """Decide what is undecided, close, and fire: with a summary, or with what went wrong."""
+        if self._ended_ns is not None:
+            return
+        self._ended_ns = self._instrument.now().monotonic_ns
+        for outcome in self._ledger.close(self._ended_ns):
+            self._tell(outcome)
+        closed = self._instrument.close()
+        closed.addCallback(lambda _: self._fire(self.summary() if result is None else result))
+
+    def _fire(self, result: Summary | Failure) -> None:
+        if not self._done.called:  # it may have been cancelled
+            self._done.callback(result)
+
+
+async def prepare(
+    reactor: IDatagramReactor,
+    targets: Sequence[tuple[str, int]],
+    *,
+    count: int | None = 10,
+    interval: float = 1.0,
+    timeout: float = 1.0,
+    size: int = 56,
+    flows: int = 1,
+    connected: bool = False,
+    ipv6: bool | None = None,
+    options: SocketOptions | None = None,
+    on_outcome: Callable[[Outcome], None] = ignore,
+) -> Ping:
+    """Make a run that probes hosts, given by name or address and port.
+
+    interval and timeout are in seconds, size in bytes of payload; count is of probes to each
+    host, None for no end. Raises ResolveFailed, BadAddress, or ValueError for what no plan
+    can be.
+    """
+    found, failures = await resolve_targets(reactor, targets, ipv6=ipv6)
+    if failures:
+        raise failures[0]
+    plan = Plan(
+        targets=tuple(found),
+        interval_ns=round(interval * 1e9),
+        count=count,
+        timeout_ns=round(timeout * 1e9),
+        size=size,
+        flows=flows,
+    )
+    instrument = choose_instrument(reactor, options or SocketOptions(), size=size)
+    return Ping(instrument, plan, connected=connected, on_outcome=on_outcome)
+
+
+async def ping(
+    reactor: IDatagramReactor, targets: Sequence[tuple[str, int]], **settings: Any
+) -> Summary:
+    """Probe hosts, and return what was measured. The settings are those of prepare()."""
+    return await (await prepare(reactor, targets, **settings)).start()

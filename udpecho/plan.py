@@ -1,0 +1,86 @@
+"""What a ping is to do, and when each of its probes is due. Reads no clock and sends nothing.
+
+The schedule is isochronous: a probe is due at a time that its number alone decides, however
+late those before it were.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from udpecho.peer import Peer
+from udpecho.probe import MAX_SIZE, MIN_SIZE
+
+MIN_INTERVAL_NS = 100_000
+"""10,000 probes a second: about what one core can send, stamp, match and count."""
+
+GRAIN_NS = 5_000_000
+"""Hosts that share an interval are probed together if they are due within this time: 10,000
+hosts once a second need 200 wake-ups, not 10,000. A burst of 50 probes has 4 KB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A host to probe, by the name that was asked for and the address it has."""
+
+    name: str
+    peer: Peer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What to send, how often, and how long to wait. Each target is probed every interval.
+
+    count is of probes to each target, None for no end. timeout is when a reply is late, and
+    how long the end of the run waits for the last ones. Every target is probed from as many
+    source ports as there are flows, in turn.
+    """
+
+    targets: tuple[Target, ...]
+    interval_ns: int = 1_000_000_000
+    count: int | None = None
+    timeout_ns: int = 1_000_000_000
+    size: int = 56
+    flows: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse what can't be done."""
+        if not self.targets:
+            raise ValueError("a ping needs a target")
+        if self.interval_ns < MIN_INTERVAL_NS:
+            raise ValueError(f"the interval is {MIN_INTERVAL_NS} ns at least")
+        if self.count is not None and self.count < 1:
+            raise ValueError("the count is 1 at least")
+        if self.timeout_ns <= 0:
+            raise ValueError("the timeout is above 0")
+        if not MIN_SIZE <= self.size <= MAX_SIZE:
+            raise ValueError(f"a probe has {MIN_SIZE} to {MAX_SIZE} bytes, not {self.size}")
+        if self.flows < 1:
+            raise ValueError("there is 1 flow at least")
+
+    @property
+    def probes(self) -> int | None:
+        """How many probes there will be in all; None for no end."""
+        return None if self.count is None else self.count * len(self.targets)
+
+    def slot(self, number: int) -> Slot:
+        """Tell what the probe of this number, from 0, is to be."""
+        turn, target = divmod(number, len(self.targets))
+        grain = min(GRAIN_NS, self.interval_ns)
+        offset = target * self.interval_ns // len(self.targets) // grain * grain
+        index, flow = divmod(turn, self.flows)
+        return Slot(turn * self.interval_ns + offset, target, flow, turn + 1, index + 1)
+
+
+class Slot(NamedTuple):
+    """A probe's place: when it is due after the start, to which target and from which flow.
+
+    sequence is its place among the target's probes, flow_sequence among the flow's, both from 1.
+    """
+
+    due_ns: int
+    target: int
+    flow: int
+    sequence: int
+    flow_sequence: int
