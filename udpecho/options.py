@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from math import nan
+from pathlib import Path
 from typing import TypeVar
 
 from twisted.python import usage

@@ -60,7 +60,7 @@ class Interspersed(Command):
             f"{name}={value}" if value and name.startswith("--") else name + value
             for name, value in moved
         ]
-        super().parseOptions([*front, "--", *arguments])  # type: ignore[no-untyped-call]
+        super().parseOptions([*front, "--", *arguments])
 
 
 class PingOptions(Interspersed):

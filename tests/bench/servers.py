@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import sys
-from typing import cast
-from typing import Any
+from typing import Any, cast
 
 from twisted.internet.protocol import DatagramProtocol
 
