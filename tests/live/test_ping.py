@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.live.program import environment, python, udpecho
+from tests.live.program import Program, environment, python, udpecho
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="kernel timestamps are Linux's")
 
@@ -126,15 +126,14 @@ def test_without_the_extra_it_says_what_to_install(
     assert done.stderr.count("\n") == 1
 
 
-def test_interrupted_it_still_sums_up() -> None:
-    with running(*udpecho("ping", "-i", "0.05", "-w", "20"), ready=2.0) as process:
-        process.send_signal(signal.SIGQUIT)
-        time.sleep(0.3)
-        process.send_signal(signal.SIGINT)
-        out, errors = process.communicate(timeout=PATIENCE)
-    assert process.returncode == 0
-    assert ", 0% loss, min/avg/max = " in errors
-    assert "0% packet loss" in out
+def test_interrupted_it_still_sums_up(tmp_path: Path) -> None:
+    with Program(udpecho("ping", "-i", "0.05", "-w", "60"), tmp_path) as user:
+        user.wait_for("icmp_seq=2 ")
+        user.signal(signal.SIGQUIT)
+        user.wait_for(", 0% loss, min/avg/max = ")
+        user.signal(signal.SIGINT)
+        assert user.wait() == 0
+        assert " 0% packet loss" in user.output
 
 
 @pytest.mark.parametrize(
