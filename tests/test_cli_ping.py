@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import re
-import sys
 from collections.abc import Coroutine
 from importlib.resources import files
 from pathlib import Path
@@ -240,26 +239,6 @@ def test_a_picture_that_cannot_be_written_is_one_clear_line(tmp_path: Path) -> N
     failure = Terminal().ping("-c", "1", "-q", "--plot", where, "echo.example:7")
     assert failure.check(Unusable)
     assert "can't write" in failure.getErrorMessage()
-
-
-@pytest.mark.parametrize(
-    ("missing", "arguments", "message"),
-    [
-        ("hdrh.histogram", [], "udpecho[ping]"),
-        ("matplotlib.figure", ["--plot=x.svg"], "udpecho[plot]"),
-    ],
-)
-def test_without_the_extra_it_says_what_to_install(
-    missing: str, arguments: list[str], message: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in [name for name in sys.modules if name.startswith("udpecho.")]:
-        if name.rpartition(".")[2] in ("stats", "record", "ping", "plot", "report", "views"):
-            monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, missing, None)
-    failure = Terminal().ping("-c1", *arguments, "echo.example:7")
-    assert failure.type.__name__ == "Unusable"
-    assert message in failure.getErrorMessage()
-    assert "\n" not in failure.getErrorMessage()
 
 
 @pytest.mark.parametrize(

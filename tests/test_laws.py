@@ -87,7 +87,7 @@ class Law:
 
 PURE = rooms(
     "guard", "policy", "prefixes", "ratelimit", "columns", "refusals", "notice", "probe", "stats",
-    "stamps", "report",
+    "stamps", "plan", "record", "report",
 )  # fmt: skip
 TWISTED = ("twisted", "zope")
 INPUT_AND_OUTPUT = (
@@ -99,6 +99,9 @@ KERNEL = rooms(
     "_linux", "_cmsg", "_messages", "_errqueue", "_outbox", "_connection", "_writer", "_udpport",
     "_sockets", "_timerfd", "_stamping", "address", "batch", "port", "hooks",
 )  # fmt: skip
+MEASURED = "what only measuring needs is imported when it is used"
+MEASURING = rooms("stats", "record", "report", "plot", "ping", "views", "live")
+EXTRAS = {"udpecho.stats": "hdrh", "udpecho.live": "rich", "udpecho.plot": "matplotlib"}
 ENDS = rooms("cli", "tap")
 SHELLS = (*ENDS, *rooms("console", "__main__"))
 
@@ -226,6 +229,16 @@ LAWS = [
         lambda each: (
             each.imported.split(".")[0] not in sys.stdlib_module_names
             and not within(each.imported, "udpecho", "typing_extensions", *TWISTED)
+            and not within(each.imported, EXTRAS.get(each.importer, "udpecho"))
+        ),
+    ),
+    Law(
+        MEASURED,
+        "the extras' libraries are missing from a base install, whose commands work all the same",
+        lambda each: (
+            each.at_import
+            and within(each.imported, *MEASURING)
+            and not within(each.importer, *MEASURING)
         ),
     ),
 ]
@@ -277,6 +290,8 @@ WRONG: list[tuple[str, str, str]] = [
     ("asking does not know its three kinds", "asking", "from udpecho.client import EchoClient"),
     ("protocols know no service and no options", "server", "import twisted.application.service"),
     ("the base install needs Twisted alone", "stats", "import numpy"),
+    ("the base install needs Twisted alone", "report", "import rich"),
+    (MEASURED, "cli_ping", "from udpecho.ping import Ping"),
 ]  # fmt: skip
 
 

@@ -102,6 +102,30 @@ def test_a_closed_port_is_refused_probe_by_probe() -> None:
     assert "+3 errors, 100% packet loss" in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("missing", "arguments", "extra"),
+    [
+        ("hdrh", ["ping"], "udpecho[ping]"),
+        ("hdrh.histogram", ["report", "-"], "udpecho[ping]"),
+        ("matplotlib", ["ping", "-c1", "--plot=x.svg"], "udpecho[plot]"),
+    ],
+)
+def test_without_the_extra_it_says_what_to_install(
+    missing: str, arguments: list[str], extra: str, tmp_path: Path
+) -> None:
+    text = (
+        f"import sys; sys.modules[{missing!r}] = None; "
+        f"from udpecho.cli import main; main({arguments!r})"
+    )
+    done = subprocess.run(
+        python("-c", text), env=environment(), cwd=tmp_path, capture_output=True, text=True,
+        timeout=PATIENCE, stdin=subprocess.DEVNULL, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert extra in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
 def test_interrupted_it_still_sums_up() -> None:
     with running(*udpecho("ping", "-i", "0.05", "-w", "20"), ready=2.0) as process:
         process.send_signal(signal.SIGQUIT)
