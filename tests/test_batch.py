@@ -3,47 +3,71 @@
 from __future__ import annotations
 
 import socket
+import struct
 from errno import EAGAIN, EPERM
 from typing import Any, cast
 
 import pytest
 
 from tests.kernelbytes import ipv4_control, ipv4_name, ipv6_control, ipv6_name, record, stamp, train
-from udpecho._cmsg import IPV4, IPV6, NAME, Layout
+from udpecho import _linux
+from udpecho._cmsg import IPV4, IPV6, NAME, Layout, control_message
+from udpecho._inbox import Inbox
 from udpecho._messages import BATCH
+from udpecho._reply import Reply
 from udpecho.batch import Batch
 
 Item = tuple[bytes, bytes, bytes]
 """A name, control messages and data."""
 
 
-class NoSocket:
-    """Stands where the socket would."""
+class Socket:
+    """Stands where the socket would, and keeps its TTL."""
+
+    ttl = 64
 
     def fileno(self) -> int:
         return -1
 
+    def getsockopt(self, *option: int) -> int:
+        assert option in TTL_OPTIONS
+        return self.ttl
+
+    def setsockopt(self, *option: int) -> None:
+        assert option[:2] in TTL_OPTIONS
+        self.ttl = option[2]
+
+
+TTL_OPTIONS = {
+    (socket.IPPROTO_IP, socket.IP_TTL),
+    (socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS),
+}
+
 
 class Kernel:
-    """Fills a batch, and takes what it sends."""
+    """Fills a batch, and takes what it sends, as it would leave."""
 
     def __init__(self, layout: Layout = IPV4) -> None:
-        self.batch = Batch(cast(socket.socket, NoSocket()), layout)
-        self.memory = self.batch._memory
+        self.layout = layout
+        self.socket = Socket()
+        self.inbox = Inbox(layout)
+        self.reply = Reply(cast(socket.socket, self.socket), self.inbox)
+        self.batch = Batch(self.inbox, self.reply)
+        self.memory = self.inbox.memory
         self.sent: list[Item] = []
         self.refuses: dict[int, int] = {}
-        received, reply = cast(Any, self.batch._received), cast(Any, self.batch._reply)
-        received.receive = self._receive
-        reply.send = self._send
+        cast(Any, self.inbox.headers).receive = self._receive
+        cast(Any, self.reply._headers).send = self._send
 
     def gives(self, *items: Item) -> Batch:
         """Have the batch receive these."""
         self._items = items
-        assert self.batch.receive() == len(items)
+        assert self.inbox.receive(-1) == len(items)
+        self.batch.renew()
         return self.batch
 
     def _receive(self, fd: int) -> int:
-        headers = self.batch._received
+        headers = self.inbox.headers
         for index, (name, control, data) in enumerate(self._items):
             assert headers.control_sizes[index] >= len(control), "no room for control messages"
             at, slot = self.memory.record_at[index], self.memory.slot_at[index]
@@ -54,7 +78,7 @@ class Kernel:
         return len(self._items)
 
     def _send(self, fd: int, start: int, stop: int) -> int:
-        headers = self.batch._reply
+        headers = self.reply._headers
         for index in range(start, stop):
             if index in self.refuses:
                 return index - start or -self.refuses[index]
@@ -63,8 +87,21 @@ class Kernel:
             name = bytes(self.memory.bytes[at : at + headers.name_sizes[index]])
             control = bytes(self.memory.bytes[at + NAME : end])
             data = bytes(self.memory.bytes[slot : slot + headers.sizes[index]])
-            self.sent.append((name, control, data))
+            self.sent.append((name, self._as_it_leaves(control), data))
         return stop - start
+
+    def _as_it_leaves(self, control: bytes) -> bytes:
+        """Add what the kernel takes from the socket where no control message tells."""
+        if len(control) > self.layout.source:
+            return control
+        ttl = control_message(*TTL_KIND[self.layout], struct.pack("=i", self.socket.ttl))
+        return control + ttl + self.layout.plain[2]
+
+
+TTL_KIND = {
+    IPV4: (socket.IPPROTO_IP, socket.IP_TTL),
+    IPV6: (socket.IPPROTO_IPV6, _linux.IPV6_HOPLIMIT),
+}
 
 
 def ipv4(data: bytes, host: str = "198.51.100.9", port: int = 40000, **about: Any) -> Item:
@@ -83,14 +120,8 @@ def test_its_columns_have_a_value_for_each_item() -> None:
     )
     assert len(batch) == batch.datagrams == 2
     assert batch.octets == 1
-    assert batch.lengths == [1, 0]
-    assert batch.wire_ports == [socket.htons(7), socket.htons(258)]
-    assert batch.source_heads == bytes([198, 127])
-    assert batch.sources(3) == [bytes([198, 51, 100]), bytes([127, 0, 0])]
     assert batch.ttls == bytes([64, 3])
     assert batch.tos == bytes([1, 0xB8])
-    assert batch.trains == {}
-    assert batch.not_unicast == []
 
 
 def test_ipv6s_columns_are_the_same() -> None:
@@ -98,11 +129,7 @@ def test_ipv6s_columns_are_the_same() -> None:
         return ipv6_name(host, 7), ipv6_control(asked, ttl=9, tos=0x22), b"x"
 
     batch = Kernel(IPV6).gives(item("2001:db8::1", "2001:db8::7"), item("fe80::1", "ff02::1"))
-    assert batch.wire_ports == [socket.htons(7)] * 2
-    assert batch.sources(7) == [bytes.fromhex("20010db8000000"), bytes.fromhex("fe800000000000")]
     assert (batch.ttls, batch.tos) == (b"\x09\x09", b"\x22\x22")
-    assert batch.not_unicast == [1]
-    assert batch.mapped() == []
 
 
 def test_it_goes_through_datagrams_with_their_senders() -> None:
@@ -119,12 +146,6 @@ def test_a_trains_datagrams_come_one_by_one_the_last_maybe_shorter() -> None:
     assert [data for data, _ in batch] == [b"alone", b"aa", b"bb", b"c"]
     assert batch.datagrams == 4
     assert batch.octets == 10
-    assert batch.trains == {1: 2}
-
-
-def test_what_was_sent_to_a_broadcast_or_multicast_address_is_found() -> None:
-    batch = Kernel().gives(ipv4(b"a"), ipv4(b"b", asked="192.0.2.255", local="192.0.2.7"))
-    assert batch.not_unicast == [1]
 
 
 def test_what_a_guard_judges_by_is_packed_without_gaps() -> None:
@@ -161,23 +182,32 @@ def test_ipv6_is_packed_likewise() -> None:
     assert Kernel(IPV6).gives(*group).columns().asked == b"".join(asked)
 
 
+def receiving(layout: Layout, *items: Item) -> Inbox:
+    """Give an inbox that has received these."""
+    kernel = Kernel(layout)
+    kernel.gives(*items)
+    return kernel.inbox
+
+
 def test_ipv4_behind_ipv6_is_found() -> None:
     hosts = ["::1", "::ffff:127.0.0.1", "2001:db8::ffff:7f00:1"]
     items = [(ipv6_name(host, 7), ipv6_control("::1"), b"") for host in hosts]
-    assert Kernel(IPV6).gives(*items).mapped() == [1]
+    assert receiving(IPV6, *items).mapped() == [1]
+    assert receiving(IPV6, items[0], items[2]).mapped() == []
 
 
 def test_strangers_are_found_by_address_port_and_scope() -> None:
     peer = ipv6_name("fe80::1", 7, 3)
     names = [peer, ipv6_name("fe80::1", 7, 4), ipv6_name("fe80::1", 8, 3), ipv6_name("::1", 7)]
-    batch = Kernel(IPV6).gives(*[(name, ipv6_control("::1"), b"") for name in names])
-    assert batch.not_from(peer) == [1, 2, 3]
-    assert Kernel(IPV6).gives((peer, ipv6_control("::1"), b"")).not_from(peer) == []
+    items = [(name, ipv6_control("::1"), b"") for name in names]
+    assert receiving(IPV6, *items).not_from(peer) == [1, 2, 3]
+    assert receiving(IPV6, items[0]).not_from(peer) == []
 
 
 def test_what_is_longer_than_the_limit_is_found_by_the_length_of_a_datagram() -> None:
-    batch = Kernel().gives(ipv4(b"x" * 11), ipv4(b"x" * 10), a_train(b"x" * 40, 10))
-    assert batch.longer_than(10) == [0]
+    items = [ipv4(b"x" * 11), ipv4(b"x" * 10), a_train(b"x" * 40, 10)]
+    assert receiving(IPV4, *items).longer_than(10) == [0]
+    assert receiving(IPV4, *items).longer_than(11) == []
 
 
 def test_the_echo_goes_back_as_it_came_from_the_address_that_was_asked() -> None:
@@ -207,6 +237,30 @@ def test_a_column_that_is_set_is_what_the_echo_carries() -> None:
     assert kernel.sent[1][1].startswith(ipv4_control("192.0.2.7", ttl=8, tos=0xB8, interface=0))
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "controls"),
+    [
+        pytest.param({"ttl": 60}, {"ttl": 60}, 32, id="one TTL for all: by the socket"),
+        pytest.param({"ttl": 64}, {"ttl": 64}, 32, id="the socket's own TTL"),
+        pytest.param({"ttl": 60}, {"ttl": 59}, 80, id="two TTLs"),
+        pytest.param({"tos": 0}, {"tos": 4}, 80, id="a traffic class"),
+        pytest.param({"ttl": 0}, {"ttl": 0}, 80, id="a TTL that no socket can have"),
+    ],
+)
+def test_what_all_replies_have_in_common_is_set_on_the_socket_while_they_leave(
+    first: dict[str, Any], second: dict[str, Any], controls: int
+) -> None:
+    kernel = Kernel()
+    for _ in range(2):
+        kernel.gives(ipv4(b"1", **first), ipv4(b"2", **second)).echo()
+        assert kernel.reply._headers.control_sizes[0] == controls
+        assert kernel.socket.ttl == 64, "what is written alone leaves as ever"
+        kernel.gives(a_train(b"1122", 2), ipv4(b"2", **second)).echo()
+    sent = [ipv4(b"1", interface=0, **first), ipv4(b"2", interface=0, **second)]
+    assert kernel.sent[:2] == kernel.sent[4:6] == sent
+    assert kernel.sent[3] == kernel.sent[7] == sent[1]
+
+
 def test_a_train_leaves_as_a_train_and_what_comes_in_its_place_next_does_not() -> None:
     kernel = Kernel()
     assert kernel.gives(a_train(b"aabbc", 2)).echo() == (3, 5, {})
@@ -229,7 +283,6 @@ def test_what_is_dropped_is_left_out_of_everything() -> None:
     batch = kernel.gives(ipv4(b"0"), a_train(b"1122", 2), ipv4(b"333"), ipv4(b"4"))
     assert batch.drop([1]) == 2
     assert batch.drop([1, 2]) == 1, "what was dropped before is not counted again"
-    assert list(batch.indices) == [0, 3]
     assert (batch.datagrams, batch.octets) == (2, 2)
     assert [data for data, _ in batch] == [b"0", b"4"]
     assert batch.echo() == (2, 2, {})
@@ -271,7 +324,7 @@ def test_a_full_batch_is_echoed_whole() -> None:
 def test_a_batch_that_is_over_is_empty() -> None:
     kernel = Kernel()
     batch = kernel.gives(ipv4(b"a"), ipv4(b"b"))
-    batch.over()
+    kernel.inbox.forget()
     assert (len(batch), list(batch), batch.datagrams) == (0, [], 0)
     assert batch.echo() == (0, 0, {})
     assert len(kernel.gives(ipv4(b"a"), ipv4(b"b"))) == 2
@@ -280,8 +333,8 @@ def test_a_batch_that_is_over_is_empty() -> None:
 def test_nothing_received_is_an_empty_batch_and_the_reason() -> None:
     kernel = Kernel()
     kernel.gives(ipv4(b"a"))
-    cast(Any, kernel.batch._received).receive = lambda fd: -EAGAIN
-    assert kernel.batch.receive() == -EAGAIN
+    cast(Any, kernel.inbox.headers).receive = lambda fd: -EAGAIN
+    assert kernel.inbox.receive(-1) == -EAGAIN
     assert len(kernel.batch) == 0
 
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import select
 import socket
-from collections import Counter
 from collections.abc import Callable
-from errno import EAGAIN
 from time import monotonic
 from typing import Any
 
@@ -27,22 +25,11 @@ from zope.interface import implementer
 from udpecho import _linux
 from udpecho._cmsg import IPV4, IPV6
 from udpecho._connection import Connection
-from udpecho._errqueue import refusals
-from udpecho._messages import BATCH, LONGEST
+from udpecho._reader import Reader
 from udpecho._writer import Writer
 from udpecho.address import Address, without_scope
-from udpecho.batch import Batch
 from udpecho.errors import DatagramTooLong, PortClosed
 from udpecho.hooks import PortCounters
-
-TURN = 0.002
-"""Seconds after which a turn takes no further batch, so that timers keep their time."""
-
-BATCHES = 2
-"""Batches in a turn at most: the reactor's own work, spread over more, is lost in theirs."""
-
-ERRORS = 64
-"""Errors taken from the queue in a turn, where the kernel lets hundreds wait."""
 
 DRAIN = 0.25
 """Seconds that a port which stops may take for what was queued."""
@@ -69,15 +56,14 @@ class UDPPort:
     ) -> None:
         self._reactor = reactor
         self._protocol: Any = protocol
-        self._limit = min(max_packet_size, LONGEST - 1)  # what fills a slot may be longer yet
+        self._limit = max_packet_size
         self._open = open_socket
         self._receive_buffer = receive_buffer
         self._timestamps = timestamps
         self.connected = self._stopping = False
-        self._errors_wait = False
         self._draining: IDelayedCall | None = None
         self._waiters: list[Deferred[None]] = []
-        self._counts: Counter[str] = Counter()
+        self._dropped = 0
 
     def __repr__(self) -> str:
         """Name the protocol and the port, as Twisted's do."""
@@ -94,24 +80,21 @@ class UDPPort:
         _linux.describe_arrivals(skt)
         if self._timestamps:
             _linux.stamp_arrivals(skt)
-        batch_received = getattr(self._protocol, "batchReceived", None)
-        self._deliver = batch_received or self._deliver_each
         if getattr(self._protocol, "takesTrains", False):
             _linux.take_trains(skt)
-        self._batches = BATCHES if batch_received else 1
-        self._queues_errors = False
-        if hasattr(self._protocol, "peerRefused"):
-            self._queue_errors()
         self._set_receive_buffer()
-        self._fd = skt.fileno()
-        self._batch = Batch(skt, self._layout)
-        self._connection = Connection(skt, self._layout)
         not_sent = getattr(self._protocol, "datagramNotSent", None)
         self._writer = Writer(self._reactor, skt.fileno(), self._layout, not_sent)
+        self._connection = Connection(skt, self._layout)
+        self._reader = Reader(
+            skt, self._layout, self._protocol, self._limit, self._connection, self._writer
+        )
+        if hasattr(self._protocol, "peerRefused"):
+            self._reader.queue_errors()
         # The reactor watches an epoll of our own, not the socket: so an error on the socket
         # is something to read, which some reactors would take for the end of it.
         self._epoll = select.epoll()
-        self._epoll.register(self._fd, select.EPOLLIN | select.EPOLLERR)
+        self._epoll.register(skt.fileno(), select.EPOLLIN | select.EPOLLERR)
         self.connected = True
         self._protocol.makeConnection(self)
         self._reactor.addReader(self)
@@ -158,20 +141,14 @@ class UDPPort:
 
     def doRead(self) -> None:
         """Deliver what has arrived, as much as a turn may hold."""
-        until = monotonic() + TURN
-        for _ in range(self._batches):
-            count = self._read()
-            if count < BATCH or monotonic() > until or not self.connected:
-                break
-        if self.connected and (self._errors_wait or self._writer.met_errors):
-            self._take_errors()
+        self._reader.turn()
 
     def connectionLost(self, reason: Failure | None = None) -> None:
         """Close, when the reactor ends: after a last look at what is queued."""
         if not self.connected:
             return
         until = monotonic() + DRAIN
-        while self._read() > 0 and monotonic() < until:
+        while self._reader.read() > 0 and monotonic() < until:
             pass
         if self.connected:
             self._close()
@@ -210,7 +187,7 @@ class UDPPort:
             raise PortClosed("the port is closed")
         self._writer.flush()  # what was written was for the first peer
         self._connection.connect(host, port)
-        self._queue_errors()
+        self._reader.queue_errors()
 
     def setBroadcastAllowed(self, enabled: bool) -> None:
         """Let broadcast addresses be written to."""
@@ -225,72 +202,16 @@ class UDPPort:
     def counters(self) -> PortCounters:
         """Count what has happened so far."""
         if self.connected:
-            self._counts["dropped"] = _linux.dropped(self._socket)
-        return PortCounters(**self._counts, not_sent=dict(self._writer.not_sent))
+            self._dropped = _linux.dropped(self._socket)
+        not_sent = dict(self._writer.not_sent)
+        return PortCounters(dropped=self._dropped, **self._reader.counts, not_sent=not_sent)
 
-    # Reading.
-
-    def _read(self) -> int:
-        """Deliver a batch; return how many items it had, or 0 or less if none."""
-        batch = self._batch
-        count = batch.receive()
-        if count < 0 and count != -EAGAIN:  # ICMP's, of something sent: taking it clears it
-            self._errors_wait = True
-            count = batch.receive()
-        if count <= 0:
-            self._errors_wait = self._queues_errors
-            return count
-        self._drop(batch)
-        self._writer.gathering = True
-        try:
-            self._deliver(batch)
-        except Exception:
-            self._log.failure("{protocol} failed on a datagram", protocol=self._protocol)
-        finally:
-            batch.over()
-            self._writer.gathering = False
-        self._writer.flush()
-        return count
-
-    def _deliver_each(self, batch: Batch) -> None:
-        received = self._protocol.datagramReceived
-        for data, address in batch:
-            try:
-                received(data, address)
-            except Exception:
-                self._log.failure("{protocol} failed on a datagram", protocol=self._protocol)
-
-    def _drop(self, batch: Batch) -> None:
-        """Drop what is not to be delivered to any protocol."""
-        if max(batch.lengths) > self._limit:
-            self._counts["too_long"] += batch.drop(batch.longer_than(self._limit))
-        if self._layout is IPV6 and (mapped := batch.mapped()):
-            self._counts["mapped"] += batch.drop(mapped)
-        peer = self._connection.peer
-        if peer is not None and (others := batch.not_from(peer)):
-            self._counts["strangers"] += batch.drop(others)
-
-    def _take_errors(self) -> None:
-        """Tell the protocol who refused."""
-        self._errors_wait = self._writer.met_errors = False
-        for refusal in refusals(self._socket, ERRORS):
-            self._counts["refused"] += 1
-            if self._connection.peer is not None and not self._connection.is_peer(refusal.peer):
-                continue  # an earlier peer's
-            try:
-                if hasattr(self._protocol, "peerRefused"):
-                    self._protocol.peerRefused(refusal.peer, refusal.data, refusal.errno)
-                else:
-                    self._protocol.connectionRefused()
-            except Exception:
-                self._log.failure("{protocol} failed on a refusal", protocol=self._protocol)
-            if not self.connected:
-                return
+    # Stopping.
 
     def _drain(self, until: float, most: int) -> None:
         """Deliver what is queued, a turn at a time, and close."""
         self._draining = None
-        count = self._read()
+        count = self._reader.read()
         if not self.connected:
             return
         if count > 0 and most > count and monotonic() < until:
@@ -304,6 +225,7 @@ class UDPPort:
         self.getHost()
         self.counters()
         self.connected = self._stopping = False
+        self._reader.closed = True
         if self._draining is not None:
             self._draining.cancel()
             self._draining = None
@@ -315,10 +237,6 @@ class UDPPort:
             waiter.callback(None)
 
     # Options of the socket.
-
-    def _queue_errors(self) -> None:
-        _linux.queue_errors(self._socket)
-        self._queues_errors = True
 
     def _set_receive_buffer(self) -> None:
         asked = self._receive_buffer
