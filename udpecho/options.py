@@ -165,7 +165,7 @@ def host_and_port(text: str, default_port: int = DEFAULT_PORT) -> tuple[str, int
     if canonical_host(text) is not None:  # an IPv6 address needs no brackets without a port
         return text, default_port
     match = re.fullmatch(
-        r"\[(?P<v6>[^\]]*)\](?::(?P<port6>.*))?|(?P<host>[^:\[\]]*)(?::(?P<port>.*))?", text
+        r"\[(?P<v6>[^\]]*)\](?::(?P<port6>.*))?|(?P<host>[^:\[\]]*)(?::(?P<port>[^:]*))?", text
     )
     if match is None or not (match["host"] or match["v6"]):
         raise _wrong("HOST[:PORT]", "a host, HOST:PORT or [IPv6]:PORT", text)
