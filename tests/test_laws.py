@@ -86,7 +86,7 @@ class Law:
 
 
 PURE = rooms(
-    "guard", "policy", "prefixes", "ratelimit", "columns", "refusals", "notice", "probe", "stats",
+    "guard", "policy", "prefixes", "ratelimit", "columns", "unanswered", "notice", "probe", "stats",
     "stamps", "plan", "record", "report",
 )  # fmt: skip
 TWISTED = ("twisted", "zope")
@@ -199,7 +199,7 @@ LAWS = [
         lambda each: (
             (
                 within(each.importer, *rooms("asking", "client", "pending"))
-                and within(each.imported, *rooms("server", "service", "guard", "refusals"))
+                and within(each.imported, *rooms("server", "service", "guard", "unanswered"))
             )
             or (
                 within(each.importer, *rooms("server", "service"))

@@ -92,7 +92,7 @@ _KNOWN_SOURCES = 4096  # verdicts kept: many more than a busy server's sources, 
 
 
 Verdict: TypeAlias = Reason | int
-"""What is known of a source address alone: why it is refused, or its bucket, or _EXEMPT."""
+"""What is known of a source address alone: why it is not answered, or its bucket, or _EXEMPT."""
 
 
 class Guard:
@@ -132,7 +132,7 @@ class Guard:
         self._now = 0
 
     def add_own_port(self, port: int) -> None:
-        """Refuse what comes from a port that we answer on: it is our own reply, or made up."""
+        """Answer nothing from a port that we answer on: it is our own reply, or made up."""
         self._ports[port] = Reason.OWN_PORT
         self._plain_high_bytes = every_byte_but(port >> 8 for port in self._ports)
 
@@ -153,7 +153,7 @@ class Guard:
         """
         source = pack_host(peer[0])
         there, here = (pack_host(host) if host else b"" for host in (asked, local))
-        reason = self._refusal(peer[1], source, there, here, ttl)
+        reason = self._reason(peer[1], source, there, here, ttl)
         if reason is not None or self.policy.discard:
             return reason or Reason.DISCARDED
         bucket = self._verdict(source)
@@ -173,14 +173,14 @@ class Guard:
         sources = Sources(batch.sources, size)
         verdicts = {source: self._verdict(source) for source in sources.distinct}
         kinds = set(verdicts.values())
-        refused = {}
+        unanswered = {}
         if self._is_doubtful(batch, kinds):
-            refused = self._refusals(batch, sources.each)
+            unanswered = self._reasons(batch, sources.each)
         if self.policy.discard:
-            return dict.fromkeys(range(size), Reason.DISCARDED) | refused
+            return dict.fromkeys(range(size), Reason.DISCARDED) | unanswered
         if kinds != _ALL_EXEMPT:
-            self._limit(batch.counts, sources, verdicts, refused, self._nanoseconds(now))
-        return refused
+            self._limit(batch.counts, sources, verdicts, unanswered, self._nanoseconds(now))
+        return unanswered
 
     def _nanoseconds(self, now: float) -> int:
         self._now = max(self._now, int(now * 1e9))
@@ -207,7 +207,7 @@ class Guard:
             return _EXEMPT
         return self._limiter.bucket(source)
 
-    def _refusal(
+    def _reason(
         self, port: int, source: bytes, asked: bytes, local: bytes, ttl: int | None
     ) -> Reason | None:
         reason = self._ports.get(port)
@@ -227,7 +227,7 @@ class Guard:
         return None
 
     def _is_doubtful(self, batch: Columns, verdicts: Collection[Verdict]) -> bool:
-        """Ask of whole columns, in a step each, whether any datagram may have to be refused."""
+        """Ask of whole columns, in a step each, whether any datagram may be one not to answer."""
         ports, sources, asked, local, ttls, _ = batch
         width = 2 * len(sources) // len(ports)
         return bool(
@@ -241,12 +241,12 @@ class Guard:
             or ttls.translate(None, self._ttls_with_hops_left)
         )
 
-    def _refusals(self, batch: Columns, sources: Sequence[bytes]) -> dict[int, Reason]:
+    def _reasons(self, batch: Columns, sources: Sequence[bytes]) -> dict[int, Reason]:
         """Look at each datagram of a batch, as judge does, but for the rate."""
         size = len(sources)
         nothing = (b"",) * size
         reasons = map(
-            self._refusal,
+            self._reason,
             split_ports(batch.ports),
             sources,
             split_addresses(batch.asked, size) if batch.asked else nothing,
@@ -260,15 +260,15 @@ class Guard:
         counts: Sequence[int],
         sources: Sources,
         verdicts: Mapping[bytes, Verdict],
-        refused: dict[int, Reason],
+        unanswered: dict[int, Reason],
         now: int,
     ) -> None:
-        """Charge what is not refused yet, and refuse what is over the limit.
+        """Charge what may be answered so far, and name what is over the limit.
 
         Only a bucket that can't take all that the batch has for it is looked at closer.
         """
         charges: dict[int, int] = {}
-        for source, count in sources.tally(counts, refused).items():
+        for source, count in sources.tally(counts, unanswered).items():
             bucket = verdicts[source]
             if isinstance(bucket, int) and bucket != _EXEMPT:
                 charges[bucket] = charges.get(bucket, 0) + count
@@ -276,10 +276,10 @@ class Guard:
         if not over:
             return
         for index, source in enumerate(sources.each):
-            if verdicts[source] in over and index not in refused:
+            if verdicts[source] in over and index not in unanswered:
                 over[verdicts[source]].append(index)
         for bucket, indexes in over.items():
             assert isinstance(bucket, int)
             each = [counts[index] for index in indexes] if counts else (1,) * len(indexes)
             flags = self._limiter.take(bucket, each, now)
-            refused.update(dict.fromkeys(compress(indexes, flags), Reason.OVER_RATE))
+            unanswered.update(dict.fromkeys(compress(indexes, flags), Reason.OVER_RATE))

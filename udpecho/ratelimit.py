@@ -88,7 +88,7 @@ class RateLimiter:
         return over
 
     def take(self, bucket: int, counts: Sequence[int], now: int) -> bytes:
-        """Charge datagrams, or trains of count that pass as a whole; return a 1 for each refused.
+        """Charge datagrams, or trains of count that pass as a whole; return a 1 for each over it.
 
         A train passes while there is a token for its first datagram; what it spent beyond is
         owed. Over the limit nothing is charged, and of every SLIP in a row one passes, at a
@@ -107,7 +107,7 @@ class RateLimiter:
         return bytes(passed) + self._slip_through(bucket, len(counts) - passed)
 
     def _slip_through(self, bucket: int, number: int) -> bytes:
-        refused = bytearray(b"\1" * number)
+        over = bytearray(b"\1" * number)
         if self._slip:
             first = self._over[bucket]
             self._over[bucket] = (first + number) % (self._slip * _PLACES)
@@ -115,8 +115,8 @@ class RateLimiter:
                 chosen = self._places[(bucket + group) % _PLACES] % self._slip
                 place = group * self._slip + chosen - first
                 if 0 <= place < number:
-                    refused[place] = 0
-        return bytes(refused)
+                    over[place] = 0
+        return bytes(over)
 
 
 def _zeros(kind: Literal["q", "I"], size: int) -> memoryview[int]:

@@ -16,7 +16,7 @@ from twisted.logger import Logger
 from udpecho.batch import Batch
 from udpecho.guard import Guard, Reason
 from udpecho.notice import Notices
-from udpecho.refusals import Refusals
+from udpecho.unanswered import Unanswered
 
 _ONE_LESS = bytes([0, *range(255)])
 """Each TTL to the one of its reply: two servers that one forged packet joined fall silent."""
@@ -74,7 +74,7 @@ class EchoServer(DatagramProtocol):
     ) -> None:
         self._now = now
         self._guard = guard or Guard()
-        self._refusals = Refusals()
+        self._unanswered = Unanswered()
         self._log = log or Logger()
         self._received = self._echoed = self._bytes_received = self._bytes_echoed = 0
         self._send_errors: Counter[str] = Counter()
@@ -85,6 +85,10 @@ class EchoServer(DatagramProtocol):
         assert self.transport is not None
         self._guard.add_own_port(self.transport.getHost().port)
 
+    def stopProtocol(self) -> None:
+        """Say what no line has said yet of what was not answered."""
+        self._warn(*self._unanswered.rest())
+
     def datagramReceived(self, datagram: bytes, addr: tuple[str, int]) -> None:
         """Send a datagram back, unless it must not be answered."""
         assert self.transport is not None
@@ -93,7 +97,7 @@ class EchoServer(DatagramProtocol):
         now = self._now()
         reason = self._guard.judge(addr, now)
         if reason is not None:
-            self._warn(self._refusals.note(reason, addr, now))
+            self._warn(self._unanswered.note(reason, addr, now))
             return
         try:
             self.transport.write(datagram, addr)
@@ -111,10 +115,10 @@ class EchoServer(DatagramProtocol):
         self._bytes_received += batch.octets
         now = self._now()
         columns = batch.columns()
-        refused = self._guard.judge_batch(columns, now)
-        if refused:
-            batch.drop(refused)
-            self._warn(*self._refusals.note_batch(refused, columns, now))
+        unanswered = self._guard.judge_batch(columns, now)
+        if unanswered:
+            batch.drop(unanswered)
+            self._warn(*self._unanswered.note_batch(unanswered, columns, now))
         if not self._guard.policy.keep_ttl:
             batch.ttls = columns.ttls.translate(_ONE_LESS)
         tos = batch.tos
@@ -133,7 +137,7 @@ class EchoServer(DatagramProtocol):
             self._echoed,
             self._bytes_received,
             self._bytes_echoed,
-            self._refusals.counts,
+            self._unanswered.counts,
             self._send_errors,
         )
 

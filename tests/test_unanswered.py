@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from udpecho.columns import Columns
 from udpecho.guard import Reason
 from udpecho.prefixes import pack_host
-from udpecho.refusals import KEPT, Refusals, TopSources
+from udpecho.unanswered import KEPT, TopSources, Unanswered
 
 
 def batch(*peers: tuple[str, int], counts: tuple[int, ...] = ()) -> Columns:
@@ -22,21 +22,21 @@ def batch(*peers: tuple[str, int], counts: tuple[int, ...] = ()) -> Columns:
 
 
 def test_the_first_refusal_for_a_reason_has_a_line_at_once() -> None:
-    refusals = Refusals()
-    assert refusals.note(Reason.PORT_ZERO, ("192.0.2.1", 0), 5.0) == (
+    unanswered = Unanswered()
+    assert unanswered.note(Reason.PORT_ZERO, ("192.0.2.1", 0), 5.0) == (
         "not answered: source port 0: 1 datagram; top sources: 192.0.2.1 (1)"
     )
-    assert refusals.note(Reason.PORT_ZERO, ("192.0.2.1", 0), 5.1) is None
-    assert refusals.note(Reason.MULTICAST, ("192.0.2.1", 40000), 5.2) is not None
+    assert unanswered.note(Reason.PORT_ZERO, ("192.0.2.1", 0), 5.1) is None
+    assert unanswered.note(Reason.MULTICAST, ("192.0.2.1", 40000), 5.2) is not None
 
 
 def test_a_flood_has_one_line_in_30_seconds_with_its_count_and_sources() -> None:
-    refusals = Refusals()
-    refusals.note(Reason.OVER_RATE, ("192.0.2.1", 40000), 0.0)
+    unanswered = Unanswered()
+    unanswered.note(Reason.OVER_RATE, ("192.0.2.1", 40000), 0.0)
     lines = []
     for second in range(1, 95):
         sources = batch(*[("198.51.100.7", 50000)] * 3, ("203.0.113.1", 50000))
-        lines += refusals.note_batch(dict.fromkeys(range(4), Reason.OVER_RATE), sources, second)
+        lines += unanswered.note_batch(dict.fromkeys(range(4), Reason.OVER_RATE), sources, second)
     assert (
         lines
         == [
@@ -45,17 +45,17 @@ def test_a_flood_has_one_line_in_30_seconds_with_its_count_and_sources() -> None
         ]
         * 3
     )
-    assert refusals.counts == {Reason.OVER_RATE: 1 + 94 * 4}
-    assert refusals.rest() == [
+    assert unanswered.counts == {Reason.OVER_RATE: 1 + 94 * 4}
+    assert unanswered.rest() == [
         "not answered: over the rate: 16 datagrams; top sources: 198.51.100.7 (12), "
         "203.0.113.1 (4); see --rate, --burst and --exempt"
     ]
-    assert refusals.rest() == []
+    assert unanswered.rest() == []
 
 
 def test_a_service_port_is_named_with_what_to_do() -> None:
     """Who tests with nping, which sends from port 53, must find out why nothing comes back."""
-    line = Refusals().note(Reason.SERVICE_PORT, ("2001:db8::1", 53), 0.0)
+    line = Unanswered().note(Reason.SERVICE_PORT, ("2001:db8::1", 53), 0.0)
     assert line == (
         "not answered: from a service's port: 1 datagram; top sources: [2001:db8::1]:53 (1); "
         "--allow-source-port answers a port like this"
@@ -63,30 +63,30 @@ def test_a_service_port_is_named_with_what_to_do() -> None:
 
 
 def test_a_batch_may_begin_several_reasons() -> None:
-    refusals = Refusals()
+    unanswered = Unanswered()
     found = {0: Reason.PORT_ZERO, 2: Reason.SERVICE_PORT}
     peers = batch(("192.0.2.1", 0), ("192.0.2.2", 40000), ("192.0.2.3", 53), counts=(3, 1, 64))
-    lines = refusals.note_batch(found, peers, 0.0)
+    lines = unanswered.note_batch(found, peers, 0.0)
     assert [line.split(";")[0] for line in lines] == [
         "not answered: source port 0: 3 datagrams",
         "not answered: from a service's port: 64 datagrams",
     ]
-    assert refusals.counts == {Reason.PORT_ZERO: 3, Reason.SERVICE_PORT: 64}
-    assert refusals.note_batch({}, peers, 0.0) == []
+    assert unanswered.counts == {Reason.PORT_ZERO: 3, Reason.SERVICE_PORT: 64}
+    assert unanswered.note_batch({}, peers, 0.0) == []
 
 
 def test_what_was_asked_for_is_counted_but_not_said() -> None:
-    refusals = Refusals()
-    assert refusals.note(Reason.DISCARDED, ("192.0.2.1", 40000), 0.0) is None
-    assert refusals.note_batch({0: Reason.DISCARDED}, batch(("192.0.2.1", 40000)), 1.0) == []
-    assert refusals.counts == {Reason.DISCARDED: 2}
-    assert refusals.rest() == []
+    unanswered = Unanswered()
+    assert unanswered.note(Reason.DISCARDED, ("192.0.2.1", 40000), 0.0) is None
+    assert unanswered.note_batch({0: Reason.DISCARDED}, batch(("192.0.2.1", 40000)), 1.0) == []
+    assert unanswered.counts == {Reason.DISCARDED: 2}
+    assert unanswered.rest() == []
 
 
 def test_a_line_has_no_more_than_three_sources() -> None:
-    refusals = Refusals()
+    unanswered = Unanswered()
     peers = [(f"192.0.2.{number}", 0) for number in range(6)]
-    (line,) = refusals.note_batch(dict.fromkeys(range(6), Reason.PORT_ZERO), batch(*peers), 0.0)
+    (line,) = unanswered.note_batch(dict.fromkeys(range(6), Reason.PORT_ZERO), batch(*peers), 0.0)
     assert line.count("192.0.2.") == 3
 
 

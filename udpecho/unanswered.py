@@ -16,7 +16,7 @@ from udpecho.peer import format_peer
 from udpecho.prefixes import unpack_host
 
 KEPT = 8
-"""Sources kept for each reason: whoever sent more than an eighth of what was refused is one."""
+"""Sources kept for each reason: whoever sent more than an eighth of it is one."""
 
 NAMED = 3
 """Sources named in a line: a line that is too long to read says less."""
@@ -52,12 +52,12 @@ class TopSources:
         return sorted(sure, key=lambda pair: -pair[1])[:number]
 
 
-class Refusals:
-    """Counts refused datagrams, and words at most one line for each reason in 30 s."""
+class Unanswered:
+    """Counts what was not answered, and words at most one line for each reason in 30 s."""
 
     def __init__(self) -> None:
         self.counts: Counter[Reason] = Counter()
-        """Datagrams refused since the start, by reason; exact."""
+        """Datagrams not answered since the start, by reason; exact."""
         self._top: dict[Reason, TopSources] = {}
         self._notices: Notices[Reason] = Notices()
 
@@ -66,14 +66,14 @@ class Refusals:
         self._add(reason, peer, 1)
         return self._line(reason, 1, now)
 
-    def note_batch(self, refused: Mapping[int, Reason], batch: Columns, now: float) -> list[str]:
-        """Count what judge_batch refused; return the lines that are due. now is in seconds."""
-        if not refused:
+    def note_batch(self, unanswered: Mapping[int, Reason], batch: Columns, now: float) -> list[str]:
+        """Count what judge_batch found; return the lines that are due. now is in seconds."""
+        if not unanswered:
             return []
         ports = split_ports(batch.ports)
         sources = split_addresses(batch.sources, len(ports))
         found: Counter[tuple[Reason, bytes, int]] = Counter()
-        for index, reason in refused.items():
+        for index, reason in unanswered.items():
             port = ports[index] if reason in _BY_PEER else 0
             found[reason, sources[index], port] += batch.counts[index] if batch.counts else 1
         totals: Counter[Reason] = Counter()
