@@ -38,15 +38,22 @@ class Memory:
         self._map = mmap.mmap(-1, BATCH * (RECORD + _SLOT), mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         self._map.madvise(getattr(mmap, "MADV_NOHUGEPAGE", 15))  # or 2 MiB at the first touch
         self.address = ctypes.addressof(ctypes.c_char.from_buffer(self._map))
-        self.bytes = memoryview(self._map)
         self.record_at = [i * RECORD for i in range(BATCH)]
         self.slot_at = [BATCH * RECORD + i * _SLOT for i in range(BATCH)]
 
     def column(self, code: Code, offset: int) -> memoryview:
         """Cut the column of a record's field: of this struct code, at this many bytes."""
         size = ctypes.sizeof(_CODES[code])
-        records: memoryview = self.bytes[: BATCH * RECORD].cast(code)
+        records: memoryview = memoryview(self._map)[: BATCH * RECORD].cast(code)
         return records[offset // size :: RECORD // size]
+
+    def read(self, start: int, stop: int) -> bytes:
+        """Copy bytes out."""
+        return self._map[start:stop]
+
+    def write(self, start: int, data: bytes) -> None:
+        """Copy bytes in."""
+        self._map[start : start + len(data)] = data
 
     def octets(self, offset: int, count: int) -> bytes:
         """Copy one byte of each of so many records: four times as fast as by a column."""
