@@ -73,6 +73,22 @@ class Inbox:
             return [data]
         return [data[at : at + segment] for at in range(0, len(data), segment)]
 
+    def pairs(self) -> list[tuple[bytes, Address]]:
+        """Copy all datagrams, with their senders: for batches without trains or timestamps."""
+        layout, read = self.layout, self.memory.map
+        end = NAME + layout.control
+        return [
+            (read[slot : slot + length], decode_again(layout, read[record : record + end]))
+            for slot, record, length in zip(
+                self.memory.slot_at, self.memory.record_at, self.lengths, strict=False
+            )
+        ]
+
+    @property
+    def is_plain(self) -> bool:
+        """Tell whether each item is a datagram by itself, without a timestamp."""
+        return not (self.trains or self._stamped)
+
     def address(self, index: int) -> Address:
         """Tell who sent an item."""
         record = self.memory.record_at[index]

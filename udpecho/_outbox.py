@@ -71,6 +71,7 @@ class Outbox:
 
     def __init__(self, layout: Layout) -> None:
         self._memory = memory = Memory()
+        self._map = memory.map
         self._slot_at = memory.slot_at
         self._headers = headers = Headers(memory, layout)
         self._name_size = layout.name
@@ -84,24 +85,20 @@ class Outbox:
         """Count the datagrams that wait."""
         return len(self._written)
 
-    @property
-    def full(self) -> bool:
-        """Tell whether there is no room for one more."""
-        return len(self._written) == BATCH
-
     def add(self, data: bytes, destination: bytes, address: object) -> int:
         """Take a datagram; destination is a record, or empty on a connected socket.
 
-        Return its length in bytes. address is what its writer called it.
+        address is what its writer called it. Return the room that is left then.
         """
         index = len(self._written)
         length = len(data)
-        self._memory.write(self._slot_at[index], data)
+        slot = self._slot_at[index]
+        self._map[slot : slot + length] = data
         self._sizes[index] = length
         if self._destinations[index] is not destination:
             self._direct(index, destination)
         self._written.append(address)
-        return length
+        return BATCH - 1 - index
 
     def _direct(self, index: int, destination: bytes) -> None:
         """Have what stands at an index go somewhere else than what stood there last."""

@@ -73,11 +73,12 @@ class Loop:
     def __init__(self, client: Any, address: tuple[str, int]) -> None:
         self._client = client
         self._address = address
-        self.replies = 0
+        self.replies = self._asked = 0
 
     def ask(self, reply: object = None) -> None:
         self.replies += reply is not None
-        data = self.replies.to_bytes(8, "big") + os.urandom(8) + bytes(48)
+        self._asked += 1
+        data = self._asked.to_bytes(64, "big")
         self._client.request(data, self._address).addCallbacks(self.ask, self._again)
 
     def _again(self, _: object) -> None:
