@@ -89,7 +89,7 @@ class Kernel:
         self.names += headers.name_sizes[start:stop].tolist()
         self.calls.append(
             [
-                bytes(outbox._memory[slot : slot + headers.sizes[index]])
+                outbox._memory.read(slot, slot + headers.sizes[index])
                 for index, slot in list(enumerate(outbox._slot_at))[start:stop]
             ]
         )

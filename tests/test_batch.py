@@ -71,8 +71,8 @@ class Kernel:
         for index, (name, control, data) in enumerate(self._items):
             assert headers.control_sizes[index] >= len(control), "no room for control messages"
             at, slot = self.memory.record_at[index], self.memory.slot_at[index]
-            self.memory.bytes[at : at + NAME + len(control)] = name.ljust(NAME, b"\0") + control
-            self.memory.bytes[slot : slot + len(data)] = data
+            self.memory.write(at, name.ljust(NAME, b"\0") + control)
+            self.memory.write(slot, data)
             headers.control_sizes[index] = len(control)
             headers.lengths[index] = len(data)
         return len(self._items)
@@ -84,9 +84,9 @@ class Kernel:
                 return index - start or -self.refuses[index]
             at, slot = self.memory.record_at[index], self.memory.slot_at[index]
             end = at + NAME + headers.control_sizes[index]
-            name = bytes(self.memory.bytes[at : at + headers.name_sizes[index]])
-            control = bytes(self.memory.bytes[at + NAME : end])
-            data = bytes(self.memory.bytes[slot : slot + headers.sizes[index]])
+            name = self.memory.read(at, at + headers.name_sizes[index])
+            control = self.memory.read(at + NAME, end)
+            data = self.memory.read(slot, slot + headers.sizes[index])
             self.sent.append((name, self._as_it_leaves(control), data))
         return stop - start
 
@@ -341,4 +341,4 @@ def test_nothing_received_is_an_empty_batch_and_the_reason() -> None:
 def test_records_and_names_are_where_the_columns_look() -> None:
     kernel = Kernel()
     kernel.gives(ipv4(b"a"))
-    assert bytes(kernel.memory.bytes[:192]) == record(*ipv4(b"a")[:2])
+    assert kernel.memory.read(0, 192) == record(*ipv4(b"a")[:2])

@@ -10,7 +10,7 @@ canonical(); then every record can be read by the same offsets, and sent back as
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from socket import AF_INET, AF_INET6, IPPROTO_IP, IPPROTO_IPV6, SOL_SOCKET
 
 from udpecho._linux import (
@@ -73,20 +73,20 @@ class Layout:
     plain: tuple[bytes, bytes, bytes]
     """The control messages of a datagram by itself, with data that says nothing."""
 
-    @property
-    def control(self) -> int:
-        """Give the length of the control messages of a datagram that came by itself."""
-        return sum(map(len, self.plain))
+    control: int = field(init=False)
+    """How long the control messages of a datagram by itself are."""
 
-    @property
-    def segment(self) -> int:
-        """Give the offset of a train's segment size."""
-        return NAME + self.control + _HEADER.size
+    segment: int = field(init=False)
+    """The offset of a train's segment size."""
 
-    @property
-    def timestamp(self) -> int:
-        """Give the offset of the time of arrival."""
-        return NAME + self.control + _SEGMENT.size + _HEADER.size
+    timestamp: int = field(init=False)
+    """The offset of the time of arrival."""
+
+    def __post_init__(self) -> None:
+        control = sum(map(len, self.plain))
+        object.__setattr__(self, "control", control)
+        object.__setattr__(self, "segment", NAME + control + _HEADER.size)
+        object.__setattr__(self, "timestamp", NAME + control + _SEGMENT.size + _HEADER.size)
 
 
 _DEFAULT_TTL = b"\x40\0\0\0"

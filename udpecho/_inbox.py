@@ -64,7 +64,7 @@ class Inbox:
     def data(self, index: int) -> bytes:
         """Copy an item's data."""
         slot = self.memory.slot_at[index]
-        return bytes(self.memory.bytes[slot : slot + self.lengths[index]])
+        return self.memory.read(slot, slot + self.lengths[index])
 
     def datagrams(self, index: int) -> list[bytes]:
         """Copy an item's datagrams."""
@@ -73,13 +73,29 @@ class Inbox:
             return [data]
         return [data[at : at + segment] for at in range(0, len(data), segment)]
 
+    def pairs(self) -> list[tuple[bytes, Address]]:
+        """Copy all datagrams, with their senders: for batches without trains or timestamps."""
+        layout, read = self.layout, self.memory.map
+        end = NAME + layout.control
+        return [
+            (read[slot : slot + length], decode_again(layout, read[record : record + end]))
+            for slot, record, length in zip(
+                self.memory.slot_at, self.memory.record_at, self.lengths, strict=False
+            )
+        ]
+
+    @property
+    def is_plain(self) -> bool:
+        """Tell whether each item is a datagram by itself, without a timestamp."""
+        return not (self.trains or self._stamped)
+
     def address(self, index: int) -> Address:
         """Tell who sent an item."""
         record = self.memory.record_at[index]
         if self._stamped:
-            return Address.decode(self.layout, bytes(self.memory.bytes[record : record + RECORD]))
+            return Address.decode(self.layout, self.memory.read(record, record + RECORD))
         end = record + NAME + self.layout.control
-        return decode_again(self.layout, bytes(self.memory.bytes[record:end]))
+        return decode_again(self.layout, self.memory.read(record, end))
 
     def longer_than(self, limit: int) -> list[int]:
         """Find the items whose datagrams have more bytes than the limit."""
@@ -104,19 +120,19 @@ class Inbox:
 
     def _cut(self, offset: int, octets: int) -> list[bytes]:
         """Give so many bytes at an offset of each record."""
-        records = self.memory.bytes[: self.count * RECORD]
+        records = self.memory.read(0, self.count * RECORD)
         return list(map(_first, _cutter(offset, octets).iter_unpack(records)))
 
     def _put_in_order(self) -> None:
         """Give unusual records the usual offsets, and find trains."""
-        memory, layout = self.memory.bytes, self.layout
+        memory, layout = self.memory, self.layout
         self._stamped = False
         for index, size in enumerate(self.headers.control_sizes[: self.count].tolist()):
             if size == layout.control:
                 continue
             at = self.memory.record_at[index] + NAME
-            control, segment = canonical(layout, bytes(memory[at : at + size]))
-            memory[at : at + len(control)] = control
+            control, segment = canonical(layout, memory.read(at, at + size))
+            memory.write(at, control)
             self._stamped |= len(control) > layout.timestamp - NAME
             if segment:
                 self.trains[index] = segment

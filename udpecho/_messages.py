@@ -35,26 +35,33 @@ class Memory:
     """Room for a batch. A page is resident only when a datagram has touched it."""
 
     def __init__(self) -> None:
-        self._map = mmap.mmap(-1, BATCH * (RECORD + _SLOT), mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-        self._map.madvise(getattr(mmap, "MADV_NOHUGEPAGE", 15))  # or 2 MiB at the first touch
-        self.address = ctypes.addressof(ctypes.c_char.from_buffer(self._map))
-        self.bytes = memoryview(self._map)
+        self.map = mmap.mmap(-1, BATCH * (RECORD + _SLOT), mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        self.map.madvise(getattr(mmap, "MADV_NOHUGEPAGE", 15))  # or 2 MiB at the first touch
+        self.address = ctypes.addressof(ctypes.c_char.from_buffer(self.map))
         self.record_at = [i * RECORD for i in range(BATCH)]
         self.slot_at = [BATCH * RECORD + i * _SLOT for i in range(BATCH)]
 
     def column(self, code: Code, offset: int) -> memoryview:
         """Cut the column of a record's field: of this struct code, at this many bytes."""
         size = ctypes.sizeof(_CODES[code])
-        records: memoryview = self.bytes[: BATCH * RECORD].cast(code)
+        records: memoryview = memoryview(self.map)[: BATCH * RECORD].cast(code)
         return records[offset // size :: RECORD // size]
+
+    def read(self, start: int, stop: int) -> bytes:
+        """Copy bytes out."""
+        return self.map[start:stop]
+
+    def write(self, start: int, data: bytes) -> None:
+        """Copy bytes in."""
+        self.map[start : start + len(data)] = data
 
     def octets(self, offset: int, count: int) -> bytes:
         """Copy one byte of each of so many records: four times as fast as by a column."""
-        return self._map[offset : count * RECORD : RECORD]
+        return self.map[offset : count * RECORD : RECORD]
 
     def set_octets(self, offset: int, octets: bytes) -> None:
         """Write one byte of each record, from the first on."""
-        self._map[offset : len(octets) * RECORD : RECORD] = octets
+        self.map[offset : len(octets) * RECORD : RECORD] = octets
 
     def columns(self, offset: int, octets: int) -> list[memoryview]:
         """Cut the columns of the words of 4 or 8 bytes that make up a longer field."""

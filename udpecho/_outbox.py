@@ -70,16 +70,14 @@ class Outbox:
     """Up to 128 written datagrams that leave together."""
 
     def __init__(self, layout: Layout) -> None:
-        memory = Memory()
-        self._memory = memory.bytes
-        self._record_at = memory.record_at
+        self._memory = memory = Memory()
+        self._map = memory.map
         self._slot_at = memory.slot_at
-        self._name_size = layout.name
         self._headers = headers = Headers(memory, layout)
-        self._name_sizes = headers.name_sizes
-        self._control_sizes = headers.control_sizes
+        self._name_size = layout.name
         self._sizes = headers.sizes
-        self._written: list[tuple[int, object]] = []
+        self._destinations: list[bytes | None] = [None] * BATCH
+        self._written: list[object] = []
         self.met_errors = False
         """Whether the last flush met an error, be it of the datagram or of an earlier one."""
 
@@ -87,30 +85,27 @@ class Outbox:
         """Count the datagrams that wait."""
         return len(self._written)
 
-    @property
-    def full(self) -> bool:
-        """Tell whether there is no room for one more."""
-        return len(self._written) == BATCH
-
     def add(self, data: bytes, destination: bytes, address: object) -> int:
         """Take a datagram; destination is a record, or empty on a connected socket.
 
-        Return its length in bytes. address is what its writer called it.
+        address is what its writer called it. Return the room that is left then.
         """
         index = len(self._written)
         length = len(data)
         slot = self._slot_at[index]
-        self._memory[slot : slot + length] = data
-        if destination:
-            record = self._record_at[index]
-            self._memory[record : record + len(destination)] = destination
-            self._name_sizes[index] = self._name_size
-            self._control_sizes[index] = len(destination) - NAME
-        else:
-            self._name_sizes[index] = self._control_sizes[index] = 0
+        self._map[slot : slot + length] = data
         self._sizes[index] = length
-        self._written.append((length, address))
-        return length
+        if self._destinations[index] is not destination:
+            self._direct(index, destination)
+        self._written.append(address)
+        return BATCH - 1 - index
+
+    def _direct(self, index: int, destination: bytes) -> None:
+        """Have what stands at an index go somewhere else than what stood there last."""
+        self._destinations[index] = destination
+        self._memory.write(self._memory.record_at[index], destination)
+        self._headers.name_sizes[index] = self._name_size if destination else 0
+        self._headers.control_sizes[index] = max(len(destination) - NAME, 0)
 
     def flush(self, fd: int) -> list[tuple[bytes, object, int]]:
         """Send what was added; return (data, address, errno) of each that the kernel refused."""
@@ -118,9 +113,9 @@ class Outbox:
         unsent: list[tuple[bytes, object, int]] = []
 
         def failed(index: int, errno: int) -> None:
-            length, address = written[index]
             slot = self._slot_at[index]
-            unsent.append((bytes(self._memory[slot : slot + length]), address, errno))
+            data = self._memory.read(slot, slot + self._sizes[index])
+            unsent.append((data, written[index], errno))
 
         def send(start: int, stop: int) -> int:
             sent = self._headers.send(fd, start, stop)

@@ -129,7 +129,7 @@ class Reply:
         """Send a train's datagrams one by one; return the lengths of those that went."""
         inbox = self._inbox
         at = inbox.memory.record_at[index] + NAME
-        control = bytes(inbox.memory.bytes[at : at + inbox.layout.control])
+        control = inbox.memory.read(at, at + inbox.layout.control)
         ancillary = [(*kind, data) for kind, data in control_messages(control).items()]
         address = with_scope(*inbox.address(index))
         sent = []

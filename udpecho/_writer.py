@@ -51,16 +51,14 @@ class Writer:
 
     def write(self, data: bytes, destination: bytes, address: object) -> int:
         """Take a datagram for a destination (see Outbox.add); return its length in bytes."""
-        outbox = self._outbox
-        length = outbox.add(data, destination, address)
-        if outbox.full:
+        if not self._outbox.add(data, destination, address):
             self.flush()
         elif not self.gathering and self._later is None:
             if monotonic() - self._flushed_at > BURST:
                 self.flush()
             else:
                 self._later = self._reactor.callLater(0, self._end_turn)
-        return length
+        return len(data)
 
     def flush(self) -> None:
         """Send what has gathered, and tell what could not be sent."""

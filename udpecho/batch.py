@@ -38,6 +38,9 @@ class Batch:
 
     def __iter__(self) -> Iterator[tuple[bytes, Address]]:
         """Go through the datagrams that are not dropped, one by one."""
+        if self._inbox.is_plain and not self._dropped:
+            yield from self._inbox.pairs()
+            return
         for index in self._indices:
             address = self._inbox.address(index)
             for data in self._inbox.datagrams(index):

@@ -175,7 +175,7 @@ from udpecho.address import encode
 memory = Memory()
 headers = Headers(memory, IPV4)
 for at in memory.record_at:
-    memory.bytes[at : at + 32] = encode(IPV4, "127.0.0.1", int(sys.argv[1]))
+    memory.write(at, encode(IPV4, "127.0.0.1", int(sys.argv[1])))
 with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as skt:
     end = time.monotonic() + 2
     while time.monotonic() < end:
