@@ -113,7 +113,8 @@ class EchoServer(DatagramProtocol):
         columns = batch.columns()
         refused = self._guard.judge_batch(columns, now)
         if refused:
-            batch.drop(refused)
+            # The port has dropped some itself (IPv4-mapped sources): they have a reason, too.
+            self._received += sum(map(batch.datagrams_of, refused)) - batch.drop(refused)
             self._warn(*self._refusals.note_batch(refused, columns, now))
         if not self._guard.policy.keep_ttl:
             batch.ttls = columns.ttls.translate(_ONE_LESS)
