@@ -115,11 +115,13 @@ class EchoServer(DatagramProtocol):
         self._bytes_received += batch.octets
         now = self._now()
         columns = batch.columns()
-        refused = self._guard.judge_batch(columns, now)
-        if refused:
+        unanswered = self._guard.judge_batch(columns, now)
+        if unanswered:
             # The port has dropped some itself (IPv4-mapped sources): they have a reason, too.
-            self._received += sum(map(batch.datagrams_of, refused)) - batch.drop(refused)
-            self._warn(*self._refusals.note_batch(refused, columns, now))
+            counts = columns.counts
+            judged = sum(counts[index] for index in unanswered) if counts else len(unanswered)
+            self._received += judged - batch.drop(unanswered)
+            self._warn(*self._unanswered.note_batch(unanswered, columns, now))
         if not self._guard.policy.keep_ttl:
             batch.ttls = columns.ttls.translate(_ONE_LESS)
         tos = batch.tos
