@@ -85,10 +85,6 @@ class EchoServer(DatagramProtocol):
         assert self.transport is not None
         self._guard.add_own_port(self.transport.getHost().port)
 
-    def stopProtocol(self) -> None:
-        """Say what no line has said yet of what was not answered."""
-        self._warn(*self._unanswered.rest())
-
     def datagramReceived(self, datagram: bytes, addr: tuple[str, int]) -> None:
         """Send a datagram back, unless it must not be answered."""
         assert self.transport is not None
