@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 
 from tests.kernelbytes import ipv4_control, ipv4_name, ipv6_control, ipv6_name, record, stamp, train
-from udpecho import _linux
+from udpecho import _linux, _reply
 from udpecho._cmsg import IPV4, IPV6, NAME, Layout, control_message
 from udpecho._inbox import Inbox
 from udpecho._messages import BATCH
@@ -248,8 +248,12 @@ def test_a_column_that_is_set_is_what_the_echo_carries() -> None:
     ],
 )
 def test_what_all_replies_have_in_common_is_set_on_the_socket_while_they_leave(
-    first: dict[str, Any], second: dict[str, Any], controls: int
+    first: dict[str, Any],
+    second: dict[str, Any],
+    controls: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(_reply, "WORTHWHILE", 2)
     kernel = Kernel()
     for _ in range(2):
         kernel.gives(ipv4(b"1", **first), ipv4(b"2", **second)).echo()
@@ -324,7 +328,7 @@ def test_a_full_batch_is_echoed_whole() -> None:
 def test_a_batch_that_is_over_is_empty() -> None:
     kernel = Kernel()
     batch = kernel.gives(ipv4(b"a"), ipv4(b"b"))
-    kernel.inbox.forget()
+    batch.over()
     assert (len(batch), list(batch), batch.datagrams) == (0, [], 0)
     assert batch.echo() == (0, 0, {})
     assert len(kernel.gives(ipv4(b"a"), ipv4(b"b"))) == 2

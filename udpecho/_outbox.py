@@ -77,27 +77,25 @@ class Outbox:
         self._name_size = layout.name
         self._sizes = headers.sizes
         self._destinations: list[bytes | None] = [None] * BATCH
-        self._written: list[object] = []
+        self.written: list[object] = []
+        """What waits, by what its writer called where it goes."""
+
         self.met_errors = False
         """Whether the last flush met an error, be it of the datagram or of an earlier one."""
-
-    def __len__(self) -> int:
-        """Count the datagrams that wait."""
-        return len(self._written)
 
     def add(self, data: bytes, destination: bytes, address: object) -> int:
         """Take a datagram; destination is a record, or empty on a connected socket.
 
         address is what its writer called it. Return the room that is left then.
         """
-        index = len(self._written)
+        index = len(self.written)
         length = len(data)
         slot = self._slot_at[index]
         self._map[slot : slot + length] = data
         self._sizes[index] = length
         if self._destinations[index] is not destination:
             self._direct(index, destination)
-        self._written.append(address)
+        self.written.append(address)
         return BATCH - 1 - index
 
     def _direct(self, index: int, destination: bytes) -> None:
@@ -109,7 +107,7 @@ class Outbox:
 
     def flush(self, fd: int) -> list[tuple[bytes, object, int]]:
         """Send what was added; return (data, address, errno) of each that the kernel refused."""
-        written, self._written = self._written, []
+        written, self.written = self.written, []
         unsent: list[tuple[bytes, object, int]] = []
 
         def failed(index: int, errno: int) -> None:

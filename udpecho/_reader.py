@@ -16,7 +16,7 @@ from typing import Any
 from twisted.logger import Logger
 
 from udpecho import _linux
-from udpecho._cmsg import Layout
+from udpecho._cmsg import IPV6, Layout
 from udpecho._connection import Connection
 from udpecho._errqueue import refusals
 from udpecho._inbox import Inbox
@@ -72,10 +72,11 @@ class Reader:
 
     def turn(self) -> None:
         """Deliver what has arrived, as much as a turn may hold."""
-        until = monotonic() + TURN
-        for _ in range(self._batches):
-            if self.read() < BATCH or monotonic() > until or self.closed:
-                break
+        if self.read() == BATCH and self._batches > 1:
+            until = monotonic() + TURN
+            for _ in range(self._batches - 1):
+                if self.closed or self.read() < BATCH or monotonic() > until:
+                    break
         if not self.closed and (self._errors_wait or self._writer.met_errors):
             self._take_errors()
 
@@ -96,7 +97,7 @@ class Reader:
         except Exception:
             self._log.failure("{protocol} failed on a datagram", protocol=self._protocol)
         finally:
-            inbox.forget()
+            self._batch.over()
             self._writer.gathering = False
         self._writer.flush()
         return count
@@ -113,9 +114,9 @@ class Reader:
         """Leave out of the batch what is not to be delivered to any protocol."""
         inbox, batch = self._inbox, self._batch
         batch.renew()
-        if too_long := inbox.longer_than(self._limit):
-            self.counts["too_long"] += batch.drop(too_long)
-        if mapped := inbox.mapped():
+        if max(inbox.lengths) > self._limit:
+            self.counts["too_long"] += batch.drop(inbox.longer_than(self._limit))
+        if inbox.layout is IPV6 and (mapped := inbox.mapped()):
             self.counts["mapped"] += batch.drop(mapped)
         peer = self._connection.peer
         if peer is not None and (others := inbox.not_from(peer)):

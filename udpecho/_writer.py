@@ -62,7 +62,7 @@ class Writer:
 
     def flush(self) -> None:
         """Send what has gathered, and tell what could not be sent."""
-        if not self._outbox:
+        if not self._outbox.written:
             return
         unsent = self._outbox.flush(self._fd)
         self.met_errors |= self._outbox.met_errors

@@ -26,6 +26,12 @@ class Batch:
         self._inbox = inbox
         self._reply = reply
         self._dropped: set[int] = set()
+        self.datagrams = 0
+        """How many datagrams there are, those dropped apart."""
+
+        self.octets = 0
+        """How many bytes of data there are, those dropped apart."""
+
         layout, memory = inbox.layout, inbox.memory
         self._ports = memory.column("H", 2)
         self._hosts = memory.columns(layout.host, layout.host_size)
@@ -52,19 +58,6 @@ class Batch:
         if not self._dropped:
             return range(self._inbox.count)
         return [index for index in range(self._inbox.count) if index not in self._dropped]
-
-    @property
-    def datagrams(self) -> int:
-        """How many datagrams there are, those dropped apart."""
-        if not (self._inbox.trains or self._dropped):
-            return self._inbox.count
-        return sum(map(self._inbox.datagrams_of, self._indices))
-
-    @property
-    def octets(self) -> int:
-        """How many bytes of data there are, those dropped apart."""
-        lengths = self._inbox.lengths
-        return sum(lengths[index] for index in self._indices) if self._dropped else sum(lengths)
 
     @property
     def ttls(self) -> bytes:
@@ -101,7 +94,10 @@ class Batch:
         """Leave items out from here on; return how many datagrams they are."""
         fresh = set(indices) - self._dropped
         self._dropped |= fresh
-        return sum(map(self._inbox.datagrams_of, fresh))
+        datagrams = sum(map(self._inbox.datagrams_of, fresh))
+        self.datagrams -= datagrams
+        self.octets -= sum(self._inbox.lengths[index] for index in fresh)
+        return datagrams
 
     def echo(self) -> Echoed:
         """Send every datagram that is not dropped back to its sender, from the address asked.
@@ -112,8 +108,18 @@ class Batch:
 
     def renew(self) -> None:
         """Stand for what the inbox holds now."""
+        inbox = self._inbox
         if self._dropped:
             self._dropped = set()
+        self.octets = sum(inbox.lengths)
+        self.datagrams = inbox.count
+        if inbox.trains:
+            self.datagrams = sum(map(inbox.datagrams_of, range(inbox.count)))
+
+    def over(self) -> None:
+        """Be empty: the hook that had the datagrams has returned."""
+        self._inbox.forget()
+        self.datagrams = self.octets = 0
 
     def _may_be_sent_to_others(self) -> bool:
         count, layout = self._inbox.count, self._inbox.layout
