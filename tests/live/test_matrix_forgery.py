@@ -5,6 +5,7 @@ The rows of the proof that the guard is for: 1 to 5, and 11. See test_matrix_loa
 
 from __future__ import annotations
 
+import json
 import socket
 import time
 from collections import Counter
@@ -230,3 +231,28 @@ def test_5_an_ipv4_mapped_source_reaches_nobody_on_loopback(joined: Pair, tmp_pa
             listener.recv(100)
     assert figures.unanswered == {"MAPPED_SOURCE": FORGED}
     assert len(service.log_lines("not answered")) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "outcome"), [("anyone", "wrong"), ("connected", "right"), ("matching", "right")]
+)
+def test_11_a_blind_sweep_of_all_ports_with_forged_replies(
+    kind: str, outcome: str, joined: Pair, tmp_path: Path
+) -> None:
+    """Whoever knows whom a client asks reaches its port; only what it sent tells the truth."""
+    there, here = joined
+    with there.socket(socket.AF_INET) as server, Forger(there, here) as forger:
+        server.bind((there.ipv4, PORT))
+        server.settimeout(5)
+        command = python("-m", "tests.live.asker", kind, there.ipv4, str(PORT), "1", "8", "0")
+        with Program(here.command(*command), tmp_path) as asker:
+            data, peer = server.recvfrom(100)
+            lowest, highest = map(int, here.read("net/ipv4/ip_local_port_range").split())
+            assert lowest <= peer[1] <= highest
+            for port in range(lowest, highest + 1):
+                forger.send(b"forged reply", (there.ipv4, PORT), (here.ipv4, port))
+            server.sendto(data, peer)
+            asker.wait()
+            told = json.loads(asker.output.splitlines()[-1])
+    expected = dict.fromkeys(("right", "wrong", "timeout", "error"), 0) | {outcome: 1}
+    assert told == expected | {"strangers": int(outcome == "right")}, "the sweep reached it"
