@@ -87,7 +87,10 @@ def packets(order: Order) -> Iterator[bytes]:
 
 def send(order: Order, interface: str, hardware: str) -> tuple[int, float]:
     """Send them; return how many, and in how many seconds."""
-    kind, target = 0x0800 if "." in order.to[0] else 0x86DD, bytes.fromhex(hardware.replace(":", ""))
+    kind, target = (
+        0x0800 if "." in order.to[0] else 0x86DD,
+        bytes.fromhex(hardware.replace(":", "")),
+    )
     stream = packets(order)
     sent = 0
     with socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM) as skt:

@@ -10,6 +10,7 @@ The rows 6 to 10, 12 and 13 of the proof. What has its test elsewhere:
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import time
@@ -21,12 +22,18 @@ from statistics import median
 from threading import Event, Thread
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from tests.live.conftest import bound
+from tests.live.conftest import bound, needs
 from tests.live.flood import Order, flooding
-from tests.live.netns import Namespace, pair, why_not
-from tests.live.program import Program, twistd
+from tests.live.impairment import Impairment
+from tests.live.netns import Forger, Namespace, pair, why_not
+from tests.live.packets import udp_packet
+from tests.live.program import Program, python, twistd
 from tests.live.test_twistd import activated
+from tests.live.tun import impaired
+from tests.live.tun import why_not as why_no_tun
 from tests.live.witness import client, serving
 
 pytestmark = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
@@ -124,10 +131,10 @@ batch that are first touched."""
 
 
 def test_7_a_victim_that_is_forged_still_gets_a_quarter(joined: Pair, tmp_path: Path) -> None:
-    """Who sends in a victim's name, at six times the limit, can not silence it."""
+    """Who sends in a victim's name, at ten times the limit, can not silence it."""
     server, other = joined
     to = (server.ipv4, PORT)
-    order = Order((other.ipv4, 40000), to, 32, 6000, 60_000)
+    order = Order((other.ipv4, 40000), to, 32, 10_000, 100_000)
     with (
         serving(server, tmp_path, f"--listen=udp:{PORT}") as service,
         client(other, to) as victim,
@@ -141,6 +148,113 @@ def test_7_a_victim_that_is_forged_still_gets_a_quarter(joined: Pair, tmp_path: 
     print(f"{share=} {figures}")
     assert share >= 0.25
     assert figures.unanswered["OVER_RATE"] > figures.received / 2
+
+
+UNSENDABLE = {
+    # where a route or a firewall lets no reply go, and what the kernel then says
+    "192.0.2.1": ("prohibit", "EACCES"),
+    "192.0.2.2": ("unreachable", "EHOSTUNREACH"),
+    "192.0.2.3": ("blackhole", "EINVAL"),
+    "192.0.2.4": ("throw", "ENETUNREACH"),
+    "192.0.2.5": ("", "EPERM"),
+}
+
+
+@needs("nft")
+def test_8_replies_that_can_not_be_sent(joined: Pair, tmp_path: Path) -> None:
+    """Each is counted by its error, and the log has one line for each error in 30 s."""
+    server, other = joined
+    for host, (route, _) in UNSENDABLE.items():
+        if route:
+            server.ip("route", "add", route, f"{host}/32")
+    server.run("nft", "add table ip t; add chain ip t o { type filter hook output priority 0; }")
+    server.run("nft", "add rule ip t o ip daddr 192.0.2.5 drop")
+    to = (server.ipv4, PORT)
+    with (
+        serving(server, tmp_path, f"--listen=udp:{PORT}") as service,
+        client(other, to) as ordinary,
+        Forger(other, server) as forger,
+    ):
+        for _ in range(50):
+            for host in UNSENDABLE:
+                forger.send(b"x", (host, 40000), to, times=2)
+            assert ordinary.ask(1)
+        figures = service.stop()
+    assert figures.send_errors == {errno: 100 for _, errno in UNSENDABLE.values()}
+    assert figures.echoed == ordinary.answered
+    lines = service.log_lines("could not send")
+    assert len(lines) == len(UNSENDABLE), lines
+
+
+LOSS = CORRUPT = DUPLICATE = 0.1
+
+
+@pytest.mark.skipif(why_no_tun() is not None, reason=str(why_no_tun()))
+@pytest.mark.parametrize("kind", ["connected", "matching"])
+def test_10_clients_over_a_bad_line(kind: str, tmp_path: Path) -> None:
+    """They get what they sent or a timeout, as often as the odds say, and nothing else."""
+    bad = Impairment(LOSS, DUPLICATE, CORRUPT, held=0.1, delay=0.002, jitter=0.002)
+    requests, attempts = 300, 2
+    with (
+        impaired(bad, bad) as line,
+        serving(line.server, tmp_path, f"--listen=udp:{PORT}", "--rate=0") as service,
+    ):
+        limits = [str(requests), "0.15", str(attempts - 1)]
+        command = python("-m", "tests.live.asker", kind, line.server.ipv4, str(PORT), *limits)
+        with Program(line.client.command(*command), tmp_path) as asker:
+            assert asker.wait() == 0, asker.errors
+            told = json.loads(asker.output.splitlines()[-1])
+        figures = service.stop()
+        there, back = line.end()
+    whole = (1 - LOSS) * (1 - CORRUPT)  # one way; a copy is lost apart, and corrupted alike
+    success = whole * (1 - CORRUPT) * ((1 - DUPLICATE) * (1 - LOSS) + DUPLICATE * (1 - LOSS**2))
+    odds = (1 - success) ** attempts
+    spread = (requests * odds * (1 - odds)) ** 0.5
+    print(f"{told=} expected {requests * odds:.0f} +- {spread:.0f} timeouts")
+    assert (told["wrong"], told["error"]) == (0, 0)
+    assert told["right"] + told["timeout"] == requests
+    assert abs(told["timeout"] - requests * odds) < 4 * spread
+    assert (figures.received, figures.echoed) == (there.given, back.taken)
+    assert min(there.lost, there.corrupted, there.duplicated, there.overtaken) > 0
+
+
+packets = st.builds(
+    udp_packet,
+    st.binary(max_size=200),
+    st.tuples(
+        st.one_of(st.ip_addresses(v=4).map(str), st.sampled_from(["198.18.0.1", "127.0.0.1"])),
+        st.one_of(st.integers(0, 65535), st.sampled_from([0, 7, 53, PORT])),
+    ),
+    st.just(("198.18.0.1", PORT)),
+    ttl=st.integers(1, 255),
+    tos=st.integers(0, 255),
+    length=st.one_of(st.none(), st.none(), st.none(), st.integers(0, 65535)),
+)
+
+
+def test_12_random_datagrams(joined: Pair, tmp_path: Path) -> None:
+    """Whatever comes, it is counted, and leaves no traceback and no descriptor behind."""
+    server, other = joined
+    with (
+        serving(server, tmp_path, f"--listen=udp:{PORT}") as service,
+        client(other, (server.ipv4, PORT)) as ordinary,
+        Forger(other, server) as forger,
+    ):
+        assert ordinary.is_served()
+        before = service.figures()
+
+        @settings(max_examples=100, deadline=None, database=None)
+        @given(st.lists(packets, min_size=5, max_size=20))
+        def send(some: list[bytes]) -> None:
+            forger.send_packets(some)
+
+        send()
+        assert ordinary.is_served()
+        after = service.stop()
+    print(after)
+    assert after.received > before.received + 100
+    assert after.descriptors <= before.descriptors
+    assert after.resident_kib - before.resident_kib < GROWTH_KIB
 
 
 def test_13_a_restart_under_load_loses_nothing(tmp_path: Path) -> None:
