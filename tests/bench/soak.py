@@ -70,6 +70,8 @@ def report(samples: list[tuple[float, Figures]], ordinary: list[Client]) -> str:
     steady = samples[len(samples) // 4 :]
     slope = linear_regression([at / 60 for at, _ in steady], [f.resident_kib for _, f in steady])
     last = samples[-1][1]
+    size = len(samples)
+    quarters = [samples[-(-size * n // 4) - 1][1].resident_kib for n in (1, 2, 3, 4)]
     descriptors = {figures.descriptors for _, figures in samples}
     served = ", ".join(f"{each.answered} of {each.asked}" for each in ordinary)
     return "\n".join(
@@ -77,8 +79,8 @@ def report(samples: list[tuple[float, Figures]], ordinary: list[Client]) -> str:
             f"{samples[-1][0]:.0f} s, {last.received} datagrams, {last.echoed} echoed",
             f"unanswered: {last.unanswered}",
             f"send errors: {last.send_errors}",
-            f"memory: {steady[0][1].resident_kib} KiB, {last.resident_kib} KiB at the end, "
-            f"slope {slope.slope:+.1f} KiB a minute",
+            f"memory in KiB at the end of each quarter: {quarters}, "
+            f"slope after the first {slope.slope:+.1f} a minute",
             f"descriptors: {sorted(descriptors)}",
             f"ordinary clients, answered in 100 ms: {served} (IPv4, IPv6)",
             f"worst gap of the 10 ms timer: {max(f.worst_gap_ms for _, f in samples):.1f} ms",

@@ -16,7 +16,7 @@ import pytest
 
 from tests.live.netns import Forger, Namespace, pair, why_not
 from tests.live.program import Program, python
-from tests.live.witness import Figures, MeasuredServer, Peer, Watch, client, serving
+from tests.live.witness import Figures, MeasuredServer, Watch, client, forge, serving
 
 pytestmark = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
 
@@ -24,7 +24,6 @@ Pair = tuple[Namespace, Namespace]
 
 PORT = 9007
 FORGED = 200
-AT_ONCE = 20
 STRANGER = {"ipv4": "203.0.113.77", "ipv6": "2001:db8::77"}  # RFC 5737, RFC 3849
 
 families = pytest.mark.parametrize("family", ["ipv4", "ipv6"])
@@ -34,13 +33,6 @@ families = pytest.mark.parametrize("family", ["ipv4", "ipv6"])
 def joined() -> Iterator[Pair]:
     with pair() as both:
         yield both
-
-
-def forge(forger: Forger, data: bytes, source: Peer, to: Peer, times: int = FORGED) -> None:
-    """Send forged datagrams so that the receive buffer takes them all: the counts are exact."""
-    for _ in range(times // AT_ONCE):
-        forger.send(data, source, to, times=AT_ONCE)
-        time.sleep(0.001)
 
 
 @families
@@ -55,7 +47,7 @@ def test_1_from_the_servers_own_address_and_port(family: str, joined: Pair, tmp_
         Forger(other, server) as forger,
     ):
         for data in (b"", b"x"):
-            forge(forger, data, address, address)
+            forge(forger, data, address, address, FORGED)
             assert ordinary.is_served()
         figures = service.stop()
     assert figures.unanswered == {"OWN_PORT": 2 * FORGED}
@@ -156,7 +148,7 @@ def test_3_from_the_ports_of_services_that_answer(
         lines = []
         for _ in range(2):
             for port in (0, *SERVICE_PORTS):
-                forge(forger, b"x", (STRANGER[family], port), address)
+                forge(forger, b"x", (STRANGER[family], port), address, FORGED)
             assert ordinary.is_served()
             lines.append(len(service.log_lines("")))
         figures = service.stop()
@@ -201,7 +193,7 @@ def test_4_broadcast_and_multicast(family: str, joined: Pair, tmp_path: Path) ->
         Watch(other, PORT) as watch,
     ):
         for source, to, reason in AMISS[family]:
-            forge(forger, b"x", (source, 40000), (to, PORT))
+            forge(forger, b"x", (source, 40000), (to, PORT), FORGED)
             assert ordinary.is_served()
             expected.update({reason: FORGED} if reason else {})
             figures = service.figures()
@@ -222,7 +214,7 @@ def test_5_an_ipv4_mapped_source_reaches_nobody_on_loopback(joined: Pair, tmp_pa
     ):
         listener.bind(("127.0.0.1", 0))
         source = ("::ffff:127.0.0.1", listener.getsockname()[1])
-        forge(forger, b"x", source, (server.ipv6, PORT))
+        forge(forger, b"x", source, (server.ipv6, PORT), FORGED)
         assert ordinary.is_served()
         figures = service.stop()
         assert watch.count() == figures.echoed <= ordinary.asked

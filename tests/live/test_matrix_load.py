@@ -3,7 +3,7 @@
 The rows 6 to 10, 12 and 13 of the proof. What has its test elsewhere:
 
 - 8, every kind of error on the port itself: test_port (send errors, a full queue, injection).
-- 9, the drop counter equals the kernel's: test_port, test_the_drops_are_those_that_the_kernel_counts.
+- 9, receive buffer overrun: test_port, test_the_drops_are_those_that_the_kernel_counts.
 - 12, the mixed soak of ten minutes: python -m tests.bench.soak.
 - 13, what waited while nobody served: test_twistd, test_systemd.
 """
@@ -34,7 +34,7 @@ from tests.live.program import Program, python, twistd
 from tests.live.test_twistd import activated
 from tests.live.tun import impaired
 from tests.live.tun import why_not as why_no_tun
-from tests.live.witness import client, serving
+from tests.live.witness import client, forge, serving
 
 pytestmark = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
 
@@ -186,6 +186,31 @@ def test_8_replies_that_can_not_be_sent(joined: Pair, tmp_path: Path) -> None:
     assert len(lines) == len(UNSENDABLE), lines
 
 
+def test_8_a_full_send_queue(joined: Pair, tmp_path: Path) -> None:
+    """Replies to a neighbour that does not exist fill the socket's queue; then it is as before.
+
+    While the kernel looks for the neighbour (3 s) it keeps as much for it as the queue takes,
+    and others' replies are dropped, too: see net.ipv4.neigh.default.unres_qlen_bytes.
+    """
+    server, other = joined
+    to = (server.ipv4, PORT)
+    with (
+        serving(server, tmp_path, f"--listen=udp:{PORT}") as service,
+        client(other, to) as ordinary,
+        Forger(other, server) as forger,
+    ):
+        forge(forger, b"x", ("198.18.0.99", 40000), to, 1000)
+        figures = service.figures()
+        assert figures.received == 1000
+        assert figures.send_errors.keys() == {"EAGAIN"}
+        end = time.monotonic() + 5
+        while not (ordinary.ask_many(10) == 1 or time.monotonic() > end):
+            time.sleep(0.2)
+        assert ordinary.ask_many(20) >= 0.95
+        service.stop()
+    assert len(service.log_lines("could not send .*EAGAIN")) == 1
+
+
 LOSS = CORRUPT = DUPLICATE = 0.1
 
 
@@ -274,7 +299,7 @@ def test_13_a_restart_under_load_loses_nothing(tmp_path: Path) -> None:
 
         loading = Thread(target=load)
         loading.start()
-        took = []
+        took: list[float] = []
         try:
             for _ in range(3):
                 with Program(command, tmp_path, pass_fds=[held.fileno()]) as service:
