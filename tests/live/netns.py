@@ -73,6 +73,10 @@ class Namespace:
         """Set what sysctl(8) would, by its path below /proc/sys."""
         self.do(lambda: Path("/proc/sys", name).write_text(value))
 
+    def read(self, name: str) -> str:
+        """Read what sysctl(8) would, by its path below /proc/sys."""
+        return self.do(lambda: Path("/proc/sys", name).read_text())
+
     def do(self, what: Callable[[], Made]) -> Made:
         """Call a function on a thread inside: what it opens belongs to the namespace."""
         outcome: list[Made | BaseException] = []

@@ -5,6 +5,7 @@ The rows of the proof that the guard is for: 1 to 5, and 11. See test_matrix_loa
 
 from __future__ import annotations
 
+import json
 import socket
 import time
 from collections import Counter
@@ -15,7 +16,7 @@ import pytest
 
 from tests.live.netns import Forger, Namespace, pair, why_not
 from tests.live.program import Program, python
-from tests.live.witness import Figures, MeasuredServer, Peer, Watch, client, serving
+from tests.live.witness import Figures, MeasuredServer, Watch, client, forge, serving
 
 pytestmark = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
 
@@ -23,7 +24,6 @@ Pair = tuple[Namespace, Namespace]
 
 PORT = 9007
 FORGED = 200
-AT_ONCE = 20
 STRANGER = {"ipv4": "203.0.113.77", "ipv6": "2001:db8::77"}  # RFC 5737, RFC 3849
 
 families = pytest.mark.parametrize("family", ["ipv4", "ipv6"])
@@ -33,13 +33,6 @@ families = pytest.mark.parametrize("family", ["ipv4", "ipv6"])
 def joined() -> Iterator[Pair]:
     with pair() as both:
         yield both
-
-
-def forge(forger: Forger, data: bytes, source: Peer, to: Peer, times: int = FORGED) -> None:
-    """Send forged datagrams so that the receive buffer takes them all: the counts are exact."""
-    for _ in range(times // AT_ONCE):
-        forger.send(data, source, to, times=AT_ONCE)
-        time.sleep(0.001)
 
 
 @families
@@ -54,7 +47,7 @@ def test_1_from_the_servers_own_address_and_port(family: str, joined: Pair, tmp_
         Forger(other, server) as forger,
     ):
         for data in (b"", b"x"):
-            forge(forger, data, address, address)
+            forge(forger, data, address, address, FORGED)
             assert ordinary.is_served()
         figures = service.stop()
     assert figures.unanswered == {"OWN_PORT": 2 * FORGED}
@@ -155,7 +148,7 @@ def test_3_from_the_ports_of_services_that_answer(
         lines = []
         for _ in range(2):
             for port in (0, *SERVICE_PORTS):
-                forge(forger, b"x", (STRANGER[family], port), address)
+                forge(forger, b"x", (STRANGER[family], port), address, FORGED)
             assert ordinary.is_served()
             lines.append(len(service.log_lines("")))
         figures = service.stop()
@@ -200,7 +193,7 @@ def test_4_broadcast_and_multicast(family: str, joined: Pair, tmp_path: Path) ->
         Watch(other, PORT) as watch,
     ):
         for source, to, reason in AMISS[family]:
-            forge(forger, b"x", (source, 40000), (to, PORT))
+            forge(forger, b"x", (source, 40000), (to, PORT), FORGED)
             assert ordinary.is_served()
             expected.update({reason: FORGED} if reason else {})
             figures = service.figures()
@@ -221,7 +214,7 @@ def test_5_an_ipv4_mapped_source_reaches_nobody_on_loopback(joined: Pair, tmp_pa
     ):
         listener.bind(("127.0.0.1", 0))
         source = ("::ffff:127.0.0.1", listener.getsockname()[1])
-        forge(forger, b"x", source, (server.ipv6, PORT))
+        forge(forger, b"x", source, (server.ipv6, PORT), FORGED)
         assert ordinary.is_served()
         figures = service.stop()
         assert watch.count() == figures.echoed <= ordinary.asked
@@ -230,3 +223,28 @@ def test_5_an_ipv4_mapped_source_reaches_nobody_on_loopback(joined: Pair, tmp_pa
             listener.recv(100)
     assert figures.unanswered == {"MAPPED_SOURCE": FORGED}
     assert len(service.log_lines("not answered")) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "outcome"), [("anyone", "wrong"), ("connected", "right"), ("matching", "right")]
+)
+def test_11_a_blind_sweep_of_all_ports_with_forged_replies(
+    kind: str, outcome: str, joined: Pair, tmp_path: Path
+) -> None:
+    """Whoever knows whom a client asks reaches its port; only what it sent tells the truth."""
+    there, here = joined
+    with there.socket(socket.AF_INET) as server, Forger(there, here) as forger:
+        server.bind((there.ipv4, PORT))
+        server.settimeout(5)
+        command = python("-m", "tests.live.asker", kind, there.ipv4, str(PORT), "1", "8", "0")
+        with Program(here.command(*command), tmp_path) as asker:
+            data, peer = server.recvfrom(100)
+            lowest, highest = map(int, here.read("net/ipv4/ip_local_port_range").split())
+            assert lowest <= peer[1] <= highest
+            for port in range(lowest, highest + 1):
+                forger.send(b"forged reply", (there.ipv4, PORT), (here.ipv4, port))
+            server.sendto(data, peer)
+            asker.wait()
+            told = json.loads(asker.output.splitlines()[-1])
+    expected = dict.fromkeys(("right", "wrong", "timeout", "error"), 0) | {outcome: 1}
+    assert told == expected | {"strangers": int(outcome == "right")}, "the sweep reached it"

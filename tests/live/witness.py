@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.live.conftest import addresses
-from tests.live.netns import Namespace
+from tests.live.netns import Forger, Namespace
 from tests.live.packets import is_udp
 from tests.live.program import Program, python
 
@@ -31,6 +31,8 @@ _SO_RCVBUFFORCE = 33  # not in Python's socket
 _ROOM = 1 << 23  # for what comes before it is counted
 
 Peer = tuple[str, int]
+
+_AT_ONCE = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +171,13 @@ class Client:
     def is_served(self) -> bool:
         """Tell whether the server is alive."""
         return any(self.ask() for _ in range(_TRIES))
+
+
+def forge(forger: Forger, data: bytes, source: Peer, to: Peer, times: int) -> None:
+    """Send forged datagrams so that the receive buffer takes them all: the counts are exact."""
+    for _ in range(times // _AT_ONCE):
+        forger.send(data, source, to, times=_AT_ONCE)
+        time.sleep(0.001)
 
 
 @contextmanager
