@@ -1,4 +1,4 @@
-"""Make the README's pictures of udpecho ping anew: python docs/pictures.py, as root.
+"""Make the README's pictures of udpecho ping anew: python -m tests.bench.draw, as root.
 
 The first is what the command prints; the second is drawn of a run through a network that loses,
 doubles, damages and delays one probe in twenty each (tests/live/impairing_echo.py).
@@ -17,8 +17,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-HERE = Path(__file__).resolve().parent
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(HERE.parent)}
+PICTURES = Path(__file__).resolve().parent / "pictures"
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(PICTURES.parents[2])}
 
 
 def udpecho(*arguments: str) -> list[str]:
@@ -56,5 +56,5 @@ def plot(file: Path, *arguments: str) -> None:
 
 
 if __name__ == "__main__":
-    screenshot(HERE / "ping.svg", "ping")
-    plot(HERE / "ping-plot.svg", "-c", "600", "-i", "0.01", "--flows", "3")
+    screenshot(PICTURES / "ping.svg", "ping")
+    plot(PICTURES / "ping-plot.svg", "-c", "600", "-i", "0.01", "--flows", "3")
