@@ -182,6 +182,21 @@ def test_ipv6_is_packed_likewise() -> None:
     assert Kernel(IPV6).gives(*group).columns().asked == b"".join(asked)
 
 
+@pytest.mark.parametrize(
+    ("layout", "item"),
+    [
+        pytest.param(IPV4, ipv4(b"x", ttl=9), id="IPv4"),
+        pytest.param(IPV4, ipv4(b"x", asked="192.0.2.255", local="192.0.2.7"), id="broadcast"),
+        pytest.param(IPV4, a_train(b"xyz", 2), id="a train"),
+        pytest.param(IPV6, (ipv6_name("::1", 7), ipv6_control("::1"), b""), id="IPv6"),
+        pytest.param(IPV6, (ipv6_name("::1", 7), ipv6_control("ff02::1"), b""), id="multicast"),
+    ],
+)
+def test_one_alone_is_judged_as_it_would_be_with_another(layout: Layout, item: Item) -> None:
+    alone, twice = Kernel(layout).gives(item).columns(), Kernel(layout).gives(item, item).columns()
+    assert [bytes(column) * 2 for column in alone] == [bytes(column) for column in twice]
+
+
 def receiving(layout: Layout, *items: Item) -> Inbox:
     """Give an inbox that has received these."""
     kernel = Kernel(layout)

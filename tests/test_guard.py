@@ -413,3 +413,20 @@ def test_a_batch_is_judged_as_its_datagrams_one_by_one(
             one_by_one[index] = alone.judge(peer, now, count=count, **known)  # type: ignore[arg-type]
         found = together.judge_batch(columns(*rows, counts=counts), now)
         assert found == {index: reason for index, reason in one_by_one.items() if reason}
+
+
+def test_a_blameless_batch_is_blameless_again_until_a_port_becomes_our_own() -> None:
+    judged = Guard(Policy(), key=b"key")
+    batch = Columns(b"\x9c\x40", bytes([127, 0, 0, 1]), ttls=b"\x40")
+    assert judged.judge_batch(batch, 0.0) == judged.judge_batch(batch, 1.0) == {}
+    judged.add_own_port(40000)
+    assert judged.judge_batch(batch, 2.0) == {0: Reason.OWN_PORT}
+
+
+def test_a_batch_that_is_limited_is_charged_each_time_that_it_comes() -> None:
+    judged = Guard(Policy(rate=1, burst=2), key=b"key")
+    batch = Columns(b"\x9c\x40", bytes([192, 0, 2, 1]), ttls=b"\x40")
+    assert [judged.judge_batch(batch, 0.0) for _ in range(3)][:2] == [{}, {}]
+    assert Reason.OVER_RATE in [
+        reason for _ in range(8) for reason in judged.judge_batch(batch, 0.0).values()
+    ]

@@ -80,6 +80,8 @@ class Batch:
     def columns(self) -> Columns:
         """Give what a guard judges by, of every item, those dropped too."""
         inbox, count = self._inbox, self._inbox.count
+        if count == 1 and not inbox.trains:
+            return self._columns_of_one()
         sent_to_us = not self._may_be_sent_to_others()
         return Columns(
             self._ports[:count].tobytes(),
@@ -88,6 +90,20 @@ class Batch:
             b"" if sent_to_us else _packed(self._local, count),
             self.ttls,
             list(map(inbox.datagrams_of, range(count))) if inbox.trains else (),
+        )
+
+    def _columns_of_one(self) -> Columns:
+        """Do so for one datagram, quicker than by cutting columns."""
+        record, layout = self._inbox.memory.map, self._inbox.layout
+        asked = record[layout.asked : layout.asked + layout.host_size]
+        local = record[layout.local : layout.local + layout.host_size]
+        sent_to_us = asked[0] != 0xFF if layout is IPV6 else asked == local
+        return Columns(
+            record[2:4],
+            record[layout.host : layout.host + layout.host_size],
+            b"" if sent_to_us else asked,
+            b"" if sent_to_us else local,
+            record[layout.ttl : layout.ttl + 1],
         )
 
     def drop(self, indices: Iterable[int]) -> int:

@@ -129,11 +129,15 @@ class Guard:
         # Nothing can be sent with 0 hops, and without keep_ttl 1 leaves none for a reply.
         self._ttls_with_hops_left = every_byte_but([0] if policy.keep_ttl else [0, 1])
         self._known: dict[bytes, Verdict] = {}
+        # The last batch that is answered in full however often it comes: a client that asks,
+        # is answered and asks again, is seen so by its first request alone.
+        self._blameless: Columns | None = None
         self._now = 0
 
     def add_own_port(self, port: int) -> None:
         """Answer nothing from a port that we answer on: it is our own reply, or made up."""
         self._ports[port] = Reason.OWN_PORT
+        self._blameless = None
         self._plain_high_bytes = every_byte_but(port >> 8 for port in self._ports)
 
     def judge(
@@ -168,7 +172,7 @@ class Guard:
         The same as judge for each of them, in order; now is in seconds of a monotonic clock.
         """
         size = len(batch.ports) // 2
-        if not size:
+        if not size or batch == self._blameless:
             return {}
         sources = Sources(batch.sources, size)
         verdicts = {source: self._verdict(source) for source in sources.distinct}
@@ -180,6 +184,8 @@ class Guard:
             return dict.fromkeys(range(size), Reason.DISCARDED) | unanswered
         if kinds != _ALL_EXEMPT:
             self._limit(batch.counts, sources, verdicts, unanswered, self._nanoseconds(now))
+        elif not unanswered:
+            self._blameless = batch
         return unanswered
 
     def _nanoseconds(self, now: float) -> int:
