@@ -55,6 +55,16 @@ def test_only_what_is_refused_is_left_out_and_trains_count_in_full() -> None:
     assert counters.unanswered == {Reason.SERVICE_PORT: 10, Reason.BROADCAST: 1}
 
 
+def test_what_the_port_dropped_and_the_guard_refuses_is_counted_in_one_place() -> None:
+    batch = Kernel().gives(ipv4(b"a"), ipv4(b"b", port=53))
+    batch.drop([1])
+    server = EchoServer(lambda: 0.0)
+    server.batchReceived(batch)
+    counters = server.counters()
+    assert (counters.received, counters.echoed) == (2, 1)
+    assert counters.unanswered == {Reason.SERVICE_PORT: 1}
+
+
 def test_a_batch_of_a_flood_passes_the_burst_and_one_in_four() -> None:
     policy = Policy(rate=1, burst=16)
     sent, server = served(*[ipv4(b"")] * 64, policy=policy)

@@ -48,12 +48,18 @@ class Measured:
             "bytes_echoed": count.bytes_echoed,
             "unanswered": {reason.name: times for reason, times in count.unanswered.items()},
             "send_errors": dict(count.send_errors),
+            "dropped": self._dropped(),
             "worst_gap_ms": 1000 * self._worst,
             "resident_kib": resident(),
             "descriptors": len(os.listdir("/proc/self/fd")),
         }
         print(json.dumps(figures), flush=True)
         self._worst = 0.0
+
+    def _dropped(self) -> int:
+        """Count what the kernel dropped because a receive buffer was full, while it is open."""
+        ports: list[Any] = self._service._ports
+        return sum(port.counters().dropped for port in ports)
 
 
 def resident() -> int:

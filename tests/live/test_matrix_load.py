@@ -3,7 +3,7 @@
 The rows 6 to 10, 12 and 13 of the proof. What has its test elsewhere:
 
 - 8, every kind of error on the port itself: test_port (send errors, a full queue, injection).
-- 9, receive buffer overrun: test_port, test_the_drops_are_those_that_the_kernel_counts.
+- 9, the drop counter of a port alone: test_port.
 - 12, the mixed soak of ten minutes: python -m tests.bench.soak.
 - 13, what waited while nobody served: test_twistd, test_systemd.
 """
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import time
 from collections import Counter
@@ -209,6 +210,28 @@ def test_8_a_full_send_queue(joined: Pair, tmp_path: Path) -> None:
         assert ordinary.ask_many(20) >= 0.95
         service.stop()
     assert len(service.log_lines("could not send .*EAGAIN")) == 1
+
+
+def test_9_the_receive_buffer_is_overrun(joined: Pair, tmp_path: Path) -> None:
+    """What came while the server stood still is answered or counted, as the kernel counts it."""
+    server, other = joined
+    to = (server.ipv4, PORT)
+    with (
+        serving(server, tmp_path, f"--listen=udp:{PORT}", "--rate=0") as service,
+        client(other, to) as ordinary,
+        Forger(other, server) as forger,
+    ):
+        assert ordinary.is_served()
+        service.signal(signal.SIGSTOP)
+        forger.send(b"x", ("203.0.113.77", 40000), to, times=2000)
+        service.signal(signal.SIGCONT)
+        assert ordinary.is_served()
+        figures = service.figures()
+        table = server.do(lambda: Path("/proc/thread-self/net/udp").read_text())
+        line = next(s.split() for s in table.splitlines() if f":{PORT:04X} " in s)
+        service.stop()
+    assert figures.dropped == int(line[-1]) > 0
+    assert figures.received + figures.dropped == 2000 + ordinary.asked
 
 
 LOSS = CORRUPT = DUPLICATE = 0.1

@@ -45,6 +45,7 @@ class Figures:
     bytes_echoed: int
     unanswered: dict[str, int]
     send_errors: dict[str, int]
+    dropped: int
     worst_gap_ms: float
     resident_kib: int
     descriptors: int
@@ -80,6 +81,10 @@ class MeasuredServer:
         """List the lines of its log that have a pattern, also when it is gone."""
         log = self._program.errors if self._log is None else self._log
         return [line for line in log.splitlines() if re.search(pattern, line)]
+
+    def signal(self, number: int) -> None:
+        """Send it a signal."""
+        self._program.signal(number)
 
     def keep_log(self) -> None:
         """Read its log for the last time."""
