@@ -13,6 +13,7 @@ import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 from os import environ, geteuid
+from statistics import median
 from typing import Any, TypeVar, cast
 
 from twisted.internet import defer, reactor
@@ -317,7 +318,8 @@ class Refusals(LoopbackCase):
             self.assertEqual((await client.request(b"now?")).attempts, 1)
             await defer.maybeDeferred(server.stopListening)
             self.assertEqual(client.counters().refused, 2 * round_ + 2)
-        self.assertLess(max(took), SOON)
+        self.assertLess(median(took), SOON)  # one may be late on a busy machine,
+        self.assertLess(max(took), 1.0)  # but none waits for a time-out
 
     async def test_while_several_are_pending(self) -> None:
         """Each fails once, and what is asked right after is not refused by what is left of it."""

@@ -88,14 +88,17 @@ def test_ncat(size: int, server: Address, start: Start) -> None:
 @needs_root
 @pytest.mark.parametrize("size", [0, 1, 1472, 9000, 65400])
 def test_nping(size: int, server: Address, tmp_path: Path) -> None:
-    """Nping sees one reply, of the same length, to each of three probes (65400 is its most)."""
+    """Nping sees replies of its probes' length (65400 is its most).
+
+    Not always all three: it takes what others receive on loopback for its own, and ends.
+    """
     with bound() as source:  # held, so that the kernel does not refuse the replies
         mine, port = source.getsockname()[1], server[1]
         ports = [f"--source-port={mine}", f"--dest-port={port}"]
         probes = ["-c3", "--delay=50ms", f"--data-length={size}"]
         ended = run(["nping", "--udp", *probes, *ports, server[0]], tmp_path)
     back = re.findall(rf"^RCVD .*:{port} > .*:{mine} .*iplen=(\d+)", ended.stdout, re.MULTILINE)
-    assert back == [str(size + 28)] * 3, ended.stdout + ended.stderr
+    assert set(back) == {str(size + 28)}, ended.stdout + ended.stderr
 
 
 @needs("nping")
@@ -111,7 +114,7 @@ def test_unanswerable_source_ports(source: str, stock: str, start: Start, tmp_pa
     probes = ["-c3", "--delay=50ms", "--source-ip=127.0.0.3", "--data-string=x"]
     ended = run(["nping", "--udp", *probes, *ports, server[0]], tmp_path)
     assert "sent: 3" in ended.stdout, ended.stdout + ended.stderr
-    assert "Rcvd: 0" in ended.stdout, ended.stdout
+    assert not re.search(rf"^RCVD .*:{server[1]} > 127\.0\.0\.3", ended.stdout, re.MULTILINE)
     assert echo(server) == b"hello"
     service.stop()
     assert not re.search("could not send|Traceback", service.output)  # it did not even try
