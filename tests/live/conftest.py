@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -16,6 +17,14 @@ import pytest
 from tests.live.program import Program, twistd
 
 Start = Callable[..., Program]
+
+# Whoever is run in the background by a shell has these ignored, and so have its children.
+for _number, _usual in (
+    (signal.SIGINT, signal.default_int_handler),
+    (signal.SIGQUIT, signal.SIG_DFL),
+):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, _usual)
 
 needs_root = pytest.mark.skipif(geteuid() != 0, reason="needs root")
 
