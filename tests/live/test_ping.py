@@ -208,7 +208,9 @@ def test_tshark_finds_the_probes_well_formed(namespace: tuple[str, ...], tmp_pat
     if shutil.which("tshark") is None or shutil.which("tcpdump") is None:
         pytest.skip("tshark and tcpdump are not both installed")
     capture = str(tmp_path / "probes.pcap")
-    with running(*namespace, "tcpdump", "-i", "lo", "-U", "-w", capture, "udp", ready=2.0):
+    with running(
+        *namespace, "tcpdump", "-i", "lo", "--immediate-mode", "-Uw", capture, "udp", ready=1
+    ):
         assert summary_of("-c5", "-i.05", "-s1472", inside=namespace)["replied"] == 5
         time.sleep(0.5)
     shown = subprocess.run(
