@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import struct
 from errno import EAGAIN, EPERM
+from functools import partial
 from typing import Any, cast
 
 import pytest
@@ -13,7 +14,7 @@ from tests.kernelbytes import ipv4_control, ipv4_name, ipv6_control, ipv6_name, 
 from udpecho import _linux, _reply
 from udpecho._cmsg import IPV4, IPV6, NAME, Layout, control_message
 from udpecho._inbox import Inbox
-from udpecho._messages import BATCH
+from udpecho._messages import BATCH, Headers
 from udpecho._reply import Reply
 from udpecho.batch import Batch
 
@@ -26,8 +27,13 @@ class Socket:
 
     ttl = 64
 
+    host = "0.0.0.0"
+
     def fileno(self) -> int:
         return -1
+
+    def getsockname(self) -> tuple[str, int]:
+        return self.host, 7
 
     def getsockopt(self, *option: int) -> int:
         assert option in TTL_OPTIONS
@@ -47,17 +53,20 @@ TTL_OPTIONS = {
 class Kernel:
     """Fills a batch, and takes what it sends, as it would leave."""
 
-    def __init__(self, layout: Layout = IPV4) -> None:
+    def __init__(self, layout: Layout = IPV4, host: str = "0.0.0.0") -> None:
         self.layout = layout
         self.socket = Socket()
+        self.socket.host = host
         self.inbox = Inbox(layout)
         self.reply = Reply(cast(socket.socket, self.socket), self.inbox)
         self.batch = Batch(self.inbox, self.reply)
         self.memory = self.inbox.memory
         self.sent: list[Item] = []
+        self.controls: list[int] = []
         self.refuses: dict[int, int] = {}
         cast(Any, self.inbox.headers).receive = self._receive
-        cast(Any, self.reply._headers).send = self._send
+        for headers in (self.reply._plain, self.reply._whole):
+            cast(Any, headers).send = partial(self._send, headers)
 
     def gives(self, *items: Item) -> Batch:
         """Have the batch receive these."""
@@ -65,6 +74,12 @@ class Kernel:
         assert self.inbox.receive(-1) == len(items)
         self.batch.renew()
         return self.batch
+
+    def gives_back(self, item: Item) -> Item:
+        """Tell what an item's echo is, from a socket bound to all addresses."""
+        kernel = Kernel(self.layout)
+        kernel.gives(item).echo()
+        return kernel.sent[0]
 
     def _receive(self, fd: int) -> int:
         headers = self.inbox.headers
@@ -77,21 +92,24 @@ class Kernel:
             headers.lengths[index] = len(data)
         return len(self._items)
 
-    def _send(self, fd: int, start: int, stop: int) -> int:
-        headers = self.reply._headers
+    def _send(self, headers: Headers, fd: int, start: int, stop: int) -> int:
         for index in range(start, stop):
             if index in self.refuses:
                 return index - start or -self.refuses[index]
             at, slot = self.memory.record_at[index], self.memory.slot_at[index]
-            end = at + NAME + headers.control_sizes[index]
+            size = headers.control_sizes[index]
+            self.controls.append(size)
+            first = at + NAME + (0 if self.socket.host == "0.0.0.0" else self.layout.source)
             name = self.memory.read(at, at + headers.name_sizes[index])
-            control = self.memory.read(at + NAME, end)
+            control = self._as_it_leaves(self.memory.read(first, first + size))
             data = self.memory.read(slot, slot + headers.sizes[index])
-            self.sent.append((name, self._as_it_leaves(control), data))
+            self.sent.append((name, control, data))
         return stop - start
 
     def _as_it_leaves(self, control: bytes) -> bytes:
         """Add what the kernel takes from the socket where no control message tells."""
+        if self.socket.host != "0.0.0.0":
+            control = ipv4_control(self.socket.host, interface=0)[: self.layout.source] + control
         if len(control) > self.layout.source:
             return control
         ttl = control_message(*TTL_KIND[self.layout], struct.pack("=i", self.socket.ttl))
@@ -272,12 +290,67 @@ def test_what_all_replies_have_in_common_is_set_on_the_socket_while_they_leave(
     kernel = Kernel()
     for _ in range(2):
         kernel.gives(ipv4(b"1", **first), ipv4(b"2", **second)).echo()
-        assert kernel.reply._headers.control_sizes[0] == controls
+        assert kernel.controls[-1] == controls
         assert kernel.socket.ttl == 64, "what is written alone leaves as ever"
         kernel.gives(a_train(b"1122", 2), ipv4(b"2", **second)).echo()
     sent = [ipv4(b"1", interface=0, **first), ipv4(b"2", interface=0, **second)]
     assert kernel.sent[:2] == kernel.sent[4:6] == sent
     assert kernel.sent[3] == kernel.sent[7] == sent[1]
+
+
+@pytest.mark.parametrize(
+    ("items", "controls"),
+    [
+        pytest.param([ipv4(b"1")] * 8, 0, id="eight alike: all by the socket"),
+        pytest.param([ipv4(b"1", ttl=9)] * 8, 0, id="of another TTL than the socket's"),
+        pytest.param([ipv4(b"1", ttl=9, interface=3)], 48, id="one alone"),
+        pytest.param([ipv4(b"1", ttl=9, tos=4)] * 8, 48, id="with a traffic class"),
+    ],
+)
+def test_a_socket_bound_to_one_address_answers_from_it_untold(
+    items: list[Item], controls: int
+) -> None:
+    kernel = Kernel(host="192.0.2.7")
+    assert kernel.gives(*items).echo() == (len(items), len(items), {})
+    assert set(kernel.controls) == {controls}
+    name, control, data = items[0]
+    away = kernel.sent[0][1]
+    assert away[: IPV4.source] == ipv4_control("192.0.2.7", interface=0)[: IPV4.source]
+    assert kernel.sent[0] == (name, away[: IPV4.source] + control[IPV4.source :], data)
+
+
+def test_a_train_leaves_as_one_from_a_socket_bound_to_one_address_too() -> None:
+    kernel = Kernel(host="192.0.2.7")
+    assert kernel.gives(a_train(b"aabbc", 2)).echo() == (3, 5, {})
+    assert kernel.controls == [72]
+    assert kernel.sent[0][1][80:] == Kernel().gives_back(a_train(b"aabbc", 2))[1][80:]
+
+
+def test_what_was_known_of_a_batch_is_not_believed_of_the_next() -> None:
+    kernel = Kernel()
+    first = [ipv4(b"12", ttl=9), ipv4(b"34", ttl=9)]
+    for items in (
+        first,
+        first,
+        [ipv4(b"12", ttl=9)],
+        [ipv4(b"12", ttl=9), ipv4(b"3", ttl=9)],
+        first,
+        [ipv4(b"12", ttl=9), ipv4(b"34", ttl=9, tos=4)],
+        [ipv4(b"12", ttl=9), ipv4(b"34", "203.0.113.1", ttl=9)],
+        [a_train(b"1234", 2, ttl=9)],
+        [a_train(b"12345", 2, ttl=9)],
+        [ipv4(b"1234", ttl=9)],
+        [*first, ipv4(b"")],
+    ):
+        kernel.sent = []
+        batch = kernel.gives(*items)
+        fresh = Kernel().gives(*items)
+        assert batch.columns() == fresh.columns()
+        assert (batch.ttls, batch.tos) == (fresh.ttls, fresh.tos)
+        assert (batch.datagrams, batch.octets) == (fresh.datagrams, fresh.octets)
+        assert list(batch) == list(fresh)
+        batch.echo()
+        assert kernel.sent == [kernel.gives_back(each) for each in items]
 
 
 def test_a_train_leaves_as_a_train_and_what_comes_in_its_place_next_does_not() -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass, field
+from functools import lru_cache
 from socket import AF_INET, AF_INET6, IPPROTO_IP, IPPROTO_IPV6, SOL_SOCKET
 
 from udpecho._linux import (
@@ -140,6 +141,7 @@ def control_messages(control: bytes) -> dict[tuple[int, int], bytes]:
     return found
 
 
+@lru_cache(maxsize=1024)  # the trains of a flow come alike
 def canonical(layout: Layout, control: bytes) -> tuple[bytes, int]:
     """Put control messages in the order of a record; return them and a train's segment size.
 

@@ -6,7 +6,7 @@ import socket
 
 from udpecho import _linux
 from udpecho._cmsg import Layout
-from udpecho.address import encode, with_scope, without_scope
+from udpecho.address import encode, is_wildcard, with_scope, without_scope
 from udpecho.errors import BadAddress
 
 
@@ -56,7 +56,7 @@ class Connection:
 
     def _forget(self) -> None:
         """Undo what connecting chose for a wildcard socket: its address, not right for the next."""
-        if self._address is None or self._bound[0] not in ("0.0.0.0", "::"):
+        if self._address is None or not is_wildcard(self._bound[0]):
             return
         _linux.disconnect(self._socket)
         if not self._socket.getsockname()[1]:  # Linux forgets a port that it chose itself

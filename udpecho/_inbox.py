@@ -2,15 +2,19 @@
 
 An item is a datagram or, where the kernel gave several of one flow together, a train of
 datagrams of equal size (the last may be shorter).
+
+Most batches are like the one before: as long, of as long datagrams. Their headers are then
+equal byte for byte, and all that was read out of them still holds.
 """
 
 from __future__ import annotations
 
 import struct
 from functools import lru_cache
+from itertools import accumulate
 from operator import itemgetter
 
-from udpecho._cmsg import CONTROL, NAME, RECORD, Layout, canonical
+from udpecho._cmsg import NAME, RECORD, Layout, canonical
 from udpecho._messages import LONGEST, ROOM, Headers, Memory, full
 from udpecho.address import Address, decode_again
 
@@ -26,56 +30,73 @@ class Inbox:
         self.headers = Headers(self.memory, layout)
         self.headers.sizes[:] = full(LONGEST)
         self.headers.control_sizes[:] = ROOM
-        self._usual = full(layout.control).tobytes()
-        self._filled = 0
+        self._fresh = self._written = self.headers.image(len(ROOM))
+        self._known = b""
+        self._lengths: list[int] = []
+        self._octets = [0]
         self._stamped = False
         self.count = 0
-        self.lengths: list[int] = []
-        """Bytes of data of each item, a train's datagrams together."""
+        """How many items there are."""
+
+        self.longest = 0
+        """No item has more bytes."""
 
         self.trains: dict[int, int] = {}
         """The items that are trains, and the bytes of one datagram of each."""
 
+        self.sizes: memoryview = self.headers.lengths[:0]
+        """Bytes of data of each item, as a column, which may go on: another when they change."""
+
     def receive(self, fd: int) -> int:
         """Take what a socket has; return how many items, or -errno."""
-        headers, before = self.headers, self._filled
-        if before == 1:  # one by one is quicker by itself than as a column
-            headers.control_sizes[0] = CONTROL
-        elif before:
-            headers.control_sizes[:before] = ROOM[:before]
-        if self.trains:
-            self.trains = {}
+        headers = self.headers
+        headers.restore(self._written)
         count = headers.receive(fd)
-        if count == 1:
-            self.lengths = [headers.lengths[0]]
-            usual = headers.control_sizes[0] == self.layout.control
-        elif count > 0:
-            self.lengths = headers.lengths[:count].tolist()
-            usual = headers.control_sizes[:count].tobytes() == self._usual[: 8 * count]
-        else:
-            self.count = self._filled = 0
+        if count <= 0:
+            self.count = 0
+            self._written = b""
             return count
-        self.count = self._filled = count
-        if not usual:
-            self._put_in_order()
+        self.count = count
+        image = headers.image(count)
+        self._written = self._fresh[: len(image)]
+        if image != self._known[: len(image)]:
+            self._measure(image)
         return count
 
     def forget(self) -> None:
         """Be empty."""
         self.count = 0
-        self.lengths = []
+
+    @property
+    def lengths(self) -> list[int]:
+        """Bytes of data of each item, a train's datagrams together."""
+        return self._lengths[: self.count]
+
+    @property
+    def octets(self) -> int:
+        """Bytes of data of all items."""
+        return self._octets[self.count]
+
+    @property
+    def datagrams(self) -> int:
+        """How many datagrams the items are."""
+        return sum(map(self.datagrams_of, range(self.count))) if self.trains else self.count
 
     def datagrams_of(self, index: int) -> int:
         """Count the datagrams of an item."""
         segment = self.trains.get(index)
-        return 1 if segment is None else -(-self.lengths[index] // segment)
+        return 1 if segment is None else -(-self._lengths[index] // segment)
+
+    def length(self, index: int) -> int:
+        """Count the bytes of an item's data."""
+        return self._lengths[index]
 
     def data(self, index: int) -> bytes:
         """Copy an item's data."""
         slot = self.memory.slot_at[index]
-        return self.memory.read(slot, slot + self.lengths[index])
+        return self.memory.read(slot, slot + self._lengths[index])
 
-    def datagrams(self, index: int) -> list[bytes]:
+    def datagrams_at(self, index: int) -> list[bytes]:
         """Copy an item's datagrams."""
         data, segment = self.data(index), self.trains.get(index)
         if segment is None:
@@ -106,6 +127,18 @@ class Inbox:
         end = record + NAME + self.layout.control
         return decode_again(self.layout, self.memory.read(record, end))
 
+    def records(self) -> bytes:
+        """Copy all that the kernel said of the items, from their senders' addresses on."""
+        return self.memory.read(0, self.count * RECORD)
+
+    def ttls(self) -> bytes:
+        """Copy the TTLs or hop limits, a byte each."""
+        return self.memory.octets(self.layout.ttl, self.count)
+
+    def traffic_classes(self) -> bytes:
+        """Copy DSCP and ECN, a byte each."""
+        return self.memory.octets(self.layout.tos, self.count)
+
     def longer_than(self, limit: int) -> list[int]:
         """Find the items whose datagrams have more bytes than the limit."""
         sizes = map(self.trains.get, range(self.count), self.lengths)
@@ -127,17 +160,31 @@ class Inbox:
 
     def _cut(self, offset: int, octets: int) -> list[bytes]:
         """Give so many bytes at an offset of each record."""
-        records = self.memory.read(0, self.count * RECORD)
-        return list(map(_first, _cutter(offset, octets).iter_unpack(records)))
+        return list(map(_first, _cutter(offset, octets).iter_unpack(self.records())))
 
-    def _put_in_order(self) -> None:
+    def _measure(self, image: bytes) -> None:
+        """Read out of the headers what is received, and whether it came as usual."""
+        headers, count = self.headers, self.count
+        self.sizes = memoryview(image).cast("Q")[7::8]
+        self._lengths = self.sizes.tolist()
+        self._octets = list(accumulate(self._lengths, initial=0))
+        self.longest = max(self._lengths)
+        self.trains = {}
+        self._stamped = False
+        controls = headers.control_sizes[:count].tolist()
+        if controls.count(self.layout.control) == count:
+            self._known = image
+        else:
+            self._known = b""
+            self._put_in_order(controls)
+
+    def _put_in_order(self, controls: list[int]) -> None:
         """Give unusual records the usual offsets, and find trains."""
         memory, layout = self.memory, self.layout
-        self._stamped = False
-        for index, size in enumerate(self.headers.control_sizes[: self.count].tolist()):
+        for index, size in enumerate(controls):
             if size == layout.control:
                 continue
-            at = self.memory.record_at[index] + NAME
+            at = memory.record_at[index] + NAME
             control, segment = canonical(layout, memory.read(at, at + size))
             memory.write(at, control)
             self._stamped |= len(control) > layout.timestamp - NAME

@@ -27,18 +27,12 @@ SO_TIMESTAMPNS, SO_MEMINFO, SO_RCVBUFFORCE = 35, 55, 33
 _MEMINFO = struct.Struct("9I")
 _MEMINFO_DROPS = 8
 
+_AT_ONCE = int(getattr(socket, "MSG_DONTWAIT", 0))
+
 _libc = ctypes.CDLL(None, use_errno=True)
 if SUPPORTED:
-    _recvmmsg = _libc.recvmmsg
-    _recvmmsg.argtypes = [
-        ctypes.c_int,
-        ctypes.c_void_p,
-        ctypes.c_uint,
-        ctypes.c_int,
-        ctypes.c_void_p,
-    ]
-    _sendmmsg = _libc.sendmmsg
-    _sendmmsg.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_uint, ctypes.c_int]
+    # Without argtypes, which cost as much as the call: so a pointer must be a c_void_p.
+    _recvmmsg, _sendmmsg = _libc.recvmmsg, _libc.sendmmsg
 
 
 @cache
@@ -51,20 +45,20 @@ def works() -> bool:
             describe_arrivals(skt)
             queue_errors(skt)
             dropped(skt)
-            return receive(skt.fileno(), 0, 0) != -ENOSYS
+            return receive(skt.fileno(), ctypes.c_void_p(), 0) != -ENOSYS
     except OSError:
         return False
 
 
-def receive(fd: int, headers: int, count: int) -> int:
+def receive(fd: int, headers: ctypes.c_void_p, count: int) -> int:
     """Fill up to count mmsghdrs at an address; return how many, or -errno (recvmmsg(2))."""
-    received: int = _recvmmsg(fd, headers, count, socket.MSG_DONTWAIT, None)
+    received: int = _recvmmsg(fd, headers, count, _AT_ONCE, None)
     return received if received >= 0 else -ctypes.get_errno()
 
 
-def send(fd: int, headers: int, count: int) -> int:
+def send(fd: int, headers: ctypes.c_void_p, count: int) -> int:
     """Send up to count mmsghdrs at an address; return how many, or -errno (sendmmsg(2))."""
-    sent: int = _sendmmsg(fd, headers, count, socket.MSG_DONTWAIT)
+    sent: int = _sendmmsg(fd, headers, count, _AT_ONCE)
     return sent if sent >= 0 else -ctypes.get_errno()
 
 

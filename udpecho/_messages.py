@@ -1,9 +1,9 @@
 """The arrays that recvmmsg(2) and sendmmsg(2) work on, laid out so that columns can be cut.
 
 Memory is one mapping with, for each of 128 messages, a record (see _cmsg) and a slot for data.
-Headers is an array of struct mmsghdr over it; two of them may stand over one memory, so that
-what one received the other sends without a copy. A column is a strided memoryview: one field
-of every message, read, compared or copied in one go.
+Headers is an array of struct mmsghdr over it; several may stand over one memory, so that what
+one received another sends without a copy. A column is a strided memoryview: one field of every
+message, read, compared or copied in one go.
 """
 
 from __future__ import annotations
@@ -22,12 +22,14 @@ BATCH = 128
 LONGEST = 65536
 """Bytes of a slot. A UDP datagram or train has 65535 at most; jumbograms (RFC 2675) are cut."""
 
+HEADER = 64
+"""Bytes of a struct mmsghdr."""
+
 _SLOT = LONGEST + 2048 + 64
 """Bytes from slot to slot. Not a power of two, or all datagrams would share a few cache lines."""
 
 Code = Literal["B", "H", "I", "Q"]
 
-_HEADER = 64  # struct mmsghdr, in bytes
 _IOVEC = 16  # struct iovec
 
 
@@ -79,34 +81,46 @@ _CODES: dict[Code, Any] = {
 
 
 class Headers:
-    """An array of mmsghdr, one iovec each, whose fields are columns."""
+    """An array of mmsghdr, one iovec each, whose fields are columns.
 
-    def __init__(self, memory: Memory, layout: Layout) -> None:
-        iovecs_at = BATCH * _HEADER
-        block = ctypes.create_string_buffer(BATCH * (_HEADER + _IOVEC))
-        self._block = block
-        self.address = ctypes.addressof(block)
-        words = memoryview(block).cast("B").cast("Q")
+    Each message's control messages begin at an offset of its record. Their sizes are to be set
+    before anything is sent or received, and the sizes of the data.
+    """
+
+    def __init__(self, memory: Memory, layout: Layout, control: int = NAME) -> None:
+        iovecs_at = BATCH * HEADER
+        self._map = block = mmap.mmap(-1, BATCH * (HEADER + _IOVEC))
+        address = ctypes.addressof(ctypes.c_char.from_buffer(block))
+        self.at = [ctypes.c_void_p(address + i * HEADER) for i in range(BATCH)]
+        words = memoryview(block)[: BATCH * (HEADER + _IOVEC)].cast("Q")
         header, iovec = words[: iovecs_at // 8], words[iovecs_at // 8 :]
         records = [memory.address + at for at in memory.record_at]
         header[0::8] = array("Q", records)
         self.name_sizes = header[1::8]
-        header[2::8] = array("Q", [self.address + iovecs_at + i * _IOVEC for i in range(BATCH)])
+        header[2::8] = array("Q", [address + iovecs_at + i * _IOVEC for i in range(BATCH)])
         header[3::8] = array("Q", [1] * BATCH)
-        header[4::8] = array("Q", [record + NAME for record in records])
+        header[4::8] = array("Q", [record + control for record in records])
         self.control_sizes = header[5::8]
         self.lengths = header[7::8]
         iovec[0::2] = array("Q", [memory.address + at for at in memory.slot_at])
         self.sizes = iovec[1::2]
-        self.name_sizes[:] = array("Q", [layout.name] * BATCH)
+        self.name_sizes[:] = full(layout.name)
+
+    def image(self, count: int) -> bytes:
+        """Copy the first headers, with what the kernel wrote into them."""
+        return self._map[: count * HEADER]
+
+    def restore(self, image: bytes) -> None:
+        """Write the first headers as they were when they were copied."""
+        self._map[: len(image)] = image
 
     def receive(self, fd: int) -> int:
         """Receive what is there; return how many messages, or -errno."""
-        return _linux.receive(fd, self.address, BATCH)
+        return _linux.receive(fd, self.at[0], BATCH)
 
     def send(self, fd: int, start: int, stop: int) -> int:
         """Send the messages from start up to stop; return how many went, or -errno."""
-        return _linux.send(fd, self.address + start * _HEADER, stop - start)
+        return _linux.send(fd, self.at[start], stop - start)
 
 
 def full(value: int) -> memoryview:

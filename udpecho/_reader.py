@@ -114,7 +114,7 @@ class Reader:
         """Leave out of the batch what is not to be delivered to any protocol."""
         inbox, batch = self._inbox, self._batch
         batch.renew()
-        if max(inbox.lengths) > self._limit:
+        if inbox.longest > self._limit:
             self.counts["too_long"] += batch.drop(inbox.longer_than(self._limit))
         if inbox.layout is IPV6 and (mapped := inbox.mapped()):
             self.counts["mapped"] += batch.drop(mapped)

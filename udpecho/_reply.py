@@ -18,7 +18,7 @@ from udpecho._cmsg import IPV6, NAME, control_messages
 from udpecho._inbox import Inbox
 from udpecho._messages import BATCH, Headers, full
 from udpecho._outbox import send_all
-from udpecho.address import with_scope
+from udpecho.address import is_wildcard, with_scope
 
 _NOT_AS_A_TRAIN = frozenset({EINVAL, EIO, EMSGSIZE})
 """What the kernel says of a train that does not fit the path out, or its device."""
@@ -45,74 +45,90 @@ class Reply:
         self._socket = skt
         self._fd = skt.fileno()
         self._inbox = inbox
-        layout = inbox.layout
-        self._headers = Headers(inbox.memory, layout)
-        self._interfaces = inbox.memory.column("I", layout.interface)
+        layout, memory = inbox.layout, inbox.memory
+        # A socket that is bound to one address answers from it without being told.
+        self._names_source = is_wildcard(skt.getsockname()[0])
+        self._skipped = skipped = 0 if self._names_source else layout.source
+        self._whole = Headers(memory, layout, NAME + skipped)
+        self._whole_size = layout.control - skipped
+        self._train_size = layout.segment - NAME + 8 - skipped
+        self._plain = Headers(memory, layout)
+        self._plain.control_sizes[:] = full(layout.source - skipped)
+        self._whole.control_sizes[:] = full(self._whole_size)
+        self._sizes = inbox.sizes
+        self._interfaces = memory.column("I", layout.interface)
         self._no_interfaces = memoryview(bytes(4 * BATCH)).cast("I")
-        self._whole = full(layout.control)
-        self._source_alone = full(layout.source)
-        self._controls = self._whole
-        self._headers.control_sizes[:] = self._controls
         if layout is IPV6:
             self._ttl_option = socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS
         else:
             self._ttl_option = socket.IPPROTO_IP, socket.IP_TTL
 
-    def send(self, datagrams: int, octets: int, dropped: Collection[int]) -> Echoed:
-        """Send all items but those dropped, of which there are so many datagrams and bytes."""
+    def send(
+        self, datagrams: int, octets: int, dropped: Collection[int], ttls: bytes, tos: bytes
+    ) -> Echoed:
+        """Send all items but those dropped, of which there are so many datagrams and bytes.
+
+        ttls and tos have the byte that each item's reply is to carry.
+        """
         inbox, count = self._inbox, self._inbox.count
-        if count == 1:  # quicker so than as columns
-            self._headers.sizes[0] = inbox.lengths[0]
-            self._interfaces[0] = 0
-        else:
-            self._headers.sizes[:count] = inbox.headers.lengths[:count]
+        if inbox.sizes is not self._sizes:
+            self._sizes = sizes = inbox.sizes
+            self._plain.sizes[: len(sizes)] = self._whole.sizes[: len(sizes)] = sizes
+        if self._names_source:
             self._interfaces[:count] = self._no_interfaces[:count]  # or routing is bypassed
-        ttl = self._ttl_of_all() if count >= WORTHWHILE else 0
-        self._carry(self._source_alone if ttl else self._whole)
-        own = self._socket.getsockopt(*self._ttl_option) if ttl else ttl
-        if ttl != own:
-            self._socket.setsockopt(*self._ttl_option, ttl)
+        if count >= WORTHWHILE and not inbox.trains and _are_one(ttls) and not any(tos):
+            return self._send_with(ttls[0], datagrams, octets, dropped)
+        inbox.memory.set_octets(inbox.layout.ttl, ttls)
+        inbox.memory.set_octets(inbox.layout.tos, tos)
+        for index in inbox.trains:
+            self._whole.control_sizes[index] = self._train_size
         try:
-            sent = 0 if dropped else self._headers.send(self._fd, 0, count)
-            if sent == count:
-                return Echoed(datagrams, octets, _NO_ERRORS)
-            return self._send_from(max(sent, 0), datagrams, octets, dropped)
+            return self._send_by(self._whole, datagrams, octets, dropped)
         finally:
-            if ttl != own:
-                self._socket.setsockopt(*self._ttl_option, own)
+            for index in inbox.trains:
+                self._whole.control_sizes[index] = self._whole_size
 
-    def _ttl_of_all(self) -> int:
-        """Return the one TTL that is all that the items carry, or 0 if they carry more."""
-        inbox, count = self._inbox, self._inbox.count
-        if inbox.trains or not count:
-            return 0
-        ttls = inbox.memory.octets(inbox.layout.ttl, count)
-        ttl = ttls[0]
-        if ttls.count(ttl) != count or any(inbox.memory.octets(inbox.layout.tos, count)):
-            return 0
-        return ttl
+    def _send_with(self, ttl: int, datagrams: int, octets: int, dropped: Collection[int]) -> Echoed:
+        """Send with one TTL for all, and without a traffic class."""
+        own = self._socket.getsockopt(*self._ttl_option)
+        if ttl == own:
+            return self._send_by(self._plain, datagrams, octets, dropped)
+        self._socket.setsockopt(*self._ttl_option, ttl)
+        try:
+            return self._send_by(self._plain, datagrams, octets, dropped)
+        finally:
+            self._socket.setsockopt(*self._ttl_option, own)
 
-    def _carry(self, controls: memoryview) -> None:
-        """Have each item carry so much of its control messages, and a train its segment size."""
-        if controls is not self._controls:
-            self._controls = controls
-            self._headers.control_sizes[:] = controls
-        for index in self._inbox.trains:
-            self._headers.control_sizes[index] = self._inbox.layout.segment - NAME + 8
-            self._controls = memoryview(b"")  # to be set anew
+    def _send_by(
+        self, headers: Headers, datagrams: int, octets: int, dropped: Collection[int]
+    ) -> Echoed:
+        count = self._inbox.count
+        sent = 0 if dropped else headers.send(self._fd, 0, count)
+        if sent == count:
+            return Echoed(datagrams, octets, _NO_ERRORS)
+        return self._send_from(headers, max(sent, 0), datagrams, octets, dropped)
 
     def _send_from(
-        self, first: int, datagrams: int, octets: int, dropped: Collection[int]
+        self,
+        headers: Headers,
+        first: int,
+        datagrams: int,
+        octets: int,
+        dropped: Collection[int],
     ) -> Echoed:
         """Go on with an echo that could not be sent all at once."""
         inbox = self._inbox
         errors: Counter[int] = Counter()
         unsent: list[tuple[int, int]] = []
+
+        def send(start: int, stop: int) -> int:
+            return headers.send(self._fd, start, stop)
+
         for start, stop in self._runs(first, dropped):
-            send_all(self._send, start, stop, lambda index, errno: unsent.append((index, errno)))
+            send_all(send, start, stop, lambda index, errno: unsent.append((index, errno)))
         for index, errno in unsent:
             datagrams -= inbox.datagrams_of(index)
-            octets -= inbox.lengths[index]
+            octets -= inbox.length(index)
             if errno in _NOT_AS_A_TRAIN and index in inbox.trains:
                 sent = self._send_apart(index, errors)
                 datagrams += len(sent)
@@ -120,9 +136,6 @@ class Reply:
             else:
                 errors[errno] += inbox.datagrams_of(index)
         return Echoed(datagrams, octets, errors)
-
-    def _send(self, start: int, stop: int) -> int:
-        return self._headers.send(self._fd, start, stop)
 
     def _runs(self, start: int, dropped: Collection[int]) -> Iterator[tuple[int, int]]:
         """Give the stretches of items, from one on, that are not dropped."""
@@ -136,14 +149,19 @@ class Reply:
     def _send_apart(self, index: int, errors: Counter[int]) -> list[int]:
         """Send a train's datagrams one by one; return the lengths of those that went."""
         inbox = self._inbox
-        at = inbox.memory.record_at[index] + NAME
-        control = inbox.memory.read(at, at + inbox.layout.control)
+        at = inbox.memory.record_at[index] + NAME + self._skipped
+        control = inbox.memory.read(at, at + self._whole_size)
         ancillary = [(*kind, data) for kind, data in control_messages(control).items()]
         address = with_scope(*inbox.address(index))
         sent = []
-        for data in inbox.datagrams(index):
+        for data in inbox.datagrams_at(index):
             try:
                 sent.append(self._socket.sendmsg([data], ancillary, socket.MSG_DONTWAIT, address))
             except OSError as error:
                 errors[error.errno or EIO] += 1
         return sent
+
+
+def _are_one(octets: bytes) -> bool:
+    """Tell whether all are the same, and a TTL that a socket can have."""
+    return octets[0] > 0 and octets.count(octets[0]) == len(octets)

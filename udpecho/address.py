@@ -124,6 +124,11 @@ def encode(layout: Layout, host: str, port: int) -> bytes:
     return head + packed + _SCOPE.pack(index) + bytes(4)
 
 
+def is_wildcard(host: str) -> bool:
+    """Tell whether a socket bound to this address takes what is sent to any of ours."""
+    return host in ("0.0.0.0", "::")
+
+
 def with_scope(host: str, port: int) -> tuple[str, int] | tuple[str, int, int, int]:
     """Give an address as Python's socket methods need it, who overlook a scope in the host.
 

@@ -8,7 +8,7 @@ destination is true of each datagram in it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 
 from udpecho._cmsg import IPV6
 from udpecho._inbox import Inbox
@@ -18,6 +18,8 @@ from udpecho.columns import Columns
 
 __all__ = ["Batch", "Echoed"]
 
+_NONE: Set[int] = frozenset()
+
 
 class Batch:
     """What arrived together. It is valid until the hook that it was given to returns."""
@@ -25,7 +27,12 @@ class Batch:
     def __init__(self, inbox: Inbox, reply: Reply) -> None:
         self._inbox = inbox
         self._reply = reply
-        self._dropped: set[int] = set()
+        self._dropped: Set[int] = _NONE
+        self._columns: Columns | None = None
+        self._ttls: bytes | None = None
+        self._tos: bytes | None = None
+        self._records = b""
+        self._cut_from_them = Columns(b"", b""), b""
         self.datagrams = 0
         """How many datagrams there are, those dropped apart."""
 
@@ -47,64 +54,43 @@ class Batch:
         if self._inbox.is_plain and not self._dropped:
             yield from self._inbox.pairs()
             return
-        for index in self._indices:
-            address = self._inbox.address(index)
-            for data in self._inbox.datagrams(index):
-                yield data, address
-
-    @property
-    def _indices(self) -> Iterable[int]:
-        """The items that are not dropped."""
-        if not self._dropped:
-            return range(self._inbox.count)
-        return [index for index in range(self._inbox.count) if index not in self._dropped]
+        for index in range(self._inbox.count):
+            if index not in self._dropped:
+                address = self._inbox.address(index)
+                for data in self._inbox.datagrams_at(index):
+                    yield data, address
 
     @property
     def ttls(self) -> bytes:
         """TTLs or hop limits, a byte each. What is set is what echo() sends; 0 can't be sent."""
-        return self._inbox.memory.octets(self._inbox.layout.ttl, self._inbox.count)
+        return self.columns().ttls if self._ttls is None else self._ttls
 
     @ttls.setter
     def ttls(self, column: bytes) -> None:
-        self._inbox.memory.set_octets(self._inbox.layout.ttl, column)
+        self._ttls = column
 
     @property
     def tos(self) -> bytes:
         """DSCP and ECN, a byte each. What is set is what echo() sends."""
-        return self._inbox.memory.octets(self._inbox.layout.tos, self._inbox.count)
+        if self._tos is None:
+            self.columns()
+            self._tos = self._cut_from_them[1]
+        return self._tos
 
     @tos.setter
     def tos(self, column: bytes) -> None:
-        self._inbox.memory.set_octets(self._inbox.layout.tos, column)
+        self._tos = column
 
     def columns(self) -> Columns:
         """Give what a guard judges by, of every item, those dropped too."""
-        inbox, count = self._inbox, self._inbox.count
-        if count == 1 and not inbox.trains:
-            return self._columns_of_one()
-        sent_to_us = not self._may_be_sent_to_others()
-        return Columns(
-            self._ports[:count].tobytes(),
-            _packed(self._hosts, count),
-            b"" if sent_to_us else _packed(self._asked, count),
-            b"" if sent_to_us else _packed(self._local, count),
-            self.ttls,
-            list(map(inbox.datagrams_of, range(count))) if inbox.trains else (),
-        )
-
-    def _columns_of_one(self) -> Columns:
-        """Do so for one datagram, quicker than by cutting columns."""
-        record, layout = self._inbox.memory.map, self._inbox.layout
-        asked = record[layout.asked : layout.asked + layout.host_size]
-        local = record[layout.local : layout.local + layout.host_size]
-        sent_to_us = asked[0] != 0xFF if layout is IPV6 else asked == local
-        return Columns(
-            record[2:4],
-            record[layout.host : layout.host + layout.host_size],
-            b"" if sent_to_us else asked,
-            b"" if sent_to_us else local,
-            record[layout.ttl : layout.ttl + 1],
-        )
+        if self._columns is None:
+            records = self._inbox.records()
+            # The same records are those of the same senders, asking as they did the last time.
+            if self._inbox.trains or records != self._records:
+                self._records = b"" if self._inbox.trains else records
+                self._cut_from_them = self._cut(), self._inbox.traffic_classes()
+            self._columns = self._cut_from_them[0]
+        return self._columns
 
     def drop(self, indices: Iterable[int]) -> int:
         """Leave items out from here on; return how many datagrams they are."""
@@ -112,7 +98,7 @@ class Batch:
         self._dropped |= fresh
         datagrams = sum(map(self._inbox.datagrams_of, fresh))
         self.datagrams -= datagrams
-        self.octets -= sum(self._inbox.lengths[index] for index in fresh)
+        self.octets -= sum(map(self._inbox.length, fresh))
         return datagrams
 
     def echo(self) -> Echoed:
@@ -120,22 +106,34 @@ class Batch:
 
         Nothing is copied, and trains leave as trains.
         """
-        return self._reply.send(self.datagrams, self.octets, self._dropped)
+        if not self._inbox.count:
+            return Echoed(0, 0, {})
+        return self._reply.send(self.datagrams, self.octets, self._dropped, self.ttls, self.tos)
 
     def renew(self) -> None:
         """Stand for what the inbox holds now."""
         inbox = self._inbox
-        if self._dropped:
-            self._dropped = set()
-        self.octets = sum(inbox.lengths)
-        self.datagrams = inbox.count
-        if inbox.trains:
-            self.datagrams = sum(map(inbox.datagrams_of, range(inbox.count)))
+        self._dropped = _NONE
+        self.octets = inbox.octets
+        self.datagrams = inbox.datagrams
+        self._columns = self._ttls = self._tos = None
 
     def over(self) -> None:
         """Be empty: the hook that had the datagrams has returned."""
         self._inbox.forget()
         self.datagrams = self.octets = 0
+
+    def _cut(self) -> Columns:
+        inbox, count = self._inbox, self._inbox.count
+        sent_to_us = not self._may_be_sent_to_others()
+        return Columns(
+            self._ports[:count].tobytes(),
+            _packed(self._hosts, count),
+            b"" if sent_to_us else _packed(self._asked, count),
+            b"" if sent_to_us else _packed(self._local, count),
+            inbox.ttls(),
+            list(map(inbox.datagrams_of, range(count))) if inbox.trains else (),
+        )
 
     def _may_be_sent_to_others(self) -> bool:
         count, layout = self._inbox.count, self._inbox.layout
