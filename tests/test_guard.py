@@ -180,7 +180,7 @@ def columns(
         packed("asked"),
         packed("local"),
         bytes(int(str(known["ttl"])) for _, known in rows if "ttl" in known),
-        counts,
+        counts=counts,
     )
 
 

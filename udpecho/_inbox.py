@@ -15,7 +15,7 @@ from itertools import accumulate
 from operator import itemgetter
 
 from udpecho._cmsg import NAME, RECORD, Layout, canonical
-from udpecho._messages import LONGEST, ROOM, Headers, Memory, full
+from udpecho._messages import BATCH, HEADER, LONGEST, ROOM, Headers, Memory, full
 from udpecho.address import Address, decode_again
 
 _MAPPED = b"\0" * 10 + b"\xff\xff"
@@ -30,13 +30,20 @@ class Inbox:
         self.headers = Headers(self.memory, layout)
         self.headers.sizes[:] = full(LONGEST)
         self.headers.control_sizes[:] = ROOM
-        self._fresh = self._written = self.headers.image(len(ROOM))
+        self._headers_map = self.headers.map
+        self._fresh = self._written = self._headers_map[: BATCH * HEADER]
         self._known = b""
         self._lengths: list[int] = []
         self._octets = [0]
         self._stamped = False
         self.count = 0
         """How many items there are."""
+
+        self.datagrams = 0
+        """How many datagrams they are."""
+
+        self.octets = 0
+        """How many bytes of data they have."""
 
         self.longest = 0
         """No item has more bytes."""
@@ -49,38 +56,30 @@ class Inbox:
 
     def receive(self, fd: int) -> int:
         """Take what a socket has; return how many items, or -errno."""
-        headers = self.headers
-        headers.restore(self._written)
-        count = headers.receive(fd)
+        image = self._headers_map
+        written = self._written
+        image[: len(written)] = written
+        count = self.headers.receive(fd)
         if count <= 0:
-            self.count = 0
             self._written = b""
+            self.forget()
             return count
-        self.count = count
-        image = headers.image(count)
-        self._written = self._fresh[: len(image)]
-        if image != self._known[: len(image)]:
-            self._measure(image)
+        size = count * HEADER
+        self._written = self._fresh[:size]
+        self.count = self.datagrams = count
+        if image[:size] != self._known[:size]:
+            self._measure(image[:size])
+        self.octets = self._octets[count]
         return count
 
     def forget(self) -> None:
         """Be empty."""
-        self.count = 0
+        self.count = self.datagrams = self.octets = 0
 
     @property
     def lengths(self) -> list[int]:
         """Bytes of data of each item, a train's datagrams together."""
         return self._lengths[: self.count]
-
-    @property
-    def octets(self) -> int:
-        """Bytes of data of all items."""
-        return self._octets[self.count]
-
-    @property
-    def datagrams(self) -> int:
-        """How many datagrams the items are."""
-        return sum(map(self.datagrams_of, range(self.count))) if self.trains else self.count
 
     def datagrams_of(self, index: int) -> int:
         """Count the datagrams of an item."""
@@ -190,6 +189,8 @@ class Inbox:
             self._stamped |= len(control) > layout.timestamp - NAME
             if segment:
                 self.trains[index] = segment
+        if self.trains:
+            self.datagrams = sum(map(self.datagrams_of, range(self.count)))
 
 
 _first = itemgetter(0)

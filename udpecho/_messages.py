@@ -61,10 +61,6 @@ class Memory:
         """Copy one byte of each of so many records: four times as fast as by a column."""
         return self.map[offset : count * RECORD : RECORD]
 
-    def set_octets(self, offset: int, octets: bytes) -> None:
-        """Write one byte of each record, from the first on."""
-        self.map[offset : len(octets) * RECORD : RECORD] = octets
-
     def columns(self, offset: int, octets: int) -> list[memoryview]:
         """Cut the columns of the words of 4 or 8 bytes that make up a longer field."""
         if octets == 4:
@@ -89,7 +85,7 @@ class Headers:
 
     def __init__(self, memory: Memory, layout: Layout, control: int = NAME) -> None:
         iovecs_at = BATCH * HEADER
-        self._map = block = mmap.mmap(-1, BATCH * (HEADER + _IOVEC))
+        self.map = block = mmap.mmap(-1, BATCH * (HEADER + _IOVEC))
         address = ctypes.addressof(ctypes.c_char.from_buffer(block))
         self.at = [ctypes.c_void_p(address + i * HEADER) for i in range(BATCH)]
         words = memoryview(block)[: BATCH * (HEADER + _IOVEC)].cast("Q")
@@ -105,14 +101,6 @@ class Headers:
         iovec[0::2] = array("Q", [memory.address + at for at in memory.slot_at])
         self.sizes = iovec[1::2]
         self.name_sizes[:] = full(layout.name)
-
-    def image(self, count: int) -> bytes:
-        """Copy the first headers, with what the kernel wrote into them."""
-        return self._map[: count * HEADER]
-
-    def restore(self, image: bytes) -> None:
-        """Write the first headers as they were when they were copied."""
-        self._map[: len(image)] = image
 
     def receive(self, fd: int) -> int:
         """Receive what is there; return how many messages, or -errno."""

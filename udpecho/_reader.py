@@ -82,7 +82,7 @@ class Reader:
 
     def read(self) -> int:
         """Deliver a batch; return how many items it had, or 0 or less if none."""
-        inbox = self._inbox
+        inbox, batch, writer = self._inbox, self._batch, self._writer
         count = inbox.receive(self._fd)
         if count < 0 and count != -EAGAIN:  # ICMP's, of something sent: taking it clears it
             self._errors_wait = True
@@ -90,17 +90,24 @@ class Reader:
         if count <= 0:
             self._errors_wait = self._queues_errors
             return count
-        self._sift()
-        self._writer.gathering = True
+        batch.renew()
+        if inbox.longest > self._limit or self._takes_some:
+            self._sift()
+        writer.gathering = True
         try:
-            self._deliver(self._batch)
+            self._deliver(batch)
         except Exception:
             self._log.failure("{protocol} failed on a datagram", protocol=self._protocol)
         finally:
-            self._batch.over()
-            self._writer.gathering = False
-        self._writer.flush()
+            batch.over()
+            writer.gathering = False
+        writer.flush()
         return count
+
+    @property
+    def _takes_some(self) -> bool:
+        """Whether not all that comes is for the protocol, however long."""
+        return self._inbox.layout is IPV6 or self._connection.peer is not None
 
     def _deliver_each(self, batch: Batch) -> None:
         received = self._protocol.datagramReceived
@@ -113,7 +120,6 @@ class Reader:
     def _sift(self) -> None:
         """Leave out of the batch what is not to be delivered to any protocol."""
         inbox, batch = self._inbox, self._batch
-        batch.renew()
         if inbox.longest > self._limit:
             self.counts["too_long"] += batch.drop(inbox.longer_than(self._limit))
         if inbox.layout is IPV6 and (mapped := inbox.mapped()):

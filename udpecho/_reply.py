@@ -14,7 +14,7 @@ from errno import EINVAL, EIO, EMSGSIZE
 from types import MappingProxyType
 from typing import NamedTuple
 
-from udpecho._cmsg import IPV6, NAME, control_messages
+from udpecho._cmsg import IPV6, NAME, RECORD, control_messages
 from udpecho._inbox import Inbox
 from udpecho._messages import BATCH, Headers, full
 from udpecho._outbox import send_all
@@ -56,6 +56,7 @@ class Reply:
         self._plain.control_sizes[:] = full(layout.source - skipped)
         self._whole.control_sizes[:] = full(self._whole_size)
         self._sizes = inbox.sizes
+        self._map, self._ttl_at, self._tos_at = memory.map, layout.ttl, layout.tos
         self._interfaces = memory.column("I", layout.interface)
         self._no_interfaces = memoryview(bytes(4 * BATCH)).cast("I")
         if layout is IPV6:
@@ -71,6 +72,8 @@ class Reply:
         ttls and tos have the byte that each item's reply is to carry.
         """
         inbox, count = self._inbox, self._inbox.count
+        if not count:
+            return Echoed(0, 0, _NO_ERRORS)
         if inbox.sizes is not self._sizes:
             self._sizes = sizes = inbox.sizes
             self._plain.sizes[: len(sizes)] = self._whole.sizes[: len(sizes)] = sizes
@@ -78,8 +81,10 @@ class Reply:
             self._interfaces[:count] = self._no_interfaces[:count]  # or routing is bypassed
         if count >= WORTHWHILE and not inbox.trains and _are_one(ttls) and not any(tos):
             return self._send_with(ttls[0], datagrams, octets, dropped)
-        inbox.memory.set_octets(inbox.layout.ttl, ttls)
-        inbox.memory.set_octets(inbox.layout.tos, tos)
+        self._map[self._ttl_at : count * RECORD : RECORD] = ttls
+        self._map[self._tos_at : count * RECORD : RECORD] = tos
+        if not inbox.trains:
+            return self._send_by(self._whole, datagrams, octets, dropped)
         for index in inbox.trains:
             self._whole.control_sizes[index] = self._train_size
         try:

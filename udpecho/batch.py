@@ -19,6 +19,7 @@ from udpecho.columns import Columns
 __all__ = ["Batch", "Echoed"]
 
 _NONE: Set[int] = frozenset()
+_NOTHING = Columns(b"", b"")
 
 
 class Batch:
@@ -28,11 +29,8 @@ class Batch:
         self._inbox = inbox
         self._reply = reply
         self._dropped: Set[int] = _NONE
-        self._columns: Columns | None = None
-        self._ttls: bytes | None = None
-        self._tos: bytes | None = None
         self._records = b""
-        self._cut_from_them = Columns(b"", b""), b""
+        self._columns = _NOTHING
         self.datagrams = 0
         """How many datagrams there are, those dropped apart."""
 
@@ -60,36 +58,13 @@ class Batch:
                 for data in self._inbox.datagrams_at(index):
                     yield data, address
 
-    @property
-    def ttls(self) -> bytes:
-        """TTLs or hop limits, a byte each. What is set is what echo() sends; 0 can't be sent."""
-        return self.columns().ttls if self._ttls is None else self._ttls
-
-    @ttls.setter
-    def ttls(self, column: bytes) -> None:
-        self._ttls = column
-
-    @property
-    def tos(self) -> bytes:
-        """DSCP and ECN, a byte each. What is set is what echo() sends."""
-        if self._tos is None:
-            self.columns()
-            self._tos = self._cut_from_them[1]
-        return self._tos
-
-    @tos.setter
-    def tos(self, column: bytes) -> None:
-        self._tos = column
-
     def columns(self) -> Columns:
-        """Give what a guard judges by, of every item, those dropped too."""
-        if self._columns is None:
-            records = self._inbox.records()
-            # The same records are those of the same senders, asking as they did the last time.
-            if self._inbox.trains or records != self._records:
-                self._records = b"" if self._inbox.trains else records
-                self._cut_from_them = self._cut(), self._inbox.traffic_classes()
-            self._columns = self._cut_from_them[0]
+        """Give what the kernel said of every item, those dropped too."""
+        trains, records = self._inbox.trains, self._inbox.records()
+        # The same records are those of the same senders, asking as they did the last time.
+        if trains or records != self._records:
+            self._records = b"" if trains else records
+            self._columns = self._cut() if records else _NOTHING
         return self._columns
 
     def drop(self, indices: Iterable[int]) -> int:
@@ -101,22 +76,23 @@ class Batch:
         self.octets -= sum(map(self._inbox.length, fresh))
         return datagrams
 
-    def echo(self) -> Echoed:
+    def echo(self, ttls: bytes | None = None, tos: bytes | None = None) -> Echoed:
         """Send every datagram that is not dropped back to its sender, from the address asked.
 
-        Nothing is copied, and trains leave as trains.
+        ttls and tos have the byte that each item's reply is to carry (dropped items, too), if
+        not the one it came with; a TTL of 0 can't be sent. Nothing is copied, and trains leave
+        as trains.
         """
-        if not self._inbox.count:
-            return Echoed(0, 0, {})
-        return self._reply.send(self.datagrams, self.octets, self._dropped, self.ttls, self.tos)
+        if ttls is None or tos is None:
+            _, _, _, _, came_with, came_as, _ = self.columns()
+            ttls, tos = ttls or came_with, tos or came_as
+        return self._reply.send(self.datagrams, self.octets, self._dropped, ttls, tos)
 
     def renew(self) -> None:
         """Stand for what the inbox holds now."""
-        inbox = self._inbox
         self._dropped = _NONE
-        self.octets = inbox.octets
-        self.datagrams = inbox.datagrams
-        self._columns = self._ttls = self._tos = None
+        self.octets = self._inbox.octets
+        self.datagrams = self._inbox.datagrams
 
     def over(self) -> None:
         """Be empty: the hook that had the datagrams has returned."""
@@ -132,6 +108,7 @@ class Batch:
             b"" if sent_to_us else _packed(self._asked, count),
             b"" if sent_to_us else _packed(self._local, count),
             inbox.ttls(),
+            inbox.traffic_classes(),
             list(map(inbox.datagrams_of, range(count))) if inbox.trains else (),
         )
 

@@ -18,8 +18,9 @@ class Columns(NamedTuple):
 
     Ports are 2 bytes a datagram, addresses 4 or 16, all in network order. asked is where the
     datagram was sent, local the address that the kernel would answer from (IP_PKTINFO's
-    ipi_addr and ipi_spec_dst): they differ if it was broadcast. ttls are a byte each. counts
-    tells of how many datagrams each stands for, where trains of them came as one (UDP_GRO).
+    ipi_addr and ipi_spec_dst): they differ if it was broadcast. ttls are a byte each, and tos
+    (DSCP and ECN), by which nobody is judged. counts tells of how many datagrams each stands
+    for, where trains of them came as one (UDP_GRO).
     """
 
     ports: bytes
@@ -27,6 +28,7 @@ class Columns(NamedTuple):
     asked: bytes = b""
     local: bytes = b""
     ttls: bytes = b""
+    tos: bytes = b""
     counts: Sequence[int] = ()
 
 

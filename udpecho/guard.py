@@ -13,6 +13,7 @@ import os
 from collections.abc import Collection, Mapping, Sequence
 from ipaddress import ip_network
 from itertools import compress
+from types import MappingProxyType
 from typing import TypeAlias
 
 from udpecho.columns import Columns, Sources, every_byte_but, split_addresses, split_ports
@@ -86,6 +87,7 @@ _BAD_DESTINATIONS: Prefixes[Reason] = Prefixes(
 _HOST_FIRST_BYTES = {4: every_byte_but(range(224, 256)), 16: every_byte_but([0xFF])}
 """First bytes, by an address's width, of addresses that are one host's."""
 
+_NOTHING_AGAINST: Mapping[int, Reason] = MappingProxyType({})
 _EXEMPT = -1  # in place of a bucket: no limit
 _ALL_EXEMPT = {_EXEMPT}
 _KNOWN_SOURCES = 4096  # verdicts kept: many more than a busy server's sources, under 1 MB
@@ -166,14 +168,16 @@ class Guard:
         (over,) = self._limiter.take(bucket, (count,), self._nanoseconds(now))
         return Reason.OVER_RATE if over else None
 
-    def judge_batch(self, batch: Columns, now: float) -> dict[int, Reason]:
+    def judge_batch(self, batch: Columns, now: float) -> Mapping[int, Reason]:
         """Say which datagrams of a batch must not be answered, by index, and charge the others.
 
         The same as judge for each of them, in order; now is in seconds of a monotonic clock.
         """
+        if batch == self._blameless:
+            return _NOTHING_AGAINST
         size = len(batch.ports) // 2
-        if not size or batch == self._blameless:
-            return {}
+        if not size:
+            return _NOTHING_AGAINST
         sources = Sources(batch.sources, size)
         verdicts = {source: self._verdict(source) for source in sources.distinct}
         kinds = set(verdicts.values())
@@ -234,7 +238,7 @@ class Guard:
 
     def _is_doubtful(self, batch: Columns, verdicts: Collection[Verdict]) -> bool:
         """Ask of whole columns, in a step each, whether any datagram may be one not to answer."""
-        ports, sources, asked, local, ttls, _ = batch
+        ports, sources, asked, local, ttls, _, _ = batch
         width = 2 * len(sources) // len(ports)
         return bool(
             (

@@ -14,6 +14,7 @@ from twisted.internet.protocol import DatagramProtocol
 from twisted.logger import Logger
 
 from udpecho.batch import Batch
+from udpecho.columns import Columns
 from udpecho.guard import Guard, Reason
 from udpecho.notice import Notices
 from udpecho.unanswered import Unanswered
@@ -74,10 +75,13 @@ class EchoServer(DatagramProtocol):
     ) -> None:
         self._now = now
         self._guard = guard or Guard()
+        self._keeps_ttl = self._guard.policy.keep_ttl
         self._unanswered = Unanswered()
         self._log = log or Logger()
         self._received = self._echoed = self._bytes_received = self._bytes_echoed = 0
         self._send_errors: Counter[str] = Counter()
+        self._columns: Columns | None = None  # of the last batch, and its replies' TTLs and TOS
+        self._ttls = self._tos = b""
         self._notices: Notices[str] = Notices()
 
     def startProtocol(self) -> None:
@@ -107,27 +111,33 @@ class EchoServer(DatagramProtocol):
 
     def batchReceived(self, batch: Batch) -> None:
         """Send a batch back in place, less what must not be answered (our own port's hook)."""
-        self._received += batch.datagrams
-        self._bytes_received += batch.octets
-        now = self._now()
+        received, octets = batch.datagrams, batch.octets
         columns = batch.columns()
-        unanswered = self._guard.judge_batch(columns, now)
+        unanswered = self._guard.judge_batch(columns, self._now())
         if unanswered:
-            # The port has dropped some itself (IPv4-mapped sources): they have a reason, too.
-            counts = columns.counts
-            judged = sum(counts[index] for index in unanswered) if counts else len(unanswered)
-            self._received += judged - batch.drop(unanswered)
-            self._warn(*self._unanswered.note_batch(unanswered, columns, now))
-        if not self._guard.policy.keep_ttl:
-            batch.ttls = columns.ttls.translate(_ONE_LESS)
-        tos = batch.tos
-        if any(tos):
-            batch.tos = tos.translate(_WITHOUT_ECN)
-        echoed = batch.echo()
+            received += self._leave_out(unanswered, batch, columns)
+        if columns is not self._columns:
+            self._columns = columns
+            self._ttls = columns.ttls if self._keeps_ttl else columns.ttls.translate(_ONE_LESS)
+            self._tos = columns.tos.translate(_WITHOUT_ECN)
+        echoed = batch.echo(self._ttls, self._tos)
+        self._received += received
+        self._bytes_received += octets
         self._echoed += echoed.datagrams
         self._bytes_echoed += echoed.octets
         for number, times in echoed.errors.items():
             self._not_sent(number, times)
+
+    def _leave_out(self, unanswered: Mapping[int, Reason], batch: Batch, columns: Columns) -> int:
+        """Drop what must not be answered; return how much of it the port had dropped itself.
+
+        That were IPv4-mapped sources, for which there is a reason, too.
+        """
+        counts = columns.counts
+        judged = sum(counts[index] for index in unanswered) if counts else len(unanswered)
+        known = judged - batch.drop(unanswered)
+        self._warn(*self._unanswered.note_batch(unanswered, columns, self._now()))
+        return known
 
     def counters(self) -> ServerCounters:
         """Count what has happened so far."""
