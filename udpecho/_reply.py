@@ -56,6 +56,7 @@ class Reply:
         self._plain.control_sizes[:] = full(layout.source - skipped)
         self._whole.control_sizes[:] = full(self._whole_size)
         self._sizes = inbox.sizes
+        self._trains: list[int] = []
         self._map, self._ttl_at, self._tos_at = memory.map, layout.ttl, layout.tos
         self._interfaces = memory.column("I", layout.interface)
         self._no_interfaces = memoryview(bytes(4 * BATCH)).cast("I")
@@ -75,23 +76,24 @@ class Reply:
         if not count:
             return Echoed(0, 0, _NO_ERRORS)
         if inbox.sizes is not self._sizes:
-            self._sizes = sizes = inbox.sizes
-            self._plain.sizes[: len(sizes)] = self._whole.sizes[: len(sizes)] = sizes
+            self._measure()
         if self._names_source:
             self._interfaces[:count] = self._no_interfaces[:count]  # or routing is bypassed
         if count >= WORTHWHILE and not inbox.trains and _are_one(ttls) and not any(tos):
             return self._send_with(ttls[0], datagrams, octets, dropped)
         self._map[self._ttl_at : count * RECORD : RECORD] = ttls
         self._map[self._tos_at : count * RECORD : RECORD] = tos
-        if not inbox.trains:
-            return self._send_by(self._whole, datagrams, octets, dropped)
-        for index in inbox.trains:
+        return self._send_by(self._whole, datagrams, octets, dropped)
+
+    def _measure(self) -> None:
+        """Have each reply be as long as what was received, and a train again a train."""
+        self._sizes = sizes = self._inbox.sizes
+        self._plain.sizes[: len(sizes)] = self._whole.sizes[: len(sizes)] = sizes
+        for index in self._trains:
+            self._whole.control_sizes[index] = self._whole_size
+        self._trains = list(self._inbox.trains)
+        for index in self._trains:
             self._whole.control_sizes[index] = self._train_size
-        try:
-            return self._send_by(self._whole, datagrams, octets, dropped)
-        finally:
-            for index in inbox.trains:
-                self._whole.control_sizes[index] = self._whole_size
 
     def _send_with(self, ttl: int, datagrams: int, octets: int, dropped: Collection[int]) -> Echoed:
         """Send with one TTL for all, and without a traffic class."""

@@ -29,6 +29,7 @@ class Batch:
         self._inbox = inbox
         self._reply = reply
         self._dropped: Set[int] = _NONE
+        self._sizes = inbox.sizes
         self._records = b""
         self._columns = _NOTHING
         self.datagrams = 0
@@ -60,10 +61,10 @@ class Batch:
 
     def columns(self) -> Columns:
         """Give what the kernel said of every item, those dropped too."""
-        trains, records = self._inbox.trains, self._inbox.records()
+        sizes, records = self._inbox.sizes, self._inbox.records()
         # The same records are those of the same senders, asking as they did the last time.
-        if trains or records != self._records:
-            self._records = b"" if trains else records
+        if sizes is not self._sizes or records != self._records:
+            self._sizes, self._records = sizes, records
             self._columns = self._cut() if records else _NOTHING
         return self._columns
 
