@@ -60,6 +60,8 @@ class UDPPort:
         self._open = open_socket
         self._receive_buffer = receive_buffer
         self._timestamps = timestamps
+        self._log_prefix = f"{type(protocol).__qualname__} (UDP)"
+        self._watched = -1
         self.connected = self._stopping = False
         self._draining: IDelayedCall | None = None
         self._waiters: list[Deferred[None]] = []
@@ -95,6 +97,7 @@ class UDPPort:
         # is something to read, which some reactors would take for the end of it.
         self._epoll = select.epoll()
         self._epoll.register(skt.fileno(), select.EPOLLIN | select.EPOLLERR)
+        self._watched = self._epoll.fileno()
         self.connected = True
         self._protocol.makeConnection(self)
         self._reactor.addReader(self)
@@ -133,11 +136,11 @@ class UDPPort:
 
     def fileno(self) -> int:
         """Return the descriptor that the reactor watches: not the socket's, but its epoll's."""
-        return self._epoll.fileno() if self.connected else -1
+        return self._watched
 
     def logPrefix(self) -> str:
         """Return the name that log lines bear."""
-        return f"{type(self._protocol).__qualname__} (UDP)"
+        return self._log_prefix
 
     def doRead(self) -> None:
         """Deliver what has arrived, as much as a turn may hold."""
@@ -230,6 +233,7 @@ class UDPPort:
             self._draining.cancel()
             self._draining = None
         self._epoll.close()
+        self._watched = -1
         self._protocol.doStop()
         self._socket.close()
         waiters, self._waiters = self._waiters, []
