@@ -44,13 +44,3 @@ def test_any_course(steps: list[tuple[float, str, int]]) -> None:
     for kind in "abc":
         reported += notices.count(kind, now + QUIET_SECONDS + 1)
     assert reported == counted + 3
-
-
-def test_the_rest_is_what_no_line_has_counted_yet() -> None:
-    notices: Notices[str] = Notices()
-    notices.count("a", 0.0)
-    notices.count("a", 1.0, 4)
-    notices.count("b", 1.0)
-    assert notices.rest() == {"a": 4}
-    assert notices.rest() == {}
-    assert notices.count("a", 40.0) == 1

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import socket
+from errno import EAGAIN
 from typing import Any, cast
 
 from twisted.application.service import MultiService
@@ -15,6 +17,7 @@ from tests.test_server import Notebook
 from udpecho.guard import Reason
 from udpecho.policy import Policy
 from udpecho.reactors import IDatagramReactor
+from udpecho.server import EchoServer
 from udpecho.service import (
     DRAIN_SECONDS,
     LOOPBACK,
@@ -222,6 +225,36 @@ class Stopping(ServiceCase):
             self.stop(service)
             self.check_closed()
             self.assertFalse(self.answers())
+
+    def test_says_what_it_did(self) -> None:
+        """A stop ends in one line with all the counts: those that no line has told yet, too."""
+        self.net.host("192.0.2.3")
+        service = self.started()
+        for source, times in ((0, 5), (53, 2), (40000, 4)):
+            for _ in range(times):
+                self.net.forge(b"x", source=("192.0.2.3", source), to=SERVER)
+        self.net.advance(0)
+        self.host.fail_sends(EAGAIN, times=3)
+        for _ in range(3):
+            self.ask()
+        self.net.advance(0)
+        self.events.clear()
+        self.stop(service)
+        counts = "14 received, 4 echoed, 7 unanswered (source port 0: 5, from a service's port: 2)"
+        self.assertEqual(self.lines(), [f"udpecho has stopped: {counts}, 3 not sent (EAGAIN: 3)"])
+        self.stop(service)
+        self.assertEqual(len(self.events), 1, "once")
+
+    def test_keeps_nothing_of_what_has_ended(self) -> None:
+        """However often it is started again, it holds no servers but those that run."""
+        service = self.service()
+        for _ in range(3):
+            service.startService()
+            self.ask()
+            self.stop(service)
+        gc.collect()
+        self.assertEqual([each for each in gc.get_objects() if type(each) is EchoServer], [])
+        self.assertEqual(service.counters().echoed, 3)
 
     def test_start_while_stopping(self) -> None:
         """Started again before it has closed, it goes on."""

@@ -46,11 +46,6 @@ def test_a_flood_has_one_line_in_30_seconds_with_its_count_and_sources() -> None
         * 3
     )
     assert unanswered.counts == {Reason.OVER_RATE: 1 + 94 * 4}
-    assert unanswered.rest() == [
-        "not answered: over the rate: 16 datagrams; top sources: 198.51.100.7 (12), "
-        "203.0.113.1 (4); see --rate, --burst and --exempt"
-    ]
-    assert unanswered.rest() == []
 
 
 def test_a_service_port_is_named_with_what_to_do() -> None:
@@ -80,7 +75,6 @@ def test_what_was_asked_for_is_counted_but_not_said() -> None:
     assert unanswered.note(Reason.DISCARDED, ("192.0.2.1", 40000), 0.0) is None
     assert unanswered.note_batch({0: Reason.DISCARDED}, batch(("192.0.2.1", 40000)), 1.0) == []
     assert unanswered.counts == {Reason.DISCARDED: 2}
-    assert unanswered.rest() == []
 
 
 def test_a_line_has_no_more_than_three_sources() -> None:

@@ -37,9 +37,3 @@ class Notices(Generic[Key]):
         self._last[key] = now
         self._unsaid[key] = 0
         return unsaid
-
-    def rest(self) -> dict[Key, int]:
-        """Return the troubles counted since the last line of each kind, and forget them."""
-        rest = {key: unsaid for key, unsaid in self._unsaid.items() if unsaid}
-        self._unsaid.clear()
-        return rest

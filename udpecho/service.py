@@ -89,7 +89,8 @@ class EchoService(Service):
         self._guard = Guard(policy)  # one: a source's rate is what it asks of all addresses
         self._bound: list[socket.socket] = []
         self._ports: list[IListeningPort] = []
-        self._servers: list[EchoServer] = []
+        self._servers: dict[IListeningPort, EchoServer] = {}  # whose ports are open, or closing
+        self._ended = ServerCounters()  # what those did whose ports are closed
 
     def bind(self) -> None:
         """Take the addresses before the service starts, to learn early that one can't be had."""
@@ -121,16 +122,21 @@ class EchoService(Service):
 
     async def _stop(self) -> None:
         await self._drain()
-        if not self.running:  # or else it has been started again meanwhile
+        if self._ports and not self.running:  # or else it has been started again meanwhile
             await self._close()
+            self._log.info("udpecho has stopped: {counts}", counts=_words(self.counters()))
 
     def _close(self) -> Deferred[Any]:
         ports, self._ports = self._ports, []
-        return DeferredList([maybeDeferred(port.stopListening) for port in ports])
+        return DeferredList([Deferred.fromCoroutine(self._close_port(port)) for port in ports])
+
+    async def _close_port(self, port: IListeningPort) -> None:
+        await maybeDeferred(port.stopListening)
+        self._ended += self._servers.pop(port).counters()
 
     def counters(self) -> ServerCounters:
         """Count what all its servers have done, since the service was made."""
-        return sum((server.counters() for server in self._servers), ServerCounters())
+        return sum((server.counters() for server in self._servers.values()), self._ended)
 
     def addresses(self) -> list[tuple[str, int]]:
         """List the addresses and ports that are open."""
@@ -159,20 +165,23 @@ class EchoService(Service):
 
     def _listen(self) -> None:
         for skt in self._bound:
-            self._ports.append(adopt_udp(self._reactor, skt.fileno(), self._new_server()))
+            server = self._new_server()
+            self._opened(adopt_udp(self._reactor, skt.fileno(), server), server)
         if IReactorFDSet.providedBy(self._reactor):
             return
         for listen in self._listens:
             assert isinstance(listen, UdpAddress), "this reactor has no descriptors"
+            server = self._new_server()
             with _doing_without(listen):
-                self._ports.append(
-                    listen_udp(self._reactor, listen.port, self._new_server(), listen.interface)
-                )
+                port = listen_udp(self._reactor, listen.port, server, listen.interface)
+                self._opened(port, server)
 
     def _new_server(self) -> EchoServer:
-        server = EchoServer(self._now, self._log, self._guard)
-        self._servers.append(server)
-        return server
+        return EchoServer(self._now, self._log, self._guard)
+
+    def _opened(self, port: IListeningPort, server: EchoServer) -> None:
+        self._ports.append(port)
+        self._servers[port] = server
 
     def _unbind(self) -> None:
         for skt in self._bound:
@@ -192,6 +201,17 @@ class EchoService(Service):
             before = self.counters().received
             await deferLater(self._reactor, 0)
             quiet = quiet + 1 if self.counters().received == before else 0
+
+
+def _words(counters: ServerCounters) -> str:
+    """Say what the counters tell, and with that also what no line has told yet."""
+    unanswered = {reason.value: times for reason, times in counters.unanswered.items()}
+    words = f"{counters.received} received, {counters.echoed} echoed"
+    for what, kinds in (("unanswered", unanswered), ("not sent", counters.send_errors)):
+        if kinds:
+            each = ", ".join(f"{kind}: {times}" for kind, times in kinds.items())
+            words += f", {sum(kinds.values())} {what} ({each})"
+    return words
 
 
 @contextmanager

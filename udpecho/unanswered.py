@@ -83,10 +83,6 @@ class Unanswered:
         lines = (self._line(reason, times, now) for reason, times in totals.items())
         return [line for line in lines if line is not None]
 
-    def rest(self) -> list[str]:
-        """Return a line for each reason with something to report since its last line."""
-        return [self._words(reason, times) for reason, times in self._notices.rest().items()]
-
     def _add(self, reason: Reason, peer: tuple[str, int], times: int) -> None:
         self.counts[reason] += times
         if reason not in _UNSAID:
