@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 PATIENCE = 6.0
 """Seconds after which the watchdog takes a scenario for hung."""
 
+END = 0.1
+"""Seconds from the outcome to the end, for those who are to hear SIGTERM between."""
+
 SCENARIOS: dict[str, Callable[[Lab], Awaitable[dict[str, object]]]] = {}
 
 
@@ -68,6 +71,13 @@ class Lab:
         done: Deferred[None] = Deferred()
         self.reactor.callLater(seconds, done.callback, None)
         return done
+
+    async def until(self, happened: Callable[[], bool], patience: float = 2.0) -> None:
+        """Let the reactor run until something has happened, and a little longer."""
+        end = time.monotonic() + patience
+        while not happened() and time.monotonic() < end:
+            await self.sleep(0.01)
+        await self.sleep(0.05)
 
 
 class Echo(DatagramProtocol):
@@ -202,7 +212,7 @@ async def self_source(lab: Lab) -> dict[str, object]:
     here = ("127.0.0.1", port)
     await deferToThread(send_raw, ipv4_packet(here, here, b""))
     alive = await deferToThread(ask, port)
-    lab.reactor.callLater(0.2, os.kill, os.getpid(), signal.SIGTERM)
+    lab.reactor.callLater(END / 2, os.kill, os.getpid(), signal.SIGTERM)
     return {"alive": alive}
 
 
@@ -246,23 +256,23 @@ async def refusal(lab: Lab, code: int | None) -> dict[str, object]:
         if code is None:
             peer.close()
             client.send(b"to nobody")
-            await lab.sleep(0.3)
+            await lab.until(lambda: client.stopped or client.refused > 0)
             again = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             again.bind(address)
         else:
             await deferToThread(forge_icmp, code, here, address)
-            await lab.sleep(0.3)
+            await lab.until(lambda: client.stopped or client.refused > 0)
             again = peer.dup()
         with again:
             again.settimeout(1)
             if not client.stopped:
                 client.send(b"still here")
-            try:
-                data, sender = await deferToThread(again.recvfrom, 100)
-                again.sendto(data, sender)
-            except OSError:
-                pass
-            await lab.sleep(0.2)
+                try:
+                    data, sender = await deferToThread(again.recvfrom, 100)
+                    again.sendto(data, sender)
+                except OSError:
+                    pass
+                await lab.until(lambda: client.stopped or bool(client.heard))
         return {"stopped": client.stopped, "refused": client.refused, "heard": len(client.heard)}
 
 
@@ -396,7 +406,9 @@ async def later_and_from_elsewhere(lab: Lab) -> dict[str, object]:
     """Fault 7: the same through veth from another namespace, and answered from a callback."""
     configure("link add here type veth peer name there")
     sleeper = subprocess.Popen(["unshare", "-n", "sleep", "20"])
+    here = os.readlink("/proc/self/ns/net")
     try:
+        await lab.until(lambda: os.readlink(f"/proc/{sleeper.pid}/ns/net") != here)
         return await _from_elsewhere(lab, sleeper.pid)
     finally:
         sleeper.kill()
@@ -404,7 +416,6 @@ async def later_and_from_elsewhere(lab: Lab) -> dict[str, object]:
 
 
 async def _from_elsewhere(lab: Lab, pid: int) -> dict[str, object]:
-    await lab.sleep(0.2)  # until it has a namespace
     configure(f"link set there netns {pid}")
     there = f"nsenter -t {pid} -n"
     for command in (
@@ -861,7 +872,7 @@ def main(name: str, kind: str, reactor_name: str) -> None:
             lambda failure: {"error": repr(failure.value), "at": failure.getTraceback()}
         )
         done.addCallback(outcome)
-        done.addBoth(lambda _: reactor.callLater(0.3, stop))
+        done.addBoth(lambda _: reactor.callLater(END, stop))
 
     def stop() -> None:
         if reactor.running:

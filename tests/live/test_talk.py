@@ -63,7 +63,7 @@ def test_one_without_a_reply_is_status_1(server: Address, tmp_path: Path) -> Non
     with bound() as silent:
         port = silent.getsockname()[1]
         lines = [f"127.0.0.1:{each} hi\n" for each in (server[1], port, dead)]
-        options = ["--timeout=0.1", "--retries=0"]
+        options = ["--timeout=0.5", "--retries=0"]
         ended = run(talk(*options), tmp_path, stdin="".join(lines).encode())
     assert ended.returncode == 1
     assert ended.stdout.endswith("3 requests, 1 replies, 1 timed out, 1 refused, 0 strangers\n")

@@ -67,7 +67,8 @@ def impaired(to_server: Impairment, from_server: Impairment, seed: int = 1) -> I
             "seed": seed,
         }
         directory = Path(stack.enter_context(TemporaryDirectory()))
-        command = python("-m", "tests.live.tun", json.dumps(line))
+        # First when a core is free, as the server: what a line delays is in its order alone.
+        command = ["nice", "-n", "-20", *python("-m", "tests.live.tun", json.dumps(line))]
         program = stack.enter_context(Program(command, directory))
         program.wait_for("^ready$")
         yield BadLine(server, client, program)
