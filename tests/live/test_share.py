@@ -1,0 +1,98 @@
+"""Two processes on one port (--listen=udp:PORT:reusePort=yes): who serves, and what an end costs.
+
+The kernel gives each sender to one of them, by a hash of both addresses and ports, and to those
+that are left when one has closed its socket. What is queued in a socket is that process's own to
+answer: the kernel never gives it to another.
+"""
+
+from __future__ import annotations
+
+import select
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from tests.live.conftest import Start, addresses, bound, free_port
+from tests.live.program import Program, twistd
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="it is Linux that shares a port so")
+
+SENDERS = 32
+"""So many source ports that one process gets all of them once in 2 ** 31 times."""
+
+Served = tuple[Program, Program, list[socket.socket]]
+
+
+@pytest.fixture
+def shared(start: Start) -> Iterator[Served]:
+    """Start two services on one port, and open sockets that ask there."""
+    option = f"--listen=udp:{free_port()}:interface=127.0.0.1:reusePort=yes"
+    first, second = (start(twistd("udpecho", option)) for _ in range(2))
+    where = addresses(first)
+    assert addresses(second) == where
+    with ExitStack() as stack:
+        asking = [stack.enter_context(bound()) for _ in range(SENDERS)]
+        for skt in asking:
+            skt.connect(where[0])
+        yield first, second, asking
+
+
+def ask(asking: list[socket.socket], times: int = 10) -> None:
+    """Have each ask so many times, one request at a time: all must be answered."""
+    for number in range(times):
+        for skt in asking:
+            skt.send(b"%d" % number)
+        assert [skt.recv(100) for skt in asking] == [b"%d" % number] * len(asking)
+
+
+def echoed(service: Program) -> int:
+    """End a service, and read from its last line how much it had to do: all must be echoed."""
+    service.stop()
+    counts = service.wait_for(r"udpecho has stopped: (\d+) received, (\d+) echoed$")
+    assert counts[1] == counts[2]
+    return int(counts[1])
+
+
+def test_both_serve_and_no_datagram_is_lost(shared: Served) -> None:
+    """Also when one has ended: the other then has all the senders."""
+    first, second, asking = shared
+    ask(asking)
+    of_first = echoed(first)
+    ask(asking)
+    of_second = echoed(second)
+    print(f"{of_first=} {of_second=}")
+    assert 0 < of_first < 10 * SENDERS
+    assert of_first + of_second == 20 * SENDERS
+
+
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
+def test_what_waits_for_one_of_them(end: signal.Signals, shared: Served) -> None:
+    """One that is told to end answers what it has queued; with one that is killed, that is lost."""
+    first, second, asking = shared
+    ask(asking, 1)
+    first.signal(signal.SIGSTOP)
+    for skt in asking:
+        skt.send(b"now")
+    waiting = set(asking) - answered(asking)
+    assert 0 < len(waiting) < SENDERS, "the other serves its own"
+    first.signal(end)
+    first.signal(signal.SIGCONT)
+    first.wait()
+    late = answered(list(waiting))
+    assert late == (waiting if end == signal.SIGTERM else set())
+    ask(asking)
+    assert echoed(second) == (SENDERS - len(waiting)) * 2 + 10 * SENDERS
+
+
+def answered(asking: list[socket.socket], quiet: float = 0.5) -> set[socket.socket]:
+    """Receive a reply at each that gets one, until nothing comes any more."""
+    heard: set[socket.socket] = set()
+    while ready := select.select(asking, [], [], quiet)[0]:
+        for skt in ready:
+            assert skt.recv(100) == b"now"
+            heard.add(skt)
+    return heard
