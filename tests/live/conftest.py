@@ -42,6 +42,9 @@ def has_ipv6() -> bool:
 needs_ipv6 = pytest.mark.skipif(not has_ipv6(), reason="needs IPv6 on the loopback interface")
 
 
+families = pytest.mark.parametrize("family", ["ipv4", "ipv6"])
+
+
 def needs(tool: str) -> pytest.MarkDecorator:
     """Skip a test where a program is not installed."""
     return pytest.mark.skipif(shutil.which(tool) is None, reason=f"{tool} is not installed")

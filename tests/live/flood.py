@@ -6,6 +6,7 @@ datagrams it sent and in how many seconds.
 
 from __future__ import annotations
 
+import itertools
 import json
 import socket
 import struct
@@ -27,7 +28,8 @@ _SLICE = 0.002  # seconds: what is due in one is sent at once
 class Order:
     """What is to be sent: so many datagrams of a size, so many a second.
 
-    They claim to come from source, or from so many /24 prefixes (IPv4) that begin with its own.
+    They claim to come from source, or from so many prefixes that begin with its own: of 24 bits
+    over IPv4, of 56 over IPv6.
     """
 
     source: Peer
@@ -66,18 +68,32 @@ def flooding(at: Namespace, to: Namespace, directory: Path, order: Order) -> Ite
 
 
 def packets(order: Order) -> Iterator[bytes]:
-    """Write the packets, for ever; none has a UDP checksum if it is one of many sources."""
+    """Write the packets, for ever."""
     packet = udp_packet(bytes(order.size), order.source, order.to)
     if order.prefixes == 1:
-        while True:
-            yield packet
+        return itertools.repeat(packet)
+    return (_from_many_ipv6 if packet[0] >> 4 == 6 else _from_many_ipv4)(packet, order.prefixes)
+
+
+def _from_many_ipv6(packet: bytes, prefixes: int) -> Iterator[bytes]:
+    """Change a source's first 64 bits, and its last 16 so that UDP's sum stays (RFC 6296)."""
+    changing = bytearray(packet)
+    first, last = struct.unpack("!Q6xH", packet[8:24])
+    while True:
+        for prefix in range(first, first + (prefixes << 8), 1 << 8):
+            struct.pack_into("!Q6xH", changing, 8, prefix, (first + last - prefix) % 0xFFFF)
+            yield bytes(changing)
+
+
+def _from_many_ipv4(packet: bytes, prefixes: int) -> Iterator[bytes]:
+    """Change the source and the header's sum; none has a UDP checksum."""
     changing = bytearray(packet)
     changing[26:28] = bytes(2)
     words = struct.unpack("!10H", packet[:20])
     rest = sum(words) - words[5] - words[6] - words[7]  # all but the checksum and the source
     (first,) = struct.unpack("!I", packet[12:16])
     while True:
-        for source in range(first, first + (order.prefixes << 8), 1 << 8):
+        for source in range(first, first + (prefixes << 8), 1 << 8):
             total = rest + (source >> 16) + (source & 0xFFFF)
             total = (total & 0xFFFF) + (total >> 16)
             total = (total & 0xFFFF) + (total >> 16)

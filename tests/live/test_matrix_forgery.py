@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.live.conftest import families
 from tests.live.deadline import three_tries
 from tests.live.netns import Forger, Namespace, pair, why_not
 from tests.live.program import Program, python
@@ -26,8 +27,6 @@ Pair = tuple[Namespace, Namespace]
 PORT = 9007
 FORGED = 200
 STRANGER = {"ipv4": "203.0.113.77", "ipv6": "2001:db8::77"}  # RFC 5737, RFC 3849
-
-families = pytest.mark.parametrize("family", ["ipv4", "ipv6"])
 
 
 @pytest.fixture
