@@ -112,7 +112,7 @@ class Options(Command):
             raise SystemExit(f"udpecho: {error}") from None
 
     def opt_listen(self, description: str) -> None:
-        """udp:PORT[:interface=ADDRESS][:reusePort=yes], systemd:index=N or systemd:name=NAME; may be repeated. Without an interface it is all addresses of both families."""  # noqa: E501 (usage prints the docstring)
+        """udp:PORT[:interface=ADDRESS][:reusePort=yes], systemd:index=N or systemd:name=NAME; may be repeated. Without an interface it is all addresses of both families; with reusePort=yes several processes share the port, each with senders of its own."""  # noqa: E501 (usage prints the docstring)
         self["listens"].extend(_read(lambda text: listen(text, self._inherited), description))
 
     opt_l = opt_listen
