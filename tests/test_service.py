@@ -24,6 +24,7 @@ from udpecho.service import (
     EchoService,
     InheritedSocket,
     UdpAddress,
+    everywhere,
 )
 from udpecho.testing import Fate, MemoryNetwork
 
@@ -93,6 +94,15 @@ class Starting(ServiceCase):
             "udpecho answers at 127.0.0.1:1060, [::1]:1060, this machine only; "
             "to serve the network: --listen=udp:1060",
         )
+
+    def test_everywhere(self) -> None:
+        """All addresses of both families, by one socket of each."""
+        service = self.started(*everywhere(1060))
+        self.assertTrue(self.answers())
+        self.net.forge(b"x", source=("2001:db8::2", 40000), to=("2001:db8::1", 1060))
+        self.net.advance(0)
+        self.assertEqual(service.addresses(), [("0.0.0.0", 1060), ("::", 1060)])
+        self.assertEqual(service.counters().echoed, 2)
 
     def test_privileged_start(self) -> None:
         """Twistd starts it twice, first with its privileges: it opens once, at the first."""

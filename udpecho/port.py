@@ -3,7 +3,7 @@
 They take the place of reactor.listenUDP and adoptDatagramPort, for any DatagramProtocol; what
 a protocol may have beyond Twisted's hooks is in hooks.IBatchProtocol. This module decides who
 serves: our own port, Twisted's where Linux's calls are missing, or, for a reactor that has no
-descriptors, its own listenUDP.
+descriptors, its own listenUDP (listen_one_family, if it has that: a MemoryNetwork host).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import socket
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 from twisted.internet.interfaces import (
     IListeningPort,
@@ -72,7 +72,8 @@ def listen_udp(
     timestamps has the kernel note when a datagram came. Raises CannotListenError or BadAddress.
     """
     if not IReactorFDSet.providedBy(reactor):
-        return IReactorUDP(reactor).listenUDP(port, protocol, interface, maxPacketSize)
+        listen = getattr(reactor, "listen_one_family", IReactorUDP(reactor).listenUDP)
+        return cast(IListeningPort, listen(port, protocol, interface, maxPacketSize))
     host = check_interface(interface)
     if not _ours_can_serve():
         with open_udp(host, port, reuse_port) as skt:

@@ -305,11 +305,12 @@ def test_stop_under_load(stock: str, start: Start) -> None:
 
 
 def test_nothing_is_left_behind(start: Start, tmp_path: Path) -> None:
-    """It writes no file, and its log tells of no trouble."""
+    """It writes no file, its log tells of no trouble, and at the end what it did."""
     service = start(twistd("udpecho", "--port=0"))
     assert echo(addresses(service)[0]) == b"hello"
     service.stop()
     assert "Server Shut Down" in service.output
+    assert re.findall("has stopped: .*", service.output) == ["has stopped: 1 received, 1 echoed"]
     assert [path.name for path in tmp_path.iterdir() if not path.name.startswith("std")] == []
     assert service.errors == ""
     assert not re.search(r"Traceback|Unhandled|#(warn|error|critical)", service.output)

@@ -30,11 +30,12 @@ class MemoryPort(Port):
     """Twisted's own UDP port, over a socket in memory."""
 
     stack: Stack
+    ipv6_only: bool
     memory_socket: MemorySocket
 
     def createInternetSocket(self) -> Any:
         """Make the socket, which the port then binds."""
-        self.memory_socket = MemorySocket(self.stack, self.addressFamily)
+        self.memory_socket = MemorySocket(self.stack, self.addressFamily, self.ipv6_only)
         return self.memory_socket
 
 
@@ -80,9 +81,21 @@ class MemoryHost:
 
         Raises CannotListenError for a port that is taken and for an address of another host.
         """
+        return self._listen(port, protocol, interface, maxPacketSize, ipv6_only=False)
+
+    def listen_one_family(
+        self, port: int, protocol: DatagramProtocol, interface: str, maxPacketSize: int
+    ) -> MemoryPort:
+        """Listen as listenUDP does, but an IPv6 port takes IPv6 only: what listen_udp asks for."""
+        return self._listen(port, protocol, interface, maxPacketSize, ipv6_only=True)
+
+    def _listen(
+        self, port: int, protocol: DatagramProtocol, interface: str, size: int, *, ipv6_only: bool
+    ) -> MemoryPort:
         new_port: Any = MemoryPort  # Twisted's port has no annotations
-        listening = new_port(port, protocol, interface, maxPacketSize, self)
+        listening = new_port(port, protocol, interface, size, self)
         listening.stack = self.stack
+        listening.ipv6_only = ipv6_only
         listening.startListening()
         return cast(MemoryPort, listening)
 

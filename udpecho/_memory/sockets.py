@@ -42,9 +42,11 @@ class MemorySocket:
     local and remote are as on the wire: of an IPv4 peer, an IPv6 socket holds the IPv4 address.
     """
 
-    def __init__(self, stack: Stack, family: socket.AddressFamily) -> None:
+    def __init__(self, stack: Stack, family: socket.AddressFamily, ipv6_only: bool = False) -> None:
         self._stack = stack
         self._ipv6 = family == socket.AF_INET6
+        self.ipv6_only = ipv6_only and self._ipv6
+        """Whether an IPv6 socket leaves IPv4 alone (IPV6_V6ONLY)."""
         self.local: Peer = (IPV6_ANY if self._ipv6 else IPV4_ANY, 0)
         self.remote: Peer | None = None
         self.error = 0
@@ -105,7 +107,8 @@ class MemorySocket:
         source: str | None = self.local[0]
         if source in (IPV4_ANY, IPV6_ANY):
             source = self._stack.source_for(destination)
-        if source is None or is_ipv6(source) != is_ipv6(destination):
+        other_family = self.ipv6_only and not is_ipv6(destination)
+        if source is None or is_ipv6(source) != is_ipv6(destination) or other_family:
             raise os_error(errno.ENETUNREACH)
         if not is_ipv6(source) and is_loopback(source) and not self._stack.owns(destination):
             raise os_error(errno.EINVAL)

@@ -40,9 +40,11 @@ def canonical_peer(peer: Peer) -> Peer:
     return canonical, port
 
 
-def _covers(bound: str, host: str) -> bool:
+def _covers(bound: str, host: str, ipv6_only: bool) -> bool:
     """Tell whether a socket bound to one address receives what is sent to another."""
-    return bound in (host, IPV6_ANY) or (bound == IPV4_ANY and not is_ipv6(host))
+    if bound == IPV6_ANY:
+        return is_ipv6(host) or not ipv6_only
+    return bound == host or (bound == IPV4_ANY and not is_ipv6(host))
 
 
 def os_error(number: int) -> OSError:
@@ -101,29 +103,32 @@ class Stack:
         if host not in (IPV4_ANY, IPV6_ANY) and not self.owns(host):
             raise os_error(errno.EADDRNOTAVAIL)
         if not port:
-            port = self._free_port(host)
-        elif self._taken(host, port):
+            port = self._free_port(sock, host)
+        elif self._taken(sock, host, port):
             raise os_error(errno.EADDRINUSE)
         self._bound.setdefault(port, {})[host] = sock
         return host, port
 
-    def _taken(self, host: str, port: int) -> bool:
+    def _taken(self, sock: MemorySocket, host: str, port: int) -> bool:
         if self._find(host, port) is not None:
             return True
         others = self._bound.get(port, ()) if host in (IPV4_ANY, IPV6_ANY) else ()
-        return any(_covers(host, other) for other in others)
+        return any(_covers(host, other, sock.ipv6_only) for other in others)
 
     def _find(self, host: str, port: int) -> MemorySocket | None:
         """Return the socket bound to the address or to a wildcard: there can't be two."""
         bound = self._bound.get(port, {})
         any_of_family = IPV6_ANY if is_ipv6(host) else IPV4_ANY
-        return bound.get(host) or bound.get(any_of_family) or bound.get(IPV6_ANY)
+        found = bound.get(host) or bound.get(any_of_family)
+        if found is None and IPV6_ANY in bound and not bound[IPV6_ANY].ipv6_only:
+            found = bound[IPV6_ANY]
+        return found
 
-    def _free_port(self, host: str) -> int:
+    def _free_port(self, sock: MemorySocket, host: str) -> int:
         for _ in EPHEMERAL_PORTS:
             port = self._next_port
             self._next_port = port + 1 if port + 1 in EPHEMERAL_PORTS else EPHEMERAL_PORTS.start
-            if not self._taken(host, port):
+            if not self._taken(sock, host, port):
                 return port
         raise os_error(errno.EADDRINUSE)
 
