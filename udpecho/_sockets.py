@@ -84,6 +84,15 @@ def adopt(fd: int) -> socket.socket:
     return skt
 
 
+def leave_to_others(skt: socket.socket) -> None:
+    """Have those that share its port get what comes from now on; what is queued can be read.
+
+    A socket that is connected gets datagrams of its peer alone: this one's is itself. Only for
+    what this process has opened: whoever has a copy of the socket is disconnected, too.
+    """
+    skt.connect(skt.getsockname())
+
+
 def _enlarge_send_buffer(skt: socket.socket) -> None:
     """Let more wait to be sent: less where net.core.wmem_max is less and we have no CAP_NET_ADMIN.
 

@@ -24,7 +24,7 @@ from twisted.internet.udp import Port
 from twisted.logger import Logger
 
 from udpecho import _linux
-from udpecho._sockets import adopt, check_interface, open_udp
+from udpecho._sockets import adopt, check_interface, leave_to_others, open_udp
 from udpecho._udpport import UDPPort
 from udpecho.hooks import IBatchProtocol, PortCounters
 
@@ -36,6 +36,7 @@ __all__ = [
     "UDPPort",
     "adopt",
     "adopt_udp",
+    "leave_to_others",
     "listen_udp",
     "open_udp",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from errno import EADDRNOTAVAIL, EAFNOSUPPORT, EPROTOTYPE
 from typing import Any
@@ -20,7 +20,7 @@ from twisted.logger import Logger
 from udpecho.guard import Guard
 from udpecho.peer import format_peer, is_loopback
 from udpecho.policy import Policy
-from udpecho.port import UDPPort, adopt, adopt_udp, listen_udp, open_udp
+from udpecho.port import UDPPort, adopt, adopt_udp, leave_to_others, listen_udp, open_udp
 from udpecho.reactors import IDatagramReactor, monotonic_clock
 from udpecho.server import EchoServer, ServerCounters
 
@@ -87,8 +87,9 @@ class EchoService(Service):
         self._now = monotonic_clock(reactor)
         self._log = log or Logger()
         self._guard = Guard(policy)  # one: a source's rate is what it asks of all addresses
-        self._bound: list[socket.socket] = []
+        self._bound: list[tuple[Listen, socket.socket]] = []
         self._ports: list[IListeningPort] = []
+        self._shared: set[IListeningPort] = set()  # those ports which other processes may have, too
         self._servers: dict[IListeningPort, EchoServer] = {}  # whose ports are open, or closing
         self._ended = ServerCounters()  # what those did whose ports are closed
 
@@ -99,7 +100,7 @@ class EchoService(Service):
         try:
             for listen in self._listens:
                 with _doing_without(listen):
-                    self._bound.append(_bind(listen))
+                    self._bound.append((listen, _bind(listen)))
         except CannotListenError:
             self._unbind()
             raise
@@ -131,6 +132,10 @@ class EchoService(Service):
         return DeferredList([Deferred.fromCoroutine(self._close_port(port)) for port in ports])
 
     async def _close_port(self, port: IListeningPort) -> None:
+        if port in self._shared and isinstance(port, UDPPort):
+            with suppress(OSError):  # it has lost its socket
+                leave_to_others(port.getHandle())  # or what comes while it closes would be lost
+        self._shared.discard(port)
         await maybeDeferred(port.stopListening)
         self._ended += self._servers.pop(port).counters()
 
@@ -164,9 +169,12 @@ class EchoService(Service):
         )
 
     def _listen(self) -> None:
-        for skt in self._bound:
+        for listen, skt in self._bound:
             server = self._new_server()
-            self._opened(adopt_udp(self._reactor, skt.fileno(), server), server)
+            port = adopt_udp(self._reactor, skt.fileno(), server)
+            self._opened(port, server)
+            if isinstance(listen, UdpAddress) and listen.reuse_port:
+                self._shared.add(port)
         if IReactorFDSet.providedBy(self._reactor):
             return
         for listen in self._listens:
@@ -184,7 +192,7 @@ class EchoService(Service):
         self._servers[port] = server
 
     def _unbind(self) -> None:
-        for skt in self._bound:
+        for _, skt in self._bound:
             skt.close()
         self._bound.clear()
 

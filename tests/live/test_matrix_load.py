@@ -244,10 +244,11 @@ def test_8_neighbours_that_do_not_exist(family: str, joined: Pair, tmp_path: Pat
 def test_8_a_full_send_queue(family: str, joined: Pair, tmp_path: Path) -> None:
     """With the usual send buffer, as an inherited socket may have, others wait for as long, too.
 
-    The kernel gives up a neighbour after 3 s; see net.ipv4.neigh.default.unres_qlen_bytes.
+    The kernel gives up a neighbour after it has asked three times.
     """
     server, other = joined
     to = (getattr(server, family), PORT)
+    server.set(f"net/{family}/neigh/{server.interface}/retrans_time_ms", "300")  # not 1000
     with server.socket(socket.AF_INET6 if family == "ipv6" else socket.AF_INET) as held:
         held.bind(to)
         measured = python("-m", "tests.live.measured_server", "--listen=systemd:index=0")

@@ -12,12 +12,13 @@ import signal
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 import pytest
 
-from tests.live.conftest import Start, addresses, bound, free_port
+from tests.live.conftest import Start, addresses, bound, free_port, needs_ipv6
 from tests.live.program import Program, twistd
+from udpecho.port import leave_to_others, open_udp
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="it is Linux that shares a port so")
 
@@ -28,16 +29,16 @@ Served = tuple[Program, Program, list[socket.socket]]
 
 
 @pytest.fixture
-def shared(start: Start) -> Iterator[Served]:
+def shared(start: Start, request: pytest.FixtureRequest) -> Iterator[Served]:
     """Start two services on one port, and open sockets that ask there."""
-    option = f"--listen=udp:{free_port()}:interface=127.0.0.1:reusePort=yes"
+    port = free_port()
+    option = f"--listen=udp:{port}{getattr(request, 'param', ':interface=127.0.0.1')}:reusePort=yes"
     first, second = (start(twistd("udpecho", option)) for _ in range(2))
-    where = addresses(first)
-    assert addresses(second) == where
+    assert addresses(first) == addresses(second)
     with ExitStack() as stack:
         asking = [stack.enter_context(bound()) for _ in range(SENDERS)]
         for skt in asking:
-            skt.connect(where[0])
+            skt.connect(("127.0.0.1", port))
         yield first, second, asking
 
 
@@ -69,7 +70,12 @@ def test_both_serve_and_no_datagram_is_lost(shared: Served) -> None:
     assert of_first + of_second == 20 * SENDERS
 
 
-@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    ("end", "shared"),
+    [(signal.SIGTERM, ""), (signal.SIGKILL, ":interface=127.0.0.1")],
+    indirect=["shared"],
+    ids=["SIGTERM, at all addresses", "SIGKILL"],
+)
 def test_what_waits_for_one_of_them(end: signal.Signals, shared: Served) -> None:
     """One that is told to end answers what it has queued; with one that is killed, that is lost."""
     first, second, asking = shared
@@ -86,6 +92,35 @@ def test_what_waits_for_one_of_them(end: signal.Signals, shared: Served) -> None
     assert late == (waiting if end == signal.SIGTERM else set())
     ask(asking)
     assert echoed(second) == (SENDERS - len(waiting)) * 2 + 10 * SENDERS
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", pytest.param("::", marks=needs_ipv6)])
+def test_a_socket_that_is_left_gets_nothing_more(host: str) -> None:
+    """And what it has got stays: so a process that ends loses nothing between, if others go on."""
+    there = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    with ExitStack() as stack:
+        leaving = stack.enter_context(open_udp(host, 0, reuse_port=True))
+        port = leaving.getsockname()[1]
+        staying = stack.enter_context(open_udp(host, port, reuse_port=True))
+        asking = [stack.enter_context(bound(there)) for _ in range(SENDERS)]
+        for data in (b"before", b"after"):
+            for skt in asking:
+                skt.sendto(data, (there, port))
+            if data == b"before":
+                leave_to_others(leaving)
+        left, stayed = queued(leaving), queued(staying)
+    assert set(left) == {b"before"}
+    assert stayed.count(b"after") == SENDERS
+    assert left.count(b"before") + stayed.count(b"before") == SENDERS
+
+
+def queued(skt: socket.socket) -> list[bytes]:
+    """Read what a socket has got."""
+    got = []
+    with suppress(BlockingIOError):
+        while True:
+            got.append(skt.recv(100))
+    return got
 
 
 def answered(asking: list[socket.socket], quiet: float = 0.5) -> set[socket.socket]:
