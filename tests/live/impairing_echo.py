@@ -15,7 +15,6 @@ import signal
 import struct
 import subprocess
 import sys
-import time
 from collections import Counter
 from heapq import heappop, heappush
 
@@ -23,7 +22,10 @@ NAME = "impair0"
 _TUNSETIFF, _IFF_TUN, _IFF_NO_PI = 0x400454CA, 0x0001, 0x1000
 
 LOSS, DOUBLE, DAMAGE, DELAY = 0.05, 0.05, 0.05, 0.05
-DELAY_SECONDS = 0.01
+QUIET = 0.1  # seconds: then no more requests come
+BEHIND = 5
+"""A delayed reply waits until so many later requests have had theirs, or until no more come: a
+delay in seconds would be one by chance, on a machine that has other work."""
 
 
 def checksum(data: bytes) -> int:
@@ -55,8 +57,8 @@ class Impairment:
         self._random = random.Random(seed)
         self.counts: Counter[str] = Counter()
 
-    def replies(self, data: bytes) -> list[tuple[float, bytes]]:
-        """Return (delay in seconds, data) of each reply to a datagram."""
+    def replies(self, data: bytes) -> list[tuple[int, bytes]]:
+        """Return of each reply behind how many later requests it comes, and its data."""
         self.counts["seen"] += 1
         kind = self._random.random()
         for name, share in (("lost", LOSS), ("doubled", DOUBLE), ("damaged", DAMAGE)):
@@ -65,15 +67,15 @@ class Impairment:
                 if name == "lost":
                     return []
                 if name == "doubled":
-                    return [(0.0, data)] * 2
+                    return [(0, data)] * 2
                 place = self._random.randrange(len(data))
                 damaged = data[place] ^ (1 << self._random.randrange(8))
-                return [(0.0, data[:place] + bytes([damaged]) + data[place + 1 :])]
+                return [(0, data[:place] + bytes([damaged]) + data[place + 1 :])]
             kind -= share
         if kind < DELAY:
             self.counts["delayed"] += 1
-            return [(DELAY_SECONDS, data)]
-        return [(0.0, data)]
+            return [(BEHIND, data)]
+        return [(0, data)]
 
 
 def main() -> None:
@@ -86,7 +88,7 @@ def main() -> None:
     ):
         subprocess.run(command.split(), check=True)
     impairment = Impairment(int(sys.argv[1]))
-    waiting: list[tuple[float, int, bytes]] = []
+    waiting: list[tuple[int, int, bytes]] = []
     going = True
 
     def stop(*_: object) -> None:
@@ -95,16 +97,17 @@ def main() -> None:
 
     signal.signal(signal.SIGTERM, stop)
     print("ready", flush=True)
-    serial = 0
+    requests = replies = 0
     while going:
-        timeout = max(0.0, waiting[0][0] - time.monotonic()) if waiting else 0.1
-        if select.select([tun], [], [], timeout)[0]:
+        more = select.select([tun], [], [], QUIET)[0]
+        if more:
             packet = os.read(tun, 65535)
             if packet[0] >> 4 == 4 and packet[9] == 17:
-                for delay, data in impairment.replies(packet[28:]):
-                    serial += 1
-                    heappush(waiting, (time.monotonic() + delay, serial, answer(packet, data)))
-        while waiting and waiting[0][0] <= time.monotonic():
+                requests += 1
+                for behind, data in impairment.replies(packet[28:]):
+                    replies += 1
+                    heappush(waiting, (requests + behind, replies, answer(packet, data)))
+        while waiting and (waiting[0][0] <= requests or not more):
             os.write(tun, heappop(waiting)[2])
     print(json.dumps(impairment.counts), flush=True)
 
