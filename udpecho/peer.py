@@ -73,11 +73,21 @@ def format_peer(peer: tuple[str, int]) -> str:
 def checked_peer(address: tuple[str, int]) -> Peer:
     """Return an IP address and port in canonical form, or raise BadAddress."""
     host, port = address[:2]
-    canonical = canonical_host(host)
-    if canonical is None:
+    peer = known_peer(host, port)
+    if peer is None:
         raise BadAddress(host, f"expected an IPv4 or IPv6 address, got {host!r}")
+    return peer
+
+
+@lru_cache(maxsize=65536)  # so that it is one look-up to ask the same peer again
+def known_peer(host: str, port: int) -> Peer | None:
+    """Return an IP address and port in canonical form, or None if the host is a name.
+
+    Raises BadAddress for the port.
+    """
+    canonical = canonical_host(host)
     check_port(port)
-    return canonical, port
+    return None if canonical is None else (canonical, port)
 
 
 def check_port(port: int) -> None:

@@ -15,7 +15,7 @@ from twisted.internet.defer import Deferred, gatherResults
 
 from udpecho.client import ConnectedEchoClient, EchoClient, MatchingEchoClient
 from udpecho.errors import Refused, ReplyTimeout
-from udpecho.pending import Reply
+from udpecho.request import Reply
 from udpecho.reactors import IDatagramReactor
 from udpecho.service import EchoService, UdpAddress
 

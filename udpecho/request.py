@@ -1,0 +1,41 @@
+"""A request, which is the Deferred that its caller holds, and the reply that it fires with."""
+
+from __future__ import annotations
+
+from math import inf
+from typing import NamedTuple
+
+from twisted.internet.defer import Deferred
+
+from udpecho.peer import Peer
+
+
+class Reply(NamedTuple):
+    """What a peer answered.
+
+    rtt is in seconds, by a monotonic clock, from the latest attempt. With more than one
+    attempt it is ambiguous: nothing says which attempt was answered (Karn's algorithm).
+    """
+
+    data: bytes
+    peer: Peer
+    rtt: float
+    attempts: int
+
+
+class Request(Deferred[Reply]):
+    """The Deferred of a reply, and all that is needed to ask for it."""
+
+    serial: int
+    data: bytes
+    peer: Peer
+    timeout: float
+    retries: int
+    patience: float
+    """Seconds that the present attempt waits."""
+
+    attempts = 0
+    sent_at = 0.0
+    deadline = inf
+    older: Request | None = None  # in the ring of those that one reply could answer
+    newer: Request | None = None
