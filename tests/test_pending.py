@@ -90,6 +90,11 @@ class Asker:
     def close(self) -> None:
         self.pending.fail(self.pending.all(), lambda _: ClientClosed("closed"))
 
+    def owed(self) -> list[Request]:
+        """List the requests in flight, by who owes their replies."""
+        debtors = filter(None, self.pending.debtors())
+        return [request for debtor in debtors for request in self.pending.owed_by(debtor)]
+
     def leftovers(self) -> list[object]:
         """List what a client with nothing outstanding must not hold."""
         held = self.pending
@@ -458,7 +463,7 @@ class Interleavings(RuleBasedStateMachine):
     @invariant()
     def the_window_is_full_or_nobody_waits(self) -> None:
         pending = self.asker.pending
-        owed = [r for debtor in pending.debtors() for r in pending.owed_by(debtor)]
+        owed = self.asker.owed()
         assert len(owed) == len(set(owed)) == pending.in_flight <= 3
         assert not pending._waiting or pending.in_flight == 3
         assert len(pending) == len(owed) + len(pending._waiting) + sum(
@@ -467,8 +472,8 @@ class Interleavings(RuleBasedStateMachine):
 
     @invariant()
     def one_alarm_in_time(self) -> None:
-        pending, now = self.asker.pending, self.asker.clock.seconds()
-        deadlines = [r.deadline for d in pending.debtors() for r in pending.owed_by(d)]
+        now = self.asker.clock.seconds()
+        deadlines = [request.deadline for request in self.asker.owed()]
         calls = [call.getTime() for call in self.asker.clock.getDelayedCalls()]
         assert len(calls) == bool(deadlines)
         assert all(now < min(deadlines) and call <= min(deadlines) for call in calls)

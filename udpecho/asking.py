@@ -23,6 +23,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from udpecho.batch import Batch
+from udpecho.ended import Unclaimed
 from udpecho.errors import (
     ClientClosed,
     DatagramTooLong,
@@ -32,7 +33,6 @@ from udpecho.errors import (
     UdpEchoError,
     WrongFamily,
 )
-from udpecho.ended import Unclaimed
 from udpecho.peer import Peer, format_peer, is_ipv6, known_peer, resolve
 from udpecho.pending import Pending
 from udpecho.port import listen_udp
@@ -143,7 +143,7 @@ class AskingClient(DatagramProtocol):
     def _write(self, request: Request) -> None:
         """Give an attempt to the kernel."""
         peer = request.peer
-        transport = self._transports.get(is_ipv6(peer[0])) or self._open_for(peer)
+        transport = self._transports.get(":" in peer[0]) or self._open_for(peer)
         transport.write(request.data, peer)
 
     # Asking.
@@ -163,7 +163,9 @@ class AskingClient(DatagramProtocol):
             peer = known_peer(host, port)
         except (UdpEchoError, ValueError) as error:
             return fail(error)
-        request = self._pending.ask(bytes(data), peer, timeout, retries)
+        if type(data) is not bytes:
+            data = bytes(data)
+        request = self._pending.ask(data, peer, timeout, retries)
         if peer is None:
             resolve(self._reactor, host, port, ipv6=self._only_family()).addCallbacks(
                 partial(self._pending.found, request), partial(self._unresolved, request)

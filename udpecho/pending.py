@@ -9,7 +9,7 @@ when it is asked to.
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from itertools import takewhile
 from operator import attrgetter
@@ -58,7 +58,7 @@ class Pending:
         self._in_flight = 0
         self._held = False  # whether what waits is to wait on, room or not
         self._serial = 0
-        self.ended: dict[type, int] = {}
+        self.ended: defaultdict[type, int] = defaultdict(int)
         """How many requests ended with what: Reply, CancelledError or another exception."""
 
     def __len__(self) -> int:
@@ -133,9 +133,18 @@ class Pending:
         request.retries = retries
         if peer is None:
             self._unresolved[request] = None
-        else:
-            request.peer = peer
-            self._enqueue(request)
+            return request
+        request.peer = peer
+        if self._held or self._waiting or self._in_flight >= self._window:
+            self._waiting[request] = None
+            return request
+        self._held = True
+        try:
+            self._start(request)
+        finally:
+            self._held = False
+        if self._waiting:  # it was asked meanwhile
+            self._fill()
         return request
 
     def found(self, request: Request, peer: Peer) -> None:
@@ -143,18 +152,7 @@ class Pending:
         if request in self._unresolved:
             del self._unresolved[request]
             request.peer = peer
-            self._enqueue(request)
-
-    def _enqueue(self, request: Request) -> None:
-        if self._held or self._waiting or self._in_flight >= self._window:
             self._waiting[request] = None
-            return
-        self._held = True
-        try:
-            self._start(request)
-        finally:
-            self._held = False
-        if self._waiting:  # what was asked meanwhile
             self._fill()
 
     def _fill(self) -> None:
@@ -196,14 +194,16 @@ class Pending:
         unclaimed: Callable[[bytes, Peer], None],
     ) -> None:
         """Give each datagram to the request that it answers, or else to unclaimed()."""
+        by_debtor, verify_peer, verify_echo = self._owed, self._verify_peer, self._verify_echo
         for data, peer in datagrams:
-            owed = self._owed.get(peer if self._verify_peer else None)
-            request = None if owed is None else owed.get(data if self._verify_echo else None)
+            owed = by_debtor.get(peer if verify_peer else None)
+            request = None if owed is None else owed.get(data if verify_echo else None)
             if request is None:
                 unclaimed(data, peer)
                 continue
             self._leave(request, Reply)
-            request.callback(Reply(data, peer, now - request.sent_at, request.attempts))
+            reply = (data, peer, now - request.sent_at, request.attempts)
+            request.callback(tuple.__new__(Reply, reply))  # in half the time that Reply() takes
             if self._waiting:
                 self._fill()
         if not self._in_flight:
@@ -245,7 +245,7 @@ class Pending:
 
     def _leave(self, request: Request, way: type) -> None:
         """Take a request out of wherever it stands; whoever calls this fires its Deferred."""
-        self.ended[way] = self.ended.get(way, 0) + 1
+        self.ended[way] += 1
         if not request.attempts:
             self._waiting.pop(request, None)
             self._unresolved.pop(request, None)
@@ -293,7 +293,8 @@ def _join(oldest: Request, request: Request) -> None:
 def _part(request: Request) -> None:
     """Take a request out of its ring."""
     older, newer = request.older, request.newer
-    assert older is not None and newer is not None
+    assert older is not None
+    assert newer is not None
     older.newer, newer.older = newer, older
     if newer is older:
         older.newer = older.older = None
