@@ -151,7 +151,6 @@ class AskingClient(DatagramProtocol):
     def _ask(
         self, data: bytes, address: tuple[str, int], timeout: float, retries: int
     ) -> Deferred[Reply]:
-        host, port = address[:2]
         try:
             if (
                 self._closed
@@ -160,14 +159,15 @@ class AskingClient(DatagramProtocol):
                 or retries < 0
             ):
                 raise self._misused(len(data), timeout, retries)
-            peer = known_peer(host, port)
+            peer = known_peer(address)
         except (UdpEchoError, ValueError) as error:
             return fail(error)
         if type(data) is not bytes:
             data = bytes(data)
         request = self._pending.ask(data, peer, timeout, retries)
         if peer is None:
-            resolve(self._reactor, host, port, ipv6=self._only_family()).addCallbacks(
+            family = self._only_family()
+            resolve(self._reactor, *address[:2], ipv6=family).addCallbacks(
                 partial(self._pending.found, request), partial(self._unresolved, request)
             )
         return request

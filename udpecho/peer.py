@@ -73,20 +73,22 @@ def format_peer(peer: tuple[str, int]) -> str:
 def checked_peer(address: tuple[str, int]) -> Peer:
     """Return an IP address and port in canonical form, or raise BadAddress."""
     host, port = address[:2]
-    peer = known_peer(host, port)
-    if peer is None:
+    canonical = canonical_host(host)
+    if canonical is None:
         raise BadAddress(host, f"expected an IPv4 or IPv6 address, got {host!r}")
-    return peer
+    check_port(port)
+    return canonical, port
 
 
-@lru_cache(maxsize=65536)  # so that it is one look-up to ask the same peer again
-def known_peer(host: str, port: int) -> Peer | None:
-    """Return an IP address and port in canonical form, or None if the host is a name.
+@lru_cache(maxsize=65536)  # so that to ask the same peer again is one look-up
+def known_peer(address: tuple[str, int]) -> Peer | None:
+    """Return a host and port in canonical form, or None if the host is no IP address.
 
     Raises BadAddress for the port.
     """
-    canonical = canonical_host(host)
+    host, port = address[:2]
     check_port(port)
+    canonical = canonical_host(host)
     return None if canonical is None else (canonical, port)
 
 

@@ -52,7 +52,9 @@ class Pending:
         self._verify_echo = verify_echo
         self._unresolved: dict[Request, None] = {}
         self._waiting: OrderedDict[Request, None] = OrderedDict()
-        self._owed: dict[Peer | None, dict[bytes | None, Request]] = {}  # by debtor, by token
+        self._owed: dict[Peer | None, dict[bytes | None, Request]] = {}
+        """By debtor and by token the oldest request in flight that has them."""
+
         self._deadlines = Deadlines(alarm)
         self._ended = Ended()
         self._in_flight = 0
@@ -140,7 +142,7 @@ class Pending:
             return request
         self._held = True
         try:
-            self._start(request)
+            self._send(request)
         finally:
             self._held = False
         if self._waiting:  # it was asked meanwhile
@@ -162,24 +164,21 @@ class Pending:
         self._held = True
         try:
             while self._waiting and self._in_flight < self._window:
-                self._start(self._waiting.popitem(last=False)[0])
+                self._send(self._waiting.popitem(last=False)[0])
         finally:
             self._held = False
 
-    def _start(self, request: Request) -> None:
-        """Put a request in flight; owed holds the oldest of those that have its keys."""
-        debtor = request.peer if self._verify_peer else None
-        owed = self._owed.get(debtor)
-        if owed is None:
-            owed = self._owed[debtor] = {}
-        oldest = owed.setdefault(request.data if self._verify_echo else None, request)
-        if oldest is not request:
-            _join(oldest, request)
-        self._in_flight += 1
-        self._send(request)
-
     def _send(self, request: Request) -> None:
-        # Everything is in its place before the datagram leaves: a reply can't be too early.
+        """Send an attempt, once all is in its place: then a reply can't be too early."""
+        if not request.attempts:
+            self._in_flight += 1
+            debtor = request.peer if self._verify_peer else None
+            owed = self._owed.get(debtor)
+            if owed is None:
+                owed = self._owed[debtor] = {}
+            oldest = owed.setdefault(request.data if self._verify_echo else None, request)
+            if oldest is not request:
+                _join(oldest, request)
         request.attempts += 1
         request.sent_at = now = self._now()
         self._deadlines.start(request, now)
