@@ -39,16 +39,15 @@ class Deadlines:
         """Count the queues, empty ones too."""
         return len(self._queues)
 
-    def start(self, request: Request, now: float) -> None:
-        """Give a request its patience from now on."""
-        request.deadline = deadline = now + request.patience
+    def start(self, request: Request) -> None:
+        """Watch a request that is being sent."""
         queue = self._queues.get(request.patience)
         if queue is None:
-            queue = self._open(request.patience, deadline)
+            queue = self._open(request)
         queue[request] = None
 
     def stop(self, request: Request) -> None:
-        """Forget the deadline of a request that was started."""
+        """Watch it no more."""
         del self._queues[request.patience][request]
 
     def overdue(self, now: float) -> Request | None:
@@ -87,12 +86,12 @@ class Deadlines:
             self._alarm_at = when
             self._alarm(when)
 
-    def _open(self, patience: float, deadline: float) -> Queue:
+    def _open(self, first: Request) -> Queue:
         if len(self._queues) >= self._room:
             self._drop_empty()
-        queue = self._queues[patience] = OrderedDict()
-        heappush(self._firsts, (deadline, patience))
-        self._wake_by(deadline)
+        queue = self._queues[first.patience] = OrderedDict()
+        heappush(self._firsts, (first.deadline, first.patience))
+        self._wake_by(first.deadline)
         return queue
 
     def _drop_empty(self) -> None:

@@ -131,7 +131,7 @@ class Pending:
         request = Request(self._cancelled)
         self._serial = request.serial = self._serial + 1
         request.data = data
-        request.timeout = request.patience = timeout
+        request.patience = timeout
         request.retries = retries
         if peer is None:
             self._unresolved[request] = None
@@ -180,8 +180,8 @@ class Pending:
             if oldest is not request:
                 _join(oldest, request)
         request.attempts += 1
-        request.sent_at = now = self._now()
-        self._deadlines.start(request, now)
+        request.sent_at = self._now()
+        self._deadlines.start(request)
         self._transmit(request)
 
     # Out.
@@ -230,7 +230,8 @@ class Pending:
         while (request := self._deadlines.overdue(now)) is not None:
             if request.attempts <= request.retries:
                 self._deadlines.stop(request)
-                request.patience = max(request.timeout, min(request.patience * 2, MAX_BACKOFF))
+                if request.patience < MAX_BACKOFF:
+                    request.patience = min(request.patience * 2, MAX_BACKOFF)
                 self._send(request)
             else:
                 self.settle(request, _timed_out(request))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import inf
 from typing import NamedTuple
 
 from twisted.internet.defer import Deferred
@@ -29,13 +28,16 @@ class Request(Deferred[Reply]):
     serial: int
     data: bytes
     peer: Peer
-    timeout: float
     retries: int
     patience: float
-    """Seconds that the present attempt waits."""
+    """Seconds that the latest attempt waits, or the first one will."""
 
     attempts = 0
-    sent_at = 0.0
-    deadline = inf
+    sent_at: float
     older: Request | None = None  # in the ring of those that one reply could answer
     newer: Request | None = None
+
+    @property
+    def deadline(self) -> float:
+        """When the latest attempt has waited long enough."""
+        return self.sent_at + self.patience
