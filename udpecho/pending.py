@@ -131,12 +131,14 @@ class Pending:
         request = Request(self._cancelled)
         self._serial = request.serial = self._serial + 1
         request.data = data
+        request.token = data if self._verify_echo else None
         request.patience = timeout
         request.retries = retries
         if peer is None:
             self._unresolved[request] = None
             return request
         request.peer = peer
+        request.debtor = peer if self._verify_peer else None
         if self._held or self._waiting or self._in_flight >= self._window:
             self._waiting[request] = None
             return request
@@ -154,6 +156,7 @@ class Pending:
         if request in self._unresolved:
             del self._unresolved[request]
             request.peer = peer
+            request.debtor = self._debtor(peer)
             self._waiting[request] = None
             self._fill()
 
@@ -172,11 +175,10 @@ class Pending:
         """Send an attempt, once all is in its place: then a reply can't be too early."""
         if not request.attempts:
             self._in_flight += 1
-            debtor = request.peer if self._verify_peer else None
-            owed = self._owed.get(debtor)
+            owed = self._owed.get(request.debtor)
             if owed is None:
-                owed = self._owed[debtor] = {}
-            oldest = owed.setdefault(request.data if self._verify_echo else None, request)
+                owed = self._owed[request.debtor] = {}
+            oldest = owed.setdefault(request.token, request)
             if oldest is not request:
                 _join(oldest, request)
         request.attempts += 1
@@ -252,9 +254,8 @@ class Pending:
             return
         self._in_flight -= 1
         self._deadlines.stop(request)
-        debtor = request.peer if self._verify_peer else None
-        token = request.data if self._verify_echo else None
-        owed = self._owed[debtor]
+        token = request.token
+        owed = self._owed[request.debtor]
         if request.newer is not None:
             if owed[token] is request:
                 owed[token] = request.newer
@@ -262,7 +263,7 @@ class Pending:
         else:
             del owed[token]
             if not owed:
-                del self._owed[debtor]
+                del self._owed[request.debtor]
         self._ended.remember((request.peer, token), way is Reply)
 
     def _go_on(self) -> None:

@@ -28,6 +28,12 @@ class Request(Deferred[Reply]):
     serial: int
     data: bytes
     peer: Peer
+    debtor: Peer | None
+    """Who must answer: one peer, or anyone."""
+
+    token: bytes | None
+    """With what: the bytes that were sent, or any."""
+
     retries: int
     patience: float
     """Seconds that the latest attempt waits, or the first one will."""
