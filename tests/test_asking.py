@@ -14,7 +14,7 @@ from tests.test_client import SERVER, SERVER6, ClientCase
 from udpecho.asking import AskingClient
 from udpecho.client import ConnectedEchoClient, EchoClient, MatchingEchoClient
 from udpecho.errors import BadAddress, ClientClosed, Refused, ReplyTimeout, SendFailed
-from udpecho.pending import Reply
+from udpecho.request import Reply
 from udpecho.server import EchoServer
 from udpecho.testing import Fate, Fault, MemoryHost, MemoryNetwork
 

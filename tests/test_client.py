@@ -27,7 +27,7 @@ from udpecho.errors import (
 )
 from udpecho.guard import Guard
 from udpecho.peer import Peer
-from udpecho.pending import Reply
+from udpecho.request import Reply
 from udpecho.server import EchoServer
 from udpecho.testing import MemoryHost, MemoryNetwork
 

@@ -89,6 +89,7 @@ PURE = rooms(
     "guard", "policy", "prefixes", "ratelimit", "columns", "unanswered", "notice", "probe", "stats",
     "stamps", "plan", "record", "report",
 )  # fmt: skip
+PENDING = rooms("pending", "deadlines", "ended", "request")
 TWISTED = ("twisted", "zope")
 INPUT_AND_OUTPUT = (
     "select", "selectors", "asyncio", "subprocess", "threading", "time", "ctypes", "fcntl",
@@ -130,7 +131,7 @@ LAWS = [
         "pending knows Deferred alone",
         "who owes a reply is decided without a reactor and without a clock",
         lambda each: (
-            each.importer == "udpecho.pending"
+            within(each.importer, *PENDING)
             and within(each.imported, *TWISTED, *INPUT_AND_OUTPUT, "socket")
             and not within(each.imported, "twisted.internet.defer")
         ),
@@ -198,12 +199,12 @@ LAWS = [
         "either is useful alone",
         lambda each: (
             (
-                within(each.importer, *rooms("asking", "client", "pending"))
+                within(each.importer, *rooms("asking", "client"), *PENDING)
                 and within(each.imported, *rooms("server", "service", "guard", "unanswered"))
             )
             or (
                 within(each.importer, *rooms("server", "service"))
-                and within(each.imported, *rooms("asking", "client", "pending"))
+                and within(each.imported, *rooms("asking", "client"), *PENDING)
             )
         ),
     ),
@@ -211,7 +212,7 @@ LAWS = [
         "asking does not know its three kinds",
         "what they share can't depend on how they differ",
         lambda each: (
-            within(each.importer, "udpecho.asking", "udpecho.pending")
+            within(each.importer, "udpecho.asking", *PENDING)
             and within(each.imported, "udpecho.client")
         ),
     ),
@@ -270,6 +271,7 @@ WRONG: list[tuple[str, str, str]] = [
     ("the pure know only the pure", "policy", "from udpecho.port import listen_udp"),
     ("pending knows Deferred alone", "pending", "from twisted.internet import task"),
     ("pending knows Deferred alone", "pending", "import time"),
+    ("pending knows Deferred alone", "deadlines", "from time import monotonic"),
     ("the kernel's calls know no Twisted", "_linux", "from zope.interface import implementer"),
     ("_linux is behind the port", "client", "from udpecho import _linux"),
     ("_linux is behind the port", "server", "from ._linux import SUPPORTED"),

@@ -19,15 +19,18 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError
 from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from udpecho import pending
+from udpecho import deadlines, ended, pending
+from udpecho.ended import Unclaimed
 from udpecho.errors import ClientClosed, Refused, ReplyTimeout, SendFailed
-from udpecho.pending import MAX_BACKOFF, Pending, Reply, Request, Unclaimed
+from udpecho.peer import Peer
+from udpecho.pending import MAX_BACKOFF, Pending
+from udpecho.request import Reply, Request
 
 Outcome = Reply | Exception
 
@@ -59,10 +62,6 @@ class Asker:
         self.wake = None
         self.pending.expire()
 
-    def cancelled(self, deferred: Deferred[Reply]) -> None:
-        assert isinstance(deferred, Request)
-        self.pending.cancelled(deferred)
-
     def ask(
         self,
         host: str = "192.0.2.1",
@@ -71,23 +70,19 @@ class Asker:
         retries: int = 2,
         resolved: bool = True,
     ) -> Request:
-        request = Request(data, timeout, retries, self.cancelled)
-        request.peer = request.debtor = (host, 7)
-        request.token = data
-        self.pending.add(request)
-        if resolved:
-            self.pending.enqueue(request)
-        return request
+        peer = (host, 7) if resolved else None
+        return self.pending.ask(data, peer, timeout, retries)
 
     def hear(self, host: str = "192.0.2.1", data: bytes = b"x") -> Unclaimed | Request | None:
         """Take a datagram as a client does: it answers a request, or is none's."""
         peer = (host, 7)
-        request = self.pending.oldest(peer, data)
-        if request is None:
-            return self.pending.unclaimed(peer, data)
-        rtt = self.clock.seconds() - request.sent_at
-        self.pending.settle(request, Reply(data, peer, rtt, request.attempts))
-        return request
+        heard: list[Unclaimed | Request | None] = [self.pending.oldest(peer, data)]
+
+        def unclaimed(data: bytes, peer: Peer) -> None:
+            heard[0] = self.pending.unclaimed(peer, data)
+
+        self.pending.hear([(data, peer)], self.clock.seconds(), unclaimed)
+        return heard[0]
 
     def refuse(self, host: str = "192.0.2.1") -> None:
         self.pending.fail(list(self.pending.owed_by((host, 7))), lambda _: Refused("refused"))
@@ -95,10 +90,15 @@ class Asker:
     def close(self) -> None:
         self.pending.fail(self.pending.all(), lambda _: ClientClosed("closed"))
 
+    def owed(self) -> list[Request]:
+        """List the requests in flight, by who owes their replies."""
+        debtors = filter(None, self.pending.debtors())
+        return [request for debtor in debtors for request in self.pending.owed_by(debtor)]
+
     def leftovers(self) -> list[object]:
         """List what a client with nothing outstanding must not hold."""
         held = self.pending
-        tables: list[Any] = [held._outstanding, held._waiting, held._owed, held._deadlines]
+        tables: list[Any] = [held._unresolved, held._waiting, held._owed, held._deadlines]
         return [
             *(table for table in tables if table),
             *([held.in_flight] if held.in_flight else []),
@@ -189,13 +189,12 @@ class OneByOne(SynchronousTestCase):
 
     def test_memory_is_bounded(self) -> None:
         """The latest ended requests are remembered, and no more than twice that number."""
-        self.patch(pending, "REMEMBERED", 50)
+        self.patch(ended, "REMEMBERED", 50)
         for number in range(150):
             asked = self.asker.ask(data=b"%d" % number)
             self.asker.hear(data=b"%d" % number)
             self.successResultOf(asked)
-        memory = self.pending._memory
-        self.assertLessEqual(len(memory._young) + len(memory._old), 100)
+        self.assertLessEqual(len(self.pending._ended), 100)
         self.assertIs(self.asker.hear(data=b"100"), Unclaimed.DUPLICATE)
         self.assertIsNone(self.asker.hear(data=b"0"))
 
@@ -203,7 +202,7 @@ class OneByOne(SynchronousTestCase):
         """Whoever sends us what we asked nobody for costs us no memory."""
         for number in range(100):
             self.asker.hear(data=b"%d" % number)
-        self.assertEqual((self.pending._memory._young, self.pending._memory._old), ({}, {}))
+        self.assertEqual(len(self.pending._ended), 0)
 
     def test_cancelling_another_while_failing(self) -> None:
         """What a callback cancels is cancelled, and is counted so."""
@@ -255,7 +254,6 @@ class OneByOne(SynchronousTestCase):
             else:
                 getattr(self.asker, way)()
             self.asker.sent.clear()
-            self.pending._forget_old_deadlines()  # as it does by itself, now and then
             del asked
             self.assertIsNone(ended())
         keeping.cancel()
@@ -277,8 +275,11 @@ def void(_: object) -> None:
     """Take a value and give none."""
 
 
+COUNTED = {module.__file__ for module in (pending, deadlines, ended)}
+
+
 class Cost(SynchronousTestCase):
-    """What a request costs, in lines of pending.py that are run, beside how many others."""
+    """What a request costs, in lines of these modules that are run, beside how many others."""
 
     def lines(self, others: int, window: int) -> float:
         """Count the lines that a request runs from first to last, on the average of some."""
@@ -290,7 +291,7 @@ class Cost(SynchronousTestCase):
         def trace(frame: FrameType, event: str, argument: object) -> Any:
             nonlocal count
             count += event == "line"
-            return trace if frame.f_code.co_filename == pending.__file__ else None
+            return trace if frame.f_code.co_filename in COUNTED else None
 
         before = sys.gettrace()
         sys.settrace(trace)
@@ -345,7 +346,7 @@ class Interleavings(RuleBasedStateMachine):
         super().__init__()
         self.asker = Asker(window=3)
         self.asked: list[Request] = []
-        self.unresolved: list[Request] = []
+        self.unresolved: list[tuple[Request, Peer]] = []
         self.outcomes: dict[Request, list[Outcome]] = {}
         self.depth = 0
 
@@ -389,9 +390,9 @@ class Interleavings(RuleBasedStateMachine):
         self.outcomes[request] = []
         request.addBoth(self.note(request, act))
         if resolved:
-            self.asker.pending.enqueue(request)
+            self.asker.pending.found(request, (host, 7))
         else:
-            self.unresolved.append(request)
+            self.unresolved.append((request, (host, 7)))
 
     @rule(
         host=hosts,
@@ -412,12 +413,10 @@ class Interleavings(RuleBasedStateMachine):
     @precondition(lambda self: self.unresolved)
     @rule(found=st.booleans())
     def resolve(self, found: bool) -> None:
-        request = self.unresolved.pop(0)
-        if request.called:
-            return
+        request, peer = self.unresolved.pop(0)
         if found:
-            self.asker.pending.enqueue(request)
-        else:
+            self.asker.pending.found(request, peer)
+        elif not request.called:
             self.asker.pending.settle(request, SendFailed(113, "no such host"))
 
     @rule(host=hosts, data=datas)
@@ -464,17 +463,17 @@ class Interleavings(RuleBasedStateMachine):
     @invariant()
     def the_window_is_full_or_nobody_waits(self) -> None:
         pending = self.asker.pending
-        owed = [r for debtor in pending.debtors() for r in pending.owed_by(debtor)]
+        owed = self.asker.owed()
         assert len(owed) == len(set(owed)) == pending.in_flight <= 3
         assert not pending._waiting or pending.in_flight == 3
         assert len(pending) == len(owed) + len(pending._waiting) + sum(
-            not each.called for each in self.unresolved
+            not each.called for each, _ in self.unresolved
         )
 
     @invariant()
     def one_alarm_in_time(self) -> None:
-        pending, now = self.asker.pending, self.asker.clock.seconds()
-        deadlines = [r.deadline for d in pending.debtors() for r in pending.owed_by(d)]
+        now = self.asker.clock.seconds()
+        deadlines = [request.deadline for request in self.asker.owed()]
         calls = [call.getTime() for call in self.asker.clock.getDelayedCalls()]
         assert len(calls) == bool(deadlines)
         assert all(now < min(deadlines) and call <= min(deadlines) for call in calls)

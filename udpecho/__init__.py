@@ -28,9 +28,9 @@ from udpecho.errors import (
 from udpecho.guard import Guard, Reason
 from udpecho.hooks import IBatchProtocol, PortCounters
 from udpecho.peer import Peer
-from udpecho.pending import Reply
 from udpecho.policy import Policy
 from udpecho.port import adopt_udp, listen_udp
+from udpecho.request import Reply
 from udpecho.server import EchoServer, ServerCounters
 from udpecho.service import EchoService, InheritedSocket, UdpAddress, everywhere
 

@@ -1,17 +1,18 @@
 """What the three clients share: their sockets, their one timer, and a request's way through.
 
 A client differs in two decisions, made in client.py: which datagram answers which request
-(keys), and how a datagram leaves. Replies are matched as they come; the timer is one delayed
-call, whatever the number of requests.
+(verify_peer, verify_echo), and how a datagram leaves. Replies are matched as they come; the
+timer is one delayed call, whatever the number of requests.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from errno import EAGAIN, EINTR, ENOBUFS
+from functools import partial
 from math import inf
 
 from twisted.internet.defer import CancelledError, Deferred, DeferredList, fail, maybeDeferred
@@ -22,6 +23,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from udpecho.batch import Batch
+from udpecho.ended import Unclaimed
 from udpecho.errors import (
     ClientClosed,
     DatagramTooLong,
@@ -31,10 +33,11 @@ from udpecho.errors import (
     UdpEchoError,
     WrongFamily,
 )
-from udpecho.peer import Peer, canonical_host, check_port, format_peer, is_ipv6, resolve
-from udpecho.pending import Pending, Reply, Request, Unclaimed
+from udpecho.peer import Peer, format_peer, is_ipv6, known_peer, resolve
+from udpecho.pending import Pending
 from udpecho.port import listen_udp
 from udpecho.reactors import IDatagramReactor, monotonic_clock
+from udpecho.request import Reply, Request
 
 TIMEOUT = 1.0
 """Seconds for the first attempt when nothing is known of the path (RFC 8085, 3.1.1)."""
@@ -92,6 +95,12 @@ class AskingClient(DatagramProtocol):
     _given: IUDPTransport | None = None
     """The socket of an app that made this protocol itself; it may close it when it likes."""
 
+    verify_peer = True
+    """Whether a request is answered by the peer that was asked, or by anyone."""
+
+    verify_echo = True
+    """Whether a request is answered by the bytes that were sent, or by any."""
+
     def __init__(
         self,
         reactor: IDatagramReactor,
@@ -103,7 +112,14 @@ class AskingClient(DatagramProtocol):
             raise ValueError(f"window: expected at least 1, got {window!r}")
         self._reactor = reactor
         self._now = monotonic_clock(reactor)
-        self._pending = Pending(self._transmit, self._set_alarm, self._now, window)
+        self._pending = Pending(
+            self._transmit,
+            self._set_alarm,
+            self._now,
+            window,
+            verify_peer=self.verify_peer,
+            verify_echo=self.verify_echo,
+        )
         self._on_stranger = on_stranger
         self._transports: dict[bool, IUDPTransport] = {}  # by "is it IPv6"
         self._interface: str | None = None  # where it may open sockets itself, if it may
@@ -113,81 +129,67 @@ class AskingClient(DatagramProtocol):
 
     # What a subclass decides.
 
-    def keys(self, peer: Peer, data: bytes) -> tuple[Hashable, Hashable]:
-        """Say who must answer a request and with what.
-
-        A datagram that arrives answers the oldest request whose keys are its own.
-        """
-        raise NotImplementedError
-
     def refused(self, transport: IUDPTransport) -> None:
         """Hear that ICMP refused something; an unconnected socket can't tell whose it was."""
 
     def peer_refused(self, peer: Peer, quoted: bytes) -> None:
         """Hear that ICMP refused a datagram, which it quotes, to a peer: fail what that ends."""
-        debtor, token = self.keys(peer, quoted)
-        self._refuse(peer, self._pending.refused(debtor, token, quoted))
+        self._refuse(peer, self._pending.refused(peer, quoted))
 
     def _unsent_request(self, data: bytes, peer: Peer | None) -> Request | None:
         """Find the request whose attempt the kernel would not send after all."""
-        return None if peer is None else self._pending.oldest(*self.keys(peer, data))
+        return None if peer is None else self._pending.oldest(peer, data)
 
-    def _write(self, request: Request) -> bool:
-        """Give an attempt to the kernel, and tell whether it was taken."""
-        self._transport_for(request.peer).write(request.data, request.peer)
-        return True
+    def _write(self, request: Request) -> None:
+        """Give an attempt to the kernel."""
+        peer = request.peer
+        transport = self._transports.get(":" in peer[0]) or self._open_for(peer)
+        transport.write(request.data, peer)
 
     # Asking.
 
     def _ask(
         self, data: bytes, address: tuple[str, int], timeout: float, retries: int
     ) -> Deferred[Reply]:
-        host, port = address[:2]
         try:
-            self._check(data, port, timeout, retries)
+            if (
+                self._closed
+                or len(data) > MAX_DATAGRAM
+                or not 0 < timeout < inf  # written so that NaN fails it, too
+                or retries < 0
+            ):
+                raise self._misused(len(data), timeout, retries)
+            peer = known_peer(address)
         except (UdpEchoError, ValueError) as error:
             return fail(error)
-        canonical = canonical_host(host)
-        request = Request(bytes(data), timeout, retries, self._cancelled)
-        self._pending.add(request)
-        if canonical is not None:
-            self._resolved((canonical, port), request)
-        else:
-            resolve(self._reactor, host, port, ipv6=self._only_family()).addCallbacks(
-                self._resolved, self._unresolved, callbackArgs=(request,), errbackArgs=(request,)
+        if type(data) is not bytes:
+            data = bytes(data)
+        request = self._pending.ask(data, peer, timeout, retries)
+        if peer is None:
+            family = self._only_family()
+            resolve(self._reactor, *address[:2], ipv6=family).addCallbacks(
+                partial(self._pending.found, request), partial(self._unresolved, request)
             )
         return request
 
-    def _check(self, data: bytes, port: int, timeout: float, retries: int) -> None:
+    def _misused(self, length: int, timeout: float, retries: int) -> Exception:
+        """Say why a request can't be made."""
         if self._closed:
-            raise ClientClosed("the client has no open socket")
-        if len(data) > MAX_DATAGRAM:
-            raise DatagramTooLong(len(data), MAX_DATAGRAM)
+            return ClientClosed("the client has no open socket")
+        if length > MAX_DATAGRAM:
+            return DatagramTooLong(length, MAX_DATAGRAM)
         if not 0 < timeout < inf:
-            raise ValueError(f"timeout: expected seconds above 0, got {timeout!r}")
-        if retries < 0:
-            raise ValueError(f"retries: expected 0 or more, got {retries!r}")
-        check_port(port)
+            return ValueError(f"timeout: expected seconds above 0, got {timeout!r}")
+        return ValueError(f"retries: expected 0 or more, got {retries!r}")
 
-    def _resolved(self, peer: Peer, request: Request) -> None:
-        if request.called:  # cancelled, or the client closed, meanwhile
-            return
-        request.peer = peer
-        request.debtor, request.token = self.keys(peer, request.data)
-        self._pending.enqueue(request)
-
-    def _unresolved(self, failure: Failure, request: Request) -> None:
+    def _unresolved(self, request: Request, failure: Failure) -> None:
         if not request.called and isinstance(failure.value, Exception):
             self._pending.settle(request, failure.value)
-
-    def _cancelled(self, request: Deferred[Reply]) -> None:
-        assert isinstance(request, Request)
-        self._pending.cancelled(request)
 
     def _transmit(self, request: Request) -> None:
         """Send one attempt; what can't be sent at all ends its request now."""
         try:
-            taken = self._write(request)
+            self._write(request)
         except UdpEchoError as error:
             self._pending.settle(request, error)
         except CannotListenError as error:
@@ -199,8 +201,7 @@ class AskingClient(DatagramProtocol):
             self._unsent += 1
             self._not_sent(request, error.errno or 0)
         else:
-            self._sent += taken
-            self._unsent += not taken
+            self._sent += 1
 
     def not_sent(self, data: bytes, peer: Peer | None, errno: int) -> None:
         """Hear that the kernel did not send what it was given with others."""
@@ -218,25 +219,14 @@ class AskingClient(DatagramProtocol):
 
     def datagramReceived(self, datagram: bytes, addr: tuple[str, int]) -> None:
         """Give a datagram to the request that it answers, if there is one."""
-        self._heard(datagram, addr, self._now())
+        self._pending.hear(((datagram, addr),), self._now(), self._not_a_reply)
 
     def batchReceived(self, batch: Batch) -> None:
         """Do so with all that arrived together (our own port's hook)."""
-        now = self._now()
-        for datagram, addr in batch:
-            self._heard(datagram, addr, now)
+        self._pending.hear(batch, self._now(), self._not_a_reply)
 
-    def _heard(self, data: bytes, peer: Peer, now: float) -> None:
-        debtor, token = self.keys(peer, data)
-        request = self._pending.oldest(debtor, token)
-        if request is None:
-            self._not_a_reply(data, peer, debtor, token)
-            return
-        reply = Reply(data, peer, now - request.sent_at, request.attempts)
-        self._pending.settle(request, reply)
-
-    def _not_a_reply(self, data: bytes, peer: Peer, debtor: Hashable, token: Hashable) -> None:
-        unclaimed = self._pending.unclaimed(peer, token)
+    def _not_a_reply(self, data: bytes, peer: Peer) -> None:
+        unclaimed = self._pending.unclaimed(peer, data)
         if unclaimed is Unclaimed.LATE:
             self._late += 1
         elif unclaimed is Unclaimed.DUPLICATE:
@@ -244,7 +234,7 @@ class AskingClient(DatagramProtocol):
         else:
             self._strangers += 1
             if self._on_stranger is not None:
-                owes = self._pending.owes(debtor)
+                owes = self._pending.owes(peer)
                 reason = Stranger.WRONG_BYTES if owes else Stranger.NOT_ASKED
                 try:
                     self._on_stranger(data, peer, reason)
@@ -281,17 +271,15 @@ class AskingClient(DatagramProtocol):
         self._closed = False
         self._transports[is_ipv6(transport.getHost().host)] = transport
 
-    def _transport_for(self, peer: Peer) -> IUDPTransport:
-        """Return the socket of the peer's family, opening one if that is for us to do."""
+    def _open_for(self, peer: Peer) -> IUDPTransport:
+        """Open a socket of the peer's family, if that is for us to do."""
         ipv6 = is_ipv6(peer[0])
-        transport = self._transports.get(ipv6)
-        if transport is None:
-            if self._interface != "":
-                has = "IPv4" if ipv6 else "IPv6"
-                text = f"expected an {has} address for this socket, got {peer[0]}"
-                raise WrongFamily(peer[0], text)
-            transport = self._listen("::" if ipv6 else "")
-            self._use(transport)
+        if self._interface != "":
+            has = "IPv4" if ipv6 else "IPv6"
+            text = f"expected an {has} address for this socket, got {peer[0]}"
+            raise WrongFamily(peer[0], text)
+        transport = self._listen("::" if ipv6 else "")
+        self._use(transport)
         return transport
 
     def _only_family(self) -> bool | None:

@@ -31,9 +31,9 @@ from udpecho.options import (
     whole_number,
 )
 from udpecho.peer import Peer, format_peer, resolve
-from udpecho.pending import Reply
 from udpecho.ping_options import PingOptions, ReportOptions
 from udpecho.reactors import IDatagramReactor
+from udpecho.request import Reply
 
 OK, NO_REPLY, FAILED = 0, 1, 2
 

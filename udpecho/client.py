@@ -11,7 +11,6 @@ nobody's reply.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from socket import SO_ERROR, SOL_SOCKET, socket
 from typing import TYPE_CHECKING, Any, cast
 
@@ -21,8 +20,8 @@ from twisted.internet.interfaces import ISystemHandle, IUDPTransport
 from udpecho.asking import RETRIES, TIMEOUT, AskingClient
 from udpecho.errors import ClientClosed, PeerReplaced, SendFailed
 from udpecho.peer import Peer, checked_peer, format_peer, is_ipv6, resolve
-from udpecho.pending import Reply, Request
 from udpecho.reactors import IDatagramReactor
+from udpecho.request import Reply, Request
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -69,15 +68,13 @@ class EchoClient(UnconnectedClient):
     replies are told apart by order alone. Only the reply's peer shows who it was.
     """
 
-    def keys(self, peer: Peer, data: bytes) -> tuple[Hashable, Hashable]:
-        """Owe everything to everyone."""
-        return None, None
+    verify_peer = verify_echo = False
 
     def peer_refused(self, peer: Peer, quoted: bytes) -> None:
         """Take no notice, as a program that calls recvfrom and no more gets none."""
 
     def _unsent_request(self, data: bytes, peer: Peer | None) -> Request | None:
-        asked = self._pending.owed_by(None)
+        asked = () if peer is None else self._pending.owed_by(peer)
         return next((r for r in asked if r.peer == peer and r.data == data), None)
 
 
@@ -93,12 +90,8 @@ class MatchingEchoClient(UnconnectedClient):
     def __init__(
         self, reactor: IDatagramReactor, *, verify_echo: bool = True, **options: Any
     ) -> None:
+        self.verify_echo = verify_echo
         super().__init__(reactor, **options)
-        self._verify_echo = verify_echo
-
-    def keys(self, peer: Peer, data: bytes) -> tuple[Hashable, Hashable]:
-        """Owe the reply to the peer that was asked, and the bytes that it was sent."""
-        return peer, data if self._verify_echo else None
 
     def pending_peers(self) -> list[Peer]:
         """List who has been asked and still owes a reply."""
@@ -127,10 +120,10 @@ class ConnectedEchoClient(AskingClient):
         verify_echo: bool = True,
         **options: Any,
     ) -> None:
+        self.verify_echo = verify_echo
         super().__init__(reactor, **options)
         self.peer = checked_peer((host, port))
         self._interface = interface
-        self._verify_echo = verify_echo
         self._writing: Request | None = None
         self._refusals = 0
 
@@ -167,10 +160,6 @@ class ConnectedEchoClient(AskingClient):
         first, self.peer = self.peer, self._connect_again(peer)
         text = f"{format_peer(first)} was replaced by {format_peer(peer)}"
         self._pending.fail(self._pending.all(), lambda _: PeerReplaced(text))
-
-    def keys(self, peer: Peer, data: bytes) -> tuple[Hashable, Hashable]:
-        """Owe the reply to the peer, and the bytes that it was sent."""
-        return peer, data if self._verify_echo else None
 
     def startProtocol(self) -> None:
         """Connect the socket of an app that made this protocol and listens with it."""
@@ -211,18 +200,20 @@ class ConnectedEchoClient(AskingClient):
         owed = self._pending.owed_by(self.peer)
         self._refuse(self.peer, [request for request in owed if request is not unsent])
 
-    def _write(self, request: Request) -> bool:
+    def _write(self, request: Request) -> None:
         outer, self._writing = self._writing, request
         try:
             for _ in range(2):  # a refusal, of something earlier, comes in a datagram's place
                 refusals = self._refusals
                 self._transport().write(request.data, None)
-                taken = refusals == self._refusals
-                if taken or request.called:
+                if refusals == self._refusals:
+                    return
+                if request.called:
                     break
-            return taken
         finally:
             self._writing = outer
+        self._sent -= 1
+        self._unsent += 1
 
     def _use(self, transport: IUDPTransport) -> None:
         self._transports.clear()

@@ -80,6 +80,18 @@ def checked_peer(address: tuple[str, int]) -> Peer:
     return canonical, port
 
 
+@lru_cache(maxsize=65536)  # so that to ask the same peer again is one look-up
+def known_peer(address: tuple[str, int]) -> Peer | None:
+    """Return a host and port in canonical form, or None if the host is no IP address.
+
+    Raises BadAddress for the port.
+    """
+    host, port = address[:2]
+    check_port(port)
+    canonical = canonical_host(host)
+    return None if canonical is None else (canonical, port)
+
+
 def check_port(port: int) -> None:
     """Raise BadAddress if nothing can be sent to this port."""
     if not (isinstance(port, int) and 0 < port < 65536):

@@ -1,93 +1,106 @@
 """Compare clients side by side: python -m tests.bench.clients [ROUNDS [SECONDS]].
 
-Each keeps 64 requests outstanding at a C echo server on another core (see askers.py). They run
-in turns, round after round. CPU time for each request is that of the client's process, user and
-system. Prints one table, in Markdown, of the medians, with the ratio to what each is compared
-with: that of each round, and then the median.
+Each keeps 64 requests outstanding at a C echo server on another core (see askers.py). A round
+is a process in which all take turns, block by block; what is compared is neighbouring blocks.
+CPU time for each request is that of the process, user and system. Prints two tables, in
+Markdown, of medians: ratios, and where a request's time goes.
 """
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
 from tests.bench.process import LOAD_CORE, build, python, serving
 
-ROW = "| {} | {} | {:.1f} µs CPU | {:,.0f}/s | {:.2f} |"
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """A client, and how many requests it has pending besides that nobody answers."""
-
-    name: str
-    pending: int = 0
-
-    @property
-    def title(self) -> str:
-        """Name both."""
-        return f"{self.name}, {self.pending:,} pending" if self.pending else self.name
-
-
-OURS = Case("MatchingEchoClient")
+OURS = "MatchingEchoClient"
+MANY, FEW = f"{OURS}+100000", f"{OURS}+100"
 COMPARED = (
-    (OURS, Case("plain")),
-    (OURS, Case("plain, timeout")),
-    (OURS, Case("plain, our port")),
-    (Case(OURS.name, 100_000), Case(OURS.name, 100)),
+    (OURS, "plain"),
+    (OURS, "plain, timeout"),
+    (OURS, "plain, our port"),
+    (MANY, FEW),
 )
 """Pairs, the first to be divided by the second. Plain is a dictionary of Deferreds on Twisted's
 port; with a timeout, each has addTimeout(), as a program needs that must not wait for ever."""
 
+TOGETHER = (
+    (OURS, "plain", "plain, timeout", "plain, our port", "port alone", "Deferred alone"),
+    (MANY, FEW),
+)
+"""Who shares a process."""
 
-def ask(case: Case, port: int, seconds: float) -> tuple[float, float]:
-    """Run a client once; return microseconds for each request, and requests a second."""
-    arguments = (case.name, str(port), str(seconds), str(case.pending))
-    command = ["taskset", "-c", str(LOAD_CORE), *python("tests.bench.askers", *arguments)]
+Figures = dict[str, tuple[list[float], list[float]]]
+"""For each case, microseconds for a request of each block, and the kernel's share by rounds."""
+
+
+def ask(cases: tuple[str, ...], port: int, seconds: float, figures: Figures) -> None:
+    """Run these cases in one process, and add what they took."""
+    arguments = python("tests.bench.askers", str(port), str(seconds), *cases)
+    command = ["taskset", "-c", str(LOAD_CORE), *arguments]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
-    replies, cpu = done.stdout.split()
-    return float(cpu), float(replies) / seconds
+    for case, (took, share) in json.loads(done.stdout).items():
+        blocks, shares = figures.setdefault(case, ([], []))
+        blocks += took
+        shares.append(share)
 
 
-def table(figures: dict[Case, list[tuple[float, float]]]) -> list[str]:
-    """Write the lines of the table."""
+def ratios(figures: Figures) -> list[str]:
+    """Write the table of ratios."""
+    lines = ["| client | compared with | which takes for a request | ratio |", "|---|---|---|---|"]
+    for first, second in ((OURS, OURS), *COMPARED):
+        one, other = figures[first][0], figures[second][0]
+        ratio = median(a / b for a, b in zip(one, other, strict=True))
+        lines.append(
+            f"| {title(first)} | {'itself' if first == second else title(second)}"
+            f" | {median(other):.1f} µs CPU | {ratio:.2f} |"
+        )
+    return lines
 
-    def middle(case: Case, which: Callable[[tuple[float, float]], float]) -> float:
-        return median(map(which, figures[case]))
 
-    lines = []
-    for first, second in COMPARED:
-        rounds = zip(figures[first], figures[second], strict=True)
-        ratio = median(one[0] / other[0] for one, other in rounds)
-        names = [
-            f"{c.name}, {c.pending:,} pending" if c.pending else c.name for c in (first, second)
-        ]
-        cpu, rate = middle(second, lambda f: f[0]), middle(second, lambda f: f[1])
-        lines.append(ROW.format(names[0], names[1], cpu, rate, ratio))
-    cpu, rate = middle(OURS, lambda f: f[0]), middle(OURS, lambda f: f[1])
-    return [ROW.format(OURS.name, "itself", cpu, rate, 1), *lines]
+def parts(figures: Figures) -> list[str]:
+    """Write the table of where the time of a request of ours goes, beside plain's."""
+    whole = {case: median(blocks) for case, (blocks, _) in figures.items()}
+    kernel = whole["port alone"] * median(figures["port alone"][1])
+    port = whole["port alone"] - kernel
+    deferred = whole["Deferred alone"]
+    rest = whole[OURS] - whole["port alone"] - deferred
+    rows = (
+        ("the kernel: sending, receiving, epoll", kernel),
+        ("our port, in Python", port),
+        ("a Deferred, from making it to its callback", deferred),
+        ("matching, time-outs, counters, window", rest),
+    )
+    lines = [
+        "| part of a request of MatchingEchoClient | CPU | of plain's whole |",
+        "|---|---|---|",
+    ]
+    lines += [f"| {name} | {took:.1f} µs | {took / whole['plain']:.2f} |" for name, took in rows]
+    return lines
+
+
+def title(case: str) -> str:
+    """Name a case, and how many requests it has pending besides."""
+    name, _, pending = case.partition("+")
+    return f"{name}, {int(pending):,} pending" if pending else name
 
 
 def main(rounds: int = 7, seconds: float = 1.0) -> None:
-    """Run the comparison and print it."""
-    cases = dict.fromkeys(case for pair in COMPARED for case in pair)
-    figures: dict[Case, list[tuple[float, float]]] = {case: [] for case in cases}
+    """Run the comparison, some seconds for each case in each round, and print it."""
+    figures: Figures = {}
     with tempfile.TemporaryDirectory() as directory:
         program = build("echo_plain.c", Path(directory))
         if program is None:
             sys.exit("clients: expected a C compiler named cc, found none")
         with serving([program]) as server:
             for _ in range(rounds):
-                for case in cases:
-                    figures[case].append(ask(case, server.port, seconds))
-    print("| client | compared with | which takes for a request | rate | ratio |")
-    print("|---|---|---|---|---|")
-    print("\n".join(table(figures)))
+                for cases in TOGETHER:
+                    ask(cases, server.port, seconds, figures)
+    print("\n".join([*ratios(figures), "", *parts(figures)]))
 
 
 if __name__ == "__main__":

@@ -27,9 +27,9 @@ from udpecho.asking import AskingClient, Stranger
 from udpecho.client import ConnectedEchoClient, EchoClient, MatchingEchoClient
 from udpecho.errors import ClientClosed, PeerReplaced, Refused, ReplyTimeout, SendFailed
 from udpecho.peer import Peer
-from udpecho.pending import Reply
 from udpecho.port import STOCK_PORT, adopt_udp, listen_udp
 from udpecho.reactors import IDatagramReactor
+from udpecho.request import Reply
 from udpecho.server import EchoServer
 from udpecho.service import EchoService, UdpAddress
 

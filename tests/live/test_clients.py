@@ -15,8 +15,8 @@ from twisted.internet.defer import Deferred, gatherResults
 
 from udpecho.client import ConnectedEchoClient, EchoClient, MatchingEchoClient
 from udpecho.errors import Refused, ReplyTimeout
-from udpecho.pending import Reply
 from udpecho.reactors import IDatagramReactor
+from udpecho.request import Reply
 from udpecho.service import EchoService, UdpAddress
 
 REACTOR = cast(IDatagramReactor, reactor)
