@@ -461,6 +461,16 @@ class Believing(ClientCase):
 class Matching(ClientCase):
     """MatchingEchoClient: one socket, any number of servers."""
 
+    def test_an_address_out_of_a_file(self) -> None:
+        """JSON has no tuples: a list will do."""
+        self.serve()
+        client = self.now(MatchingEchoClient.open(self.host))
+        address: Any = list(SERVER)
+        request = client.request(b"hello", address)
+        self.net.advance(0)
+        self.assertEqual(self.successResultOf(request).peer, SERVER)
+        self.now(client.close())
+
     def test_many_servers(self) -> None:
         """Each server's reply reaches its own request, in whatever order they come."""
         self.serve()

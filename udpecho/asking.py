@@ -159,7 +159,7 @@ class AskingClient(DatagramProtocol):
                 or retries < 0
             ):
                 raise self._misused(len(data), timeout, retries)
-            peer = known_peer(address)
+            peer = known_peer(tuple(address))
         except (UdpEchoError, ValueError) as error:
             return fail(error)
         if type(data) is not bytes:
