@@ -17,12 +17,12 @@ from twisted.internet.defer import Deferred
 from twisted.python.usage import UsageError
 
 from udpecho.cli_ping import NO_REPLY, OK, Unusable, exit_status, ping_command, report_command
+from udpecho.figures import Figures, Summary, TargetSummary
 from udpecho.live import LiveTable, Row
 from udpecho.ping_options import OWN_COUNT, PingOptions, ReportOptions
 from udpecho.plan import Plan, Target
 from udpecho.probe import Fate, Outcome
 from udpecho.server import EchoServer
-from udpecho.stats import Figures, Summary, TargetSummary
 from udpecho.testing import MemoryNetwork
 from udpecho.views import wants_table
 

@@ -87,7 +87,7 @@ class Law:
 
 PURE = rooms(
     "guard", "policy", "prefixes", "ratelimit", "columns", "unanswered", "notice", "probe", "stats",
-    "stamps", "plan", "record", "report",
+    "figures", "spread", "order", "stamps", "plan", "record", "report",
 )  # fmt: skip
 TWISTED = ("twisted", "zope")
 INPUT_AND_OUTPUT = (
@@ -100,8 +100,8 @@ KERNEL = rooms(
     "_sockets", "_reader", "_timerfd", "_stamping", "address", "batch", "port", "hooks",
 )  # fmt: skip
 MEASURED = "what only measuring needs is imported when it is used"
-MEASURING = rooms("stats", "record", "report", "plot", "ping", "views", "live")
-EXTRAS = {"udpecho.stats": "hdrh", "udpecho.live": "rich", "udpecho.plot": "matplotlib"}
+MEASURING = rooms("spread", "stats", "record", "report", "plot", "ping", "views", "live")
+EXTRAS = {"udpecho.spread": "hdrh", "udpecho.live": "rich", "udpecho.plot": "matplotlib"}
 ENDS = rooms("cli", "tap")
 SHELLS = (*ENDS, *rooms("console", "__main__"))
 

@@ -12,6 +12,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.protocol import DatagramProtocol
 
 from udpecho.errors import BadAddress, ResolveFailed
+from udpecho.figures import Summary
 from udpecho.instrument import ReactorInstrument, SocketOptions, choose_instrument
 from udpecho.peer import Peer
 from udpecho.ping import UNREAD, FellBehind, Ping, ping, prepare
@@ -19,7 +20,6 @@ from udpecho.plan import Plan, Target
 from udpecho.probe import Fate, Outcome, Probe, Surplus
 from udpecho.server import EchoServer
 from udpecho.stamps import Clock
-from udpecho.stats import Summary
 from udpecho.testing import Fate as Became
 from udpecho.testing import Fault, MemoryHost, MemoryNetwork
 

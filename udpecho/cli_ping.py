@@ -19,10 +19,10 @@ from udpecho.options import host_and_port
 from udpecho.own_server import OwnServer
 
 if TYPE_CHECKING:
+    from udpecho.figures import Summary
     from udpecho.ping import Ping
     from udpecho.plan import Plan
     from udpecho.plot import Trace
-    from udpecho.stats import Summary
     from udpecho.views import View
 
 OK, NO_REPLY, FAILED = 0, 1, 2

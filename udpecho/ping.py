@@ -20,13 +20,14 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
 from udpecho.errors import UdpEchoError
+from udpecho.figures import Glance, Summary
 from udpecho.instrument import Instrument, ProbeSocket, SocketOptions, choose_instrument
 from udpecho.peer import Peer, is_ipv6
 from udpecho.plan import Plan, Slot
 from udpecho.probe import Flow, Ledger, Outcome, Probe
 from udpecho.reactors import IDatagramReactor
 from udpecho.stamps import Stamp
-from udpecho.stats import Glance, Stats, Summary
+from udpecho.stats import Stats
 from udpecho.targets import resolve_targets
 
 BURST = 64
@@ -233,7 +234,7 @@ class Ping:
     def _send(self, slot: Slot, now: Stamp) -> None:
         socket, flow = self._ways[slot.target][slot.flow]
         due_ns = self._schedule_ns + slot.due_ns
-        probe = self._ledger.issue(flow, slot.sequence, slot.flow_sequence, due_ns, now)
+        probe = self._ledger.issue(flow, slot.sequence, slot.flow_sequence, now)
         self._stats.sent(flow, now.monotonic_ns - due_ns)
         try:
             socket.send(self._ledger.payload(probe), flow.peer, probe)

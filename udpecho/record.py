@@ -12,11 +12,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, fields
 from typing import Any, TypeAlias
 
+from udpecho.figures import Distribution, Figures, FlowSummary, Summary, TargetSummary
 from udpecho.peer import Peer
 from udpecho.plan import Plan, Target
 from udpecho.probe import Fate, Flow, Outcome, Surplus
 from udpecho.stamps import Clock
-from udpecho.stats import Distribution, Figures, FlowSummary, Stats, Summary, TargetSummary
+from udpecho.stats import Stats
 
 SCHEMA = 1
 """Changes when a key changes its meaning or goes; new keys alone don't change it."""

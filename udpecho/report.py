@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from udpecho.figures import Figures, FlowSummary, Glance, Summary, TargetSummary
 from udpecho.peer import format_peer, is_ipv6
 from udpecho.plan import Plan
 from udpecho.probe import Fate, Outcome, Surplus
 from udpecho.stamps import Clock
-from udpecho.stats import Figures, FlowSummary, Glance, Summary, TargetSummary
 
 UDP_HEADER = 8
 IP_HEADERS = {False: 20, True: 40}
