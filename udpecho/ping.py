@@ -84,6 +84,8 @@ class Ping:
         self._ways: list[list[tuple[ProbeSocket, Flow]]] = []
         self._flows: dict[tuple[int, Peer], Flow] = {}
         self._number = 0
+        self._probes = plan.probes
+        self._slot = plan.slot(0)
         self._slowest_ns = 0
         self._ends_at_ns: int | None = None
         self._ended_ns: int | None = None
@@ -160,20 +162,21 @@ class Ping:
     # What the instrument tells.
 
     def due(self) -> None:
-        """Send what is due, give up what is lost, and ask to be woken for the next."""
+        """Send what is due, and ask to be woken for the next."""
+        if self._ends_at_ns is None:
+            self._send_due()
+        if self._ended_ns is None:
+            self._instrument.wake_at(self._next_ns())
+
+    def caught_up(self) -> None:
+        """Give up what is lost, and end if it is time."""
         now_ns = self._instrument.now().monotonic_ns
         for outcome in self._ledger.expire(now_ns):
             self._tell(outcome)
         for probe in self._ledger.overdue(now_ns):
             self._on_overdue(probe)
-        if self._ended_ns is not None:
-            return
-        if self._ends_at_ns is None:
-            self._send_due(now_ns)
-        elif now_ns >= self._ends_at_ns:
+        if self._ends_at_ns is not None and now_ns >= self._ends_at_ns:
             self._end()
-        if self._ended_ns is None:
-            self._instrument.wake_at(self._next_ns(now_ns))
 
     def came(
         self, socket: ProbeSocket, data: bytes, peer: Peer, stamp: Stamp, ttl: int | None
@@ -213,33 +216,37 @@ class Ping:
                 ways.append((shared[key], flow))
             self._ways.append(ways)
 
-    def _send_due(self, now_ns: int) -> None:
-        behind_ns = now_ns - self._schedule_ns - self.plan.slot(self._number).due_ns
-        if behind_ns > PATIENCE_NS:
-            self._schedule_ns += behind_ns
+    def _send_due(self) -> None:
         for _ in range(BURST):
-            slot = self.plan.slot(self._number)
             now = self._instrument.now()
+            late_ns = now.monotonic_ns - self._schedule_ns - self._slot.due_ns
+            if late_ns > PATIENCE_NS:
+                self._schedule_ns += late_ns
+                late_ns = 0
             if self._past_deadline(now.monotonic_ns):
                 self._wind_up(now.monotonic_ns, self.plan.timeout_ns)
                 return
-            if self._schedule_ns + slot.due_ns > now.monotonic_ns:
+            if late_ns < 0:
                 return
-            self._send(slot, now)
+            self._send(self._slot, now, late_ns)
             self._number += 1
-            if self._number == self.plan.probes:
+            if self._number == self._probes:
                 self._wind_up(now.monotonic_ns, self.plan.timeout_ns)
                 return
+            self._slot = self.plan.slot(self._number)
 
-    def _send(self, slot: Slot, now: Stamp) -> None:
+    def _send(self, slot: Slot, now: Stamp, late_ns: int) -> None:
+        """Send a probe first, and count it then: that takes as long again."""
         socket, flow = self._ways[slot.target][slot.flow]
-        due_ns = self._schedule_ns + slot.due_ns
         probe = self._ledger.issue(flow, slot.sequence, slot.flow_sequence, now)
-        self._stats.sent(flow, now.monotonic_ns - due_ns)
+        failure = None
         try:
             socket.send(self._ledger.payload(probe), flow.peer, probe)
         except OSError as error:
-            self._refuse(probe, errorcode.get(error.errno or 0, str(error)), None)
+            failure = errorcode.get(error.errno or 0, str(error))
+        self._stats.sent(flow, late_ns)
+        if failure is not None:
+            self._refuse(probe, failure, None)
 
     def _refuse(self, probe: Probe, reason: str, by: Peer | None) -> None:
         now_ns = self._instrument.now().monotonic_ns
@@ -259,13 +266,14 @@ class Ping:
             return False
         return now_ns - self.started.monotonic_ns >= self._deadline_ns
 
-    def _next_ns(self, now_ns: int) -> int:
+    def _next_ns(self) -> int:
+        look_ns = self._instrument.now().monotonic_ns + HEARTBEAT_NS
         if self._ends_at_ns is not None:
-            return min(self._ends_at_ns, now_ns + HEARTBEAT_NS)
-        next_ns = self._schedule_ns + self.plan.slot(self._number).due_ns
+            return min(self._ends_at_ns, look_ns)
+        next_ns = self._schedule_ns + self._slot.due_ns
         if self._deadline_ns is not None:
             next_ns = min(next_ns, self.started.monotonic_ns + self._deadline_ns)
-        return min(next_ns, now_ns + HEARTBEAT_NS)
+        return min(next_ns, look_ns)
 
     # Its end.
 
