@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,9 +18,13 @@ def targets(number: int) -> tuple[Target, ...]:
     return tuple(Target(f"host{n}", (f"192.0.2.{n % 256}", 7)) for n in range(number))
 
 
+def first(number: int, plan: Plan) -> list[Slot]:
+    return list(islice(plan.slots(), number))
+
+
 def test_one_target_is_probed_every_interval() -> None:
     plan = Plan(targets=targets(1), interval_ns=MS)
-    assert [plan.slot(n) for n in range(3)] == [
+    assert first(3, plan) == [
         Slot(0, 0, 0, 1, 1),
         Slot(MS, 0, 0, 2, 2),
         Slot(2 * MS, 0, 0, 3, 3),
@@ -27,7 +33,7 @@ def test_one_target_is_probed_every_interval() -> None:
 
 def test_flows_take_turns_and_count_for_themselves() -> None:
     plan = Plan(targets=targets(1), flows=3)
-    slots = [plan.slot(n) for n in range(7)]
+    slots = first(7, plan)
     assert [slot.flow for slot in slots] == [0, 1, 2, 0, 1, 2, 0]
     assert [slot.flow_sequence for slot in slots] == [1, 1, 1, 2, 2, 2, 3]
     assert [slot.sequence for slot in slots] == [1, 2, 3, 4, 5, 6, 7]
@@ -35,14 +41,14 @@ def test_flows_take_turns_and_count_for_themselves() -> None:
 
 def test_targets_share_the_interval_evenly() -> None:
     plan = Plan(targets=targets(4), interval_ns=SECOND)
-    slots = [plan.slot(n) for n in range(5)]
+    slots = first(5, plan)
     assert [slot.due_ns // MS for slot in slots] == [0, 250, 500, 750, 1000]
     assert [slot.target for slot in slots] == [0, 1, 2, 3, 0]
 
 
 def test_many_targets_are_due_in_groups_of_fifty() -> None:
     plan = Plan(targets=targets(10_000), interval_ns=SECOND)
-    dues = [plan.slot(n).due_ns for n in range(10_000)]
+    dues = [slot.due_ns for slot in first(10_000, plan)]
     assert len(set(dues)) == 200
     assert all(due % GRAIN_NS == 0 for due in dues)
 
@@ -50,7 +56,7 @@ def test_many_targets_are_due_in_groups_of_fifty() -> None:
 @given(st.integers(1, 300), st.integers(MIN_INTERVAL_NS, 2 * SECOND), st.integers(1, 5))
 def test_no_probe_is_due_before_an_earlier_one(hosts: int, interval_ns: int, flows: int) -> None:
     plan = Plan(targets=targets(hosts), interval_ns=interval_ns, flows=flows)
-    dues = [plan.slot(number).due_ns for number in range(3 * hosts)]
+    dues = [slot.due_ns for slot in first(3 * hosts, plan)]
     assert dues == sorted(dues)
     assert [dues[n + hosts] - dues[n] for n in range(hosts)] == [interval_ns] * hosts
 
@@ -71,6 +77,13 @@ def test_a_plan_that_cannot_be_is_an_error(wrong: dict[str, object], message: st
     arguments: dict[str, object] = {"targets": targets(1)} | wrong
     with pytest.raises(ValueError, match=message):
         Plan(**arguments)  # type: ignore[arg-type]
+
+
+def test_a_plan_with_a_count_ends() -> None:
+    slots = list(Plan(targets=targets(2), count=3, flows=2).slots())
+    assert [(slot.target, slot.flow, slot.flow_sequence) for slot in slots] == [
+        (0, 0, 1), (1, 0, 1), (0, 1, 1), (1, 1, 1), (0, 0, 2), (1, 0, 2),
+    ]  # fmt: skip
 
 
 def test_the_number_of_probes_is_known_when_the_count_is() -> None:

@@ -106,13 +106,13 @@ class Refused(NamedTuple):
     by: Peer
 
 
-def read_clocks(kernel_ns: int | None = None) -> Stamp:
+def read_clocks() -> Stamp:
     """Read the monotonic and the wall clock at one moment, as far as that can be had."""
     for _ in range(_READINGS):
         before, wall_ns = monotonic_ns(), time_ns()
         if monotonic_ns() - before < _MOMENT_NS:
             break  # else the process was preempted in between
-    return Stamp(before, wall_ns, kernel_ns)
+    return Stamp(before, wall_ns)
 
 
 Taken: TypeAlias = tuple[bytes, bytes, bytes]
@@ -260,12 +260,12 @@ class StampedSocket:
 
     def _arrivals(self, most: int) -> list[Arrival]:
         taken = self._intake.take(self.fileno(), most)
-        monotonic, wall, _ = read_clocks()
+        now = read_clocks()
         arrivals = []
         for name, control, data in taken:
             kernel_ns, ttl = _time_and_ttl(control)
             peer = _peer(self._layout, name[: self._layout.name])
-            arrivals.append((data, peer, ttl, Stamp(monotonic, wall, kernel_ns)))
+            arrivals.append((data, peer, ttl, Stamp(now.monotonic_ns, now.wall_ns, kernel_ns)))
         return arrivals
 
     def _send(self, data: bytes, peer: Peer) -> None:

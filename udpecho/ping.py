@@ -83,9 +83,8 @@ class Ping:
         self._stats = Stats(len(plan.targets) * plan.flows)
         self._ways: list[list[tuple[ProbeSocket, Flow]]] = []
         self._flows: dict[tuple[int, Peer], Flow] = {}
-        self._number = 0
-        self._probes = plan.probes
-        self._slot = plan.slot(0)
+        self._slots = plan.slots()
+        self._slot: Slot | None = next(self._slots)
         self._slowest_ns = 0
         self._ends_at_ns: int | None = None
         self._ended_ns: int | None = None
@@ -191,7 +190,7 @@ class Ping:
 
     def departed(self, probe: Probe, kernel_ns: int) -> None:
         """Note when the kernel sent a probe."""
-        probe.sent = Stamp(probe.sent.monotonic_ns, probe.sent.wall_ns, kernel_ns)
+        probe.sent.kernel_ns = kernel_ns
 
     def refused(self, data: bytes, reason: str, by: Peer | None) -> None:
         """Note whose fate a refusal is; one that quotes too little is nobody's."""
@@ -217,36 +216,45 @@ class Ping:
             self._ways.append(ways)
 
     def _send_due(self) -> None:
-        for _ in range(BURST):
-            now = self._instrument.now()
-            late_ns = now.monotonic_ns - self._schedule_ns - self._slot.due_ns
+        """Make the probes that are due, send them, and count them only then.
+
+        So they leave together, and a lone one without delay.
+        """
+        now = self._instrument.now()
+        if self._past_deadline(now.monotonic_ns):
+            self._wind_up(now.monotonic_ns, self.plan.timeout_ns)
+            return
+        made = self._make_due(now)
+        refused: list[tuple[Probe, str]] = []
+        for socket, payload, probe, _ in made:
+            probe.sent = self._instrument.now()
+            try:
+                socket.send(payload, probe.flow.peer, probe)
+            except OSError as error:
+                refused.append((probe, errorcode.get(error.errno or 0, str(error))))
+        for _, _, probe, due_ns in made:
+            self._stats.sent(probe.flow, probe.sent.monotonic_ns - due_ns)
+        for probe, reason in refused:
+            self._refuse(probe, reason, None)
+        if self._slot is None:
+            self._wind_up(now.monotonic_ns, self.plan.timeout_ns)
+
+    def _make_due(self, now: Stamp) -> list[tuple[ProbeSocket, bytes, Probe, int]]:
+        """Make the probes that are due, and tell the socket, the bytes and when each was due."""
+        made: list[tuple[ProbeSocket, bytes, Probe, int]] = []
+        while (slot := self._slot) is not None and len(made) < BURST:
+            late_ns = now.monotonic_ns - self._schedule_ns - slot.due_ns
+            if late_ns < 0:
+                break
             if late_ns > PATIENCE_NS:
                 self._schedule_ns += late_ns
-                late_ns = 0
-            if self._past_deadline(now.monotonic_ns):
-                self._wind_up(now.monotonic_ns, self.plan.timeout_ns)
-                return
-            if late_ns < 0:
-                return
-            self._send(self._slot, now, late_ns)
-            self._number += 1
-            if self._number == self._probes:
-                self._wind_up(now.monotonic_ns, self.plan.timeout_ns)
-                return
-            self._slot = self.plan.slot(self._number)
-
-    def _send(self, slot: Slot, now: Stamp, late_ns: int) -> None:
-        """Send a probe first, and count it then: that takes as long again."""
-        socket, flow = self._ways[slot.target][slot.flow]
-        probe = self._ledger.issue(flow, slot.sequence, slot.flow_sequence, now)
-        failure = None
-        try:
-            socket.send(self._ledger.payload(probe), flow.peer, probe)
-        except OSError as error:
-            failure = errorcode.get(error.errno or 0, str(error))
-        self._stats.sent(flow, late_ns)
-        if failure is not None:
-            self._refuse(probe, failure, None)
+            socket, flow = self._ways[slot.target][slot.flow]
+            probe = self._ledger.issue(flow, slot.sequence, slot.flow_sequence, now)
+            made.append(
+                (socket, self._ledger.payload(probe), probe, self._schedule_ns + slot.due_ns)
+            )
+            self._slot = next(self._slots, None)
+        return made
 
     def _refuse(self, probe: Probe, reason: str, by: Peer | None) -> None:
         now_ns = self._instrument.now().monotonic_ns
@@ -268,8 +276,8 @@ class Ping:
 
     def _next_ns(self) -> int:
         look_ns = self._instrument.now().monotonic_ns + HEARTBEAT_NS
-        if self._ends_at_ns is not None:
-            return min(self._ends_at_ns, look_ns)
+        if self._ends_at_ns is not None or self._slot is None:
+            return min(self._ends_at_ns or look_ns, look_ns)
         next_ns = self._schedule_ns + self._slot.due_ns
         if self._deadline_ns is not None:
             next_ns = min(next_ns, self.started.monotonic_ns + self._deadline_ns)
@@ -279,6 +287,8 @@ class Ping:
 
     def _wind_up(self, now_ns: int, wait_ns: int) -> None:
         """Send no more, and wait so long for what is outstanding."""
+        if self._ended_ns is not None:
+            return
         if not self._ledger.outstanding:
             wait_ns = STRAGGLERS_NS
         ends_at_ns = now_ns + wait_ns

@@ -6,8 +6,9 @@ late those before it were.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from itertools import count
 
 from udpecho.peer import Peer
 from udpecho.probe import MAX_SIZE, MIN_SIZE
@@ -64,19 +65,24 @@ class Plan:
         """How many probes there will be in all; None for no end."""
         return None if self.count is None else self.count * len(self.targets)
 
-    def slot(self, number: int) -> Slot:
-        """Tell what the probe of this number, from 0, is to be."""
-        turn, target = divmod(number, len(self.targets))
-        grain = min(GRAIN_NS, self.interval_ns)
-        offset = target * self.interval_ns // len(self.targets) // grain * grain
-        index, flow = divmod(turn, self.flows)
-        return Slot(turn * self.interval_ns + offset, target, flow, turn + 1, index + 1)
+    def slots(self) -> Iterator[Slot]:
+        """Tell what each probe is to be, one after the other, from the first."""
+        hosts = len(self.targets)
+        grain_ns = min(GRAIN_NS, self.interval_ns)
+        offsets_ns = [n * self.interval_ns // hosts // grain_ns * grain_ns for n in range(hosts)]
+        for turn in count() if self.count is None else range(self.count):
+            index, flow = divmod(turn, self.flows)
+            turn_ns = turn * self.interval_ns
+            for target, offset_ns in enumerate(offsets_ns):
+                yield Slot(turn_ns + offset_ns, target, flow, turn + 1, index + 1)
 
 
-class Slot(NamedTuple):
+@dataclass(slots=True)
+class Slot:
     """A probe's place: when it is due after the start, to which target and from which flow.
 
     sequence is its place among the target's probes, flow_sequence among the flow's, both from 1.
+    Nobody changes one; it is not frozen since that takes three times as long to make.
     """
 
     due_ns: int
