@@ -94,6 +94,30 @@ def test_it_ends_when_the_last_reply_is_there_not_at_the_timeout() -> None:
     assert bench.run().elapsed_ns == 430 * MS, "the reply, and 10 ms for a duplicate of it"
 
 
+class FullBuffer(ReactorInstrument):
+    """An instrument whose sockets tell what they had no room for, as long as they are open."""
+
+    lost = 3
+
+    def dropped(self) -> int:
+        return self.lost
+
+    def close(self) -> Deferred[None]:
+        self.lost = 0
+        return super().close()
+
+
+def test_what_our_own_buffer_had_no_room_for_is_in_the_summary() -> None:
+    bench = Bench()
+    bench.serve()
+    assert bench.run().dropped is None, "a reactor does not tell"
+    run = Ping(FullBuffer(bench.host, SocketOptions()), bench.plan())
+    done = run.start()
+    assert run.summary().dropped == 3
+    assert bench.finish(done).dropped == 3
+    assert run.summary().dropped == 3
+
+
 def test_at_full_loss_there_is_a_summary_too() -> None:
     summary = Bench(loss=1.0).run()
     assert (summary.figures.lost, summary.figures.loss) == (5, 1.0)

@@ -114,7 +114,12 @@ class Glance:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """All that a run measured. clocks counts the round trips that each clock told."""
+    """All that a run measured. clocks counts the round trips that each clock told.
+
+    dropped counts the datagrams that came and found no room in our own receive buffers: probes
+    whose replies they were are counted as lost, though the network lost nothing. None if the
+    system does not say.
+    """
 
     elapsed_ns: int
     figures: Figures
@@ -122,3 +127,4 @@ class Summary:
     strangers: int
     clocks: dict[Clock, int]
     schedule_error: Distribution
+    dropped: int | None = None

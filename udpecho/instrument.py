@@ -90,8 +90,8 @@ class Instrument(Protocol):
     def wake_at(self, monotonic_ns: int) -> None:
         """Call due() at that time, and caught_up() after it; not at the one asked for before."""
 
-    def dropped(self) -> int:
-        """Count the datagrams that came and found no room."""
+    def dropped(self) -> int | None:
+        """Count the datagrams that came and found no room; None if nothing tells."""
 
     def close(self) -> Deferred[None]:
         """Close everything; the Deferred fires when all ports are closed."""
@@ -153,9 +153,9 @@ class ReactorInstrument:
         delay = max(0.0, monotonic_ns / 1e9 - self._seconds())
         self._alarm = self._reactor.callLater(delay, self._due)
 
-    def dropped(self) -> int:
-        """Return 0: a reactor does not know."""
-        return 0
+    def dropped(self) -> int | None:
+        """Return None: a reactor does not know."""
+        return None
 
     def close(self) -> Deferred[None]:
         """Close everything; the Deferred fires when all ports are closed."""

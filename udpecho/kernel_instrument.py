@@ -89,7 +89,7 @@ class KernelInstrument:
         self._timer.set(monotonic_ns)
 
     def dropped(self) -> int:
-        """Count the datagrams that came and found no room."""
+        """Count the datagrams that came and found no room, until it is closed."""
         return sum(opened.dropped for opened in self._sockets.values())
 
     def close(self) -> Deferred[None]:

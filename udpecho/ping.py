@@ -88,6 +88,7 @@ class Ping:
         self._slowest_ns = 0
         self._ends_at_ns: int | None = None
         self._ended_ns: int | None = None
+        self._dropped: int | None = None
         self._done: Deferred[Summary] = Deferred(lambda _: self._end())
 
     def start(self) -> Deferred[Summary]:
@@ -119,8 +120,10 @@ class Ping:
 
     def summary(self) -> Summary:
         """Return the figures so far."""
-        ended_ns = self._ended_ns or self._instrument.now().monotonic_ns
-        return self._stats.summary(ended_ns - self.started.monotonic_ns)
+        if self._ended_ns is not None:
+            return self._stats.summary(self._ended_ns - self.started.monotonic_ns, self._dropped)
+        elapsed_ns = self._instrument.now().monotonic_ns - self.started.monotonic_ns
+        return self._stats.summary(elapsed_ns, self._instrument.dropped())
 
     async def __aiter__(self) -> AsyncIterator[Outcome]:
         """Start, and yield each outcome; leaving the loop ends the run.
@@ -307,6 +310,7 @@ class Ping:
         self._ended_ns = self._instrument.now().monotonic_ns
         for outcome in self._ledger.close(self._ended_ns):
             self._tell(outcome)
+        self._dropped = self._instrument.dropped()
         closed = self._instrument.close()
         closed.addCallback(lambda _: self._fire(self.summary() if result is None else result))
 

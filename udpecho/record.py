@@ -108,6 +108,7 @@ def summary_line(summary: Summary) -> str:
             "elapsed_ns": summary.elapsed_ns,
             **_figures(summary.figures),
             "strangers": summary.strangers,
+            "dropped": summary.dropped,
             "clocks": {clock.value: summary.clocks.get(clock, 0) for clock in Clock},
             "schedule_error": asdict(summary.schedule_error),
             "targets": [
@@ -220,6 +221,7 @@ def _read_summary(value: Json) -> Summary:
         value["strangers"],
         {Clock(name): number for name, number in value["clocks"].items() if number},
         Distribution(**value["schedule_error"]),
+        value.get("dropped"),  # which records of before do not have
     )
 
 

@@ -166,6 +166,11 @@ def _troubles(figures: Figures, summary: Summary) -> Iterator[str]:
         yield f"{figures.reordered} reordered, overtaken by up to {figures.reordering_extent}"
     if figures.forged or summary.strangers:
         yield f"not believed: {figures.forged} forged, {summary.strangers} from strangers"
+    if summary.dropped:
+        yield (
+            f"{summary.dropped} datagrams found no room in our own receive buffer: "
+            "as many of the losses may be ours, not the network's"
+        )
     if figures.hops is not None:
         hops = "1 hop" if figures.hops == 1 else f"{figures.hops} hops"
         yield f"replies came with ttl {figures.ttl}: {hops}"
