@@ -251,7 +251,7 @@ def test_a_schedule_that_fell_far_behind_starts_anew() -> None:
     run = bench.ping(count=None)
     running = run.start()
     bench.net.advance(0.05)
-    run._schedule_ns -= 3_600_000 * MS
+    run._schedule._start_ns -= 3_600_000 * MS
     bench.net.advance(0.05)
     run.stop()
     assert bench.finish(running).figures.sent == 2
@@ -264,7 +264,7 @@ def test_a_late_probe_does_not_delay_the_next() -> None:
     run = bench.ping(count=5)
     running = run.start()
     bench.net.advance(0.05)
-    run._schedule_ns -= 250 * MS
+    run._schedule._start_ns -= 250 * MS
     summary = bench.finish(running)
     sent = [d.sent for d in bench.net.record if d.source[0] == "192.0.2.2"]
     assert sent == pytest.approx([0, 0.1, 0.1, 0.1, 0.15])

@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from udpecho.plan import GRAIN_NS, MIN_INTERVAL_NS, Plan, Slot, Target
+from udpecho.plan import (
+    GRAIN_NS,
+    MIN_INTERVAL_NS,
+    PATIENCE_NS,
+    Plan,
+    Schedule,
+    Slot,
+    Target,
+)
 
 MS = 1_000_000
 SECOND = 1000 * MS
@@ -84,6 +92,36 @@ def test_a_plan_with_a_count_ends() -> None:
     assert [(slot.target, slot.flow, slot.flow_sequence) for slot in slots] == [
         (0, 0, 1), (1, 0, 1), (0, 1, 1), (1, 1, 1), (0, 0, 2), (1, 0, 2),
     ]  # fmt: skip
+
+
+def sequences(taken: list[tuple[Slot, int]]) -> list[tuple[int, int]]:
+    return [(slot.sequence, due_ns // MS) for slot, due_ns in taken]
+
+
+def test_a_schedule_gives_what_is_due_and_when_it_was() -> None:
+    schedule = Schedule(Plan(targets=targets(1), interval_ns=10 * MS, count=4), 5 * MS)
+    assert schedule.next_ns == 5 * MS
+    assert sequences(schedule.take(5 * MS - 1, 9)) == []
+    assert sequences(schedule.take(5 * MS, 9)) == [(1, 5)]
+    assert sequences(schedule.take(28 * MS, 9)) == [(2, 15), (3, 25)], "a late one delays no other"
+    assert schedule.next_ns == 35 * MS
+    assert sequences(schedule.take(SECOND, 9)) == [(4, 35)]
+    assert schedule.next_ns is None
+    assert schedule.take(2 * SECOND, 9) == []
+
+
+def test_a_schedule_gives_no_more_than_was_asked_for() -> None:
+    schedule = Schedule(Plan(targets=targets(1), interval_ns=MS), 0)
+    assert sequences(schedule.take(9 * MS, 2)) == [(1, 0), (2, 1)]
+    assert schedule.next_ns == 2 * MS
+    assert sequences(schedule.take(9 * MS, 1)) == [(3, 2)]
+
+
+def test_a_schedule_that_slept_starts_anew() -> None:
+    schedule = Schedule(Plan(targets=targets(1), interval_ns=100 * MS), 0)
+    assert sequences(schedule.take(PATIENCE_NS, 3)) == [(1, 0), (2, 100), (3, 200)]
+    assert sequences(schedule.take(5 * SECOND, 9)) == [(4, 5000)]
+    assert schedule.next_ns == 5100 * MS
 
 
 def test_the_number_of_probes_is_known_when_the_count_is() -> None:

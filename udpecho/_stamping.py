@@ -8,18 +8,17 @@ and so do ICMP's refusals (ip(7), IP_RECVERR). Both queues are read a batch at a
 from __future__ import annotations
 
 import socket
-import struct
-import sys
 from collections.abc import Callable
 from ctypes import c_void_p
 from errno import EACCES, EAGAIN, ECONNREFUSED, EHOSTUNREACH, EMSGSIZE, ENETUNREACH, ENOPROTOOPT
 from functools import lru_cache
 from time import monotonic_ns, time_ns
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 from udpecho import _linux
-from udpecho._cmsg import IPV4, IPV6, NAME, Layout, control_messages
+from udpecho._cmsg import IPV4, IPV6, NAME, Layout
 from udpecho._messages import BATCH, LONGEST, ROOM, Headers, Memory, full
+from udpecho._notices import SO_TIMESTAMPING, Refused, departure, refusal, time_and_ttl
 from udpecho.address import Address
 from udpecho.peer import Peer
 from udpecho.stamps import Stamp
@@ -27,7 +26,7 @@ from udpecho.stamps import Stamp
 SUPPORTED = _linux.SUPPORTED
 
 # What Python 3.10's socket module lacks, from asm-generic/socket.h, linux/in.h and in6.h.
-_SO_SNDBUFFORCE, _SO_TIMESTAMPING = 32, 37
+_SO_SNDBUFFORCE = 32
 
 # linux/net_tstamp.h
 _TX_SOFTWARE, _RX_SOFTWARE, _SOFTWARE, _OPT_ID, _OPT_TSONLY = (
@@ -38,28 +37,6 @@ _TX_SOFTWARE, _RX_SOFTWARE, _SOFTWARE, _OPT_ID, _OPT_TSONLY = (
     1 << 11,
 )
 _STAMPING = _TX_SOFTWARE | _RX_SOFTWARE | _SOFTWARE | _OPT_ID | _OPT_TSONLY
-
-# struct cmsghdr, and those of which the queues are full: length with the header, level, type.
-_HEADER = struct.Struct("=Qii")
-_STAMPED = _HEADER.pack(64, socket.SOL_SOCKET, _SO_TIMESTAMPING)
-_DESCRIBED = {
-    _HEADER.pack(20, socket.IPPROTO_IP, _linux.IP_TTL),
-    _HEADER.pack(20, socket.IPPROTO_IPV6, _linux.IPV6_HOPLIMIT),
-}
-_QUEUED = {
-    _HEADER.pack(48, socket.IPPROTO_IP, _linux.IP_RECVERR),
-    _HEADER.pack(60, socket.IPPROTO_IPV6, _linux.IPV6_RECVERR),
-}
-_ARRIVAL = struct.Struct("=16sqq32x16si4x")
-"""What comes beside a reply: a timestamp, then the TTL."""
-
-_DEPARTURE = struct.Struct("=16sqq32x16s4xB7xI")
-"""What comes beside a stamp from the error queue: a timestamp, whose word it is, and of what."""
-
-_EXTENDED_ERROR = struct.Struct("=IBBBxII")  # sock_extended_err, linux/errqueue.h
-_FROM_ICMP, _FROM_ICMP6, _FROM_TIMESTAMPING = 2, 3, 4
-_SOCKADDR_IN, _SOCKADDR_IN6 = struct.Struct("=HH4s"), struct.Struct("=HHI16s")
-_TIMESPEC = struct.Struct("@qq")
 
 _BUFFER = 4 << 20
 """Bytes asked for each way, to hold what comes while the process is busy: at 10,000 replies a
@@ -86,8 +63,6 @@ _NAMES = full(IPV6.name)
 _PEERS = 16384
 """Senders whose addresses are kept decoded, at some 300 bytes each."""
 
-_TIME_EXCEEDED = {(_FROM_ICMP, 11), (_FROM_ICMP6, 3)}
-
 
 Arrival: TypeAlias = tuple[bytes, Peer, int | None, Stamp]
 """A datagram, its sender, its TTL, and when it came: by the kernel, and as it was taken from the
@@ -95,15 +70,6 @@ queue. Plain, as Departure is, since there are 10,000 a second."""
 
 Departure: TypeAlias = tuple[Any, int]
 """What was sent with this token left at this time, in ns, by the kernel."""
-
-
-class Refused(NamedTuple):
-    """ICMP's answer to a datagram of which it quotes the data; by is who sent it."""
-
-    data: bytes
-    errno: int
-    time_exceeded: bool
-    by: Peer
 
 
 def read_clocks() -> Stamp:
@@ -245,16 +211,12 @@ class StampedSocket:
         departures: list[Departure] = []
         refusals: list[Refused] = []
         for _, control, data in self._intake.take(self.fileno(), most, _linux.receive_errors):
-            if len(control) >= _DEPARTURE.size:
-                stamped, seconds, nanoseconds, queued, origin, number = _DEPARTURE.unpack_from(
-                    control
-                )
-                if stamped == _STAMPED and queued in _QUEUED and origin == _FROM_TIMESTAMPING:
-                    token = self._sent.pop(number, None)
-                    if token is not None:
-                        departures.append((token, seconds * 1_000_000_000 + nanoseconds))
-                    continue
-            if refused := _refused(data, control):
+            if (departed := departure(control)) is not None:
+                number, kernel_ns = departed
+                token = self._sent.pop(number, None)
+                if token is not None:
+                    departures.append((token, kernel_ns))
+            elif (refused := refusal(data, control)) is not None:
                 refusals.append(refused)
         return departures, refusals
 
@@ -263,7 +225,7 @@ class StampedSocket:
         now = read_clocks()
         arrivals = []
         for name, control, data in taken:
-            kernel_ns, ttl = _time_and_ttl(control)
+            kernel_ns, ttl = time_and_ttl(control)
             peer = _peer(self._layout, name[: self._layout.name])
             arrivals.append((data, peer, ttl, Stamp(now.monotonic_ns, now.wall_ns, kernel_ns)))
         return arrivals
@@ -317,8 +279,8 @@ class StampedSocket:
         self._sent.clear()
         self._number = 0
         try:
-            self._socket.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPING, 0)
-            self._socket.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPING, _STAMPING)
+            self._socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPING, 0)
+            self._socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPING, _STAMPING)
         except OSError:
             self._stamps = False
 
@@ -330,55 +292,8 @@ def _ask_for_room(skt: socket.socket, forced: int, allowed: int) -> None:
         skt.setsockopt(socket.SOL_SOCKET, allowed, _BUFFER)
 
 
-def _time_and_ttl(control: bytes) -> tuple[int | None, int | None]:
-    """Read what the kernel says of a datagram that came: when, and with which TTL."""
-    if len(control) == _ARRIVAL.size:
-        stamped, seconds, nanoseconds, described, ttl = _ARRIVAL.unpack(control)
-        if stamped == _STAMPED and described in _DESCRIBED:
-            return seconds * 1_000_000_000 + nanoseconds or None, ttl
-    kernel_ns = hops = None
-    for (level, kind), value in control_messages(control).items():
-        if (level, kind) == (socket.SOL_SOCKET, _SO_TIMESTAMPING):
-            kernel_ns = _software_ns(value)
-        elif (level, kind) in _TTLS:
-            hops = int.from_bytes(value, sys.byteorder)
-    return kernel_ns, hops
-
-
-_TTLS = {(socket.IPPROTO_IP, _linux.IP_TTL), (socket.IPPROTO_IPV6, _linux.IPV6_HOPLIMIT)}
-_ERRORS = {(socket.IPPROTO_IP, _linux.IP_RECVERR), (socket.IPPROTO_IPV6, _linux.IPV6_RECVERR)}
-
-
-def _refused(data: bytes, control: bytes) -> Refused | None:
-    """Read an ICMP message from the error queue; None if it is our own kernel's word."""
-    for key, error in control_messages(control).items():
-        if key not in _ERRORS or len(error) < _EXTENDED_ERROR.size:
-            continue
-        errno, origin, icmp_type, _, _, _ = _EXTENDED_ERROR.unpack_from(error)
-        if origin in (_FROM_ICMP, _FROM_ICMP6):
-            by = _offender(error[_EXTENDED_ERROR.size :])
-            return Refused(data, errno, (origin, icmp_type) in _TIME_EXCEEDED, by)
-    return None  # a stamp that is nobody's, or what send() has raised
-
-
 @lru_cache(maxsize=_PEERS)
 def _peer(layout: Layout, name: bytes) -> Peer:
     """Read a socket address."""
     host, port = Address.decode(layout, name.ljust(NAME, b"\0"))
     return host, port
-
-
-def _software_ns(value: bytes) -> int | None:
-    """Read the first of the three times of struct scm_timestamping; all 0 means none."""
-    seconds, nanoseconds = _TIMESPEC.unpack_from(value)
-    return int(seconds) * 1_000_000_000 + int(nanoseconds) or None
-
-
-def _offender(sockaddr: bytes) -> Peer:
-    """Read who sent an ICMP message; its port is 0."""
-    try:
-        if int.from_bytes(sockaddr[:2], sys.byteorder) == socket.AF_INET6:
-            return socket.inet_ntop(socket.AF_INET6, _SOCKADDR_IN6.unpack_from(sockaddr)[3]), 0
-        return socket.inet_ntop(socket.AF_INET, _SOCKADDR_IN.unpack_from(sockaddr)[2]), 0
-    except (struct.error, ValueError):
-        return "", 0

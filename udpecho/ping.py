@@ -23,7 +23,7 @@ from udpecho.errors import UdpEchoError
 from udpecho.figures import Glance, Summary
 from udpecho.instrument import Instrument, ProbeSocket, SocketOptions, choose_instrument
 from udpecho.peer import Peer, is_ipv6
-from udpecho.plan import Plan, Slot
+from udpecho.plan import Plan, Schedule, Slot
 from udpecho.probe import Flow, Ledger, Outcome, Probe
 from udpecho.reactors import IDatagramReactor
 from udpecho.stamps import Stamp
@@ -32,10 +32,6 @@ from udpecho.targets import resolve_targets
 
 BURST = 64
 """Probes sent in a turn at most: after a pause many are due, and replies must be read too."""
-
-PATIENCE_NS = 1_000_000_000
-"""A schedule that is behind by more (the machine slept, the process was stopped) starts anew:
-what was due meanwhile, all at once, would measure nothing but the burst."""
 
 HEARTBEAT_NS = 100_000_000
 """How often to look for what is overdue when no probe is due sooner."""
@@ -83,8 +79,6 @@ class Ping:
         self._stats = Stats(len(plan.targets) * plan.flows)
         self._ways: list[list[tuple[ProbeSocket, Flow]]] = []
         self._flows: dict[tuple[int, Peer], Flow] = {}
-        self._slots = plan.slots()
-        self._slot: Slot | None = next(self._slots)
         self._slowest_ns = 0
         self._ends_at_ns: int | None = None
         self._ended_ns: int | None = None
@@ -103,9 +97,9 @@ class Ping:
             self._instrument.close()
             raise
         self.started = self._instrument.now()
-        self._schedule_ns = self.started.monotonic_ns
+        self._schedule = Schedule(self.plan, self.started.monotonic_ns)
         self._instrument.start(self)
-        self._instrument.wake_at(self._schedule_ns)
+        self._instrument.wake_at(self.started.monotonic_ns)
         return self._done
 
     def stop(self) -> None:
@@ -186,10 +180,11 @@ class Ping:
         """Judge a datagram."""
         asked = self._flows.get((socket.port, peer))
         outcome = self._ledger.answer(data, peer, stamp, asked, ttl)
-        if outcome.rtt_ns is not None and outcome.rtt_ns > self._slowest_ns:
-            self._slowest_ns = outcome.rtt_ns
+        if (outcome.rtt_ns or 0) > self._slowest_ns:
+            self._slowest_ns = outcome.rtt_ns or 0
         self._tell(outcome)
-        self._wind_up_if_all_is_known()
+        if self._ends_at_ns is not None:
+            self._wind_up_if_all_is_known()
 
     def departed(self, probe: Probe, kernel_ns: int) -> None:
         """Note when the kernel sent a probe."""
@@ -200,7 +195,8 @@ class Ping:
         probe = self._ledger.find(data)
         if probe is not None:
             self._refuse(probe, reason, by)
-            self._wind_up_if_all_is_known()
+            if self._ends_at_ns is not None:
+                self._wind_up_if_all_is_known()
 
     # The run.
 
@@ -227,7 +223,7 @@ class Ping:
         if self._past_deadline(now.monotonic_ns):
             self._wind_up(now.monotonic_ns, self.plan.timeout_ns)
             return
-        made = self._make_due(now)
+        made = self._make(self._schedule.take(now.monotonic_ns, BURST), now)
         refused: list[tuple[Probe, str]] = []
         for socket, payload, probe, _ in made:
             probe.sent = self._instrument.now()
@@ -239,24 +235,18 @@ class Ping:
             self._stats.sent(probe.flow, probe.sent.monotonic_ns - due_ns)
         for probe, reason in refused:
             self._refuse(probe, reason, None)
-        if self._slot is None:
+        if self._schedule.next_ns is None:
             self._wind_up(now.monotonic_ns, self.plan.timeout_ns)
 
-    def _make_due(self, now: Stamp) -> list[tuple[ProbeSocket, bytes, Probe, int]]:
-        """Make the probes that are due, and tell the socket, the bytes and when each was due."""
-        made: list[tuple[ProbeSocket, bytes, Probe, int]] = []
-        while (slot := self._slot) is not None and len(made) < BURST:
-            late_ns = now.monotonic_ns - self._schedule_ns - slot.due_ns
-            if late_ns < 0:
-                break
-            if late_ns > PATIENCE_NS:
-                self._schedule_ns += late_ns
+    def _make(
+        self, slots: list[tuple[Slot, int]], now: Stamp
+    ) -> list[tuple[ProbeSocket, bytes, Probe, int]]:
+        """Make the probes of some slots, and tell the socket, the bytes and when each was due."""
+        made = []
+        for slot, due_ns in slots:
             socket, flow = self._ways[slot.target][slot.flow]
             probe = self._ledger.issue(flow, slot.sequence, slot.flow_sequence, now)
-            made.append(
-                (socket, self._ledger.payload(probe), probe, self._schedule_ns + slot.due_ns)
-            )
-            self._slot = next(self._slots, None)
+            made.append((socket, self._ledger.payload(probe), probe, due_ns))
         return made
 
     def _refuse(self, probe: Probe, reason: str, by: Peer | None) -> None:
@@ -278,13 +268,10 @@ class Ping:
         return now_ns - self.started.monotonic_ns >= self._deadline_ns
 
     def _next_ns(self) -> int:
+        deadline_ns = self._deadline_ns and self.started.monotonic_ns + self._deadline_ns
+        times = (self._ends_at_ns,) if self._ends_at_ns else (self._schedule.next_ns, deadline_ns)
         look_ns = self._instrument.now().monotonic_ns + HEARTBEAT_NS
-        if self._ends_at_ns is not None or self._slot is None:
-            return min(self._ends_at_ns or look_ns, look_ns)
-        next_ns = self._schedule_ns + self._slot.due_ns
-        if self._deadline_ns is not None:
-            next_ns = min(next_ns, self.started.monotonic_ns + self._deadline_ns)
-        return min(next_ns, look_ns)
+        return min(look_ns, *(time_ns for time_ns in times if time_ns is not None))
 
     # Its end.
 
@@ -300,7 +287,7 @@ class Ping:
             self._instrument.wake_at(ends_at_ns)
 
     def _wind_up_if_all_is_known(self) -> None:
-        if self._ends_at_ns is not None and not self._ledger.outstanding:
+        if not self._ledger.outstanding:
             self._wind_up(self._instrument.now().monotonic_ns, STRAGGLERS_NS)
 
     def _end(self, result: Summary | Failure | None = None) -> None:

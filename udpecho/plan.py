@@ -20,6 +20,10 @@ GRAIN_NS = 5_000_000
 """Hosts that share an interval are probed together if they are due within this time: 10,000
 hosts once a second need 200 wake-ups, not 10,000. A burst of 50 probes has 4 KB."""
 
+PATIENCE_NS = 1_000_000_000
+"""A schedule that is behind by more (the machine slept, the process was stopped) starts anew:
+what was due meanwhile, all at once, would measure nothing but the burst."""
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -90,3 +94,31 @@ class Slot:
     flow: int
     sequence: int
     flow_sequence: int
+
+
+class Schedule:
+    """The slots of a plan as time goes by: which are due, and when the next one is."""
+
+    def __init__(self, plan: Plan, start_ns: int) -> None:
+        """Begin at a time; the first slot is due then."""
+        self._start_ns = start_ns
+        self._slots = plan.slots()
+        self._next: Slot | None = next(self._slots)
+
+    @property
+    def next_ns(self) -> int | None:
+        """When the next slot is due; None if that was the last."""
+        return None if self._next is None else self._start_ns + self._next.due_ns
+
+    def take(self, now_ns: int, most: int) -> list[tuple[Slot, int]]:
+        """Take the slots that are due, at most so many, each with the time when it was."""
+        taken: list[tuple[Slot, int]] = []
+        while (slot := self._next) is not None and len(taken) < most:
+            late_ns = now_ns - self._start_ns - slot.due_ns
+            if late_ns < 0:
+                break
+            if late_ns > PATIENCE_NS:
+                self._start_ns += late_ns
+            taken.append((slot, self._start_ns + slot.due_ns))
+            self._next = next(self._slots, None)
+        return taken
