@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import json
 import re
@@ -16,13 +17,21 @@ from rich.console import Console
 from twisted.internet.defer import Deferred
 from twisted.python.usage import UsageError
 
-from udpecho.cli_ping import NO_REPLY, OK, Unusable, exit_status, ping_command, report_command
+from udpecho.cli_ping import (
+    NEW_OBJECTS,
+    NO_REPLY,
+    OK,
+    Unusable,
+    exit_status,
+    ping_command,
+    report_command,
+)
+from udpecho.figures import Figures, Summary, TargetSummary
 from udpecho.live import LiveTable, Row
 from udpecho.ping_options import OWN_COUNT, PingOptions, ReportOptions
 from udpecho.plan import Plan, Target
 from udpecho.probe import Fate, Outcome
 from udpecho.server import EchoServer
-from udpecho.stats import Figures, Summary, TargetSummary
 from udpecho.testing import MemoryNetwork
 from udpecho.views import wants_table
 
@@ -104,6 +113,17 @@ class TestPing:
         stamp, _, line = user.said[1].partition(" ")
         assert 1e9 < float(stamp.strip("[]")) < 1e10
         assert line.startswith("64 bytes")
+
+    def test_the_garbage_collector_is_left_as_it_was_found(self) -> None:
+        before = gc.get_threshold()
+        user = Terminal()
+        user.begin("-c2", "echo.example:7")
+        user.net.advance(0.5)
+        assert gc.get_threshold()[0] == NEW_OBJECTS
+        assert gc.get_freeze_count() > 0
+        user.net.advance(60)
+        assert gc.get_threshold() == before
+        assert gc.get_freeze_count() == 0
 
     def test_quiet_prints_the_summary_only(self) -> None:
         user = Terminal()

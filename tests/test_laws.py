@@ -87,7 +87,7 @@ class Law:
 
 PURE = rooms(
     "guard", "policy", "prefixes", "ratelimit", "columns", "unanswered", "notice", "probe", "stats",
-    "stamps", "plan", "record", "report",
+    "figures", "spread", "order", "stamps", "plan", "record", "report",
 )  # fmt: skip
 PENDING = rooms("pending", "deadlines", "ended", "request")
 TWISTED = ("twisted", "zope")
@@ -98,11 +98,11 @@ INPUT_AND_OUTPUT = (
 SOCKET_FUNCTIONS = ("socket.inet_ntop", "socket.inet_pton", "socket.AF_INET", "socket.AF_INET6")
 KERNEL = rooms(
     "_linux", "_cmsg", "_messages", "_errqueue", "_outbox", "_connection", "_writer", "_udpport",
-    "_sockets", "_reader", "_timerfd", "_stamping", "address", "batch", "port", "hooks",
+    "_sockets", "_reader", "_timerfd", "_stamping", "_notices", "address", "batch", "port", "hooks",
 )  # fmt: skip
 MEASURED = "what only measuring needs is imported when it is used"
-MEASURING = rooms("stats", "record", "report", "plot", "ping", "views", "live")
-EXTRAS = {"udpecho.stats": "hdrh", "udpecho.live": "rich", "udpecho.plot": "matplotlib"}
+MEASURING = rooms("spread", "stats", "record", "report", "plot", "ping", "views", "live")
+EXTRAS = {"udpecho.spread": "hdrh", "udpecho.live": "rich", "udpecho.plot": "matplotlib"}
 ENDS = rooms("cli", "tap")
 SHELLS = (*ENDS, *rooms("console", "__main__"))
 
@@ -140,7 +140,7 @@ LAWS = [
         "the kernel's calls know no Twisted",
         "structures and system calls can be tried and tested alone",
         lambda each: (
-            within(each.importer, *rooms("_linux", "_cmsg", "_messages", "_errqueue"))
+            within(each.importer, *rooms("_linux", "_cmsg", "_messages", "_errqueue", "_notices"))
             and within(each.imported, *TWISTED)
         ),
     ),

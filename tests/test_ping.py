@@ -12,6 +12,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.protocol import DatagramProtocol
 
 from udpecho.errors import BadAddress, ResolveFailed
+from udpecho.figures import Summary
 from udpecho.instrument import ReactorInstrument, SocketOptions, choose_instrument
 from udpecho.peer import Peer
 from udpecho.ping import UNREAD, FellBehind, Ping, ping, prepare
@@ -19,7 +20,6 @@ from udpecho.plan import Plan, Target
 from udpecho.probe import Fate, Outcome, Probe, Surplus
 from udpecho.server import EchoServer
 from udpecho.stamps import Clock
-from udpecho.stats import Summary
 from udpecho.testing import Fate as Became
 from udpecho.testing import Fault, MemoryHost, MemoryNetwork
 
@@ -92,6 +92,30 @@ def test_it_ends_when_the_last_reply_is_there_not_at_the_timeout() -> None:
     bench = Bench()
     bench.serve()
     assert bench.run().elapsed_ns == 430 * MS, "the reply, and 10 ms for a duplicate of it"
+
+
+class FullBuffer(ReactorInstrument):
+    """An instrument whose sockets tell what they had no room for, as long as they are open."""
+
+    lost = 3
+
+    def dropped(self) -> int:
+        return self.lost
+
+    def close(self) -> Deferred[None]:
+        self.lost = 0
+        return super().close()
+
+
+def test_what_our_own_buffer_had_no_room_for_is_in_the_summary() -> None:
+    bench = Bench()
+    bench.serve()
+    assert bench.run().dropped is None, "a reactor does not tell"
+    run = Ping(FullBuffer(bench.host, SocketOptions()), bench.plan())
+    done = run.start()
+    assert run.summary().dropped == 3
+    assert bench.finish(done).dropped == 3
+    assert run.summary().dropped == 3
 
 
 def test_at_full_loss_there_is_a_summary_too() -> None:
@@ -227,7 +251,7 @@ def test_a_schedule_that_fell_far_behind_starts_anew() -> None:
     run = bench.ping(count=None)
     running = run.start()
     bench.net.advance(0.05)
-    run._schedule_ns -= 3_600_000 * MS
+    run._schedule._start_ns -= 3_600_000 * MS
     bench.net.advance(0.05)
     run.stop()
     assert bench.finish(running).figures.sent == 2
@@ -240,7 +264,7 @@ def test_a_late_probe_does_not_delay_the_next() -> None:
     run = bench.ping(count=5)
     running = run.start()
     bench.net.advance(0.05)
-    run._schedule_ns -= 250 * MS
+    run._schedule._start_ns -= 250 * MS
     summary = bench.finish(running)
     sent = [d.sent for d in bench.net.record if d.source[0] == "192.0.2.2"]
     assert sent == pytest.approx([0, 0.1, 0.1, 0.1, 0.15])

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from udpecho.plan import GRAIN_NS, MIN_INTERVAL_NS, Plan, Slot, Target
+from udpecho.plan import (
+    GRAIN_NS,
+    MIN_INTERVAL_NS,
+    PATIENCE_NS,
+    Plan,
+    Schedule,
+    Slot,
+    Target,
+)
 
 MS = 1_000_000
 SECOND = 1000 * MS
@@ -16,9 +26,13 @@ def targets(number: int) -> tuple[Target, ...]:
     return tuple(Target(f"host{n}", (f"192.0.2.{n % 256}", 7)) for n in range(number))
 
 
+def first(number: int, plan: Plan) -> list[Slot]:
+    return list(islice(plan.slots(), number))
+
+
 def test_one_target_is_probed_every_interval() -> None:
     plan = Plan(targets=targets(1), interval_ns=MS)
-    assert [plan.slot(n) for n in range(3)] == [
+    assert first(3, plan) == [
         Slot(0, 0, 0, 1, 1),
         Slot(MS, 0, 0, 2, 2),
         Slot(2 * MS, 0, 0, 3, 3),
@@ -27,7 +41,7 @@ def test_one_target_is_probed_every_interval() -> None:
 
 def test_flows_take_turns_and_count_for_themselves() -> None:
     plan = Plan(targets=targets(1), flows=3)
-    slots = [plan.slot(n) for n in range(7)]
+    slots = first(7, plan)
     assert [slot.flow for slot in slots] == [0, 1, 2, 0, 1, 2, 0]
     assert [slot.flow_sequence for slot in slots] == [1, 1, 1, 2, 2, 2, 3]
     assert [slot.sequence for slot in slots] == [1, 2, 3, 4, 5, 6, 7]
@@ -35,14 +49,14 @@ def test_flows_take_turns_and_count_for_themselves() -> None:
 
 def test_targets_share_the_interval_evenly() -> None:
     plan = Plan(targets=targets(4), interval_ns=SECOND)
-    slots = [plan.slot(n) for n in range(5)]
+    slots = first(5, plan)
     assert [slot.due_ns // MS for slot in slots] == [0, 250, 500, 750, 1000]
     assert [slot.target for slot in slots] == [0, 1, 2, 3, 0]
 
 
 def test_many_targets_are_due_in_groups_of_fifty() -> None:
     plan = Plan(targets=targets(10_000), interval_ns=SECOND)
-    dues = [plan.slot(n).due_ns for n in range(10_000)]
+    dues = [slot.due_ns for slot in first(10_000, plan)]
     assert len(set(dues)) == 200
     assert all(due % GRAIN_NS == 0 for due in dues)
 
@@ -50,7 +64,7 @@ def test_many_targets_are_due_in_groups_of_fifty() -> None:
 @given(st.integers(1, 300), st.integers(MIN_INTERVAL_NS, 2 * SECOND), st.integers(1, 5))
 def test_no_probe_is_due_before_an_earlier_one(hosts: int, interval_ns: int, flows: int) -> None:
     plan = Plan(targets=targets(hosts), interval_ns=interval_ns, flows=flows)
-    dues = [plan.slot(number).due_ns for number in range(3 * hosts)]
+    dues = [slot.due_ns for slot in first(3 * hosts, plan)]
     assert dues == sorted(dues)
     assert [dues[n + hosts] - dues[n] for n in range(hosts)] == [interval_ns] * hosts
 
@@ -71,6 +85,43 @@ def test_a_plan_that_cannot_be_is_an_error(wrong: dict[str, object], message: st
     arguments: dict[str, object] = {"targets": targets(1)} | wrong
     with pytest.raises(ValueError, match=message):
         Plan(**arguments)  # type: ignore[arg-type]
+
+
+def test_a_plan_with_a_count_ends() -> None:
+    slots = list(Plan(targets=targets(2), count=3, flows=2).slots())
+    assert [(slot.target, slot.flow, slot.flow_sequence) for slot in slots] == [
+        (0, 0, 1), (1, 0, 1), (0, 1, 1), (1, 1, 1), (0, 0, 2), (1, 0, 2),
+    ]  # fmt: skip
+
+
+def sequences(taken: list[tuple[Slot, int]]) -> list[tuple[int, int]]:
+    return [(slot.sequence, due_ns // MS) for slot, due_ns in taken]
+
+
+def test_a_schedule_gives_what_is_due_and_when_it_was() -> None:
+    schedule = Schedule(Plan(targets=targets(1), interval_ns=10 * MS, count=4), 5 * MS)
+    assert schedule.next_ns == 5 * MS
+    assert sequences(schedule.take(5 * MS - 1, 9)) == []
+    assert sequences(schedule.take(5 * MS, 9)) == [(1, 5)]
+    assert sequences(schedule.take(28 * MS, 9)) == [(2, 15), (3, 25)], "a late one delays no other"
+    assert schedule.next_ns == 35 * MS
+    assert sequences(schedule.take(SECOND, 9)) == [(4, 35)]
+    assert schedule.next_ns is None
+    assert schedule.take(2 * SECOND, 9) == []
+
+
+def test_a_schedule_gives_no_more_than_was_asked_for() -> None:
+    schedule = Schedule(Plan(targets=targets(1), interval_ns=MS), 0)
+    assert sequences(schedule.take(9 * MS, 2)) == [(1, 0), (2, 1)]
+    assert schedule.next_ns == 2 * MS
+    assert sequences(schedule.take(9 * MS, 1)) == [(3, 2)]
+
+
+def test_a_schedule_that_slept_starts_anew() -> None:
+    schedule = Schedule(Plan(targets=targets(1), interval_ns=100 * MS), 0)
+    assert sequences(schedule.take(PATIENCE_NS, 3)) == [(1, 0), (2, 100), (3, 200)]
+    assert sequences(schedule.take(5 * SECOND, 9)) == [(4, 5000)]
+    assert schedule.next_ns == 5100 * MS
 
 
 def test_the_number_of_probes_is_known_when_the_count_is() -> None:

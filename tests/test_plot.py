@@ -7,10 +7,11 @@ from xml.etree import ElementTree
 
 import pytest
 
+from udpecho.figures import Summary
 from udpecho.plot import FORMATS, MOST_POINTS, MOST_ROWS, Thinned, Trace, _rows, draw
 from udpecho.probe import Fate, Flow, Outcome, Surplus
 from udpecho.stamps import Clock
-from udpecho.stats import Stats, Summary
+from udpecho.stats import Stats
 
 MS = 1_000_000
 PEER = ("192.0.2.1", 7)

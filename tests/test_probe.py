@@ -40,7 +40,11 @@ def new_ledger(size: int = 56, limit: int = 1000) -> Ledger:
 
 
 def issue(ledger: Ledger, number: int = 1, now: int = 0, flow: Flow = FLOW) -> Probe:
-    return ledger.issue(flow, number, number, now, at(now))
+    return ledger.issue(flow, number, number, at(now))
+
+
+def remembered(ledger: Ledger) -> int:
+    return len(ledger._ring) - ledger._ring.count(None)
 
 
 def answer(ledger: Ledger, data: bytes, now: int = 5 * MS, flow: Flow | None = FLOW) -> Outcome:
@@ -182,9 +186,41 @@ def test_memory_is_bounded_by_number_too() -> None:
         issue(ledger, number)
         lost += ledger.expire(0)
     assert [outcome.sequence for outcome in lost] == list(range(1, 91))
-    assert len(ledger._known) == 20
+    assert remembered(ledger) == 10
     assert len(ledger.close(0)) == 10
-    assert ledger._known == {}
+    assert remembered(ledger) == 0
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 7, 8, 9])
+def test_who_is_given_up_for_want_of_room_is_lost_at_the_next_look(limit: int) -> None:
+    ledger = new_ledger(limit=limit)
+    probes = [issue(ledger, number) for number in range(1, 21)]
+    assert [ledger.find(probe.header) is probe for probe in probes] == (
+        [False] * (20 - limit) + [True] * limit
+    )
+    assert [outcome.sequence for outcome in ledger.expire(0)] == list(range(1, 21 - limit))
+    assert ledger.expire(0) == []
+    assert ledger.outstanding == limit
+
+
+def test_numbers_begin_anew_after_the_last_of_four_bytes() -> None:
+    ledger = new_ledger(limit=4)
+    ledger._issued = ledger._oldest = ledger._in_time = 2**32 - 2
+    payloads = [ledger.payload(issue(ledger, number)) for number in range(4)]
+    assert [payload[:4].hex() for payload in payloads] == [
+        "fffffffe", "ffffffff", "00000000", "00000001",
+    ]  # fmt: skip
+    assert [answer(ledger, payload).sequence for payload in payloads] == [0, 1, 2, 3]
+
+
+def test_the_second_half_names_the_probe_whatever_the_first_has_become() -> None:
+    ledger = new_ledger()
+    probes = [issue(ledger, number) for number in range(300)]
+    for probe in probes:
+        damaged = bytes(8) + ledger.payload(probe)[8:]
+        assert ledger.find(damaged) is probe
+    other = new_ledger()
+    assert other.find(bytes(8) + ledger.payload(probes[0])[8:]) is None
 
 
 EVENTS = st.lists(
@@ -220,7 +256,7 @@ def test_any_interleaving_gives_each_probe_one_fate_and_each_datagram_one_count(
             asked = OTHER_FLOW if event == "stray" else FLOW
             outcomes.append(answer(ledger, data, now, asked))
         outcomes += ledger.expire(now)
-        assert len(ledger._known) <= 40
+        assert remembered(ledger) <= 20
     outcomes += ledger.close(now)
     fates = Counter(o.sequence for o in outcomes if isinstance(o.kind, Fate))
     assert fates == Counter(range(1, len(probes) + 1))

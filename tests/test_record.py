@@ -63,7 +63,7 @@ def record(outcomes: list[Outcome]) -> list[str]:
             stats.sent(outcome.flow, 1000)
         stats.add(outcome)
     lines = [outcome_line(outcome, START) for outcome in outcomes]
-    return [start_line(START), *lines, summary_line(stats.summary(9 * MS))]
+    return [start_line(START), *lines, summary_line(stats.summary(9 * MS, dropped=3))]
 
 
 def test_the_schema_is_one() -> None:
@@ -113,6 +113,14 @@ def test_a_record_is_read_back_as_it_was_written() -> None:
         summary_line(recording.summary),
     ]
     assert again == lines
+
+
+def test_a_record_from_before_drops_were_counted_is_read_too() -> None:
+    *lines, last = record(OUTCOMES)
+    assert read([*lines, last]).summary.dropped == 3
+    older = json.loads(last)
+    del older["dropped"]
+    assert read([*lines, json.dumps(older) + "\n"]).summary.dropped is None
 
 
 def test_a_record_cut_short_is_summed_up_from_what_there_is() -> None:

@@ -161,6 +161,18 @@ def test_the_summary_begins_as_pings_and_says_more() -> None:
     ]
 
 
+@pytest.mark.parametrize(("dropped", "said"), [(None, False), (0, False), (2, True)])
+def test_what_our_own_buffer_had_no_room_for_is_not_blamed_on_the_network(
+    dropped: int | None, said: bool
+) -> None:
+    stats = Stats(1)
+    for index in (1, 2):
+        stats.sent(FLOW)
+        stats.add(lost(index))
+    text = "\n".join(summary_text(stats.summary(0, dropped)))
+    assert ("2 datagrams found no room in our own receive buffer" in text) == said
+
+
 def test_a_summary_without_replies_has_no_times() -> None:
     text = summary_of(lost(1), lost(2))
     assert "2 packets transmitted, 0 received, 100% packet loss" in text

@@ -56,6 +56,12 @@ def receive(fd: int, headers: ctypes.c_void_p, count: int) -> int:
     return received if received >= 0 else -ctypes.get_errno()
 
 
+def receive_errors(fd: int, headers: ctypes.c_void_p, count: int) -> int:
+    """Fill mmsghdrs as receive() does, from the error queue (recvmsg(2), MSG_ERRQUEUE)."""
+    received: int = _recvmmsg(fd, headers, count, _AT_ONCE | socket.MSG_ERRQUEUE, None)
+    return received if received >= 0 else -ctypes.get_errno()
+
+
 def send(fd: int, headers: ctypes.c_void_p, count: int) -> int:
     """Send up to count mmsghdrs at an address; return how many, or -errno (sendmmsg(2))."""
     sent: int = _sendmmsg(fd, headers, count, _AT_ONCE)

@@ -1,28 +1,32 @@
 """A UDP socket whose datagrams the kernel stamps as they leave and as they come.
 
-Linux only; no Twisted, no ctypes. The stamp of a reply comes beside its data; that of a probe
-comes on the socket's error queue, with the number of the send (timestamping.rst: OPT_ID,
-OPT_TSONLY), and so do ICMP's refusals (ip(7), IP_RECVERR).
+Linux only; no Twisted. The stamp of a reply comes beside its data; that of a probe comes on
+the socket's error queue, with the number of the send (timestamping.rst: OPT_ID, OPT_TSONLY),
+and so do ICMP's refusals (ip(7), IP_RECVERR). Both queues are read a batch at a time.
 """
 
 from __future__ import annotations
 
 import socket
-import struct
-import sys
-from collections.abc import Iterator
-from errno import EACCES, ECONNREFUSED, EHOSTUNREACH, EMSGSIZE, ENETUNREACH, ENOPROTOOPT
+from collections.abc import Callable
+from ctypes import c_void_p
+from errno import EACCES, EAGAIN, ECONNREFUSED, EHOSTUNREACH, EMSGSIZE, ENETUNREACH, ENOPROTOOPT
+from functools import lru_cache
 from time import monotonic_ns, time_ns
-from typing import NamedTuple
+from typing import Any, TypeAlias
 
+from udpecho import _linux
+from udpecho._cmsg import IPV4, IPV6, NAME, Layout
+from udpecho._messages import BATCH, LONGEST, ROOM, Headers, Memory, full
+from udpecho._notices import SO_TIMESTAMPING, Refused, departure, refusal, time_and_ttl
+from udpecho.address import Address
 from udpecho.peer import Peer
 from udpecho.stamps import Stamp
 
-SUPPORTED = sys.platform == "linux"
+SUPPORTED = _linux.SUPPORTED
 
 # What Python 3.10's socket module lacks, from asm-generic/socket.h, linux/in.h and in6.h.
-_SO_SNDBUFFORCE, _SO_RCVBUFFORCE, _SO_TIMESTAMPING, _SO_MEMINFO = 32, 33, 37, 55
-_IP_RECVERR, _IP_RECVTTL, _IPV6_RECVERR = 11, 12, 25
+_SO_SNDBUFFORCE = 32
 
 # linux/net_tstamp.h
 _TX_SOFTWARE, _RX_SOFTWARE, _SOFTWARE, _OPT_ID, _OPT_TSONLY = (
@@ -34,20 +38,9 @@ _TX_SOFTWARE, _RX_SOFTWARE, _SOFTWARE, _OPT_ID, _OPT_TSONLY = (
 )
 _STAMPING = _TX_SOFTWARE | _RX_SOFTWARE | _SOFTWARE | _OPT_ID | _OPT_TSONLY
 
-_EXTENDED_ERROR = struct.Struct("=IBBBxII")  # sock_extended_err, linux/errqueue.h
-_FROM_ICMP, _FROM_ICMP6, _FROM_TIMESTAMPING = 2, 3, 4
-_SOCKADDR_IN, _SOCKADDR_IN6 = struct.Struct("=HH4s"), struct.Struct("=HHI16s")
-_TIMESPEC = struct.Struct("@qq")
-
-_ANCILLARY = 512
-"""Bytes of control messages: a timestamp takes 64, a TTL 24, an error with its sender 64."""
-
 _BUFFER = 4 << 20
 """Bytes asked for each way, to hold what comes while the process is busy: at 10,000 replies a
 second and 768 bytes each, half a second. Where that takes a privilege, what sysctl allows."""
-
-_QUOTED = 64
-"""Bytes taken of what ICMP quotes: enough to tell which probe it was."""
 
 _UNSTAMPED = 4096
 """Sends remembered that the kernel has not stamped: a driver may be unable to."""
@@ -62,62 +55,96 @@ _MOMENT_NS = 20_000
 
 _READINGS = 4
 
-_TIME_EXCEEDED = {(_FROM_ICMP, 11), (_FROM_ICMP6, 3)}
+_ATTEMPTS = 3
+"""At a call that may report what an earlier datagram met with, in place of doing its work."""
+
+_NAMES = full(IPV6.name)
+
+_PEERS = 16384
+"""Senders whose addresses are kept decoded, at some 300 bytes each."""
 
 
-class Arrival(NamedTuple):
-    """A datagram, stamped as it was taken from the queue and, earlier, by the kernel."""
+Arrival: TypeAlias = tuple[bytes, Peer, int | None, Stamp]
+"""A datagram, its sender, its TTL, and when it came: by the kernel, and as it was taken from the
+queue. Plain, as Departure is, since there are 10,000 a second."""
 
-    data: bytes
-    peer: Peer
-    ttl: int | None
-    stamp: Stamp
-
-
-class Departure(NamedTuple):
-    """The kernel's stamp for what was sent with this token."""
-
-    token: object
-    kernel_ns: int
+Departure: TypeAlias = tuple[Any, int]
+"""What was sent with this token left at this time, in ns, by the kernel."""
 
 
-class Refused(NamedTuple):
-    """ICMP's answer to a datagram of which it quotes the data; by is who sent it."""
-
-    data: bytes
-    errno: int
-    time_exceeded: bool
-    by: Peer
-
-
-def read_clocks(kernel_ns: int | None = None) -> Stamp:
+def read_clocks() -> Stamp:
     """Read the monotonic and the wall clock at one moment, as far as that can be had."""
     for _ in range(_READINGS):
         before, wall_ns = monotonic_ns(), time_ns()
         if monotonic_ns() - before < _MOMENT_NS:
             break  # else the process was preempted in between
-    return Stamp(before, wall_ns, kernel_ns)
+    return Stamp(before, wall_ns)
+
+
+Taken: TypeAlias = tuple[bytes, bytes, bytes]
+"""A datagram's name, which is its sender's socket address, its control messages and its data."""
+
+Receive: TypeAlias = Callable[[int, c_void_p, int], int]
+
+
+class Intake:
+    """Room for a batch of datagrams and what the kernel says of each; sockets share it."""
+
+    def __init__(self, size: int) -> None:
+        """Make room for datagrams of so many bytes; a longer one is cut."""
+        self._memory = Memory()
+        self._headers = Headers(self._memory, IPV6)  # its names are the longest
+        self._headers.sizes[:] = full(min(size, LONGEST))
+
+    def take(self, fd: int, most: int, receive: Receive = _linux.receive) -> list[Taken]:
+        """Take what a socket has, at most so many, and BATCH; receive says from which queue."""
+        headers, memory = self._headers, self._memory
+        for _ in range(_ATTEMPTS):
+            headers.name_sizes[:] = _NAMES
+            headers.control_sizes[:] = ROOM
+            count = receive(fd, headers.at[0], min(most, BATCH))
+            if count >= 0 or count == -EAGAIN:
+                break  # else it is what ICMP said, which the error queue says better
+        if count <= 0:
+            return []
+        read = memory.map
+        return [
+            (
+                read[record : record + NAME],
+                read[record + NAME : record + NAME + control],
+                read[slot : slot + length],
+            )
+            for record, slot, control, length in zip(
+                memory.record_at,
+                memory.slot_at,
+                headers.control_sizes[:count].tolist(),
+                headers.lengths[:count].tolist(),
+                strict=False,
+            )
+        ]
 
 
 class StampedSocket:
-    """A bound UDP socket; not a provider of anything. With stamps=False it does without."""
+    """A bound UDP socket; a ProbeSocket. With stamps=False it does without."""
 
     def __init__(
         self,
         local: tuple[str, int],
         *,
         family: int,
-        room: int,
+        intake: Intake,
         stamps: bool = True,
         ttl: int | None = None,
         traffic_class: int | None = None,
         device: str | None = None,
     ) -> None:
-        """Open and bind, or raise OSError. room is how many bytes of a datagram are taken."""
-        self._room = room
+        """Open and bind, or raise OSError."""
+        self._intake = intake
+        self._layout = IPV6 if family == socket.AF_INET6 else IPV4
         self._stamps = stamps
+        self._connected = False
         self._number = 0
-        self._sent: dict[int, object] = {}
+        self._sent: dict[int, Any] = {}
         self._socket = socket.socket(family, socket.SOCK_DGRAM)
         try:
             self._socket.setblocking(False)
@@ -130,6 +157,7 @@ class StampedSocket:
         except BaseException:
             self._socket.close()
             raise
+        self.port = int(self._socket.getsockname()[1])
         self._start_stamping()
 
     def fileno(self) -> int:
@@ -137,116 +165,102 @@ class StampedSocket:
         return self._socket.fileno()
 
     @property
-    def port(self) -> int:
-        """The local port."""
-        return int(self._socket.getsockname()[1])
-
-    @property
     def dropped(self) -> int:
         """How many datagrams came that the receive buffer had no room for."""
-        meminfo = self._socket.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, 36)
-        return int.from_bytes(meminfo[32:36], sys.byteorder)
+        return _linux.dropped(self._socket)
 
     def connect(self, peer: Peer) -> None:
         """Hear one peer only, but for what came before. Raises OSError."""
         self._socket.connect(peer)
+        self._connected = True
 
     def close(self) -> None:
         """Close the socket."""
         self._socket.close()
 
-    def send(self, data: bytes, peer: Peer | None, token: object) -> None:
-        """Send, to the connected peer if to None. token comes back with the stamp.
+    def send(self, data: bytes, peer: Peer, token: Any) -> None:
+        """Send; if connected, to that peer. token comes back with the stamp.
 
         Raises OSError if the kernel will not, but not for what an earlier datagram met with.
         """
         try:
             self._send(data, peer)
-        except OSError:
+        except OSError as error:
             self._start_stamping()  # its numbers may or may not have counted the failure
-            raise
+            self._send_again(data, peer, error)
         if self._stamps:
             self._sent[self._number] = token
             self._number = (self._number + 1) & 0xFFFFFFFF
             if len(self._sent) > _UNSTAMPED:
                 del self._sent[next(iter(self._sent))]
 
-    def arrivals(self, most: int) -> Iterator[Arrival]:
-        """Take datagrams from the queue, at most so many."""
-        for _ in range(most):
-            try:
-                data, ancillary, _, address = self._socket.recvmsg(self._room, _ANCILLARY)
-            except BlockingIOError:
-                return
-            except OSError:  # what ICMP said, which the error queue says better
-                continue
-            ttl = kernel_ns = None
-            for level, kind, value in ancillary:
-                if kind == _SO_TIMESTAMPING and level == socket.SOL_SOCKET:
-                    kernel_ns = _software_ns(value)
-                elif (level, kind) in _TTLS:
-                    ttl = int.from_bytes(value, sys.byteorder)
-            yield Arrival(data, address[:2], ttl, read_clocks(kernel_ns))
+    def arrivals(self, most: int) -> list[Arrival]:
+        """Take datagrams from the queue, at most so many.
 
-    def notices(self, most: int) -> Iterator[Departure | Refused]:
+        A batch has one reading of the clocks. Where only they tell the time, each has its own.
+        """
+        if self._stamps:
+            return self._arrivals(most)
+        arrivals: list[Arrival] = []
+        while len(arrivals) < most and (one := self._arrivals(1)):
+            arrivals += one
+        return arrivals
+
+    def notices(self, most: int) -> tuple[list[Departure], list[Refused]]:
         """Take stamps and refusals from the error queue, at most so many."""
-        for _ in range(most):
-            try:
-                data, ancillary, _, _ = self._socket.recvmsg(
-                    _QUOTED, _ANCILLARY, socket.MSG_ERRQUEUE
-                )
-            except OSError:  # EAGAIN: nothing more
-                return
-            if notice := self._notice(data, ancillary):
-                yield notice
+        departures: list[Departure] = []
+        refusals: list[Refused] = []
+        for _, control, data in self._intake.take(self.fileno(), most, _linux.receive_errors):
+            if (departed := departure(control)) is not None:
+                number, kernel_ns = departed
+                token = self._sent.pop(number, None)
+                if token is not None:
+                    departures.append((token, kernel_ns))
+            elif (refused := refusal(data, control)) is not None:
+                refusals.append(refused)
+        return departures, refusals
 
-    def _notice(
-        self, data: bytes, ancillary: list[tuple[int, int, bytes]]
-    ) -> Departure | Refused | None:
-        kernel_ns, error = None, b""
-        for level, kind, value in ancillary:
-            if kind == _SO_TIMESTAMPING and level == socket.SOL_SOCKET:
-                kernel_ns = _software_ns(value)
-            elif (level, kind) in _ERRORS:
-                error = value
-        if len(error) < _EXTENDED_ERROR.size:
-            return None
-        errno, origin, icmp_type, _, _, number = _EXTENDED_ERROR.unpack_from(error)
-        if origin == _FROM_TIMESTAMPING:
-            token = self._sent.pop(number, None)
-            return None if token is None or kernel_ns is None else Departure(token, kernel_ns)
-        if origin not in (_FROM_ICMP, _FROM_ICMP6):
-            return None  # our own kernel's word, which send() has raised
-        by = _offender(error[_EXTENDED_ERROR.size :])
-        return Refused(data, errno, (origin, icmp_type) in _TIME_EXCEEDED, by)
+    def _arrivals(self, most: int) -> list[Arrival]:
+        taken = self._intake.take(self.fileno(), most)
+        now = read_clocks()
+        arrivals = []
+        for name, control, data in taken:
+            kernel_ns, ttl = time_and_ttl(control)
+            peer = _peer(self._layout, name[: self._layout.name])
+            arrivals.append((data, peer, ttl, Stamp(now.monotonic_ns, now.wall_ns, kernel_ns)))
+        return arrivals
 
-    def _send(self, data: bytes, peer: Peer | None) -> None:
-        for last in (False, False, True):
+    def _send(self, data: bytes, peer: Peer) -> None:
+        if self._connected:
+            self._socket.send(data)
+        else:
+            self._socket.sendto(data, peer)
+
+    def _send_again(self, data: bytes, peer: Peer, error: OSError) -> None:
+        for _ in range(_ATTEMPTS - 1):
+            if error.errno not in _EARLIER_ERRORS:
+                break
             try:
-                if peer is None:
-                    self._socket.send(data)
-                else:
-                    self._socket.sendto(data, peer)
-                return
-            except OSError as error:
-                if last or error.errno not in _EARLIER_ERRORS:
-                    raise
+                return self._send(data, peer)
+            except OSError as another:
+                error = another
                 self._start_stamping()
+        raise error
 
     def _set_options(self, family: int, ttl: int | None, traffic_class: int | None) -> None:
         ip = socket.IPPROTO_IP if family == socket.AF_INET else socket.IPPROTO_IPV6
         options: list[tuple[int, int, int | None]]
         if family == socket.AF_INET:
             options = [
-                (ip, _IP_RECVERR, 1),
-                (ip, _IP_RECVTTL, 1),
+                (ip, _linux.IP_RECVERR, 1),
+                (ip, _linux.IP_RECVTTL, 1),
                 (ip, socket.IP_TTL, ttl),
                 (ip, socket.IP_TOS, traffic_class),
             ]
         else:
             options = [
                 (ip, socket.IPV6_V6ONLY, 1),
-                (ip, _IPV6_RECVERR, 1),
+                (ip, _linux.IPV6_RECVERR, 1),
                 (ip, socket.IPV6_RECVHOPLIMIT, 1),
                 (ip, socket.IPV6_UNICAST_HOPS, ttl),
                 (ip, socket.IPV6_TCLASS, traffic_class),
@@ -254,7 +268,7 @@ class StampedSocket:
         for level, option, value in options:
             if value is not None:
                 self._socket.setsockopt(level, option, value)
-        _ask_for_room(self._socket, _SO_RCVBUFFORCE, socket.SO_RCVBUF)
+        _ask_for_room(self._socket, _linux.SO_RCVBUFFORCE, socket.SO_RCVBUF)
         _ask_for_room(self._socket, _SO_SNDBUFFORCE, socket.SO_SNDBUF)
 
     def _start_stamping(self) -> None:
@@ -265,14 +279,10 @@ class StampedSocket:
         self._sent.clear()
         self._number = 0
         try:
-            self._socket.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPING, 0)
-            self._socket.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPING, _STAMPING)
+            self._socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPING, 0)
+            self._socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPING, _STAMPING)
         except OSError:
             self._stamps = False
-
-
-_ERRORS = {(socket.IPPROTO_IP, _IP_RECVERR), (socket.IPPROTO_IPV6, _IPV6_RECVERR)}
-_TTLS = {(socket.IPPROTO_IP, socket.IP_TTL), (socket.IPPROTO_IPV6, socket.IPV6_HOPLIMIT)}
 
 
 def _ask_for_room(skt: socket.socket, forced: int, allowed: int) -> None:
@@ -282,17 +292,8 @@ def _ask_for_room(skt: socket.socket, forced: int, allowed: int) -> None:
         skt.setsockopt(socket.SOL_SOCKET, allowed, _BUFFER)
 
 
-def _software_ns(value: bytes) -> int | None:
-    """Read the first of the three times of struct scm_timestamping; all 0 means none."""
-    seconds, nanoseconds = _TIMESPEC.unpack_from(value)
-    return int(seconds) * 1_000_000_000 + int(nanoseconds) or None
-
-
-def _offender(sockaddr: bytes) -> Peer:
-    """Read who sent an ICMP message; its port is 0."""
-    try:
-        if int.from_bytes(sockaddr[:2], sys.byteorder) == socket.AF_INET6:
-            return socket.inet_ntop(socket.AF_INET6, _SOCKADDR_IN6.unpack_from(sockaddr)[3]), 0
-        return socket.inet_ntop(socket.AF_INET, _SOCKADDR_IN.unpack_from(sockaddr)[2]), 0
-    except (struct.error, ValueError):
-        return "", 0
+@lru_cache(maxsize=_PEERS)
+def _peer(layout: Layout, name: bytes) -> Peer:
+    """Read a socket address."""
+    host, port = Address.decode(layout, name.ljust(NAME, b"\0"))
+    return host, port

@@ -47,7 +47,10 @@ class Observer(Protocol):
     """Whom an instrument tells what it sees: the ping."""
 
     def due(self) -> None:
-        """Hear that the time asked for with wake_at has come."""
+        """Hear that the time asked for with wake_at has come; before anything else is told."""
+
+    def caught_up(self) -> None:
+        """Hear that all that came before due() has been told: what is missing has not come."""
 
     def came(
         self, socket: ProbeSocket, data: bytes, peer: Peer, stamp: Stamp, ttl: int | None
@@ -85,10 +88,10 @@ class Instrument(Protocol):
         """Tell the observer from now on."""
 
     def wake_at(self, monotonic_ns: int) -> None:
-        """Call due() at that time, and not at the one asked for before."""
+        """Call due() at that time, and caught_up() after it; not at the one asked for before."""
 
-    def dropped(self) -> int:
-        """Count the datagrams that came and found no room."""
+    def dropped(self) -> int | None:
+        """Count the datagrams that came and found no room; None if nothing tells."""
 
     def close(self) -> Deferred[None]:
         """Close everything; the Deferred fires when all ports are closed."""
@@ -120,6 +123,7 @@ class ReactorInstrument:
         self._source = options.source
         self._sockets: list[_ReactorSocket] = []
         self._alarm: IDelayedCall | None = None
+        self._look: IDelayedCall | None = None
 
     def now(self) -> Stamp:
         """Read the reactor's monotonic clock: that the wall clock was set does not matter here."""
@@ -143,26 +147,29 @@ class ReactorInstrument:
             socket.observer = observer
 
     def wake_at(self, monotonic_ns: int) -> None:
-        """Call due() at that time, after whatever came before it."""
+        """Call due() at that time, and caught_up() when what came before it has been read."""
         if self._alarm is not None and self._alarm.active():
             self._alarm.cancel()
         delay = max(0.0, monotonic_ns / 1e9 - self._seconds())
-        self._alarm = self._reactor.callLater(delay, self._read_first)
+        self._alarm = self._reactor.callLater(delay, self._due)
 
-    def dropped(self) -> int:
-        """Return 0: a reactor does not know."""
-        return 0
+    def dropped(self) -> int | None:
+        """Return None: a reactor does not know."""
+        return None
 
     def close(self) -> Deferred[None]:
         """Close everything; the Deferred fires when all ports are closed."""
-        if self._alarm is not None and self._alarm.active():
-            self._alarm.cancel()
+        for call in (self._alarm, self._look):
+            if call is not None and call.active():
+                call.cancel()
         closing = [maybeDeferred(s.listening.stopListening) for s in self._sockets]
         return gatherResults(closing).addCallback(lambda _: None)
 
-    def _read_first(self) -> None:
-        """Let the reactor read what came while it was busy: timers run before sockets do."""
-        self._alarm = self._reactor.callLater(0, lambda: self._observer.due())
+    def _due(self) -> None:
+        """Let the reactor then read what came while it was busy: timers run before sockets do."""
+        if self._look is None or not self._look.active():
+            self._look = self._reactor.callLater(0, lambda: self._observer.caught_up())
+        self._observer.due()
 
 
 class _ReactorSocket(DatagramProtocol):

@@ -18,11 +18,10 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from udpecho import _stamping
-from udpecho._stamping import Departure, StampedSocket, read_clocks
+from udpecho._stamping import Intake, StampedSocket, read_clocks
 from udpecho._timerfd import ExactTimer
 from udpecho.instrument import Observer, ProbeSocket, SocketOptions
 from udpecho.peer import Peer, is_ipv6
-from udpecho.probe import Probe
 from udpecho.stamps import Stamp
 
 SUPPORTED = _stamping.SUPPORTED
@@ -37,19 +36,6 @@ ROOM = 2048
 """Bytes taken of a datagram at least, whatever size we sent: a longer one is corrupt anyway."""
 
 
-class KernelSocket:
-    """One stamped socket; a ProbeSocket."""
-
-    def __init__(self, stamped: StampedSocket, connected: bool) -> None:
-        self.stamped = stamped
-        self.port = stamped.port
-        self._connected = connected
-
-    def send(self, data: bytes, peer: Peer, probe: Probe) -> None:
-        """Send, or raise OSError."""
-        self.stamped.send(data, None if self._connected else peer, probe)
-
-
 @implementer(IReadDescriptor)
 class KernelInstrument:
     """Sockets that the kernel stamps, and a timer of its own; an Instrument."""
@@ -60,12 +46,12 @@ class KernelInstrument:
         """Take the options for all sockets. With stamps=False the process's clock alone counts."""
         self._reactor = reactor
         self._options = options
-        self._room = max(ROOM, size + 1)
+        self._intake = Intake(max(ROOM, size + 1))
         self._stamps = stamps
         self._epoll = select.epoll()
         self._timer = ExactTimer()
         self._epoll.register(self._timer.fileno(), select.EPOLLIN)
-        self._sockets: dict[int, KernelSocket] = {}
+        self._sockets: dict[int, StampedSocket] = {}
         self._wake_at_ns: int | None = None
         self._observer: Observer | None = None
 
@@ -80,18 +66,17 @@ class KernelInstrument:
         stamped = StampedSocket(
             (options.source or ("::" if ipv6 else "0.0.0.0"), 0),
             family=socket.AF_INET6 if ipv6 else socket.AF_INET,
-            room=self._room,
+            intake=self._intake,
             stamps=self._stamps,
             ttl=options.ttl,
             traffic_class=options.traffic_class,
             device=options.device,
         )
-        opened = KernelSocket(stamped, connected)
-        self._sockets[stamped.fileno()] = opened
+        self._sockets[stamped.fileno()] = stamped
         if connected:
             stamped.connect(peer)
         self._epoll.register(stamped.fileno(), select.EPOLLIN | select.EPOLLERR)
-        return opened
+        return stamped
 
     def start(self, observer: Observer) -> None:
         """Tell the observer from now on."""
@@ -99,13 +84,13 @@ class KernelInstrument:
         self._reactor.addReader(self)
 
     def wake_at(self, monotonic_ns: int) -> None:
-        """Call due() at that time, after whatever came before it."""
+        """Call due() at that time, and caught_up() when what came before it has been read."""
         self._wake_at_ns = monotonic_ns
         self._timer.set(monotonic_ns)
 
     def dropped(self) -> int:
-        """Count the datagrams that came and found no room."""
-        return sum(opened.stamped.dropped for opened in self._sockets.values())
+        """Count the datagrams that came and found no room, until it is closed."""
+        return sum(opened.dropped for opened in self._sockets.values())
 
     def close(self) -> Deferred[None]:
         """Close everything."""
@@ -113,7 +98,7 @@ class KernelInstrument:
             self._reactor.removeReader(self)
             self._observer = None
         for opened in self._sockets.values():
-            opened.stamped.close()
+            opened.close()
         self._sockets.clear()
         self._timer.close()
         self._epoll.close()
@@ -126,17 +111,22 @@ class KernelInstrument:
         return -1 if self._epoll.closed else self._epoll.fileno()
 
     def doRead(self) -> None:
-        """Take what has come, and only then what is due: a reply read late is not a late one."""
+        """Send what is due; then take what has come, and only then look for what has not.
+
+        Nothing delays a probe that could be done after it, and a reply read late is not late.
+        """
+        due = self._wake_at_ns is not None and monotonic_ns() >= self._wake_at_ns
+        if due and self._observer is not None:
+            self._observer.due()
         until = monotonic() + TURN_SECONDS
-        for fd, _ in self._epoll.poll(0, BATCH):
+        for fd, _ in self._poll():
             opened = self._sockets.get(fd)
             if opened is not None:
                 self._read(opened)
             if monotonic() > until:
                 return
-        due = self._wake_at_ns is not None and monotonic_ns() >= self._wake_at_ns
         if due and self._observer is not None:
-            self._observer.due()
+            self._observer.caught_up()
 
     def connectionLost(self, reason: Failure | None = None) -> None:
         """Do nothing: the reactor ends, and whoever opened this closes it."""
@@ -145,19 +135,24 @@ class KernelInstrument:
         """Return the name that log lines bear."""
         return "udpecho ping"
 
-    def _read(self, opened: KernelSocket) -> None:
+    def _poll(self) -> list[tuple[int, int]]:
+        return [] if self._epoll.closed else self._epoll.poll(0, BATCH)
+
+    def _read(self, opened: StampedSocket) -> None:
         """Take a batch, then the stamps: so that every probe answered in it has its own."""
-        arrivals = list(opened.stamped.arrivals(BATCH))
-        for notice in opened.stamped.notices(2 * BATCH):
+        arrivals = opened.arrivals(BATCH)
+        departures, refusals = opened.notices(2 * BATCH)
+        if self._observer is None:
+            return
+        departed, came = self._observer.departed, self._observer.came
+        for probe, kernel_ns in departures:
+            departed(probe, kernel_ns)
+        for refused in refusals:
+            reason = "ETIME" if refused.time_exceeded else errorcode.get(refused.errno, "?")
+            self._observer.refused(refused.data, reason, refused.by)
             if self._observer is None:
                 return
-            if isinstance(notice, Departure):
-                assert isinstance(notice.token, Probe)
-                self._observer.departed(notice.token, notice.kernel_ns)
-            else:
-                reason = "ETIME" if notice.time_exceeded else errorcode.get(notice.errno, "?")
-                self._observer.refused(notice.data, reason, notice.by)
-        for arrival in arrivals:
+        for data, peer, ttl, stamp in arrivals:
+            came(opened, data, peer, stamp, ttl)
             if self._observer is None:  # it had all it waited for
                 return
-            self._observer.came(opened, arrival.data, arrival.peer, arrival.stamp, arrival.ttl)

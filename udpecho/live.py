@@ -13,10 +13,10 @@ from rich.table import Table
 from rich.text import Text
 from twisted.internet.task import LoopingCall
 
+from udpecho.figures import Summary
 from udpecho.ping import Ping
 from udpecho.probe import Fate, Flow, Outcome, Probe
 from udpecho.report import banner, milliseconds, percent, summary_text
-from udpecho.stats import Summary
 
 REFRESH_SECONDS = 0.25
 SPARKS = "▁▂▃▄▅▆▇█"

@@ -20,21 +20,18 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
 from udpecho.errors import UdpEchoError
+from udpecho.figures import Glance, Summary
 from udpecho.instrument import Instrument, ProbeSocket, SocketOptions, choose_instrument
 from udpecho.peer import Peer, is_ipv6
-from udpecho.plan import Plan, Slot
+from udpecho.plan import Plan, Schedule, Slot
 from udpecho.probe import Flow, Ledger, Outcome, Probe
 from udpecho.reactors import IDatagramReactor
 from udpecho.stamps import Stamp
-from udpecho.stats import Glance, Stats, Summary
+from udpecho.stats import Stats
 from udpecho.targets import resolve_targets
 
 BURST = 64
 """Probes sent in a turn at most: after a pause many are due, and replies must be read too."""
-
-PATIENCE_NS = 1_000_000_000
-"""A schedule that is behind by more (the machine slept, the process was stopped) starts anew:
-what was due meanwhile, all at once, would measure nothing but the burst."""
 
 HEARTBEAT_NS = 100_000_000
 """How often to look for what is overdue when no probe is due sooner."""
@@ -82,10 +79,10 @@ class Ping:
         self._stats = Stats(len(plan.targets) * plan.flows)
         self._ways: list[list[tuple[ProbeSocket, Flow]]] = []
         self._flows: dict[tuple[int, Peer], Flow] = {}
-        self._number = 0
         self._slowest_ns = 0
         self._ends_at_ns: int | None = None
         self._ended_ns: int | None = None
+        self._dropped: int | None = None
         self._done: Deferred[Summary] = Deferred(lambda _: self._end())
 
     def start(self) -> Deferred[Summary]:
@@ -100,9 +97,9 @@ class Ping:
             self._instrument.close()
             raise
         self.started = self._instrument.now()
-        self._schedule_ns = self.started.monotonic_ns
+        self._schedule = Schedule(self.plan, self.started.monotonic_ns)
         self._instrument.start(self)
-        self._instrument.wake_at(self._schedule_ns)
+        self._instrument.wake_at(self.started.monotonic_ns)
         return self._done
 
     def stop(self) -> None:
@@ -117,8 +114,10 @@ class Ping:
 
     def summary(self) -> Summary:
         """Return the figures so far."""
-        ended_ns = self._ended_ns or self._instrument.now().monotonic_ns
-        return self._stats.summary(ended_ns - self.started.monotonic_ns)
+        if self._ended_ns is not None:
+            return self._stats.summary(self._ended_ns - self.started.monotonic_ns, self._dropped)
+        elapsed_ns = self._instrument.now().monotonic_ns - self.started.monotonic_ns
+        return self._stats.summary(elapsed_ns, self._instrument.dropped())
 
     async def __aiter__(self) -> AsyncIterator[Outcome]:
         """Start, and yield each outcome; leaving the loop ends the run.
@@ -159,20 +158,21 @@ class Ping:
     # What the instrument tells.
 
     def due(self) -> None:
-        """Send what is due, give up what is lost, and ask to be woken for the next."""
+        """Send what is due, and ask to be woken for the next."""
+        if self._ends_at_ns is None:
+            self._send_due()
+        if self._ended_ns is None:
+            self._instrument.wake_at(self._next_ns())
+
+    def caught_up(self) -> None:
+        """Give up what is lost, and end if it is time."""
         now_ns = self._instrument.now().monotonic_ns
         for outcome in self._ledger.expire(now_ns):
             self._tell(outcome)
         for probe in self._ledger.overdue(now_ns):
             self._on_overdue(probe)
-        if self._ended_ns is not None:
-            return
-        if self._ends_at_ns is None:
-            self._send_due(now_ns)
-        elif now_ns >= self._ends_at_ns:
+        if self._ends_at_ns is not None and now_ns >= self._ends_at_ns:
             self._end()
-        if self._ended_ns is None:
-            self._instrument.wake_at(self._next_ns(now_ns))
 
     def came(
         self, socket: ProbeSocket, data: bytes, peer: Peer, stamp: Stamp, ttl: int | None
@@ -180,21 +180,23 @@ class Ping:
         """Judge a datagram."""
         asked = self._flows.get((socket.port, peer))
         outcome = self._ledger.answer(data, peer, stamp, asked, ttl)
-        if outcome.rtt_ns is not None and outcome.rtt_ns > self._slowest_ns:
-            self._slowest_ns = outcome.rtt_ns
+        if (outcome.rtt_ns or 0) > self._slowest_ns:
+            self._slowest_ns = outcome.rtt_ns or 0
         self._tell(outcome)
-        self._wind_up_if_all_is_known()
+        if self._ends_at_ns is not None:
+            self._wind_up_if_all_is_known()
 
     def departed(self, probe: Probe, kernel_ns: int) -> None:
         """Note when the kernel sent a probe."""
-        probe.sent = Stamp(probe.sent.monotonic_ns, probe.sent.wall_ns, kernel_ns)
+        probe.sent.kernel_ns = kernel_ns
 
     def refused(self, data: bytes, reason: str, by: Peer | None) -> None:
         """Note whose fate a refusal is; one that quotes too little is nobody's."""
         probe = self._ledger.find(data)
         if probe is not None:
             self._refuse(probe, reason, by)
-            self._wind_up_if_all_is_known()
+            if self._ends_at_ns is not None:
+                self._wind_up_if_all_is_known()
 
     # The run.
 
@@ -212,33 +214,40 @@ class Ping:
                 ways.append((shared[key], flow))
             self._ways.append(ways)
 
-    def _send_due(self, now_ns: int) -> None:
-        behind_ns = now_ns - self._schedule_ns - self.plan.slot(self._number).due_ns
-        if behind_ns > PATIENCE_NS:
-            self._schedule_ns += behind_ns
-        for _ in range(BURST):
-            slot = self.plan.slot(self._number)
-            now = self._instrument.now()
-            if self._past_deadline(now.monotonic_ns):
-                self._wind_up(now.monotonic_ns, self.plan.timeout_ns)
-                return
-            if self._schedule_ns + slot.due_ns > now.monotonic_ns:
-                return
-            self._send(slot, now)
-            self._number += 1
-            if self._number == self.plan.probes:
-                self._wind_up(now.monotonic_ns, self.plan.timeout_ns)
-                return
+    def _send_due(self) -> None:
+        """Make the probes that are due, send them, and count them only then.
 
-    def _send(self, slot: Slot, now: Stamp) -> None:
-        socket, flow = self._ways[slot.target][slot.flow]
-        due_ns = self._schedule_ns + slot.due_ns
-        probe = self._ledger.issue(flow, slot.sequence, slot.flow_sequence, due_ns, now)
-        self._stats.sent(flow, now.monotonic_ns - due_ns)
-        try:
-            socket.send(self._ledger.payload(probe), flow.peer, probe)
-        except OSError as error:
-            self._refuse(probe, errorcode.get(error.errno or 0, str(error)), None)
+        So they leave together, and a lone one without delay.
+        """
+        now = self._instrument.now()
+        if self._past_deadline(now.monotonic_ns):
+            self._wind_up(now.monotonic_ns, self.plan.timeout_ns)
+            return
+        made = self._make(self._schedule.take(now.monotonic_ns, BURST), now)
+        refused: list[tuple[Probe, str]] = []
+        for socket, payload, probe, _ in made:
+            probe.sent = self._instrument.now()
+            try:
+                socket.send(payload, probe.flow.peer, probe)
+            except OSError as error:
+                refused.append((probe, errorcode.get(error.errno or 0, str(error))))
+        for _, _, probe, due_ns in made:
+            self._stats.sent(probe.flow, probe.sent.monotonic_ns - due_ns)
+        for probe, reason in refused:
+            self._refuse(probe, reason, None)
+        if self._schedule.next_ns is None:
+            self._wind_up(now.monotonic_ns, self.plan.timeout_ns)
+
+    def _make(
+        self, slots: list[tuple[Slot, int]], now: Stamp
+    ) -> list[tuple[ProbeSocket, bytes, Probe, int]]:
+        """Make the probes of some slots, and tell the socket, the bytes and when each was due."""
+        made = []
+        for slot, due_ns in slots:
+            socket, flow = self._ways[slot.target][slot.flow]
+            probe = self._ledger.issue(flow, slot.sequence, slot.flow_sequence, now)
+            made.append((socket, self._ledger.payload(probe), probe, due_ns))
+        return made
 
     def _refuse(self, probe: Probe, reason: str, by: Peer | None) -> None:
         now_ns = self._instrument.now().monotonic_ns
@@ -258,18 +267,18 @@ class Ping:
             return False
         return now_ns - self.started.monotonic_ns >= self._deadline_ns
 
-    def _next_ns(self, now_ns: int) -> int:
-        if self._ends_at_ns is not None:
-            return min(self._ends_at_ns, now_ns + HEARTBEAT_NS)
-        next_ns = self._schedule_ns + self.plan.slot(self._number).due_ns
-        if self._deadline_ns is not None:
-            next_ns = min(next_ns, self.started.monotonic_ns + self._deadline_ns)
-        return min(next_ns, now_ns + HEARTBEAT_NS)
+    def _next_ns(self) -> int:
+        deadline_ns = self._deadline_ns and self.started.monotonic_ns + self._deadline_ns
+        times = (self._ends_at_ns,) if self._ends_at_ns else (self._schedule.next_ns, deadline_ns)
+        look_ns = self._instrument.now().monotonic_ns + HEARTBEAT_NS
+        return min(look_ns, *(time_ns for time_ns in times if time_ns is not None))
 
     # Its end.
 
     def _wind_up(self, now_ns: int, wait_ns: int) -> None:
         """Send no more, and wait so long for what is outstanding."""
+        if self._ended_ns is not None:
+            return
         if not self._ledger.outstanding:
             wait_ns = STRAGGLERS_NS
         ends_at_ns = now_ns + wait_ns
@@ -278,7 +287,7 @@ class Ping:
             self._instrument.wake_at(ends_at_ns)
 
     def _wind_up_if_all_is_known(self) -> None:
-        if self._ends_at_ns is not None and not self._ledger.outstanding:
+        if not self._ledger.outstanding:
             self._wind_up(self._instrument.now().monotonic_ns, STRAGGLERS_NS)
 
     def _end(self, result: Summary | Failure | None = None) -> None:
@@ -288,6 +297,7 @@ class Ping:
         self._ended_ns = self._instrument.now().monotonic_ns
         for outcome in self._ledger.close(self._ended_ns):
             self._tell(outcome)
+        self._dropped = self._instrument.dropped()
         closed = self._instrument.close()
         closed.addCallback(lambda _: self._fire(self.summary() if result is None else result))
 

@@ -6,8 +6,9 @@ late those before it were.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from itertools import count
 
 from udpecho.peer import Peer
 from udpecho.probe import MAX_SIZE, MIN_SIZE
@@ -18,6 +19,10 @@ MIN_INTERVAL_NS = 100_000
 GRAIN_NS = 5_000_000
 """Hosts that share an interval are probed together if they are due within this time: 10,000
 hosts once a second need 200 wake-ups, not 10,000. A burst of 50 probes has 4 KB."""
+
+PATIENCE_NS = 1_000_000_000
+"""A schedule that is behind by more (the machine slept, the process was stopped) starts anew:
+what was due meanwhile, all at once, would measure nothing but the burst."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,19 +69,24 @@ class Plan:
         """How many probes there will be in all; None for no end."""
         return None if self.count is None else self.count * len(self.targets)
 
-    def slot(self, number: int) -> Slot:
-        """Tell what the probe of this number, from 0, is to be."""
-        turn, target = divmod(number, len(self.targets))
-        grain = min(GRAIN_NS, self.interval_ns)
-        offset = target * self.interval_ns // len(self.targets) // grain * grain
-        index, flow = divmod(turn, self.flows)
-        return Slot(turn * self.interval_ns + offset, target, flow, turn + 1, index + 1)
+    def slots(self) -> Iterator[Slot]:
+        """Tell what each probe is to be, one after the other, from the first."""
+        hosts = len(self.targets)
+        grain_ns = min(GRAIN_NS, self.interval_ns)
+        offsets_ns = [n * self.interval_ns // hosts // grain_ns * grain_ns for n in range(hosts)]
+        for turn in count() if self.count is None else range(self.count):
+            index, flow = divmod(turn, self.flows)
+            turn_ns = turn * self.interval_ns
+            for target, offset_ns in enumerate(offsets_ns):
+                yield Slot(turn_ns + offset_ns, target, flow, turn + 1, index + 1)
 
 
-class Slot(NamedTuple):
+@dataclass(slots=True)
+class Slot:
     """A probe's place: when it is due after the start, to which target and from which flow.
 
     sequence is its place among the target's probes, flow_sequence among the flow's, both from 1.
+    Nobody changes one; it is not frozen since that takes three times as long to make.
     """
 
     due_ns: int
@@ -84,3 +94,31 @@ class Slot(NamedTuple):
     flow: int
     sequence: int
     flow_sequence: int
+
+
+class Schedule:
+    """The slots of a plan as time goes by: which are due, and when the next one is."""
+
+    def __init__(self, plan: Plan, start_ns: int) -> None:
+        """Begin at a time; the first slot is due then."""
+        self._start_ns = start_ns
+        self._slots = plan.slots()
+        self._next: Slot | None = next(self._slots)
+
+    @property
+    def next_ns(self) -> int | None:
+        """When the next slot is due; None if that was the last."""
+        return None if self._next is None else self._start_ns + self._next.due_ns
+
+    def take(self, now_ns: int, most: int) -> list[tuple[Slot, int]]:
+        """Take the slots that are due, at most so many, each with the time when it was."""
+        taken: list[tuple[Slot, int]] = []
+        while (slot := self._next) is not None and len(taken) < most:
+            late_ns = now_ns - self._start_ns - slot.due_ns
+            if late_ns < 0:
+                break
+            if late_ns > PATIENCE_NS:
+                self._start_ns += late_ns
+            taken.append((slot, self._start_ns + slot.due_ns))
+            self._next = next(self._slots, None)
+        return taken

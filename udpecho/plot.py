@@ -12,9 +12,9 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from udpecho.figures import Figures, Summary
 from udpecho.probe import Fate, Outcome
 from udpecho.report import milliseconds, percent
-from udpecho.stats import Figures, Summary
 
 FORMATS = ("svg", "png")
 

@@ -5,20 +5,20 @@ became of a probe is made here, so that each has one fate and every datagram is 
 
 A probe begins with 16 bytes that nobody can guess, in two halves:
 
-    0        4               8                               16            size
-    | number | nonce         | nonce                         | filling ... |
+    0        4       8               12      16            size
+    | number | nonce | masked number | nonce | filling ... |
 
-Each half names the probe by itself. A reply damaged in one half is still known by the other,
-and so is told from a forgery, whose sender has seen neither. The filling is random too, and
-the same for all probes of a run, so that damage anywhere in it shows. A payload of less than
-16 bytes could not tell a reply from a forgery: there is none.
+Each half names the probe by itself: the second has the number again, changed by a mask that is
+the run's secret. A reply damaged in one half is still known by the other, and so is told from
+a forgery, whose sender has seen neither. The filling is random too, and the same for all
+probes of a run, so that damage anywhere in it shows. A payload of less than 16 bytes could not
+tell a reply from a forgery: there is none.
 """
 
 from __future__ import annotations
 
 import os
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from struct import Struct
@@ -44,10 +44,11 @@ MEMORY_LIMIT = 1 << 18
 It holds 10,000 probes a second for 26 s, twice what the time limit lets come together.
 """
 
-_NUMBER = Struct("!I")
+_HEADER = Struct("!IIII")
+_NONCES = Struct("!II")
 _HALF = HEADER_SIZE // 2
-_NONCE_SIZE = HEADER_SIZE - _NUMBER.size
-_NONCES = 256  # random bytes are fetched for so many probes at once: one system call, not 256
+_NUMBERS = 1 << 32
+_FETCHED = 256  # random bytes are fetched for so many probes at once: one system call, not 256
 
 
 class Fate(Enum):
@@ -100,7 +101,6 @@ class Probe:
     flow_sequence: int
     flow: Flow
     header: bytes
-    due_ns: int
     sent: Stamp
     fate: Fate | None = None
 
@@ -126,10 +126,16 @@ class Outcome(NamedTuple):
     reason: str | None = None
 
 
+# As plain names: on Python 3.11 an enumeration looks its members up in Python code.
+_REPLIED, _LATE, _LOST, _REFUSED, _CORRUPT = Fate
+_DUPLICATE, _FORGED, _STRANGER = Surplus
+
+
 class Ledger:
     """The probes that may still be answered, and the fate of each, decided once.
 
-    Every call that may decide fates returns them as outcomes.
+    Every call that may decide fates returns them as outcomes. Probes stand in a ring, by their
+    number: it finds one without a search, and is as large at first as it ever gets.
     """
 
     def __init__(
@@ -148,32 +154,26 @@ class Ledger:
         self._memory_ns = timeout_ns + memory_ns
         self._limit = limit
         self._random = random
-        self._nonces = b""
-        self._issued = 0
-        self._outstanding = 0
-        self._known: dict[bytes, Probe] = {}
-        self._oldest: deque[Probe] = deque()
-        self._in_time: deque[Probe] = deque(maxlen=limit)
-
-    @property
-    def outstanding(self) -> int:
+        self._nonces: Iterator[tuple[int, int]] = iter(())
+        self._mask = int.from_bytes(random(4), "big")
+        self._places = 1 << (limit - 1).bit_length()  # a power of two: numbers wrap at one, too
+        self._ring: list[Probe | None] = [None] * self._places
+        self._issued = self._oldest = self._in_time = 0
+        self._given_up: list[Outcome] = []
+        self.outstanding = 0
         """How many probes have no fate yet."""
-        return self._outstanding
 
-    def issue(
-        self, flow: Flow, sequence: int, flow_sequence: int, due_ns: int, now: Stamp
-    ) -> Probe:
+    def issue(self, flow: Flow, sequence: int, flow_sequence: int, now: Stamp) -> Probe:
         """Make the next probe of a flow, outstanding from now on."""
-        if not self._nonces:
-            self._nonces = self._random(_NONCE_SIZE * _NONCES)
-        nonce, self._nonces = self._nonces[:_NONCE_SIZE], self._nonces[_NONCE_SIZE:]
-        header = _NUMBER.pack(self._issued & 0xFFFFFFFF) + nonce
-        probe = Probe(sequence, flow_sequence, flow, header, due_ns, now)
-        self._known[header[:_HALF]] = self._known[header[_HALF:]] = probe
-        self._oldest.append(probe)
-        self._in_time.append(probe)
+        if self._issued - self._oldest >= self._limit:
+            self._forget_oldest(now.monotonic_ns, self._given_up)
+        number = self._issued % _NUMBERS
+        one, other = next(self._nonces, None) or self._fetch_nonces()
+        header = _HEADER.pack(number, one, number ^ self._mask, other)
+        probe = Probe(sequence, flow_sequence, flow, header, now)
+        self._ring[number % self._places] = probe
         self._issued += 1
-        self._outstanding += 1
+        self.outstanding += 1
         return probe
 
     def payload(self, probe: Probe) -> bytes:
@@ -182,7 +182,18 @@ class Ledger:
 
     def find(self, data: bytes) -> Probe | None:
         """Find the remembered probe that these bytes are, or were before they changed."""
-        return self._known.get(data[:_HALF]) or self._known.get(data[_HALF:HEADER_SIZE])
+        half = data[:_HALF]
+        if len(half) < _HALF:
+            return None
+        probe = self._ring[int.from_bytes(half[:4], "big") % self._places]
+        if probe is not None and probe.header.startswith(half):
+            return probe
+        half = data[_HALF:HEADER_SIZE]
+        number = int.from_bytes(half[:4], "big") ^ self._mask
+        probe = self._ring[number % self._places]
+        if probe is not None and probe.header[_HALF:] == half:
+            return probe
+        return None
 
     def answer(
         self, data: bytes, peer: Peer, came: Stamp, asked: Flow | None, ttl: int | None = None
@@ -193,20 +204,17 @@ class Ledger:
         """
         probe = self.find(data)
         if asked is None or (probe is not None and not probe.flow.same_way(asked)):
-            return Outcome(Surplus.STRANGER, came.monotonic_ns, size=len(data), ttl=ttl, peer=peer)
+            return Outcome(_STRANGER, came.monotonic_ns, size=len(data), ttl=ttl, peer=peer)
         if probe is None:
-            return Outcome(
-                Surplus.FORGED, came.monotonic_ns, asked, size=len(data), ttl=ttl, peer=peer
-            )
+            return Outcome(_FORGED, came.monotonic_ns, asked, size=len(data), ttl=ttl, peer=peer)
         rtt_ns, clock = round_trip(probe.sent, came)
         kind: Fate | Surplus
         if probe.fate is not None:
-            kind = Surplus.DUPLICATE
-        elif not self._is_whole(data, probe):
-            kind = self._decide(probe, Fate.CORRUPT)
+            kind = _DUPLICATE
+        elif data != self.payload(probe):
+            kind = self._decide(probe, _CORRUPT)
         else:
-            in_time = rtt_ns <= self._timeout_ns
-            kind = self._decide(probe, Fate.REPLIED if in_time else Fate.LATE)
+            kind = self._decide(probe, _REPLIED if rtt_ns <= self._timeout_ns else _LATE)
         return Outcome(
             kind,
             came.monotonic_ns,
@@ -225,41 +233,47 @@ class Ledger:
         self, probe: Probe, now_ns: int, reason: str, by: Peer | None = None
     ) -> Outcome | None:
         """Note that a probe was refused; None if its fate was known (a forged or slow ICMP)."""
-        return self._settle(probe, Fate.REFUSED, now_ns, reason, by)
+        return self._settle(probe, _REFUSED, now_ns, reason, by)
 
     def overdue(self, now_ns: int) -> list[Probe]:
         """Return, once each, the probes without a fate whose timeout has passed."""
         horizon = now_ns - self._timeout_ns
         overdue = []
-        while self._in_time and self._in_time[0].sent.monotonic_ns < horizon:
-            probe = self._in_time.popleft()
-            if probe.fate is None:
-                overdue.append(probe)
+        while self._in_time < self._issued:
+            probe = self._ring[self._in_time % self._places]
+            if probe is not None:
+                if probe.sent.monotonic_ns >= horizon:
+                    break
+                if probe.fate is None:
+                    overdue.append(probe)
+            self._in_time += 1
         return overdue
 
     def expire(self, now_ns: int) -> list[Outcome]:
         """Forget the probes whose time, or place, is over: those without a reply are lost."""
+        lost, self._given_up = self._given_up, []
         horizon = now_ns - self._memory_ns
-        lost = []
-        while self._oldest and (
-            self._oldest[0].sent.monotonic_ns < horizon or len(self._oldest) > self._limit
-        ):
-            if outcome := self._forget(self._oldest.popleft(), now_ns):
-                lost.append(outcome)
+        while self._oldest < self._issued:
+            oldest = self._ring[self._oldest % self._places]
+            if oldest is not None and oldest.sent.monotonic_ns >= horizon:
+                break
+            self._forget_oldest(now_ns, lost)
         return lost
 
     def close(self, now_ns: int) -> list[Outcome]:
         """Forget every probe: those without a reply are lost."""
-        forgotten = [self._forget(probe, now_ns) for probe in self._oldest]
-        self._oldest.clear()
-        return [outcome for outcome in forgotten if outcome]
+        lost, self._given_up = self._given_up, []
+        while self._oldest < self._issued:
+            self._forget_oldest(now_ns, lost)
+        return lost
 
-    def _is_whole(self, data: bytes, probe: Probe) -> bool:
-        return data[:HEADER_SIZE] == probe.header and data[HEADER_SIZE:] == self._filling
+    def _fetch_nonces(self) -> tuple[int, int]:
+        self._nonces = _NONCES.iter_unpack(self._random(_NONCES.size * _FETCHED))
+        return next(self._nonces)
 
     def _decide(self, probe: Probe, fate: Fate) -> Fate:
         probe.fate = fate
-        self._outstanding -= 1
+        self.outstanding -= 1
         return fate
 
     def _settle(
@@ -283,6 +297,9 @@ class Ledger:
             reason=reason,
         )
 
-    def _forget(self, probe: Probe, now_ns: int) -> Outcome | None:
-        del self._known[probe.header[:_HALF]], self._known[probe.header[_HALF:]]
-        return self._settle(probe, Fate.LOST, now_ns)
+    def _forget_oldest(self, now_ns: int, lost: list[Outcome]) -> None:
+        place = self._oldest % self._places
+        probe, self._ring[place] = self._ring[place], None
+        self._oldest += 1
+        if probe is not None and (outcome := self._settle(probe, _LOST, now_ns)):
+            lost.append(outcome)

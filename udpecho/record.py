@@ -12,11 +12,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, fields
 from typing import Any, TypeAlias
 
+from udpecho.figures import Distribution, Figures, FlowSummary, Summary, TargetSummary
 from udpecho.peer import Peer
 from udpecho.plan import Plan, Target
 from udpecho.probe import Fate, Flow, Outcome, Surplus
 from udpecho.stamps import Clock
-from udpecho.stats import Distribution, Figures, FlowSummary, Stats, Summary, TargetSummary
+from udpecho.stats import Stats
 
 SCHEMA = 1
 """Changes when a key changes its meaning or goes; new keys alone don't change it."""
@@ -107,6 +108,7 @@ def summary_line(summary: Summary) -> str:
             "elapsed_ns": summary.elapsed_ns,
             **_figures(summary.figures),
             "strangers": summary.strangers,
+            "dropped": summary.dropped,
             "clocks": {clock.value: summary.clocks.get(clock, 0) for clock in Clock},
             "schedule_error": asdict(summary.schedule_error),
             "targets": [
@@ -219,6 +221,7 @@ def _read_summary(value: Json) -> Summary:
         value["strangers"],
         {Clock(name): number for name, number in value["clocks"].items() if number},
         Distribution(**value["schedule_error"]),
+        value.get("dropped"),  # which records of before do not have
     )
 
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from udpecho.figures import Figures, FlowSummary, Glance, Summary, TargetSummary
 from udpecho.peer import format_peer, is_ipv6
 from udpecho.plan import Plan
 from udpecho.probe import Fate, Outcome, Surplus
 from udpecho.stamps import Clock
-from udpecho.stats import Figures, FlowSummary, Glance, Summary, TargetSummary
 
 UDP_HEADER = 8
 IP_HEADERS = {False: 20, True: 40}
@@ -166,6 +166,11 @@ def _troubles(figures: Figures, summary: Summary) -> Iterator[str]:
         yield f"{figures.reordered} reordered, overtaken by up to {figures.reordering_extent}"
     if figures.forged or summary.strangers:
         yield f"not believed: {figures.forged} forged, {summary.strangers} from strangers"
+    if summary.dropped:
+        yield (
+            f"{summary.dropped} datagrams found no room in our own receive buffer: "
+            "as many of the losses may be ours, not the network's"
+        )
     if figures.hops is not None:
         hops = "1 hop" if figures.hops == 1 else f"{figures.hops} hops"
         yield f"replies came with ttl {figures.ttl}: {hops}"

@@ -1,8 +1,9 @@
-"""How true is udpecho ping? Each round trip against a capture of the wire, and its peers' beside.
+"""How true and how fast is udpecho ping? Against a capture of the wire, and its peers' beside.
 
-Run as root: python -m tests.bench.ping_truth [--hosts-minutes N]. It makes two network
-namespaces joined by veth, an echo server (C) in one, and in the other runs udpecho ping, irtt
-and iputils' ping while tcpdump captures. It prints one table of figures beside what is aimed at.
+Run as root: python -m tests.bench.ping_truth [--rounds N] [--hosts-minutes N] [--no-wire]. It
+makes two network namespaces joined by veth with an echo server in one, and in the other runs
+udpecho ping, irtt and iputils' ping in turn while tcpdump captures; then 10,000 hosts. It prints
+one table in Markdown. Of several rounds a figure is the median; beside it the least and the most.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import platform
 import re
 import shutil
 import struct
@@ -17,233 +19,242 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from statistics import median
 
-ROOT = Path(__file__).resolve().parents[2]
-HERE, THERE = f"truth-a-{os.getpid()}", f"truth-b-{os.getpid()}"
-SERVER = "198.18.0.1"
-PORT = 1060
+from tests.bench.wire import (
+    ROOT,
+    SERVER,
+    Lossy,
+    Packet,
+    background,
+    captured,
+    departures,
+    execute,
+    inside,
+    network,
+    output_of,
+    outside,
+    round_trips,
+)
+
+PORT, IRTT_PORT = 1060, 2112
 PROBES, INTERVAL = 5000, 0.001
 MANY = 10_000
-
-BLOCKED = """
-import sys, time
-from twisted.internet import reactor, task
-from twisted.internet.defer import ensureDeferred
-from udpecho.ping import prepare
-from udpecho.record import Start, outcome_line, start_line
-
-async def main(reactor):
-    outcomes = []
-    run = await prepare(reactor, [("{server}", {port})], count={probes}, interval={interval},
-                        on_outcome=outcomes.append)
-    block = task.LoopingCall(time.sleep, 0.02)
-    block.start(0.1)
-    summary = await run.start()
-    block.stop()
-    start = Start(run.plan, run.started.wall_ns, run.started.monotonic_ns)
-    print(start_line(start), *(outcome_line(o, start) for o in outcomes), sep="", end="")
-    print('{{"type":"end"}}')
-
-task.react(lambda reactor: ensureDeferred(main(reactor)))
-"""
-
-Packet = tuple[int, bytes, bool]
-"""When it was captured, in ns; the payload of UDP or ICMP; whether it went to the server."""
+COLUMNS = ("udpecho", "irtt", "iputils' ping")
+NOTHING = "not measured"
+WARM_UP = 15.0
+"""Seconds until 10,000 hosts have replied and the probes of their first seconds are forgotten."""
 
 
-def inside(*command: str) -> list[str]:
-    """Write the command line that runs a program where the prober is."""
-    return ["ip", "netns", "exec", HERE, *command]
+@dataclass(frozen=True)
+class Measured:
+    """One run: by how much each round trip told was wrong, and each probe late, in µs."""
+
+    errors: list[float]
+    late: list[float]
 
 
-def execute(*command: str, **options: Any) -> subprocess.CompletedProcess[str]:
-    """Run a program to its end."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run(
-        command, check=True, capture_output=True, text=True, env=environment, **options
+@dataclass(frozen=True)
+class Tool:
+    """A prober: how it is run, what of the wire is its, and how both are read."""
+
+    name: str
+    command: list[str]
+    what: str
+    read: Callable[[str, list[Packet]], Measured]
+
+
+def udp_number(at: int, code: str) -> Callable[[bytes], int | None]:
+    """Make a reader of the number at a place of a UDP datagram's data."""
+    number = struct.Struct(code)
+
+    def read(data: bytes) -> int | None:
+        return number.unpack_from(data, 8 + at)[0] if len(data) >= 8 + at + number.size else None
+
+    return read
+
+
+def wrong(told: dict[int, float], wire: dict[int, int]) -> list[float]:
+    """Tell by how much what was told differs from the wire, in µs."""
+    return [abs(rtt_ns - wire[key]) / 1000 for key, rtt_ns in told.items() if key in wire]
+
+
+def late(left: dict[int, int], began_ns: int | None = None) -> list[float]:
+    """Tell how long after its time each probe left, in µs.
+
+    A tool that does not tell when its schedule began is taken to have been in time when it was
+    nearest to it: in its favour.
+    """
+    early = {n: when - round(n * INTERVAL * 1e9) for n, when in left.items()}
+    start = min(early.values()) if began_ns is None else began_ns
+    return [(when - start) / 1000 for when in early.values()]
+
+
+def read_udpecho(output: str, wire: list[Packet]) -> Measured:
+    """Read our own: the number is the first of a probe, and the start tells the schedule."""
+    lines = [json.loads(line) for line in output.splitlines()]
+    told = {line["sequence"] - 1: line["rtt_ns"] for line in lines if line["type"] == "reply"}
+    number = udp_number(0, "!I")
+    return Measured(
+        wrong(told, round_trips(wire, number)),
+        late(departures(wire, number), lines[0]["unix_ns"]),
     )
 
 
-@contextmanager
-def background(*command: str, ready: float = 0.5) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a program meanwhile."""
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        time.sleep(ready)
-        yield process
-    finally:
-        process.terminate()
-        process.wait()
+def read_irtt(output: str, wire: list[Packet]) -> Measured:
+    """Read irtt's: the number is at byte 12; its handshake has other flags and no number."""
+    trips = json.loads(output[output.index("{") :])["round_trips"]
+    told = {t["seqno"]: t["delay"]["rtt"] for t in trips if "rtt" in t.get("delay", {})}
+    trips_only = [p for p in wire if len(p.data) >= 24 and p.data[11] in (0, 2)]
+    number = udp_number(12, "<I")
+    return Measured(
+        wrong(told, round_trips(trips_only, number)), late(departures(trips_only, number))
+    )
 
 
-@contextmanager
-def network() -> Iterator[None]:
-    """Make the two namespaces; all of 10.66.0.0/16 is the server's too."""
-    for command in (
-        f"ip netns add {HERE}",
-        f"ip netns add {THERE}",
-        f"ip link add wire netns {HERE} type veth peer name wire netns {THERE}",
-        f"ip -n {HERE} address add 198.18.0.2/24 dev wire",
-        f"ip -n {THERE} address add {SERVER}/24 dev wire",
-        f"ip -n {HERE} link set wire up",
-        f"ip -n {THERE} link set wire up",
-        f"ip -n {THERE} link set lo up",
-        f"ip -n {THERE} route add local 10.66.0.0/16 dev lo",
-        f"ip -n {HERE} route add 10.66.0.0/16 via {SERVER}",
-    ):
-        execute(*command.split())
-    try:
-        yield
-    finally:
-        for name in (HERE, THERE):
-            execute("ip", "netns", "del", name)
+def read_iputils(output: str, wire: list[Packet]) -> Measured:
+    """Read iputils' ping: the number is in ICMP's header, from 1."""
+    lines = re.findall(r"icmp_seq=(\d+) ttl=\d+ time=([\d.]+) ms", output)
+    told = {int(number): float(ms) * 1e6 for number, ms in lines}
+    number = struct.Struct("!H")
+
+    def key(data: bytes) -> int:
+        return int(number.unpack_from(data, 6)[0])
+
+    return Measured(wrong(told, round_trips(wire, key)), late(departures(wire, key)))
 
 
-def captured(run: Callable[[], str], what: str) -> tuple[str, list[Packet]]:
-    """Run a prober while the wire is captured at its end."""
-    with tempfile.TemporaryDirectory() as folder:
-        file = f"{folder}/wire.pcap"
-        options = ["--time-stamp-precision=nano", "-B", "65536", "-s", "128", "-U", "-w", file]
-        with background(*inside("tcpdump", "-i", "wire", *options, what), ready=1.0):
-            output = run()
-            time.sleep(0.5)
-        return output, list(packets(Path(file).read_bytes()))
+def read_pace(output: str, wire: list[Packet]) -> Measured:
+    """Read the C yardstick's, which measures no round trip."""
+    return Measured([], late(departures(wire, udp_number(0, "!I")), int(output)))
 
 
-def packets(pcap: bytes) -> Iterator[Packet]:
-    """Read a nanosecond pcap file of Ethernet frames with IPv4 in them."""
-    at = 24
-    while at + 16 <= len(pcap):
-        seconds, nanoseconds, length, _ = struct.unpack_from("=IIII", pcap, at)
-        frame = pcap[at + 16 : at + 16 + length]
-        to_server = frame[30:34] == bytes(map(int, SERVER.split(".")))
-        yield seconds * 10**9 + nanoseconds, frame[42:], to_server
-        at += 16 + length
-
-
-def round_trips(wire: list[Packet], key: Callable[[bytes], Any]) -> dict[Any, int]:
-    """Match requests and replies by a key of their payload; return ns for each."""
-    sent: dict[Any, int] = {}
-    times: dict[Any, int] = {}
-    for when, payload, to_server in wire:
-        if to_server:
-            sent.setdefault(key(payload), when)
-        elif key(payload) in sent:
-            times.setdefault(key(payload), when - sent[key(payload)])
-    return times
+def tools(folder: str) -> list[Tool]:
+    """Return the tools that are installed, ours first."""
+    interval, count = str(INTERVAL), str(PROBES)
+    ours = ["-m", "udpecho", "ping", "--json", "-c", count, "-i", interval, f"{SERVER}:{PORT}"]
+    found = [Tool("udpecho", inside(sys.executable, *ours), f"udp port {PORT}", read_udpecho)]
+    if shutil.which("irtt"):
+        irtt = ["-i", f"{interval}s", "-d", f"{PROBES * INTERVAL:g}s", "-l", "64", "-Q", "-o", "-"]
+        command = inside("irtt", "client", *irtt, f"{SERVER}:{IRTT_PORT}")
+        found.append(Tool("irtt", command, f"udp port {IRTT_PORT}", read_irtt))
+    if shutil.which("ping"):
+        command = inside("ping", "-n", "-i", interval, "-c", count, SERVER)
+        found.append(Tool("iputils' ping", command, "icmp", read_iputils))
+    pace = inside(f"{folder}/pace", SERVER, str(PORT), count, str(round(INTERVAL * 1e9)))
+    found.append(Tool("C", pace, f"udp port {PORT}", read_pace))
+    return found
 
 
 def share(values: list[float], of: float) -> float:
     """Return a percentile by nearest rank."""
-    return sorted(values)[max(0, -(-int(of * len(values)) // 1) - 1)] if values else float("nan")
+    return sorted(values)[max(0, -(-int(of * len(values)) // 1) - 1)]
 
 
-def errors(told: dict[Any, float], wire: dict[Any, int]) -> str:
-    """Describe by how much what was told differs from the wire, in µs."""
-    off = [abs(rtt_ns - wire[key]) / 1000 for key, rtt_ns in told.items() if key in wire]
-    median, p99 = share(off, 0.5), share(off, 0.99)
-    return f"median {median:.1f}  p99 {p99:.1f}  max {max(off):.1f} µs  ({len(off)} replies)"
+def measure(tool: Tool, blocked: bool) -> Measured | None:
+    """Run a tool once; None if the capture was of no use, or the tool failed, which is said."""
+    try:
+        run = lambda: output_of(tool.command, blocked=blocked)  # noqa: E731
+        return tool.read(*captured(run, tool.what))
+    except (Lossy, RuntimeError, ValueError, KeyError) as error:
+        print(f"{tool.name}: {error!r}", file=sys.stderr, flush=True)
+        return None
 
 
-def udpecho_ping(blocked: bool) -> Iterator[tuple[str, str]]:
-    """Measure our own error, blocked for 20 ms in every 100 ms or not, and the schedule's."""
-    if blocked:
-        text = BLOCKED.format(server=SERVER, port=PORT, probes=PROBES, interval=INTERVAL)
-        command = inside(sys.executable, "-c", text)
-    else:
-        options = ["--json", "-c", str(PROBES), "-i", str(INTERVAL), f"{SERVER}:{PORT}"]
-        command = inside(sys.executable, "-m", "udpecho", "ping", *options)
-    output, wire = captured(lambda: execute(*command).stdout, f"udp port {PORT}")
-    lines = [json.loads(line) for line in output.splitlines()]
-    told = {line["sequence"] - 1: line["rtt_ns"] for line in lines if line["type"] == "reply"}
-    number = struct.Struct("!I")
-    yield (
-        "udpecho ping, blocked 20 ms in 100" if blocked else "udpecho ping",
-        errors(told, round_trips(wire, lambda payload: number.unpack_from(payload)[0])),
-    )
-    if not blocked:
-        began = lines[0]["unix_ns"]
-        sent = {number.unpack_from(p)[0]: when for when, p, to_server in wire if to_server}
-        late = [(when - began - n * INTERVAL * 1e9) / 1000 for n, when in sent.items()]
-        yield (
-            "udpecho ping, send against schedule",
-            f"median {share(late, 0.5):.1f}  p99 {share(late, 0.99):.1f}  max {max(late):.1f} µs",
-        )
+@dataclass
+class Cell:
+    """A figure of every round: the median and the 99th percentile of each."""
+
+    rounds: list[tuple[float, float]] = field(default_factory=list)
+
+    def add(self, values: list[float]) -> None:
+        """Take a round's values."""
+        if values:
+            self.rounds.append((share(values, 0.5), share(values, 0.99)))
+
+    def __str__(self) -> str:
+        if not self.rounds:
+            return NOTHING
+        middles, high = zip(*self.rounds, strict=True)
+        spread = f", {number(min(high))} to {number(max(high))}" if len(high) > 1 else ""
+        return f"{number(median(high))}{spread} (median {number(median(middles))})"
 
 
-def irtt() -> Iterator[tuple[str, str]]:
-    """Measure irtt's error on the same path; the number is at byte 12 of its packets."""
-    if shutil.which("irtt") is None:
-        return
-    server = ["ip", "netns", "exec", THERE, "irtt", "server", "-b", f"{SERVER}:2112", "-i", "0"]
-    seconds = int(PROBES * INTERVAL)
-    options = ["-i", "1ms", "-d", f"{seconds}s", "-l", "64", "-Q", "-o", "-", f"{SERVER}:2112"]
-    with background(*server):
-        output, wire = captured(
-            lambda: execute(*inside("irtt", "client", *options)).stdout, "udp port 2112"
-        )
-    trips = json.loads(output[output.index("{") :])["round_trips"]
-    told = {t["seqno"]: t["delay"]["rtt"] for t in trips if "rtt" in t.get("delay", {})}
-    # Its handshake has other flags, and no number.
-    trips_only = [p for p in wire if len(p[1]) >= 16 and p[1][3] in (0, 2)]
-    number = struct.Struct("<I")
-    yield "irtt", errors(told, round_trips(trips_only, lambda p: number.unpack_from(p, 12)[0]))
+def number(value: float) -> str:
+    """Write microseconds with as many digits as mean something."""
+    return f"{value:.1f}" if value < 100 else f"{value:,.0f}"
 
 
-def iputils_ping() -> Iterator[tuple[str, str]]:
-    """Measure iputils' ping, which asks the kernel itself; root may send every ms."""
-    count = str(PROBES)
-    command = inside("ping", "-n", "-i", str(INTERVAL), "-c", count, SERVER)
-    output, wire = captured(lambda: execute(*command).stdout, "icmp")
-    lines = re.findall(r"icmp_seq=(\d+) ttl=\d+ time=([\d.]+) ms", output)
-    told = {int(number): float(ms) * 1e6 for number, ms in lines}
-    # The capture cut 8 bytes of what it takes for a UDP header: of ICMP's, so its number too.
-    sent: list[int] = []
-    times: dict[Any, int] = {}
-    for when, _, to_server in wire:
-        if to_server:
-            sent.append(when)
-        elif len(times) < len(sent):
-            times[len(times) + 1] = when - sent[len(times)]
-    yield "iputils ping", errors(told, times)
+def wire_rows(folder: str, rounds: int) -> list[list[str]]:
+    """Compare the tools with the wire, in turn, round by round; return rows of the table."""
+    found = tools(folder)
+    truth, blocked_truth, schedule = ({t.name: Cell() for t in found} for _ in range(3))
+    with background(outside("irtt", "server", "-b", f"{SERVER}:{IRTT_PORT}", "-i", "0")):
+        for turn in range(rounds):
+            for tool in found:
+                if (measured := measure(tool, blocked=False)) is not None:
+                    truth[tool.name].add(measured.errors)
+                    schedule[tool.name].add(measured.late)
+                if tool.read is read_pace:
+                    continue
+                if (measured := measure(tool, blocked=True)) is not None:
+                    blocked_truth[tool.name].add(measured.errors)
+                print(f"round {turn + 1}: {tool.name}", file=sys.stderr, flush=True)
+    rows: list[tuple[str, str, dict[str, Cell]]] = [
+        ("error of each RTT, 99th percentile, µs", "10", truth),
+        ("the same, stopped 20 ms in every 100", "10", blocked_truth),
+        ("send against schedule, 99th percentile, µs", "250", schedule),
+    ]
+    table = [
+        [what, aim, *(str(cells.get(name, NOTHING)) for name in COLUMNS)]
+        for what, aim, cells in rows
+    ]
+    table.append(["the same by a C program (timerfd, sendto)", "", str(schedule["C"]), "", ""])
+    return table
 
 
-def wire_rows() -> list[Iterator[tuple[str, str]]]:
-    """Return what is compared with the wire."""
-    return [udpecho_ping(False), udpecho_ping(True), irtt(), iputils_ping()]
-
-
-def many_hosts(minutes: float) -> Iterator[tuple[str, str]]:
+def host_rows(minutes: float) -> list[list[str]]:
     """Probe 10,000 hosts once a second; watch the processor and the memory."""
     with tempfile.NamedTemporaryFile("w", suffix=".hosts") as file:
         file.writelines(f"10.66.{n // 250}.{n % 250 + 1}:{PORT}\n" for n in range(MANY))
         file.flush()
-        options = ["-q", "-w", str(round(60 * minutes) + 5), "--targets", file.name]
-        command = inside(sys.executable, "-m", "udpecho", "ping", *options)
-        process = subprocess.Popen(
-            command,
+        seconds = 60 * minutes
+        options = ["-q", "-w", str(round(WARM_UP + seconds) + 5), "--targets", file.name]
+        with subprocess.Popen(
+            inside(sys.executable, "-m", "udpecho", "ping", *options),
             stdout=subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
             text=True,
-        )
-        time.sleep(10)  # it has found its hosts, and every one of them has replied
-        before, began = cpu_seconds(process.pid), time.monotonic()
-        time.sleep(max(0.0, 60 - 10))
-        used = (cpu_seconds(process.pid) - before) / (time.monotonic() - began)
-        after_one = resident_mb(process.pid)
-        yield f"{MANY} hosts once a second, CPU of one core", f"{100 * used:.0f} %"
-        time.sleep(max(0.0, 60 * (minutes - 1)))
-        after = resident_mb(process.pid)
-        yield (
-            f"their memory after 1 and after {minutes:g} minutes",
-            f"{after_one:.1f} and {after:.1f} MB ({100 * (after / after_one - 1):+.1f} %)",
-        )
-        out, _ = process.communicate()
-        yield "their summary", next(line for line in out.splitlines() if "transmitted" in line)
+        ) as process:
+            time.sleep(WARM_UP)
+            before, began = cpu_seconds(process.pid), time.monotonic()
+            first = min(seconds, 60.0)
+            time.sleep(max(0.0, first - WARM_UP))
+            after_one = resident_mb(process.pid)
+            time.sleep(max(0.0, seconds - first))
+            after = resident_mb(process.pid)
+            used = (cpu_seconds(process.pid) - before) / (time.monotonic() - began)
+            out, _ = process.communicate()
+    [(sent, received, elapsed)] = re.findall(
+        r"(\d+) packets transmitted, (\d+) received.* time (\d+)ms", out
+    )
+    rate = int(sent) / int(elapsed) * 1000
+    alone = ["one host a process"] * 2
+    cpu = f"{100 * used:.0f} % ({used / rate * 1e6:.0f} µs a probe, {rate:,.0f}/s"
+    cpu += f", {int(sent) - int(received)} of {int(sent):,} lost)"
+    memory = f"{after_one:.1f} and {after:.1f} MB ({100 * (after / after_one - 1):+.1f} %)"
+    return [
+        [f"{MANY:,} hosts once a second, CPU of one core", "40 %", cpu, *alone],
+        [
+            f"memory of that run after {first / 60:g} and {minutes:g} minutes",
+            "±5 %",
+            memory,
+            *alone,
+        ],
+    ]
 
 
 def cpu_seconds(pid: int) -> float:
@@ -261,20 +272,34 @@ def resident_mb(pid: int) -> float:
 def main() -> None:
     """Measure, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3, metavar="N")
     parser.add_argument("--hosts-minutes", type=float, default=0.0, metavar="N")
     parser.add_argument("--no-wire", action="store_true", help="measure the hosts only")
     arguments = parser.parse_args()
+    loads = [os.getloadavg()[0]]
     with tempfile.TemporaryDirectory() as folder, network():
-        echo = f"{folder}/echo"
-        source = ROOT / "tests/bench/yardsticks/echo_addressed.c"
-        execute("cc", "-O2", "-o", echo, str(source))
-        with background("ip", "netns", "exec", THERE, echo, str(PORT)):
-            rows = [] if arguments.no_wire else wire_rows()
+        for name in ("echo_addressed", "pace"):
+            source = ROOT / f"tests/bench/yardsticks/{name}.c"
+            execute("cc", "-O2", "-o", f"{folder}/{name}", str(source))
+        with background(outside(f"{folder}/echo_addressed", str(PORT))):
+            rows = [] if arguments.no_wire else wire_rows(folder, arguments.rounds)
+            loads.append(os.getloadavg()[0])
             if arguments.hosts_minutes:
-                rows.append(many_hosts(arguments.hosts_minutes))
-            for measured in rows:
-                for name, figure in measured:
-                    print(f"{name:<44} {figure}", flush=True)
+                rows += host_rows(arguments.hosts_minutes)
+                loads.append(os.getloadavg()[0])
+    print(
+        f"Linux {platform.release()}, Python {platform.python_version()}, {os.cpu_count()} cores, "
+        f"load {' '.join(f'{load:.1f}' for load in loads)}; "
+        f"{PROBES} probes, one every {INTERVAL * 1000:g} ms, {arguments.rounds} rounds\n"
+    )
+    print(f"| | aimed at | {' | '.join(COLUMNS)} |\n|---|---|---|---|---|")
+    for row in rows:
+        print(f"| {' | '.join(row)} |")
+    print(
+        "\nOf several rounds the median, and the least and the most. irtt and ping don't tell\n"
+        "their schedules: they are taken to have been in time once, and their probes to be due\n"
+        "every interval from then on. What a TUN program did is counted in tests/live/test_ping.py."
+    )
 
 
 if __name__ == "__main__":

@@ -102,6 +102,41 @@ def test_of_either_family_and_either_kind_of_socket(arguments: list[str]) -> Non
     assert summary["clocks"]["kernel"] >= 7, "a step may be suspected once, on a busy machine"
 
 
+SMALL_BUFFER = """
+import sys
+from udpecho import _stamping
+from udpecho.cli import main
+_stamping._BUFFER = 4096
+main(sys.argv[1:])
+"""
+
+
+def test_what_our_own_buffer_had_no_room_for_is_told() -> None:
+    """60 hosts are asked together, and 4 KiB hold the replies of a few of them."""
+    with subprocess.Popen(
+        python("-m", "udpecho.own_server", "0.0.0.0"),
+        env=environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as server:
+        assert server.stdout is not None
+        port = server.stdout.readline().strip()
+        hosts = [f"127.0.0.{number}:{port}" for number in range(1, 61)]
+        options = ["--json", "-c20", "-i.005", "-W.5", "-s1000"]
+        done = subprocess.run(
+            python("-c", SMALL_BUFFER, "ping", *options, *hosts),
+            env=environment(),
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+        server.communicate(timeout=PATIENCE)
+    summary = json.loads(done.stdout.splitlines()[-1])
+    assert summary["dropped"] == summary["lost"] > 0
+
+
 def test_the_users_clock_can_be_asked_for() -> None:
     assert summary_of("-c3", "-i.01", "--clock=user")["clocks"] == {"kernel": 0, "user": 3}
 

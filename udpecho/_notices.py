@@ -1,0 +1,111 @@
+"""What control messages say of a probe and its reply: when each left or came, or who refused it.
+
+Pure layout, on bytes: no sockets, no system calls. What nearly all datagrams have is read in
+one go, by its place; the rest as it comes.
+"""
+
+from __future__ import annotations
+
+import struct
+import sys
+from socket import AF_INET, AF_INET6, IPPROTO_IP, IPPROTO_IPV6, SOL_SOCKET, inet_ntop
+from typing import NamedTuple
+
+from udpecho._cmsg import control_messages
+from udpecho._linux import IP_RECVERR, IP_TTL, IPV6_HOPLIMIT, IPV6_RECVERR
+from udpecho.peer import Peer
+
+SO_TIMESTAMPING = 37  # asm-generic/socket.h
+
+_STAMP = (SOL_SOCKET, SO_TIMESTAMPING)
+_TTLS = {(IPPROTO_IP, IP_TTL), (IPPROTO_IPV6, IPV6_HOPLIMIT)}
+_ERRORS = {(IPPROTO_IP, IP_RECVERR), (IPPROTO_IPV6, IPV6_RECVERR)}
+
+_TIMESPEC = struct.Struct("=qq")
+_EXTENDED_ERROR = struct.Struct("=IBBBxII")  # sock_extended_err, linux/errqueue.h
+_FROM_ICMP, _FROM_ICMP6, _FROM_TIMESTAMPING = 2, 3, 4
+_TIME_EXCEEDED = {(_FROM_ICMP, 11), (_FROM_ICMP6, 3)}
+_SOCKADDR_IN, _SOCKADDR_IN6 = struct.Struct("=HH4s"), struct.Struct("=HHI16s")
+
+_HEADER = struct.Struct("=Qii")  # struct cmsghdr: length with this header, level, type
+_STAMPED = _HEADER.pack(64, *_STAMP)
+_DESCRIBED = {_HEADER.pack(20, *key) for key in _TTLS}
+_QUEUED = {_HEADER.pack(48, IPPROTO_IP, IP_RECVERR), _HEADER.pack(60, IPPROTO_IPV6, IPV6_RECVERR)}
+
+_ARRIVAL = struct.Struct("=16sqq32x16si4x")
+"""What comes beside a reply: a timestamp, then the TTL."""
+
+_DEPARTURE = struct.Struct("=16sqq32x16s4xB7xI")
+"""What comes beside a stamp from the error queue: a timestamp, whose word it is, and of what."""
+
+
+class Refused(NamedTuple):
+    """ICMP's answer to a datagram of which it quotes the data; by is who sent it."""
+
+    data: bytes
+    errno: int
+    time_exceeded: bool
+    by: Peer
+
+
+def time_and_ttl(control: bytes) -> tuple[int | None, int | None]:
+    """Read of a datagram that came when it did, in ns by the kernel, and with which TTL."""
+    if len(control) == _ARRIVAL.size:
+        stamped, seconds, nanoseconds, described, ttl = _ARRIVAL.unpack(control)
+        if stamped == _STAMPED and described in _DESCRIBED:
+            return seconds * 1_000_000_000 + nanoseconds or None, ttl
+    found = control_messages(control)
+    ttls = [int.from_bytes(found[key], sys.byteorder) for key in _TTLS & found.keys()]
+    return _software_ns(found), ttls[0] if ttls else None
+
+
+def departure(control: bytes) -> tuple[int, int] | None:
+    """Read from the error queue which send left, by its number, and when, in ns by the kernel.
+
+    None if it is no such news.
+    """
+    if len(control) >= _DEPARTURE.size:
+        stamped, seconds, nanoseconds, queued, origin, number = _DEPARTURE.unpack_from(control)
+        if stamped == _STAMPED and queued in _QUEUED and origin == _FROM_TIMESTAMPING:
+            return number, seconds * 1_000_000_000 + nanoseconds
+    found = control_messages(control)
+    error, kernel_ns = _error(found), _software_ns(found)
+    if len(error) < _EXTENDED_ERROR.size or kernel_ns is None:
+        return None
+    _, origin, _, _, _, number = _EXTENDED_ERROR.unpack_from(error)
+    return (number, kernel_ns) if origin == _FROM_TIMESTAMPING else None
+
+
+def refusal(data: bytes, control: bytes) -> Refused | None:
+    """Read an ICMP message from the error queue; None if it is our own kernel's word."""
+    error = _error(control_messages(control))
+    if len(error) < _EXTENDED_ERROR.size:
+        return None
+    errno, origin, icmp_type, _, _, _ = _EXTENDED_ERROR.unpack_from(error)
+    if origin not in (_FROM_ICMP, _FROM_ICMP6):
+        return None
+    by = _offender(error[_EXTENDED_ERROR.size :])
+    return Refused(data, errno, (origin, icmp_type) in _TIME_EXCEEDED, by)
+
+
+def _error(found: dict[tuple[int, int], bytes]) -> bytes:
+    return next((found[key] for key in _ERRORS & found.keys()), b"")
+
+
+def _software_ns(found: dict[tuple[int, int], bytes]) -> int | None:
+    """Read the first of the three times of struct scm_timestamping; all 0 means none."""
+    stamp = found.get(_STAMP, b"")
+    if len(stamp) < _TIMESPEC.size:
+        return None
+    seconds, nanoseconds = _TIMESPEC.unpack_from(stamp)
+    return int(seconds) * 1_000_000_000 + int(nanoseconds) or None
+
+
+def _offender(sockaddr: bytes) -> Peer:
+    """Read who sent an ICMP message; its port is 0."""
+    try:
+        if int.from_bytes(sockaddr[:2], sys.byteorder) == AF_INET6:
+            return inet_ntop(AF_INET6, _SOCKADDR_IN6.unpack_from(sockaddr)[3]), 0
+        return inet_ntop(AF_INET, _SOCKADDR_IN.unpack_from(sockaddr)[2]), 0
+    except (struct.error, ValueError):
+        return "", 0
