@@ -22,6 +22,7 @@ from udpecho._errqueue import refusals
 from udpecho._inbox import Inbox
 from udpecho._messages import BATCH, LONGEST
 from udpecho._reply import Reply
+from udpecho._watch import Watch
 from udpecho._writer import Writer
 from udpecho.batch import Batch
 
@@ -30,6 +31,9 @@ TURN = 0.002
 
 BATCHES = 2
 """Batches in a turn at most: the reactor's own work, spread over more, is lost in theirs."""
+
+MANY = 16
+"""Items in a batch from which on to answer them unwatched saves more than it costs."""
 
 ERRORS = 64
 """Errors taken from the queue in a turn, where the kernel lets hundreds wait."""
@@ -48,6 +52,7 @@ class Reader:
         max_packet_size: int,
         connection: Connection,
         writer: Writer,
+        watch: Watch,
     ) -> None:
         self._socket = skt
         self._fd = skt.fileno()
@@ -55,6 +60,7 @@ class Reader:
         self._limit = min(max_packet_size, LONGEST - 1)  # what fills a slot may be longer yet
         self._connection = connection
         self._writer = writer
+        self._watch = watch
         self._inbox = Inbox(layout)
         self._batch = Batch(self._inbox, Reply(skt, self._inbox))
         by_batch: Callable[[Batch], None] | None = getattr(protocol, "batchReceived", None)
@@ -82,7 +88,7 @@ class Reader:
 
     def read(self) -> int:
         """Deliver a batch; return how many items it had, or 0 or less if none."""
-        inbox, batch, writer = self._inbox, self._batch, self._writer
+        inbox = self._inbox
         count = inbox.receive(self._fd)
         if count < 0 and count != -EAGAIN:  # ICMP's, of something sent: taking it clears it
             self._errors_wait = True
@@ -90,19 +96,30 @@ class Reader:
         if count <= 0:
             self._errors_wait = self._queues_errors
             return count
-        batch.renew()
+        self._batch.renew()
         if inbox.longest > self._limit or self._takes_some:
             self._sift()
-        writer.gathering = True
+        if count < MANY:
+            self._hand_over()
+            return count
+        self._watch.look_away()
         try:
-            self._deliver(batch)
+            self._hand_over()
+        finally:
+            self._watch.look_again()
+        return count
+
+    def _hand_over(self) -> None:
+        """Give the batch to the protocol, and send what it writes."""
+        self._writer.gathering = True
+        try:
+            self._deliver(self._batch)
         except Exception:
             self._log.failure("{protocol} failed on a datagram", protocol=self._protocol)
         finally:
-            batch.over()
-            writer.gathering = False
-        writer.flush()
-        return count
+            self._batch.over()
+            self._writer.gathering = False
+        self._writer.flush()
 
     @property
     def _takes_some(self) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import select
 import socket
 from collections.abc import Callable
 from time import monotonic
@@ -26,6 +25,7 @@ from udpecho import _linux
 from udpecho._cmsg import IPV4, IPV6
 from udpecho._connection import Connection
 from udpecho._reader import Reader
+from udpecho._watch import Watch
 from udpecho._writer import Writer
 from udpecho.address import Address, without_scope
 from udpecho.errors import DatagramTooLong, PortClosed
@@ -88,16 +88,19 @@ class UDPPort:
         not_sent = getattr(self._protocol, "datagramNotSent", None)
         self._writer = Writer(self._reactor, skt.fileno(), self._layout, not_sent)
         self._connection = Connection(skt, self._layout)
+        self._watch = Watch(skt.fileno())
         self._reader = Reader(
-            skt, self._layout, self._protocol, self._limit, self._connection, self._writer
+            skt,
+            self._layout,
+            self._protocol,
+            self._limit,
+            self._connection,
+            self._writer,
+            self._watch,
         )
         if hasattr(self._protocol, "peerRefused"):
             self._reader.queue_errors()
-        # The reactor watches an epoll of our own, not the socket: so an error on the socket
-        # is something to read, which some reactors would take for the end of it.
-        self._epoll = select.epoll()
-        self._epoll.register(skt.fileno(), select.EPOLLIN | select.EPOLLERR)
-        self._watched = self._epoll.fileno()
+        self._watched = self._watch.fileno()
         self.connected = True
         self._protocol.makeConnection(self)
         self._reactor.addReader(self)
@@ -232,7 +235,7 @@ class UDPPort:
         if self._draining is not None:
             self._draining.cancel()
             self._draining = None
-        self._epoll.close()
+        self._watch.close()
         self._watched = -1
         self._protocol.doStop()
         self._socket.close()

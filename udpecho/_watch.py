@@ -1,0 +1,38 @@
+"""What a reactor watches in place of a socket: an epoll of our own.
+
+So an error on the socket is something to read, which some reactors would take for the end of
+it. And it can look away: the kernel tells who waits for a socket of every datagram that it has
+sent through it, whether there was any need for room or not.
+"""
+
+from __future__ import annotations
+
+import select
+
+_EVENTS = select.EPOLLIN | select.EPOLLERR if hasattr(select, "epoll") else 0
+
+
+class Watch:
+    """Watches a socket for what there is to read, errors too."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._epoll = select.epoll()
+        self._epoll.register(fd, _EVENTS)
+
+    def fileno(self) -> int:
+        """Return the descriptor that is readable when the socket has something to read."""
+        return self._epoll.fileno()
+
+    def look_away(self) -> None:
+        """Watch it no more, for a while."""
+        self._epoll.unregister(self._fd)
+
+    def look_again(self) -> None:
+        """Watch it again, from what has come meanwhile on; nothing if it is closed."""
+        if not self._epoll.closed:
+            self._epoll.register(self._fd, _EVENTS)
+
+    def close(self) -> None:
+        """Watch it no more."""
+        self._epoll.close()
