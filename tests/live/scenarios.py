@@ -17,6 +17,7 @@ import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -728,6 +729,45 @@ async def trains(lab: Lab) -> dict[str, object]:
             got = [await deferToThread(sender.recv, 65536) for _ in range(66)]
         found[host] = {"right": got == [*sent[:32], b"alone", *sent[32:]], "items": echo.items}
     return found
+
+
+@scenario
+async def many_at_once(lab: Lab) -> dict[str, object]:
+    """Hand over bursts, during which more arrives; one is failed on, and one stops the port."""
+
+    class Bursts(Echo):
+        sizes: list[int]
+        stop = False
+
+        def batchReceived(self, batch: Batch) -> None:
+            self.sizes.append(len(batch))
+            if self.stop:
+                self.transport.stopListening()  # type: ignore[union-attr]
+            elif len(self.sizes) == 1:
+                raise ValueError("the first burst")
+            batch.echo()
+            if len(batch) == 64:
+                sender.send(b"meanwhile")
+
+    bursts = Bursts()
+    bursts.sizes = []
+    port = lab.listen(bursts)
+    with udp() as sender:
+        sender.connect(("127.0.0.1", port.getHost().port))
+        for _ in range(3):
+            for index in range(64):
+                sender.send(b"%d" % index)
+            await lab.sleep(0.1)
+        bursts.stop = True
+        for index in range(64):
+            sender.send(b"%d" % index)
+        await lab.until(lambda: not port.connected)
+        sender.setblocking(False)
+        heard = 0
+        with suppress(BlockingIOError):
+            while sender.recv(100):
+                heard += 1
+    return {"sizes": bursts.sizes, "heard": heard, "failed": len(lab.failures)}
 
 
 @scenario

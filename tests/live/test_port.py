@@ -270,6 +270,14 @@ def test_trains_keep_their_boundaries(reactor: str) -> None:
         assert outcome[host] == {"right": True, "items": 3}, "the trains came as trains"
 
 
+@pytest.mark.parametrize("reactor", REACTORS)
+def test_what_arrives_while_a_burst_is_handed_over_is_heard(reactor: str) -> None:
+    outcome = play("many_at_once", "ours", reactor)
+    assert outcome["sizes"] == [64, 64, 1, 64, 1, 64, 1], "after a failure, and a stop, too"
+    assert outcome["heard"] == 3 * (64 + 1), "all but the burst that it failed on"
+    assert outcome["failed"] == 1
+
+
 def test_a_protocol_that_knows_no_batches_gets_each_datagram() -> None:
     assert play("trains_one_by_one")["heard"] == ["aaa", "bbb", "c"]
 
