@@ -67,6 +67,8 @@ def commands(directory: Path) -> dict[str, list[str | Path]]:
         program = build(source, directory)
         if program is not None:
             here[name] = [program]
+            if source == "echo_mmsg.c":
+                here[f"{name}, described"] = [program, "described"]
     for name in ("Twisted", "udpecho, datagramReceived", "asyncio"):
         here[name] = python("tests.bench.servers", name)
     if importlib.util.find_spec("uvloop"):
