@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import socket
+import weakref
 from errno import EAGAIN
 from typing import Any, cast
 
@@ -258,12 +259,15 @@ class Stopping(ServiceCase):
     def test_keeps_nothing_of_what_has_ended(self) -> None:
         """However often it is started again, it holds no servers but those that run."""
         service = self.service()
+        servers: set[weakref.ref[EchoServer]] = set()
         for _ in range(3):
             service.startService()
+            servers |= {weakref.ref(server) for server in service._servers.values()}
             self.ask()
             self.stop(service)
         gc.collect()
-        self.assertEqual([each for each in gc.get_objects() if type(each) is EchoServer], [])
+        self.assertEqual(len(servers), 6, "one for each family, at each start")
+        self.assertEqual({server() for server in servers}, {None})
         self.assertEqual(service.counters().echoed, 3)
 
     def test_start_while_stopping(self) -> None:
