@@ -22,7 +22,10 @@ IP_TOS, IP_TTL, IP_PKTINFO, IP_RECVERR, IP_RECVTTL, IP_RECVTOS = 1, 2, 8, 11, 12
 IPV6_RECVERR, IPV6_RECVPKTINFO, IPV6_PKTINFO = 25, 49, 50
 IPV6_RECVHOPLIMIT, IPV6_HOPLIMIT, IPV6_RECVTCLASS, IPV6_TCLASS = 51, 52, 66, 67
 SOL_UDP, UDP_SEGMENT, UDP_GRO = 17, 103, 104
-SO_TIMESTAMPNS, SO_MEMINFO, SO_RCVBUFFORCE = 35, 55, 33
+SO_TIMESTAMPNS, SO_MEMINFO = 35, 55
+
+_FORCED = {socket.SO_RCVBUF: 33, socket.SO_SNDBUF: 32} if sys.platform == "linux" else {}
+"""The option that may ask for a buffer of any size (elsewhere these numbers mean other things)."""
 
 _MEMINFO = struct.Struct("9I")
 _MEMINFO_DROPS = 8
@@ -50,16 +53,15 @@ def works() -> bool:
         return False
 
 
-def receive(fd: int, headers: ctypes.c_void_p, count: int) -> int:
+def receive(fd: int, headers: ctypes.c_void_p, count: int, flags: int = _AT_ONCE) -> int:
     """Fill up to count mmsghdrs at an address; return how many, or -errno (recvmmsg(2))."""
-    received: int = _recvmmsg(fd, headers, count, _AT_ONCE, None)
+    received: int = _recvmmsg(fd, headers, count, flags, None)
     return received if received >= 0 else -ctypes.get_errno()
 
 
 def receive_errors(fd: int, headers: ctypes.c_void_p, count: int) -> int:
     """Fill mmsghdrs as receive() does, from the error queue (recvmsg(2), MSG_ERRQUEUE)."""
-    received: int = _recvmmsg(fd, headers, count, _AT_ONCE | socket.MSG_ERRQUEUE, None)
-    return received if received >= 0 else -ctypes.get_errno()
+    return receive(fd, headers, count, _AT_ONCE | socket.MSG_ERRQUEUE)
 
 
 def send(fd: int, headers: ctypes.c_void_p, count: int) -> int:
@@ -114,14 +116,14 @@ def dropped(skt: socket.socket) -> int:
     return int(_MEMINFO.unpack(info)[_MEMINFO_DROPS])
 
 
-def set_receive_buffer(skt: socket.socket, size: int) -> int:
-    """Ask for a receive buffer of so many bytes; return what was granted.
+def set_buffer(skt: socket.socket, option: int, size: int) -> int:
+    """Ask for a buffer, SO_RCVBUF or SO_SNDBUF, of so many bytes; return what was granted.
 
-    Beyond net.core.rmem_max it takes the privilege CAP_NET_ADMIN. The kernel doubles what it
-    is told, for its own bookkeeping (socket(7), SO_RCVBUF); size and result are not doubled.
+    Beyond net.core.rmem_max or wmem_max it takes the privilege CAP_NET_ADMIN. Linux doubles what
+    it is told, for its own bookkeeping (socket(7)); size and result are not doubled.
     """
     try:
-        skt.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, size)
+        skt.setsockopt(socket.SOL_SOCKET, _FORCED.get(option, option), size)
     except OSError:
-        skt.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, size)
-    return skt.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) // 2
+        skt.setsockopt(socket.SOL_SOCKET, option, size)
+    return skt.getsockopt(socket.SOL_SOCKET, option) // 2

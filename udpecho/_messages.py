@@ -28,7 +28,7 @@ HEADER = 64
 _SLOT = LONGEST + 2048 + 64
 """Bytes from slot to slot. Not a power of two, or all datagrams would share a few cache lines."""
 
-Code = Literal["B", "H", "I", "Q"]
+Code = Literal["H", "I", "Q"]
 
 _IOVEC = 16  # struct iovec
 
@@ -69,7 +69,6 @@ class Memory:
 
 
 _CODES: dict[Code, Any] = {
-    "B": ctypes.c_uint8,
     "H": ctypes.c_uint16,
     "I": ctypes.c_uint32,
     "Q": ctypes.c_uint64,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import socket
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from twisted.internet.error import CannotListenError
 from twisted.logger import Logger
 
+from udpecho._linux import set_buffer
 from udpecho.address import with_scope
 from udpecho.errors import BadAddress
 from udpecho.peer import canonical_host, is_ipv6
@@ -19,8 +19,6 @@ SEND_BUFFER = 1 << 22
 """Bytes asked for, beyond which sends fail. The kernel keeps what is for a neighbour that it still
 looks for (208 KiB for each, 3 s long): who forges neighbours that nobody has would fill the 208 KiB
 that are usual with that, and then nobody is answered."""
-
-_SO_SNDBUFFORCE = 32  # Linux's, and not in Python's socket
 
 _log = Logger()
 
@@ -47,7 +45,8 @@ def open_udp(interface: str, port: int, reuse_port: bool = False) -> socket.sock
             skt.setblocking(False)
             if family == socket.AF_INET6:
                 skt.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            _enlarge_send_buffer(skt)
+            with suppress(OSError):  # elsewhere than on Linux, too much is refused
+                set_buffer(skt, socket.SO_SNDBUF, SEND_BUFFER)
             if reuse_port:
                 skt.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
             skt.bind(with_scope(interface, port))
@@ -91,18 +90,6 @@ def leave_to_others(skt: socket.socket) -> None:
     what this process has opened: whoever has a copy of the socket is disconnected, too.
     """
     skt.connect(skt.getsockname())
-
-
-def _enlarge_send_buffer(skt: socket.socket) -> None:
-    """Let more wait to be sent: less where net.core.wmem_max is less and we have no CAP_NET_ADMIN.
-
-    Linux doubles what it is told (socket(7), SO_SNDBUF).
-    """
-    forced = [_SO_SNDBUFFORCE] if sys.platform == "linux" else []
-    for option in (*forced, socket.SO_SNDBUF):
-        with suppress(OSError):
-            skt.setsockopt(socket.SOL_SOCKET, option, SEND_BUFFER)
-            return
 
 
 @contextmanager

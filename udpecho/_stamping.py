@@ -25,9 +25,6 @@ from udpecho.stamps import Stamp
 
 SUPPORTED = _linux.SUPPORTED
 
-# What Python 3.10's socket module lacks, from asm-generic/socket.h, linux/in.h and in6.h.
-_SO_SNDBUFFORCE = 32
-
 # linux/net_tstamp.h
 _TX_SOFTWARE, _RX_SOFTWARE, _SOFTWARE, _OPT_ID, _OPT_TSONLY = (
     1 << 1,
@@ -268,8 +265,8 @@ class StampedSocket:
         for level, option, value in options:
             if value is not None:
                 self._socket.setsockopt(level, option, value)
-        _ask_for_room(self._socket, _linux.SO_RCVBUFFORCE, socket.SO_RCVBUF)
-        _ask_for_room(self._socket, _SO_SNDBUFFORCE, socket.SO_SNDBUF)
+        for buffer in (socket.SO_RCVBUF, socket.SO_SNDBUF):
+            _linux.set_buffer(self._socket, buffer, _BUFFER)
 
     def _start_stamping(self) -> None:
         """Have the kernel stamp, and count sends from 0: both of us, whatever failed before."""
@@ -283,13 +280,6 @@ class StampedSocket:
             self._socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPING, _STAMPING)
         except OSError:
             self._stamps = False
-
-
-def _ask_for_room(skt: socket.socket, forced: int, allowed: int) -> None:
-    try:
-        skt.setsockopt(socket.SOL_SOCKET, forced, _BUFFER)
-    except OSError:
-        skt.setsockopt(socket.SOL_SOCKET, allowed, _BUFFER)
 
 
 @lru_cache(maxsize=_PEERS)

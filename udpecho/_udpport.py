@@ -249,7 +249,7 @@ class UDPPort:
         asked = self._receive_buffer
         if asked is None:
             return
-        granted = _linux.set_receive_buffer(self._socket, asked)
+        granted = _linux.set_buffer(self._socket, socket.SO_RCVBUF, asked)
         if granted < asked:
             self._log.warn(
                 "receive buffer: {asked} bytes asked for, {granted} granted"
