@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from udpecho._cmsg import control_message
+from udpecho._cmsg import NAME, RECORD, control_message
 from udpecho._linux import IP_RECVERR, IP_TTL, IPV6_HOPLIMIT, IPV6_RECVERR
-from udpecho._notices import SO_TIMESTAMPING, Refused, departure, refusal, time_and_ttl
+from udpecho._notices import SO_TIMESTAMPING, Refused, arrivals, departures, refusal
 
 SECOND = 1_000_000_000
 STAMP = control_message(SOL_SOCKET, SO_TIMESTAMPING, struct.pack("=6q", 7, 5, 0, 0, 0, 0))
@@ -33,6 +33,11 @@ def queued(errno: int, origin: int, icmp_type: int, data: int, by: bytes = NOBOD
     return control_message(IPPROTO_IP, IP_RECVERR, error)
 
 
+def record(control: bytes, name: bytes = b"name", stale: bytes = b"") -> bytes:
+    """Lay out a record, with what an earlier one left there behind its control messages."""
+    return name.ljust(NAME, b"\0") + (control + stale[len(control) :]).ljust(RECORD - NAME, b"\0")
+
+
 @pytest.mark.parametrize(
     ("control", "time_ns", "ttl", "why"),
     [
@@ -50,7 +55,11 @@ def queued(errno: int, origin: int, icmp_type: int, data: int, by: bytes = NOBOD
 def test_when_a_reply_came_and_its_ttl(
     control: bytes, time_ns: int | None, ttl: int | None, why: str
 ) -> None:
-    assert time_and_ttl(control) == (time_ns, ttl), why
+    usual = STAMP + TTL
+    records = record(usual) + record(control, b"NAME", stale=usual)
+    first, second = arrivals(records, [len(usual), len(control)], 4)
+    assert first == (b"name", 7 * SECOND + 5, 63)
+    assert second == (b"NAME", time_ns, ttl), why
 
 
 @pytest.mark.parametrize(
@@ -69,7 +78,9 @@ def test_when_a_reply_came_and_its_ttl(
 def test_which_send_left_and_when(
     control: bytes, expected: tuple[int, int] | None, why: str
 ) -> None:
-    assert departure(control) == expected, why
+    usual = STAMP + queued(ENOMSG, 4, 0, 40)
+    records = record(usual) + record(control, stale=usual)
+    assert departures(records, [len(usual), len(control)]) == [(40, 7 * SECOND + 5), expected], why
 
 
 @pytest.mark.parametrize(
@@ -98,8 +109,8 @@ def test_who_refused(control: bytes, expected: tuple[int, bool, str] | None, why
         assert found == Refused(b"quoted", errno, time_exceeded, (by, 0)), why
 
 
-@given(st.binary(max_size=200))
+@given(st.binary(max_size=RECORD - NAME))
 def test_no_bytes_whatever_raise(control: bytes) -> None:
-    time_and_ttl(control)
-    departure(control)
+    arrivals(record(control), [len(control)], 16)
+    departures(record(control), [len(control)])
     refusal(b"", control)

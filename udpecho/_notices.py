@@ -1,17 +1,19 @@
 """What control messages say of a probe and its reply: when each left or came, or who refused it.
 
-Pure layout, on bytes: no sockets, no system calls. What nearly all datagrams have is read in
-one go, by its place; the rest as it comes.
+Pure layout, on bytes: no sockets, no system calls. What nearly all datagrams have is read by
+its place, of all that came together in one go; the rest as it comes.
 """
 
 from __future__ import annotations
 
 import struct
 import sys
+from collections.abc import Sequence
+from functools import cache
 from socket import AF_INET, AF_INET6, IPPROTO_IP, IPPROTO_IPV6, SOL_SOCKET, inet_ntop
 from typing import NamedTuple
 
-from udpecho._cmsg import control_messages
+from udpecho._cmsg import NAME, RECORD, control_messages
 from udpecho._linux import IP_RECVERR, IP_TTL, IPV6_HOPLIMIT, IPV6_RECVERR
 from udpecho.peer import Peer
 
@@ -32,11 +34,15 @@ _STAMPED = _HEADER.pack(64, *_STAMP)
 _DESCRIBED = {_HEADER.pack(20, *key) for key in _TTLS}
 _QUEUED = {_HEADER.pack(48, IPPROTO_IP, IP_RECVERR), _HEADER.pack(60, IPPROTO_IPV6, IPV6_RECVERR)}
 
-_ARRIVAL = struct.Struct("=16sqq32x16si4x")
+_ARRIVAL = "16sqq32x16si4x"
 """What comes beside a reply: a timestamp, then the TTL."""
 
-_DEPARTURE = struct.Struct("=16sqq32x16s4xB7xI")
+_ARRIVAL_SIZE = struct.calcsize("=" + _ARRIVAL)
+
+_DEPARTURE = "16sqq32x16s4xB7xI"
 """What comes beside a stamp from the error queue: a timestamp, whose word it is, and of what."""
+
+_DEPARTURE_SIZE = struct.calcsize("=" + _DEPARTURE)
 
 
 class Refused(NamedTuple):
@@ -48,26 +54,56 @@ class Refused(NamedTuple):
     by: Peer
 
 
-def time_and_ttl(control: bytes) -> tuple[int | None, int | None]:
-    """Read of a datagram that came when it did, in ns by the kernel, and with which TTL."""
-    if len(control) == _ARRIVAL.size:
-        stamped, seconds, nanoseconds, described, ttl = _ARRIVAL.unpack(control)
-        if stamped == _STAMPED and described in _DESCRIBED:
-            return seconds * 1_000_000_000 + nanoseconds or None, ttl
+def arrivals(
+    records: bytes, sizes: Sequence[int], name: int
+) -> list[tuple[bytes, int | None, int | None]]:
+    """Read of datagrams who sent each, when it came, in ns by the kernel, and with which TTL.
+
+    A record (see _cmsg) has so many bytes of control messages as sizes says, and a socket
+    address of so many as name.
+    """
+    read = []
+    places, rows = range(NAME, len(records), RECORD), _rows(name, _ARRIVAL).iter_unpack(records)
+    for at, size, row in zip(places, sizes, rows, strict=True):
+        sender, stamped, seconds, nanoseconds, described, ttl = row
+        if size == _ARRIVAL_SIZE and stamped == _STAMPED and described in _DESCRIBED:
+            read.append((sender, seconds * 1_000_000_000 + nanoseconds or None, ttl))
+        else:
+            read.append((sender, *_time_and_ttl(records[at : at + size])))
+    return read
+
+
+def departures(records: bytes, sizes: Sequence[int]) -> list[tuple[int, int] | None]:
+    """Read from the error queue which sends left, by number, and when, in ns by the kernel.
+
+    What is no such news is None.
+    """
+    read: list[tuple[int, int] | None] = []
+    places, rows = range(NAME, len(records), RECORD), _rows(0, _DEPARTURE).iter_unpack(records)
+    for at, size, row in zip(places, sizes, rows, strict=True):
+        _, stamped, seconds, nanoseconds, queued, origin, number = row
+        ours = stamped == _STAMPED and queued in _QUEUED and origin == _FROM_TIMESTAMPING
+        if ours and size >= _DEPARTURE_SIZE:
+            read.append((number, seconds * 1_000_000_000 + nanoseconds))
+        else:
+            read.append(_departure(records[at : at + size]))
+    return read
+
+
+@cache
+def _rows(name: int, control: str) -> struct.Struct:
+    """Lay out a record: a socket address of so many bytes, then control messages."""
+    padding = RECORD - NAME - struct.calcsize("=" + control)
+    return struct.Struct(f"={name}s{NAME - name}x{control}{padding}x")
+
+
+def _time_and_ttl(control: bytes) -> tuple[int | None, int | None]:
     found = control_messages(control)
     ttls = [int.from_bytes(found[key], sys.byteorder) for key in _TTLS & found.keys()]
     return _software_ns(found), ttls[0] if ttls else None
 
 
-def departure(control: bytes) -> tuple[int, int] | None:
-    """Read from the error queue which send left, by its number, and when, in ns by the kernel.
-
-    None if it is no such news.
-    """
-    if len(control) >= _DEPARTURE.size:
-        stamped, seconds, nanoseconds, queued, origin, number = _DEPARTURE.unpack_from(control)
-        if stamped == _STAMPED and queued in _QUEUED and origin == _FROM_TIMESTAMPING:
-            return number, seconds * 1_000_000_000 + nanoseconds
+def _departure(control: bytes) -> tuple[int, int] | None:
     found = control_messages(control)
     error, kernel_ns = _error(found), _software_ns(found)
     if len(error) < _EXTENDED_ERROR.size or kernel_ns is None:

@@ -16,9 +16,9 @@ from time import monotonic_ns, time_ns
 from typing import Any, TypeAlias
 
 from udpecho import _linux
-from udpecho._cmsg import IPV4, IPV6, NAME, Layout
+from udpecho._cmsg import IPV4, IPV6, NAME, RECORD, Layout
 from udpecho._messages import BATCH, LONGEST, ROOM, Headers, Memory, full
-from udpecho._notices import SO_TIMESTAMPING, Refused, departure, refusal, time_and_ttl
+from udpecho._notices import SO_TIMESTAMPING, Refused, arrivals, departures, refusal
 from udpecho.address import Address
 from udpecho.peer import Peer
 from udpecho.stamps import Stamp
@@ -78,9 +78,6 @@ def read_clocks() -> Stamp:
     return Stamp(before, wall_ns)
 
 
-Taken: TypeAlias = tuple[bytes, bytes, bytes]
-"""A datagram's name, which is its sender's socket address, its control messages and its data."""
-
 Receive: TypeAlias = Callable[[int, c_void_p, int], int]
 
 
@@ -89,36 +86,45 @@ class Intake:
 
     def __init__(self, size: int) -> None:
         """Make room for datagrams of so many bytes; a longer one is cut."""
+        self._count = 0
         self._memory = Memory()
         self._headers = Headers(self._memory, IPV6)  # its names are the longest
         self._headers.sizes[:] = full(min(size, LONGEST))
 
-    def take(self, fd: int, most: int, receive: Receive = _linux.receive) -> list[Taken]:
-        """Take what a socket has, at most so many, and BATCH; receive says from which queue."""
-        headers, memory = self._headers, self._memory
+    def take(self, fd: int, most: int, receive: Receive = _linux.receive) -> int:
+        """Take what a socket has, at most so many, and BATCH; return how many that are.
+
+        receive says from which queue.
+        """
+        headers = self._headers
         for _ in range(_ATTEMPTS):
             headers.name_sizes[:] = _NAMES
             headers.control_sizes[:] = ROOM
             count = receive(fd, headers.at[0], min(most, BATCH))
             if count >= 0 or count == -EAGAIN:
                 break  # else it is what ICMP said, which the error queue says better
-        if count <= 0:
-            return []
-        read = memory.map
-        return [
-            (
-                read[record : record + NAME],
-                read[record + NAME : record + NAME + control],
-                read[slot : slot + length],
-            )
-            for record, slot, control, length in zip(
-                memory.record_at,
-                memory.slot_at,
-                headers.control_sizes[:count].tolist(),
-                headers.lengths[:count].tolist(),
-                strict=False,
-            )
-        ]
+        self._count = max(count, 0)
+        return self._count
+
+    def records(self) -> bytes:
+        """Copy what the kernel said of what was taken."""
+        return self._memory.read(0, self._count * RECORD)
+
+    def control_sizes(self) -> list[int]:
+        """Tell how many bytes of control messages each record has."""
+        sizes: list[int] = self._headers.control_sizes[: self._count].tolist()
+        return sizes
+
+    def control(self, index: int) -> bytes:
+        """Copy the control messages of one record."""
+        at = self._memory.record_at[index] + NAME
+        return self._memory.read(at, at + self._headers.control_sizes[index])
+
+    def data(self) -> list[bytes]:
+        """Copy the data of each."""
+        read, lengths = self._memory.map, self._headers.lengths[: self._count].tolist()
+        slots = self._memory.slot_at[: self._count]
+        return [read[slot : slot + length] for slot, length in zip(slots, lengths, strict=True)]
 
 
 class StampedSocket:
@@ -198,34 +204,43 @@ class StampedSocket:
         """
         if self._stamps:
             return self._arrivals(most)
-        arrivals: list[Arrival] = []
-        while len(arrivals) < most and (one := self._arrivals(1)):
-            arrivals += one
-        return arrivals
+        came: list[Arrival] = []
+        while len(came) < most and (one := self._arrivals(1)):
+            came += one
+        return came
 
     def notices(self, most: int) -> tuple[list[Departure], list[Refused]]:
         """Take stamps and refusals from the error queue, at most so many."""
-        departures: list[Departure] = []
-        refusals: list[Refused] = []
-        for _, control, data in self._intake.take(self.fileno(), most, _linux.receive_errors):
-            if (departed := departure(control)) is not None:
-                number, kernel_ns = departed
-                token = self._sent.pop(number, None)
-                if token is not None:
-                    departures.append((token, kernel_ns))
-            elif (refused := refusal(data, control)) is not None:
-                refusals.append(refused)
-        return departures, refusals
+        intake = self._intake
+        if not intake.take(self.fileno(), most, _linux.receive_errors):
+            return [], []
+        left: list[Departure] = []
+        others: list[int] = []
+        for index, departed in enumerate(departures(intake.records(), intake.control_sizes())):
+            if departed is None:
+                others.append(index)
+                continue
+            number, kernel_ns = departed
+            token = self._sent.pop(number, None)
+            if token is not None:
+                left.append((token, kernel_ns))
+        if not others:
+            return left, []
+        data = intake.data()
+        found = [refusal(data[index], intake.control(index)) for index in others]
+        return left, [refused for refused in found if refused is not None]
 
     def _arrivals(self, most: int) -> list[Arrival]:
-        taken = self._intake.take(self.fileno(), most)
+        intake, layout = self._intake, self._layout
+        if not intake.take(self.fileno(), most):
+            return []
         now = read_clocks()
-        arrivals = []
-        for name, control, data in taken:
-            kernel_ns, ttl = time_and_ttl(control)
-            peer = _peer(self._layout, name[: self._layout.name])
-            arrivals.append((data, peer, ttl, Stamp(now.monotonic_ns, now.wall_ns, kernel_ns)))
-        return arrivals
+        monotonic_ns, wall_ns = now.monotonic_ns, now.wall_ns
+        described = arrivals(intake.records(), intake.control_sizes(), layout.name)
+        return [
+            (data, _peer(layout, name), ttl, Stamp(monotonic_ns, wall_ns, kernel_ns))
+            for data, (name, kernel_ns, ttl) in zip(intake.data(), described, strict=True)
+        ]
 
     def _send(self, data: bytes, peer: Peer) -> None:
         if self._connected:
