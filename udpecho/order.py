@@ -97,16 +97,15 @@ class Successions:
 
     def record(self, index: int, rtt_ns: int | None) -> None:
         """Note a fate: the round trip of a whole reply, or None."""
-        if index == self.undecided:
-            self._follow(rtt_ns)
-            self.undecided += 1
-        else:
+        if index != self.undecided:
             self._held[index] = rtt_ns
+            return
+        self._follow(rtt_ns)
         while self._held and self.undecided in self._held:
             self._follow(self._held.pop(self.undecided))
-            self.undecided += 1
 
     def _follow(self, rtt_ns: int | None) -> None:
+        self.undecided += 1
         if rtt_ns is None:
             self._burst += 1
             self.bursts += self._burst == 1

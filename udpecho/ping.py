@@ -78,7 +78,6 @@ class Ping:
         self._ledger = Ledger(plan.size, plan.timeout_ns)
         self._stats = Stats(len(plan.targets) * plan.flows)
         self._ways: list[list[tuple[ProbeSocket, Flow]]] = []
-        self._flows: dict[tuple[int, Peer], Flow] = {}
         self._slowest_ns = 0
         self._ends_at_ns: int | None = None
         self._ended_ns: int | None = None
@@ -178,8 +177,7 @@ class Ping:
         self, socket: ProbeSocket, data: bytes, peer: Peer, stamp: Stamp, ttl: int | None
     ) -> None:
         """Judge a datagram."""
-        asked = self._flows.get((socket.port, peer))
-        outcome = self._ledger.answer(data, peer, stamp, asked, ttl)
+        outcome = self._ledger.answer(data, peer, socket.port, stamp, ttl)
         if (outcome.rtt_ns or 0) > self._slowest_ns:
             self._slowest_ns = outcome.rtt_ns or 0
         self._tell(outcome)
@@ -210,7 +208,7 @@ class Ping:
                 if self._connected or key not in shared:
                     shared[key] = self._instrument.open(target.peer, connected=self._connected)
                 flow = Flow(target.name, target.peer, shared[key].port)
-                self._flows[flow.port, flow.peer] = flow
+                self._ledger.add_flow(flow)
                 ways.append((shared[key], flow))
             self._ways.append(ways)
 

@@ -88,10 +88,6 @@ class Flow:
     peer: Peer
     port: int
 
-    def same_way(self, other: Flow) -> bool:
-        """Tell whether datagrams of both go the same way: two names may have one address."""
-        return self is other or (self.peer, self.port) == (other.peer, other.port)
-
 
 @dataclass(slots=True, eq=False)
 class Probe:
@@ -160,8 +156,13 @@ class Ledger:
         self._ring: list[Probe | None] = [None] * self._places
         self._issued = self._oldest = self._in_time = 0
         self._given_up: list[Outcome] = []
+        self._flows: dict[tuple[int, Peer], Flow] = {}
         self.outstanding = 0
         """How many probes have no fate yet."""
+
+    def add_flow(self, flow: Flow) -> None:
+        """Know a flow before its first probe. Two names of one host are one way, the last's."""
+        self._flows[flow.port, flow.peer] = flow
 
     def issue(self, flow: Flow, sequence: int, flow_sequence: int, now: Stamp) -> Probe:
         """Make the next probe of a flow, outstanding from now on."""
@@ -196,22 +197,23 @@ class Ledger:
         return None
 
     def answer(
-        self, data: bytes, peer: Peer, came: Stamp, asked: Flow | None, ttl: int | None = None
+        self, data: bytes, peer: Peer, port: int, came: Stamp, ttl: int | None = None
     ) -> Outcome:
-        """Judge a datagram from a peer; asked is the flow from the socket it came to that peer.
-
-        asked is None if nothing was ever sent from there to that peer.
-        """
-        probe = self.find(data)
-        if asked is None or (probe is not None and not probe.flow.same_way(asked)):
-            return Outcome(_STRANGER, came.monotonic_ns, size=len(data), ttl=ttl, peer=peer)
-        if probe is None:
-            return Outcome(_FORGED, came.monotonic_ns, asked, size=len(data), ttl=ttl, peer=peer)
-        rtt_ns, clock = round_trip(probe.sent, came)
+        """Judge a datagram that a peer sent to a port of ours."""
         kind: Fate | Surplus
+        probe = self._ring[int.from_bytes(data[:4], "big") % self._places]
+        whole = probe is not None and data == probe.header + self._filling
+        if not whole:
+            probe = self.find(data)
+        if probe is None or probe.flow.peer != peer or probe.flow.port != port:
+            # Another's reply is nobody's; and who was never asked from there can't even forge one.
+            asked = self._flows.get((port, peer)) if probe is None else None
+            kind = _STRANGER if asked is None else _FORGED
+            return Outcome(kind, came.monotonic_ns, asked, size=len(data), ttl=ttl, peer=peer)
+        rtt_ns, clock = round_trip(probe.sent, came)
         if probe.fate is not None:
             kind = _DUPLICATE
-        elif data != self.payload(probe):
+        elif not whole:
             kind = self._decide(probe, _CORRUPT)
         else:
             kind = self._decide(probe, _REPLIED if rtt_ns <= self._timeout_ns else _LATE)

@@ -22,6 +22,7 @@ MANY_FLOWS = 256
 INITIAL_TTLS = (64, 128, 255)
 """What hosts send with: Linux, macOS and the BSDs; Windows; routers and Solaris."""
 
+_FATES = frozenset(Fate)
 _WHOLE = frozenset((Fate.REPLIED, Fate.LATE))
 
 
@@ -48,7 +49,7 @@ class Tally:
         """Count an outcome of this flow's."""
         kind, index, rtt_ns = outcome.kind, outcome.flow_sequence, outcome.rtt_ns
         self.kinds[kind] += 1
-        if isinstance(kind, Surplus) or index is None:
+        if kind not in _FATES or index is None:
             return
         if kind in _WHOLE and rtt_ns is not None:
             self.rtts.record(rtt_ns)
@@ -71,18 +72,19 @@ class Stats:
 
     def sent(self, flow: Flow, late_ns: int | None = None) -> None:
         """Count a probe sent, so much later than its schedule said."""
-        self._tally(flow).sent += 1
+        (self._tallies.get(flow) or self._begin(flow)).sent += 1
         if late_ns is not None:
             self._schedule.record(max(late_ns, 0))
 
     def add(self, outcome: Outcome) -> None:
         """Count an outcome."""
-        if outcome.flow is None:
+        flow, clock = outcome.flow, outcome.clock
+        if flow is None:
             self._strangers += 1
             return
-        self._tally(outcome.flow).add(outcome)
-        if outcome.clock is not None and isinstance(outcome.kind, Fate):
-            self._clocks[outcome.clock] += 1
+        (self._tallies.get(flow) or self._begin(flow)).add(outcome)
+        if clock is not None and outcome.kind in _FATES:
+            self._clocks[clock] += 1
 
     def glance(self) -> Glance:
         """Return a few figures so far."""
@@ -111,10 +113,8 @@ class Stats:
             dropped,
         )
 
-    def _tally(self, flow: Flow) -> Tally:
-        tally = self._tallies.get(flow)
-        if tally is None:
-            tally = self._tallies[flow] = Tally(flow, self._digits)
+    def _begin(self, flow: Flow) -> Tally:
+        tally = self._tallies[flow] = Tally(flow, self._digits)
         return tally
 
     def _by_target(self) -> Iterable[list[Tally]]:
