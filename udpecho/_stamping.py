@@ -50,7 +50,7 @@ _EARLIER_ERRORS = frozenset(
 _MOMENT_NS = 20_000
 """What two readings of clocks take at most, unless the process is preempted in between."""
 
-_READINGS = 4
+_READINGS = range(4)
 
 _ATTEMPTS = 3
 """At a call that may report what an earlier datagram met with, in place of doing its work."""
@@ -71,7 +71,7 @@ Departure: TypeAlias = tuple[Any, int]
 
 def read_clocks() -> Stamp:
     """Read the monotonic and the wall clock at one moment, as far as that can be had."""
-    for _ in range(_READINGS):
+    for _ in _READINGS:
         before, wall_ns = monotonic_ns(), time_ns()
         if monotonic_ns() - before < _MOMENT_NS:
             break  # else the process was preempted in between
@@ -145,10 +145,10 @@ class StampedSocket:
         self._intake = intake
         self._layout = IPV6 if family == socket.AF_INET6 else IPV4
         self._stamps = stamps
-        self._connected = False
         self._number = 0
         self._sent: dict[int, Any] = {}
         self._socket = socket.socket(family, socket.SOCK_DGRAM)
+        self._send: Callable[[bytes, Peer], int] = self._socket.sendto
         try:
             self._socket.setblocking(False)
             self._set_options(family, ttl, traffic_class)
@@ -175,7 +175,7 @@ class StampedSocket:
     def connect(self, peer: Peer) -> None:
         """Hear one peer only, but for what came before. Raises OSError."""
         self._socket.connect(peer)
-        self._connected = True
+        self._send = lambda data, _: self._socket.send(data)
 
     def close(self) -> None:
         """Close the socket."""
@@ -242,18 +242,13 @@ class StampedSocket:
             for data, (name, kernel_ns, ttl) in zip(intake.data(), described, strict=True)
         ]
 
-    def _send(self, data: bytes, peer: Peer) -> None:
-        if self._connected:
-            self._socket.send(data)
-        else:
-            self._socket.sendto(data, peer)
-
     def _send_again(self, data: bytes, peer: Peer, error: OSError) -> None:
         for _ in range(_ATTEMPTS - 1):
             if error.errno not in _EARLIER_ERRORS:
                 break
             try:
-                return self._send(data, peer)
+                self._send(data, peer)
+                return
             except OSError as another:
                 error = another
                 self._start_stamping()
