@@ -13,6 +13,7 @@ import json
 import os
 import platform
 import re
+import resource
 import shutil
 import struct
 import subprocess
@@ -47,6 +48,9 @@ COLUMNS = ("udpecho", "irtt", "iputils' ping")
 NOTHING = "not measured"
 WARM_UP = 15.0
 """Seconds until 10,000 hosts have replied and the probes of their first seconds are forgotten."""
+
+C_SECONDS = 10
+"""How long the C program probes them."""
 
 
 @dataclass(frozen=True)
@@ -257,6 +261,24 @@ def host_rows(minutes: float) -> list[list[str]]:
     ]
 
 
+def c_hosts_row(folder: str) -> list[str]:
+    """Probe the same hosts by a C program, which takes the stamps too, but counts nothing."""
+    command = inside(f"{folder}/hosts", str(PORT), str(MANY), str(C_SECONDS))
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    sent, came = map(int, done.stdout.split())
+    cpu = f"{100 * used / C_SECONDS:.0f} % ({used / sent * 1e6:.0f} µs a probe"
+    return [
+        "the same by a C program (sendto, recvmmsg)",
+        "",
+        f"{cpu}, {sent - came} of {sent:,} lost)",
+        "",
+        "",
+    ]
+
+
 def cpu_seconds(pid: int) -> float:
     """Read how long a process has run (proc(5))."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
@@ -278,14 +300,15 @@ def main() -> None:
     arguments = parser.parse_args()
     loads = [os.getloadavg()[0]]
     with tempfile.TemporaryDirectory() as folder, network():
-        for name in ("echo_addressed", "pace"):
+        for name in ("echo_addressed", "hosts", "pace"):
             source = ROOT / f"tests/bench/yardsticks/{name}.c"
             execute("cc", "-O2", "-o", f"{folder}/{name}", str(source))
         with background(outside(f"{folder}/echo_addressed", str(PORT))):
             rows = [] if arguments.no_wire else wire_rows(folder, arguments.rounds)
             loads.append(os.getloadavg()[0])
             if arguments.hosts_minutes:
-                rows += host_rows(arguments.hosts_minutes)
+                cpu, memory = host_rows(arguments.hosts_minutes)
+                rows += [cpu, c_hosts_row(folder), memory]
                 loads.append(os.getloadavg()[0])
     print(
         f"Linux {platform.release()}, Python {platform.python_version()}, {os.cpu_count()} cores, "
