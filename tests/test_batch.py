@@ -12,7 +12,7 @@ import pytest
 
 from tests.kernelbytes import ipv4_control, ipv4_name, ipv6_control, ipv6_name, record, stamp, train
 from udpecho import _linux, _reply
-from udpecho._cmsg import IPV4, IPV6, NAME, Layout, control_message
+from udpecho._cmsg import IPV4, IPV6, NAME, Layout, control_message, control_messages, sent_to
 from udpecho._inbox import Inbox
 from udpecho._messages import BATCH, Headers
 from udpecho._reply import Reply
@@ -27,13 +27,8 @@ class Socket:
 
     ttl = 64
 
-    host = "0.0.0.0"
-
     def fileno(self) -> int:
         return -1
-
-    def getsockname(self) -> tuple[str, int]:
-        return self.host, 7
 
     def getsockopt(self, *option: int) -> int:
         assert option in TTL_OPTIONS
@@ -53,11 +48,12 @@ TTL_OPTIONS = {
 class Kernel:
     """Fills a batch, and takes what it sends, as it would leave."""
 
-    def __init__(self, layout: Layout = IPV4, host: str = "0.0.0.0") -> None:
+    def __init__(self, layout: Layout = IPV4, host: str = "") -> None:
+        """Begin; host is the address that all is sent to, if the kernel need not say so."""
         self.layout = layout
+        self.known = sent_to(layout, socket.inet_pton(layout.family, host)) if host else b""
         self.socket = Socket()
-        self.socket.host = host
-        self.inbox = Inbox(layout)
+        self.inbox = Inbox(layout, self.known)
         self.reply = Reply(cast(socket.socket, self.socket), self.inbox)
         self.batch = Batch(self.inbox, self.reply)
         self.memory = self.inbox.memory
@@ -83,10 +79,12 @@ class Kernel:
 
     def _receive(self, fd: int) -> int:
         headers = self.inbox.headers
-        for index, (name, control, data) in enumerate(self._items):
+        for index, (name, described, data) in enumerate(self._items):
+            control = self._as_it_comes(described)
             assert headers.control_sizes[index] >= len(control), "no room for control messages"
             at, slot = self.memory.record_at[index], self.memory.slot_at[index]
-            self.memory.write(at, name.ljust(NAME, b"\0") + control)
+            self.memory.write(at, name)
+            self.memory.write(at + NAME + len(self.known), control)
             self.memory.write(slot, data)
             headers.control_sizes[index] = len(control)
             headers.lengths[index] = len(data)
@@ -99,22 +97,34 @@ class Kernel:
             at, slot = self.memory.record_at[index], self.memory.slot_at[index]
             size = headers.control_sizes[index]
             self.controls.append(size)
-            first = at + NAME + (0 if self.socket.host == "0.0.0.0" else self.layout.source)
+            first = at + NAME + len(self.known)
             name = self.memory.read(at, at + headers.name_sizes[index])
             control = self._as_it_leaves(self.memory.read(first, first + size))
             data = self.memory.read(slot, slot + headers.sizes[index])
             self.sent.append((name, control, data))
         return stop - start
 
+    def _as_it_comes(self, control: bytes) -> bytes:
+        """Leave out where it was sent, if that is known."""
+        if not self.known:
+            return control
+        found = control_messages(control)
+        del found[PKTINFO_KIND[self.layout]]
+        return b"".join(control_message(*kind, data) for kind, data in found.items())
+
     def _as_it_leaves(self, control: bytes) -> bytes:
         """Add what the kernel takes from the socket where no control message tells."""
-        if self.socket.host != "0.0.0.0":
-            control = ipv4_control(self.socket.host, interface=0)[: self.layout.source] + control
+        control = self.known + control
         if len(control) > self.layout.source:
             return control
         ttl = control_message(*TTL_KIND[self.layout], struct.pack("=i", self.socket.ttl))
         return control + ttl + self.layout.plain[2]
 
+
+PKTINFO_KIND = {
+    IPV4: (socket.IPPROTO_IP, _linux.IP_PKTINFO),
+    IPV6: (socket.IPPROTO_IPV6, _linux.IPV6_PKTINFO),
+}
 
 TTL_KIND = {
     IPV4: (socket.IPPROTO_IP, socket.IP_TTL),

@@ -128,6 +128,14 @@ IPV6 = Layout(
 )
 
 
+def sent_to(layout: Layout, host: bytes) -> bytes:
+    """Lay out the control message of a datagram that was sent to this address of ours."""
+    message = bytearray(layout.plain[0])
+    for at in (layout.asked - NAME, layout.local - NAME):
+        message[at : at + layout.host_size] = host
+    return bytes(message)
+
+
 def control_messages(control: bytes) -> dict[tuple[int, int], bytes]:
     """Take control messages apart: level and type to data."""
     found = {}

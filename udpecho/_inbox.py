@@ -3,6 +3,9 @@
 An item is a datagram or, where the kernel gave several of one flow together, a train of
 datagrams of equal size (the last may be shorter).
 
+Where all that comes is sent to one address, which is known, the kernel need not say so of each
+datagram: that part of the records is then written once, and what it says goes behind it.
+
 Most batches are like the one before: as long, of as long datagrams. Their headers are then
 equal byte for byte, and all that was read out of them still holds.
 """
@@ -14,8 +17,8 @@ from functools import lru_cache
 from itertools import accumulate
 from operator import itemgetter
 
-from udpecho._cmsg import NAME, RECORD, Layout, canonical
-from udpecho._messages import BATCH, HEADER, LONGEST, ROOM, Headers, Memory, full
+from udpecho._cmsg import CONTROL, NAME, RECORD, Layout, canonical
+from udpecho._messages import BATCH, HEADER, LONGEST, Headers, Memory, full
 from udpecho.address import Address, decode_again
 
 _MAPPED = b"\0" * 10 + b"\xff\xff"
@@ -24,12 +27,18 @@ _MAPPED = b"\0" * 10 + b"\xff\xff"
 class Inbox:
     """Room for up to 128 items, filled again and again."""
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: Layout, known: bytes = b"") -> None:
+        """Make room; known is the control message (see sent_to) that the kernel does not give."""
         self.layout = layout
+        self.known = len(known)
+        """How many bytes of each record's control messages the kernel does not give."""
+
         self.memory = Memory()
-        self.headers = Headers(self.memory, layout)
+        for at in self.memory.record_at:
+            self.memory.write(at + NAME, known)
+        self.headers = Headers(self.memory, layout, NAME + self.known)
         self.headers.sizes[:] = full(LONGEST)
-        self.headers.control_sizes[:] = ROOM
+        self.headers.control_sizes[:] = full(CONTROL - self.known)
         self._headers_map = self.headers.map
         self._fresh = self._written = self._headers_map[: BATCH * HEADER]
         self._known = b""
@@ -175,7 +184,8 @@ class Inbox:
         self.longest = max(self._lengths)
         self.trains = {}
         self._put = self._stamped = False
-        controls = headers.control_sizes[:count].tolist()
+        known = self.known
+        controls = [known + size for size in headers.control_sizes[:count].tolist()]
         if controls.count(self.layout.control) != count:
             self._put_in_order(controls)
 

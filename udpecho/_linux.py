@@ -78,14 +78,14 @@ def disconnect(skt: socket.socket) -> None:
         raise OSError(number, os.strerror(number))
 
 
-def describe_arrivals(skt: socket.socket) -> None:
-    """Have each datagram come with its destination, TTL and TOS (ip(7), ipv6(7))."""
+def describe_arrivals(skt: socket.socket, destination: bool = True) -> None:
+    """Have each datagram come with its destination, if wanted, TTL and TOS (ip(7), ipv6(7))."""
     if skt.family == socket.AF_INET6:
         level, options = socket.IPPROTO_IPV6, (IPV6_RECVPKTINFO, IPV6_RECVHOPLIMIT, IPV6_RECVTCLASS)
     else:
         level, options = socket.IPPROTO_IP, (IP_PKTINFO, IP_RECVTTL, IP_RECVTOS)
-    for option in options:
-        skt.setsockopt(level, option, 1)
+    for option, wanted in zip(options, (destination, True, True), strict=True):
+        skt.setsockopt(level, option, wanted)
 
 
 def stamp_arrivals(skt: socket.socket) -> None:

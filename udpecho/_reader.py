@@ -53,7 +53,9 @@ class Reader:
         connection: Connection,
         writer: Writer,
         watch: Watch,
+        known: bytes,
     ) -> None:
+        """Read for a protocol; known is what an Inbox is to know."""
         self._socket = skt
         self._fd = skt.fileno()
         self._protocol = protocol
@@ -61,7 +63,7 @@ class Reader:
         self._connection = connection
         self._writer = writer
         self._watch = watch
-        self._inbox = Inbox(layout)
+        self._inbox = Inbox(layout, known)
         self._batch = Batch(self._inbox, Reply(skt, self._inbox))
         by_batch: Callable[[Batch], None] | None = getattr(protocol, "batchReceived", None)
         self._deliver = by_batch or self._deliver_each

@@ -18,7 +18,7 @@ from udpecho._cmsg import IPV6, NAME, RECORD, control_messages
 from udpecho._inbox import Inbox
 from udpecho._messages import BATCH, Headers, full
 from udpecho._outbox import send_all
-from udpecho.address import is_wildcard, with_scope
+from udpecho.address import with_scope
 
 _NOT_AS_A_TRAIN = frozenset({EINVAL, EIO, EMSGSIZE})
 """What the kernel says of a train that does not fit the path out, or its device."""
@@ -46,9 +46,8 @@ class Reply:
         self._fd = skt.fileno()
         self._inbox = inbox
         layout, memory = inbox.layout, inbox.memory
-        # A socket that is bound to one address answers from it without being told.
-        self._names_source = is_wildcard(skt.getsockname()[0])
-        self._skipped = skipped = 0 if self._names_source else layout.source
+        # A socket that all is sent to at one address answers from it without being told.
+        self._skipped = skipped = inbox.known
         self._whole = Headers(memory, layout, NAME + skipped)
         self._whole_size = layout.control - skipped
         self._train_size = layout.segment - NAME + 8 - skipped
@@ -77,7 +76,7 @@ class Reply:
             return Echoed(0, 0, _NO_ERRORS)
         if inbox.sizes is not self._sizes:
             self._measure()
-        if self._names_source:
+        if not self._skipped:
             self._interfaces[:count] = self._no_interfaces[:count]  # or routing is bypassed
         if count >= WORTHWHILE and not inbox.trains and _are_one(ttls) and not any(tos):
             return self._send_with(ttls[0], datagrams, octets, dropped)

@@ -6,6 +6,7 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from ipaddress import ip_address
 
 from twisted.internet.error import CannotListenError
 from twisted.logger import Logger
@@ -81,6 +82,24 @@ def adopt(fd: int) -> socket.socket:
             socket=skt,
         )
     return skt
+
+
+def only_address(skt: socket.socket) -> bytes | None:
+    """Give the address, packed, to which all is sent that a socket gets; None if that isn't sure.
+
+    It is not one host's if it is a wildcard, a group or a broadcast address: these can be bound
+    to, but connect() refuses the last (ip(7), EACCES).
+    """
+    bound = skt.getsockname()
+    address = ip_address(bound[0])
+    if address.is_unspecified or address.is_multicast:
+        return None
+    try:
+        with socket.socket(skt.family, socket.SOCK_DGRAM) as other:
+            other.connect(bound)
+    except OSError:
+        return None
+    return address.packed
 
 
 def leave_to_others(skt: socket.socket) -> None:

@@ -22,9 +22,10 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from udpecho import _linux
-from udpecho._cmsg import IPV4, IPV6
+from udpecho._cmsg import IPV4, IPV6, sent_to
 from udpecho._connection import Connection
 from udpecho._reader import Reader
+from udpecho._sockets import only_address
 from udpecho._watch import Watch
 from udpecho._writer import Writer
 from udpecho.address import Address, without_scope
@@ -79,7 +80,8 @@ class UDPPort:
         self._socket = skt = self._open()
         self._layout = IPV6 if skt.family == socket.AF_INET6 else IPV4
         self._max_write = 65527 if self._layout is IPV6 else 65507
-        _linux.describe_arrivals(skt)
+        known = self._known_of_arrivals()
+        _linux.describe_arrivals(skt, destination=not known)
         if self._timestamps:
             _linux.stamp_arrivals(skt)
         if getattr(self._protocol, "takesTrains", False):
@@ -97,6 +99,7 @@ class UDPPort:
             self._connection,
             self._writer,
             self._watch,
+            known,
         )
         if hasattr(self._protocol, "peerRefused"):
             self._reader.queue_errors()
@@ -244,6 +247,15 @@ class UDPPort:
             waiter.callback(None)
 
     # Options of the socket.
+
+    def _known_of_arrivals(self) -> bytes:
+        """Give what need not be said of each datagram, to a protocol that takes whole batches.
+
+        That is where it was sent, if there is but one address. (Through which interface it came
+        is then not said either, which others may want to know.)
+        """
+        host = only_address(self._socket) if hasattr(self._protocol, "batchReceived") else None
+        return b"" if host is None else sent_to(self._layout, host)
 
     def _set_receive_buffer(self) -> None:
         asked = self._receive_buffer

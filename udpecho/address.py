@@ -55,9 +55,12 @@ class Address(tuple[str, int]):
 
     @property
     def interface(self) -> str:
-        """The name of the network interface it came in through."""
+        """The name of the network interface it came in through; "" if that was not told.
+
+        A protocol that takes whole batches isn't told if its socket is bound to one address.
+        """
         index: int = _SCOPE.unpack_from(self._record, self.layout.interface)[0]
-        return _interface_name(index)
+        return _interface_name(index) if index else ""
 
     @property
     def ttl(self) -> int:
