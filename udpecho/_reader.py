@@ -26,10 +26,10 @@ from udpecho._watch import Watch
 from udpecho._writer import Writer
 from udpecho.batch import Batch
 
-TURN = 0.002
+TURN = 0.003
 """Seconds after which a turn takes no further batch, so that timers keep their time."""
 
-BATCHES = 2
+BATCHES = 8
 """Batches in a turn at most: the reactor's own work, spread over more, is lost in theirs."""
 
 MANY = 16
@@ -80,13 +80,19 @@ class Reader:
 
     def turn(self) -> None:
         """Deliver what has arrived, as much as a turn may hold."""
+        try:
+            self._read_batches()
+        finally:
+            self._watch.look_again()
+        if not self.closed and (self._errors_wait or self._writer.met_errors):
+            self._take_errors()
+
+    def _read_batches(self) -> None:
         if self.read() == BATCH and self._batches > 1:
             until = monotonic() + TURN
             for _ in range(self._batches - 1):
                 if self.closed or self.read() < BATCH or monotonic() > until:
                     break
-        if not self.closed and (self._errors_wait or self._writer.met_errors):
-            self._take_errors()
 
     def read(self) -> int:
         """Deliver a batch; return how many items it had, or 0 or less if none."""
@@ -101,18 +107,8 @@ class Reader:
         self._batch.renew()
         if inbox.longest > self._limit or self._takes_some:
             self._sift()
-        if count < MANY:
-            self._hand_over()
-            return count
-        self._watch.look_away()
-        try:
-            self._hand_over()
-        finally:
-            self._watch.look_again()
-        return count
-
-    def _hand_over(self) -> None:
-        """Give the batch to the protocol, and send what it writes."""
+        if count >= MANY:
+            self._watch.look_away()
         self._writer.gathering = True
         try:
             self._deliver(self._batch)
@@ -122,6 +118,7 @@ class Reader:
             self._batch.over()
             self._writer.gathering = False
         self._writer.flush()
+        return count
 
     @property
     def _takes_some(self) -> bool:

@@ -58,6 +58,8 @@ class Reply:
         self._trains: list[int] = []
         self._map, self._ttl_at, self._tos_at = memory.map, layout.ttl, layout.tos
         self._interfaces = memory.column("I", layout.interface)
+        self._ttls = self._tos = b""  # of the last batch
+        self._ttl = 0  # what all of that had, and no traffic class
         self._no_interfaces = memoryview(bytes(4 * BATCH)).cast("I")
         if layout is IPV6:
             self._ttl_option = socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS
@@ -78,11 +80,23 @@ class Reply:
             self._measure()
         if not self._skipped:
             self._interfaces[:count] = self._no_interfaces[:count]  # or routing is bypassed
-        if count >= WORTHWHILE and not inbox.trains and _are_one(ttls) and not any(tos):
-            return self._send_with(ttls[0], datagrams, octets, dropped)
-        self._map[self._ttl_at : count * RECORD : RECORD] = ttls
-        self._map[self._tos_at : count * RECORD : RECORD] = tos
-        return self._send_by(self._whole, datagrams, octets, dropped)
+        if ttls is not self._ttls or tos is not self._tos:
+            self._ttls, self._tos = ttls, tos
+            self._ttl = _one_ttl(ttls, tos)
+        if self._ttl and count >= WORTHWHILE and not inbox.trains:
+            headers, own = self._plain, self._set_ttl(self._ttl)
+        else:
+            headers, own = self._whole, 0
+            self._map[self._ttl_at : count * RECORD : RECORD] = ttls
+            self._map[self._tos_at : count * RECORD : RECORD] = tos
+        try:
+            sent = 0 if dropped else headers.send(self._fd, 0, count)
+            if sent == count:
+                return Echoed(datagrams, octets, _NO_ERRORS)
+            return self._send_from(headers, max(sent, 0), datagrams, octets, dropped)
+        finally:
+            if own:
+                self._socket.setsockopt(*self._ttl_option, own)
 
     def _measure(self) -> None:
         """Have each reply be as long as what was received, and a train again a train."""
@@ -94,25 +108,13 @@ class Reply:
         for index in self._trains:
             self._whole.control_sizes[index] = self._train_size
 
-    def _send_with(self, ttl: int, datagrams: int, octets: int, dropped: Collection[int]) -> Echoed:
-        """Send with one TTL for all, and without a traffic class."""
+    def _set_ttl(self, ttl: int) -> int:
+        """Have the socket send with a TTL; return its own, or 0 if it is the same."""
         own = self._socket.getsockopt(*self._ttl_option)
         if ttl == own:
-            return self._send_by(self._plain, datagrams, octets, dropped)
+            return 0
         self._socket.setsockopt(*self._ttl_option, ttl)
-        try:
-            return self._send_by(self._plain, datagrams, octets, dropped)
-        finally:
-            self._socket.setsockopt(*self._ttl_option, own)
-
-    def _send_by(
-        self, headers: Headers, datagrams: int, octets: int, dropped: Collection[int]
-    ) -> Echoed:
-        count = self._inbox.count
-        sent = 0 if dropped else headers.send(self._fd, 0, count)
-        if sent == count:
-            return Echoed(datagrams, octets, _NO_ERRORS)
-        return self._send_from(headers, max(sent, 0), datagrams, octets, dropped)
+        return own
 
     def _send_from(
         self,
@@ -168,6 +170,6 @@ class Reply:
         return sent
 
 
-def _are_one(octets: bytes) -> bool:
-    """Tell whether all are the same, and a TTL that a socket can have."""
-    return octets[0] > 0 and octets.count(octets[0]) == len(octets)
+def _one_ttl(ttls: bytes, tos: bytes) -> int:
+    """Give the TTL that all have, if it is one that a socket can have; 0 if some need more said."""
+    return ttls[0] if ttls.count(ttls[0]) == len(ttls) and not any(tos) else 0

@@ -19,19 +19,23 @@ class Watch:
         self._fd = fd
         self._epoll = select.epoll()
         self._epoll.register(fd, _EVENTS)
+        self._away = False
 
     def fileno(self) -> int:
         """Return the descriptor that is readable when the socket has something to read."""
         return self._epoll.fileno()
 
     def look_away(self) -> None:
-        """Watch it no more, for a while."""
-        self._epoll.unregister(self._fd)
+        """Watch it no more, until look_again()."""
+        if not self._away:
+            self._epoll.unregister(self._fd)
+            self._away = True
 
     def look_again(self) -> None:
-        """Watch it again, from what has come meanwhile on; nothing if it is closed."""
-        if not self._epoll.closed:
+        """Watch it again, and what has come meanwhile; nothing if it is closed."""
+        if self._away and not self._epoll.closed:
             self._epoll.register(self._fd, _EVENTS)
+            self._away = False
 
     def close(self) -> None:
         """Watch it no more."""
