@@ -330,6 +330,34 @@ def test_a_socket_bound_to_one_address_answers_from_it_untold(
     assert kernel.sent[0] == (name, away[: IPV4.source] + control[IPV4.source :], data)
 
 
+@pytest.mark.parametrize(
+    ("layout", "host", "item"),
+    [
+        pytest.param(IPV4, "192.0.2.7", ipv4(b"12", ttl=9, tos=4, interface=0), id="IPv4"),
+        pytest.param(
+            IPV6,
+            "2001:db8::7",
+            (ipv6_name("2001:db8::1", 9), ipv6_control("2001:db8::7", ttl=9, interface=0), b"12"),
+            id="IPv6",
+        ),
+    ],
+)
+@pytest.mark.parametrize("first", [b"", train(1), stamp(7, 5)], ids=["alone", "train", "stamped"])
+def test_of_a_socket_with_one_address_all_is_told_but_the_interface(
+    layout: Layout, host: str, item: Item, first: bytes
+) -> None:
+    kernel = Kernel(layout, host)
+    name, control, data = item
+    for _ in range(2):  # what is written once is there for each
+        batch = kernel.gives((name, first + control, data))
+        columns, address = batch.columns(), next(iter(batch))[1]
+        assert (columns.asked, columns.ttls) == (b"", b"\t")
+        assert (address.asked, address.local, address.interface) == (host, host, "")
+        assert address.destination[NAME:] == kernel.known
+        assert (address.timestamp_ns or 0) == (7_000_000_005 if first == stamp(7, 5) else 0)
+        assert batch.datagrams == (2 if first == train(1) else 1)
+
+
 def test_a_train_leaves_as_one_from_a_socket_bound_to_one_address_too() -> None:
     kernel = Kernel(host="192.0.2.7")
     assert kernel.gives(a_train(b"aabbc", 2)).echo() == (3, 5, {})

@@ -1,8 +1,9 @@
 """What the guard costs: python -m tests.bench.guard [ROUNDS [SECONDS]].
 
 Three servers of ours that differ in the guard alone, and the C loop of recvmmsg and sendmmsg,
-loaded in turn as tests.bench.echo does it. Prints medians, and the median of each round's
-ratio to the C loop.
+as it is and as one that asks for what a guard must know of each datagram. They are loaded in
+turn as tests.bench.echo does it. Prints medians, and the median of each round's ratio to the
+C loop.
 """
 
 from __future__ import annotations
@@ -60,7 +61,10 @@ def main(rounds: int = 7, seconds: int = 1) -> None:
         load, yardstick = build("load.c", directory), build("echo_mmsg.c", directory)
         if load is None or yardstick is None:
             sys.exit("guard: expected a C compiler named cc, found none")
-        servers = {C_LOOP: stack.enter_context(serving([yardstick]))}
+        servers = {
+            C_LOOP: stack.enter_context(serving([yardstick])),
+            f"{C_LOOP}, described": stack.enter_context(serving([yardstick, "described"])),
+        }
         for kind in KINDS:
             servers[kind] = stack.enter_context(serving(python("tests.bench.guard", "serve", kind)))
         runs: dict[str, list[Run]] = {name: [] for name in servers}

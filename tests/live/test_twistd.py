@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import signal
 import socket
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,6 +25,7 @@ from tests.live.conftest import (
 )
 from tests.live.deadline import three_tries, within
 from tests.live.program import BIN, environment, python, run, twistd
+from udpecho._sockets import only_address
 from udpecho.port import STOCK_PORT
 
 Address = tuple[str, int]
@@ -123,6 +125,38 @@ for i, fd in enumerate(high):
 os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS=str(len(fds)), LISTEN_FDNAMES=names)
 os.execv(command[0], command)
 """
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="127.255.255.255 is broadcast on Linux")
+def test_bound_to_a_broadcast_address_it_answers_nothing(start: Start) -> None:
+    """It is told where each datagram was sent, as it need not be on an address of one host's."""
+    program = start(twistd("udpecho", "--listen=udp:0:interface=127.255.255.255"))
+    [(host, port)] = addresses(program)
+    with bound() as skt:
+        skt.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+        skt.sendto(b"fraggle", (host, port))
+        program.wait_for("not answered: sent to a broadcast address: 1 datagram")
+        skt.settimeout(0.2)
+        with pytest.raises(TimeoutError):
+            skt.recv(100)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs our own port")
+@pytest.mark.parametrize(
+    ("host", "known"),
+    [
+        ("127.0.0.2", bytes([127, 0, 0, 2])),
+        ("0.0.0.0", None),
+        ("127.255.255.255", None),
+        ("255.255.255.255", None),
+        ("224.0.0.251", None),
+        pytest.param("::1", bytes(15) + b"\1", marks=needs_ipv6),
+        pytest.param("::", None, marks=needs_ipv6),
+    ],
+)
+def test_all_is_sent_to_an_address_of_one_hosts(host: str, known: bytes | None) -> None:
+    with bound(host) as skt:
+        assert only_address(skt) == known
 
 
 def activated(command: list[str], names: str, sockets: Sequence[socket.socket]) -> list[str]:
