@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from udpecho.figures import Distribution
-from udpecho.spread import FINEST_NS, LONGEST_NS, Scale, Spread
+from udpecho.spread import FINEST_NS, LONGEST_NS, Spread
 
 MS = 1_000_000
 
@@ -25,18 +25,20 @@ def spread_of(*times: int, digits: int = 3) -> Spread:
 
 @given(st.sampled_from([2, 3]), st.lists(st.integers(0, LONGEST_NS), min_size=1, max_size=50))
 def test_the_buckets_are_those_the_library_would_count_in(digits: int, times: list[int]) -> None:
-    scale, histogram = Scale(digits), HdrHistogram(FINEST_NS, LONGEST_NS, digits)
+    histogram = HdrHistogram(FINEST_NS, LONGEST_NS, digits)
     for time in times:
         assert histogram.record_value(time)
-        assert histogram.counts[scale.bucket(time)], "it counted where we would"
-    assert sum(histogram.counts[bucket] for bucket in set(map(scale.bucket, times))) == len(times)
+    counts = spread_of(*times, digits=digits)._counts
+    assert counts is not None
+    assert list(counts) == list(histogram.counts)
 
 
 @pytest.mark.parametrize("digits", [2, 3])
 def test_the_scale_ends_where_the_library_ends(digits: int) -> None:
-    scale = Scale(digits)
-    assert scale.bucket(0) == 0
-    assert scale.bucket(LONGEST_NS) < scale.buckets
+    spread = spread_of(0, LONGEST_NS, 2 * LONGEST_NS, digits=digits)
+    assert spread._counts is not None
+    assert spread._counts[0] == 1
+    assert sum(spread._counts) == 3
 
 
 class TestDistribution:

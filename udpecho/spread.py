@@ -37,16 +37,10 @@ class Scale:
     def __init__(self, digits: int) -> None:
         histogram = HdrHistogram(FINEST_NS, LONGEST_NS, digits)
         self._histogram = histogram
-        self._mask = histogram.sub_bucket_mask
-        self._unit = histogram.unit_magnitude
-        self._half = histogram.sub_bucket_half_count_magnitude
+        self.mask: int = histogram.sub_bucket_mask
+        self.unit: int = histogram.unit_magnitude
+        self.half: int = histogram.sub_bucket_half_count_magnitude
         self.buckets: int = histogram.counts_len
-
-    def bucket(self, time_ns: int) -> int:
-        """Tell which bucket a time falls into, as the library does."""
-        shift = (time_ns | self._mask).bit_length() - self._half - 1
-        bucket: int = ((shift - self._unit) << self._half) + (time_ns >> shift)
-        return bucket
 
     def middle(self, bucket: int) -> int:
         """Return the time in the middle of a bucket."""
@@ -74,7 +68,11 @@ class Spread:
         if counts is None:
             counts = self._counts = self._empty()
             self.min_ns = time_ns
-        counts[self._scale.bucket(time_ns if time_ns < LONGEST_NS else LONGEST_NS)] += 1
+        counted_ns = time_ns if time_ns < LONGEST_NS else LONGEST_NS
+        scale = self._scale
+        half = scale.half
+        shift = (counted_ns | scale.mask).bit_length() - half - 1
+        counts[((shift - scale.unit) << half) + (counted_ns >> shift)] += 1  # as the library does
         self.count += 1
         self.sum_ns += time_ns
         self._squares += time_ns * time_ns

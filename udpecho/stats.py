@@ -74,7 +74,7 @@ class Stats:
         """Count a probe sent, so much later than its schedule said."""
         (self._tallies.get(flow) or self._begin(flow)).sent += 1
         if late_ns is not None:
-            self._schedule.record(max(late_ns, 0))
+            self._schedule.record(late_ns if late_ns > 0 else 0)
 
     def add(self, outcome: Outcome) -> None:
         """Count an outcome."""
