@@ -194,20 +194,20 @@ class QueuedError:
 
         "Fragmentation needed" is no refusal, nor are ICMP's other messages.
         """
-        if self.origin == _FROM_ICMP:
+        if self.origin == FROM_ICMP:
             return self.type == 3 and self.code != 4
-        return self.origin == _FROM_ICMP6 and self.type == 1
+        return self.origin == FROM_ICMP6 and self.type == 1
 
 
-_FROM_ICMP, _FROM_ICMP6 = 2, 3
-_EXTENDED_ERROR = struct.Struct("=I4B2I")
+FROM_ICMP, FROM_ICMP6, FROM_TIMESTAMPING = 2, 3, 4
+EXTENDED_ERROR = struct.Struct("=IBBBxII")  # sock_extended_err, linux/errqueue.h
 
 
 def queued_error(ancillary: list[tuple[int, int, bytes]]) -> QueuedError | None:
     """Find the error in what socket.recvmsg() gives from the error queue."""
     for level, kind, data in ancillary:
         ours = (level, kind) in ((IPPROTO_IP, IP_RECVERR), (IPPROTO_IPV6, IPV6_RECVERR))
-        if ours and len(data) >= _EXTENDED_ERROR.size:
-            number, origin, icmp_type, code, *_ = _EXTENDED_ERROR.unpack_from(data)
+        if ours and len(data) >= EXTENDED_ERROR.size:
+            number, origin, icmp_type, code, *_ = EXTENDED_ERROR.unpack_from(data)
             return QueuedError(number, origin, icmp_type, code)
     return None

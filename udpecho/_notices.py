@@ -13,7 +13,15 @@ from functools import cache
 from socket import AF_INET, AF_INET6, IPPROTO_IP, IPPROTO_IPV6, SOL_SOCKET, inet_ntop
 from typing import NamedTuple
 
-from udpecho._cmsg import NAME, RECORD, control_messages
+from udpecho._cmsg import (
+    EXTENDED_ERROR,
+    FROM_ICMP,
+    FROM_ICMP6,
+    FROM_TIMESTAMPING,
+    NAME,
+    RECORD,
+    control_messages,
+)
 from udpecho._linux import IP_RECVERR, IP_TTL, IPV6_HOPLIMIT, IPV6_RECVERR
 from udpecho.peer import Peer
 
@@ -24,9 +32,7 @@ _TTLS = {(IPPROTO_IP, IP_TTL), (IPPROTO_IPV6, IPV6_HOPLIMIT)}
 _ERRORS = {(IPPROTO_IP, IP_RECVERR), (IPPROTO_IPV6, IPV6_RECVERR)}
 
 _TIMESPEC = struct.Struct("=qq")
-_EXTENDED_ERROR = struct.Struct("=IBBBxII")  # sock_extended_err, linux/errqueue.h
-_FROM_ICMP, _FROM_ICMP6, _FROM_TIMESTAMPING = 2, 3, 4
-_TIME_EXCEEDED = {(_FROM_ICMP, 11), (_FROM_ICMP6, 3)}
+_TIME_EXCEEDED = {(FROM_ICMP, 11), (FROM_ICMP6, 3)}
 _SOCKADDR_IN, _SOCKADDR_IN6 = struct.Struct("=HH4s"), struct.Struct("=HHI16s")
 
 _HEADER = struct.Struct("=Qii")  # struct cmsghdr: length with this header, level, type
@@ -82,7 +88,7 @@ def departures(records: bytes, sizes: Sequence[int]) -> list[tuple[int, int] | N
     places, rows = range(NAME, len(records), RECORD), _rows(0, _DEPARTURE).iter_unpack(records)
     for at, size, row in zip(places, sizes, rows, strict=True):
         _, stamped, seconds, nanoseconds, queued, origin, number = row
-        ours = stamped == _STAMPED and queued in _QUEUED and origin == _FROM_TIMESTAMPING
+        ours = stamped == _STAMPED and queued in _QUEUED and origin == FROM_TIMESTAMPING
         if ours and size >= _DEPARTURE_SIZE:
             read.append((number, seconds * 1_000_000_000 + nanoseconds))
         else:
@@ -106,21 +112,21 @@ def _time_and_ttl(control: bytes) -> tuple[int | None, int | None]:
 def _departure(control: bytes) -> tuple[int, int] | None:
     found = control_messages(control)
     error, kernel_ns = _error(found), _software_ns(found)
-    if len(error) < _EXTENDED_ERROR.size or kernel_ns is None:
+    if len(error) < EXTENDED_ERROR.size or kernel_ns is None:
         return None
-    _, origin, _, _, _, number = _EXTENDED_ERROR.unpack_from(error)
-    return (number, kernel_ns) if origin == _FROM_TIMESTAMPING else None
+    _, origin, _, _, _, number = EXTENDED_ERROR.unpack_from(error)
+    return (number, kernel_ns) if origin == FROM_TIMESTAMPING else None
 
 
 def refusal(data: bytes, control: bytes) -> Refused | None:
     """Read an ICMP message from the error queue; None if it is our own kernel's word."""
     error = _error(control_messages(control))
-    if len(error) < _EXTENDED_ERROR.size:
+    if len(error) < EXTENDED_ERROR.size:
         return None
-    errno, origin, icmp_type, _, _, _ = _EXTENDED_ERROR.unpack_from(error)
-    if origin not in (_FROM_ICMP, _FROM_ICMP6):
+    errno, origin, icmp_type, _, _, _ = EXTENDED_ERROR.unpack_from(error)
+    if origin not in (FROM_ICMP, FROM_ICMP6):
         return None
-    by = _offender(error[_EXTENDED_ERROR.size :])
+    by = _offender(error[EXTENDED_ERROR.size :])
     return Refused(data, errno, (origin, icmp_type) in _TIME_EXCEEDED, by)
 
 
