@@ -63,6 +63,7 @@ class Reader:
         self._connection = connection
         self._writer = writer
         self._watch = watch
+        self._is_ipv6 = layout is IPV6
         self._inbox = Inbox(layout, known)
         self._batch = Batch(self._inbox, Reply(skt, self._inbox))
         by_batch: Callable[[Batch], None] | None = getattr(protocol, "batchReceived", None)
@@ -105,7 +106,8 @@ class Reader:
             self._errors_wait = self._queues_errors
             return count
         self._batch.renew()
-        if inbox.longest > self._limit or self._takes_some:
+        # Not all that comes is for the protocol.
+        if inbox.longest > self._limit or self._is_ipv6 or self._connection.peer is not None:
             self._sift()
         if count >= MANY:
             self._watch.look_away()
@@ -120,11 +122,6 @@ class Reader:
         self._writer.flush()
         return count
 
-    @property
-    def _takes_some(self) -> bool:
-        """Whether not all that comes is for the protocol, however long."""
-        return self._inbox.layout is IPV6 or self._connection.peer is not None
-
     def _deliver_each(self, batch: Batch) -> None:
         received = self._protocol.datagramReceived
         for data, address in batch:
@@ -138,7 +135,7 @@ class Reader:
         inbox, batch = self._inbox, self._batch
         if inbox.longest > self._limit:
             self.counts["too_long"] += batch.drop(inbox.longer_than(self._limit))
-        if inbox.layout is IPV6 and (mapped := inbox.mapped()):
+        if self._is_ipv6 and (mapped := inbox.mapped()):
             self.counts["mapped"] += batch.drop(mapped)
         peer = self._connection.peer
         if peer is not None and (others := inbox.not_from(peer)):
