@@ -23,7 +23,8 @@ class IBatchProtocol(Interface):
     def batchReceived(batch: Batch) -> None:  # noqa: N805 (a zope interface has no self)
         """Take what arrived together; datagramReceived is then never called.
 
-        The batch is valid until this returns.
+        The batch is valid until this returns. If the socket is bound to one address, its
+        senders' addresses don't tell the interface.
         """
 
     def peerRefused(peer: tuple[str, int], data: bytes, errno: int) -> None:  # noqa: N805
