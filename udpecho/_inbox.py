@@ -30,15 +30,15 @@ class Inbox:
     def __init__(self, layout: Layout, known: bytes = b"") -> None:
         """Make room; known is the control message (see sent_to) that the kernel does not give."""
         self.layout = layout
-        self.known = len(known)
+        self.untold = len(known)
         """How many bytes of each record's control messages the kernel does not give."""
 
         self.memory = Memory()
         for at in self.memory.record_at:
             self.memory.write(at + NAME, known)
-        self.headers = Headers(self.memory, layout, NAME + self.known)
+        self.headers = Headers(self.memory, layout, NAME + self.untold)
         self.headers.sizes[:] = full(LONGEST)
-        self.headers.control_sizes[:] = full(CONTROL - self.known)
+        self.headers.control_sizes[:] = full(CONTROL - self.untold)
         self._headers_map = self.headers.map
         self._fresh = self._written = self._headers_map[: BATCH * HEADER]
         self._known = b""
@@ -184,8 +184,8 @@ class Inbox:
         self.longest = max(self._lengths)
         self.trains = {}
         self._put = self._stamped = False
-        known = self.known
-        controls = [known + size for size in headers.control_sizes[:count].tolist()]
+        untold = self.untold
+        controls = [untold + size for size in headers.control_sizes[:count].tolist()]
         if controls.count(self.layout.control) != count:
             self._put_in_order(controls)
 

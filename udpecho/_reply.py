@@ -47,7 +47,7 @@ class Reply:
         self._inbox = inbox
         layout, memory = inbox.layout, inbox.memory
         # A socket that all is sent to at one address answers from it without being told.
-        self._skipped = skipped = inbox.known
+        self._skipped = skipped = inbox.untold
         self._whole = Headers(memory, layout, NAME + skipped)
         self._whole_size = layout.control - skipped
         self._train_size = layout.segment - NAME + 8 - skipped
