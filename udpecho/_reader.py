@@ -26,7 +26,7 @@ from udpecho._watch import Watch
 from udpecho._writer import Writer
 from udpecho.batch import Batch
 
-TURN = 0.003
+TURN = 0.002
 """Seconds after which a turn takes no further batch, so that timers keep their time."""
 
 BATCHES = 8
