@@ -14,7 +14,7 @@ from array import array
 from typing import Any, Literal
 
 from udpecho import _linux
-from udpecho._cmsg import CONTROL, NAME, RECORD, Layout
+from udpecho._cmsg import NAME, RECORD, Layout
 
 BATCH = 128
 """Messages at a time: enough that Python's share of each is small."""
@@ -113,7 +113,3 @@ class Headers:
 def full(value: int) -> memoryview:
     """Make a column of one value."""
     return memoryview(array("Q", [value] * BATCH))
-
-
-ROOM = full(CONTROL)
-"""What a column of control sizes must be before anything is received."""

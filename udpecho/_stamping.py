@@ -16,8 +16,8 @@ from time import monotonic_ns, time_ns
 from typing import Any, TypeAlias
 
 from udpecho import _linux
-from udpecho._cmsg import IPV4, IPV6, NAME, RECORD, Layout
-from udpecho._messages import BATCH, LONGEST, ROOM, Headers, Memory, full
+from udpecho._cmsg import CONTROL, IPV4, IPV6, NAME, RECORD, Layout
+from udpecho._messages import BATCH, LONGEST, Headers, Memory, full
 from udpecho._notices import SO_TIMESTAMPING, Refused, arrivals, departures, refusal
 from udpecho.address import Address
 from udpecho.peer import Peer
@@ -55,7 +55,7 @@ _READINGS = range(4)
 _ATTEMPTS = 3
 """At a call that may report what an earlier datagram met with, in place of doing its work."""
 
-_NAMES = full(IPV6.name)
+_NAMES, _CONTROLS = full(IPV6.name), full(CONTROL)
 
 _PEERS = 16384
 """Senders whose addresses are kept decoded, at some 300 bytes each."""
@@ -99,7 +99,7 @@ class Intake:
         headers = self._headers
         for _ in range(_ATTEMPTS):
             headers.name_sizes[:] = _NAMES
-            headers.control_sizes[:] = ROOM
+            headers.control_sizes[:] = _CONTROLS
             count = receive(fd, headers.at[0], min(most, BATCH))
             if count >= 0 or count == -EAGAIN:
                 break  # else it is what ICMP said, which the error queue says better
