@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
+from errno import EPERM
 from typing import Any
 
 import pytest
@@ -13,7 +15,12 @@ from twisted.internet.protocol import DatagramProtocol
 
 from udpecho.errors import BadAddress, ResolveFailed
 from udpecho.figures import Summary
-from udpecho.instrument import ReactorInstrument, SocketOptions, choose_instrument
+from udpecho.instrument import (
+    ReactorInstrument,
+    SocketOptions,
+    Unsent,
+    choose_instrument,
+)
 from udpecho.peer import Peer
 from udpecho.ping import UNREAD, FellBehind, Ping, ping, prepare
 from udpecho.plan import Plan, Target
@@ -277,8 +284,8 @@ class Refusing(ReactorInstrument):
     def open(self, peer: Peer, *, connected: bool) -> Any:
         socket = super().open(peer, connected=connected)
 
-        def send(data: bytes, peer: Peer, probe: Probe) -> None:
-            raise PermissionError(1, "Operation not permitted")
+        def send(probes: Sequence[Probe], payloads: Sequence[bytes]) -> list[Unsent]:
+            return [(probe, EPERM) for probe in probes]
 
         socket.send = send  # type: ignore[method-assign]
         return socket

@@ -12,6 +12,8 @@ from udpecho.plan import (
     GRAIN_NS,
     MIN_INTERVAL_NS,
     PATIENCE_NS,
+    TOGETHER,
+    Group,
     Plan,
     Schedule,
     Slot,
@@ -51,22 +53,34 @@ def test_targets_share_the_interval_evenly() -> None:
     plan = Plan(targets=targets(4), interval_ns=SECOND)
     slots = first(5, plan)
     assert [slot.due_ns // MS for slot in slots] == [0, 250, 500, 750, 1000]
-    assert [slot.target for slot in slots] == [0, 1, 2, 3, 0]
+    assert [plan.groups()[slot.group].targets for slot in slots[:4]] == [
+        range(n, n + 1) for n in range(4)
+    ]
+    assert slots[4].group == 0
 
 
 def test_many_targets_are_due_in_groups_of_fifty() -> None:
-    plan = Plan(targets=targets(10_000), interval_ns=SECOND)
-    dues = [slot.due_ns for slot in first(10_000, plan)]
-    assert len(set(dues)) == 200
-    assert all(due % GRAIN_NS == 0 for due in dues)
+    groups = Plan(targets=targets(10_000), interval_ns=SECOND).groups()
+    assert [len(group.targets) for group in groups] == [50] * 200
+    assert [group.offset_ns for group in groups] == [n * GRAIN_NS for n in range(200)]
+
+
+def test_what_is_due_at_once_is_sent_in_bursts_of_a_bounded_size() -> None:
+    groups = Plan(targets=targets(100), interval_ns=MS).groups()
+    assert groups == [Group(0, range(TOGETHER)), Group(0, range(TOGETHER, 100))]
 
 
 @given(st.integers(1, 300), st.integers(MIN_INTERVAL_NS, 2 * SECOND), st.integers(1, 5))
 def test_no_probe_is_due_before_an_earlier_one(hosts: int, interval_ns: int, flows: int) -> None:
     plan = Plan(targets=targets(hosts), interval_ns=interval_ns, flows=flows)
-    dues = [slot.due_ns for slot in first(3 * hosts, plan)]
+    groups = plan.groups()
+    assert [n for group in groups for n in group.targets] == list(range(hosts)), "each is in one"
+    assert max(len(group.targets) for group in groups) <= TOGETHER
+    dues = [slot.due_ns for slot in first(3 * len(groups), plan)]
     assert dues == sorted(dues)
-    assert [dues[n + hosts] - dues[n] for n in range(hosts)] == [interval_ns] * hosts
+    assert [dues[n + len(groups)] - dues[n] for n in range(len(groups))] == [
+        interval_ns for _ in groups
+    ]
 
 
 @pytest.mark.parametrize(
@@ -89,38 +103,33 @@ def test_a_plan_that_cannot_be_is_an_error(wrong: dict[str, object], message: st
 
 def test_a_plan_with_a_count_ends() -> None:
     slots = list(Plan(targets=targets(2), count=3, flows=2).slots())
-    assert [(slot.target, slot.flow, slot.flow_sequence) for slot in slots] == [
+    assert [(slot.group, slot.flow, slot.flow_sequence) for slot in slots] == [
         (0, 0, 1), (1, 0, 1), (0, 1, 1), (1, 1, 1), (0, 0, 2), (1, 0, 2),
     ]  # fmt: skip
 
 
-def sequences(taken: list[tuple[Slot, int]]) -> list[tuple[int, int]]:
-    return [(slot.sequence, due_ns // MS) for slot, due_ns in taken]
+def taken(schedule: Schedule, now_ns: int, most: int = 9) -> list[tuple[int, int]]:
+    """Take what is due at a time, by its number and when it was, in ms."""
+    due = iter(lambda: schedule.take(now_ns), None)
+    return [(slot.sequence, due_ns // MS) for slot, due_ns in islice(due, most)]
 
 
 def test_a_schedule_gives_what_is_due_and_when_it_was() -> None:
     schedule = Schedule(Plan(targets=targets(1), interval_ns=10 * MS, count=4), 5 * MS)
     assert schedule.next_ns == 5 * MS
-    assert sequences(schedule.take(5 * MS - 1, 9)) == []
-    assert sequences(schedule.take(5 * MS, 9)) == [(1, 5)]
-    assert sequences(schedule.take(28 * MS, 9)) == [(2, 15), (3, 25)], "a late one delays no other"
+    assert taken(schedule, 5 * MS - 1) == []
+    assert taken(schedule, 5 * MS) == [(1, 5)]
+    assert taken(schedule, 28 * MS) == [(2, 15), (3, 25)], "a late one delays no other"
     assert schedule.next_ns == 35 * MS
-    assert sequences(schedule.take(SECOND, 9)) == [(4, 35)]
+    assert taken(schedule, SECOND) == [(4, 35)]
     assert schedule.next_ns is None
-    assert schedule.take(2 * SECOND, 9) == []
-
-
-def test_a_schedule_gives_no_more_than_was_asked_for() -> None:
-    schedule = Schedule(Plan(targets=targets(1), interval_ns=MS), 0)
-    assert sequences(schedule.take(9 * MS, 2)) == [(1, 0), (2, 1)]
-    assert schedule.next_ns == 2 * MS
-    assert sequences(schedule.take(9 * MS, 1)) == [(3, 2)]
+    assert taken(schedule, 2 * SECOND) == []
 
 
 def test_a_schedule_that_slept_starts_anew() -> None:
     schedule = Schedule(Plan(targets=targets(1), interval_ns=100 * MS), 0)
-    assert sequences(schedule.take(PATIENCE_NS, 3)) == [(1, 0), (2, 100), (3, 200)]
-    assert sequences(schedule.take(5 * SECOND, 9)) == [(4, 5000)]
+    assert taken(schedule, PATIENCE_NS, 3) == [(1, 0), (2, 100), (3, 200)]
+    assert taken(schedule, 5 * SECOND) == [(4, 5000)]
     assert schedule.next_ns == 5100 * MS
 
 

@@ -23,7 +23,7 @@ def run(flows: list[Flow], probes: int, bad: int | None = None) -> tuple[Trace, 
     trace, stats = Trace(start_ns=500), Stats(len(flows))
     for index in range(1, probes + 1):
         for flow in flows:
-            stats.sent(flow)
+            stats.sent([flow])
             lost = flow.port == bad and index % 2
             rtt = None if lost else round(rng.lognormvariate(0, 0.3) * MS)
             outcome = Outcome(
@@ -71,7 +71,7 @@ def test_a_run_that_lost_everything_has_a_picture() -> None:
     trace, stats = Trace(), Stats(1)
     [flow] = flows_of(1)
     outcome = Outcome(Fate.LOST, 0, flow, 1, 1, 0)
-    stats.sent(flow)
+    stats.sent([flow])
     stats.add(outcome)
     trace.add(outcome)
     assert trace.row("echo.example").losses.times_s == [0.0]

@@ -43,7 +43,8 @@ def new_ledger(size: int = 56, limit: int = 1000) -> Ledger:
 
 
 def issue(ledger: Ledger, number: int = 1, now: int = 0, flow: Flow = FLOW) -> Probe:
-    return ledger.issue(flow, number, number, at(now))
+    [probe] = ledger.issue([flow], number, number, at(now))
+    return probe
 
 
 def remembered(ledger: Ledger) -> int:
@@ -54,11 +55,16 @@ def answer(ledger: Ledger, data: bytes, now: int = 5 * MS, flow: Flow = FLOW) ->
     return ledger.answer(data, HOST, flow.port, at(now))
 
 
+def payload_of(ledger: Ledger, probe: Probe) -> bytes:
+    [payload] = ledger.payloads([probe])
+    return payload
+
+
 @pytest.mark.parametrize("size", [MIN_SIZE, 17, 56, 1472, MAX_SIZE])
 def test_a_probe_has_the_size_that_was_asked_for_and_its_echo_is_a_reply(size: int) -> None:
     ledger = new_ledger(size)
     probe = issue(ledger, 3, now=MS)
-    payload = ledger.payload(probe)
+    payload = payload_of(ledger, probe)
     assert len(payload) == size
     outcome = ledger.answer(payload, HOST, FLOW.port, at(5 * MS), ttl=63)
     assert outcome == Outcome(
@@ -78,13 +84,13 @@ def test_no_two_probes_are_alike_nor_two_runs() -> None:
     payloads = set()
     for _ in range(3):
         ledger = Ledger(56, TIMEOUT)
-        payloads |= {ledger.payload(issue(ledger)) for _ in range(600)}
+        payloads |= {payload_of(ledger, issue(ledger)) for _ in range(600)}
     assert len({payload[4:HEADER_SIZE] for payload in payloads}) == 1800
 
 
 def test_the_number_can_be_read_in_a_capture() -> None:
     ledger = new_ledger()
-    assert [ledger.payload(issue(ledger))[:4] for _ in range(2)] == [b"\0\0\0\0", b"\0\0\0\1"]
+    assert [payload_of(ledger, issue(ledger))[:4] for _ in range(2)] == [b"\0\0\0\0", b"\0\0\0\1"]
 
 
 @pytest.mark.parametrize("size", [MIN_SIZE, 56])
@@ -92,7 +98,7 @@ def test_damage_anywhere_makes_a_reply_corrupt_and_never_a_forgery(size: int) ->
     for place in range(size):
         ledger = new_ledger(size)
         probe = issue(ledger)
-        damaged = bytearray(ledger.payload(probe))
+        damaged = bytearray(payload_of(ledger, probe))
         damaged[place] ^= 0x10
         assert answer(ledger, bytes(damaged)).kind is Fate.CORRUPT
         assert probe.fate is Fate.CORRUPT
@@ -112,13 +118,13 @@ def test_damage_anywhere_makes_a_reply_corrupt_and_never_a_forgery(size: int) ->
 )
 def test_what_comes_back_changed(change, kind: Fate | Surplus, why: str) -> None:  # type: ignore[no-untyped-def]
     ledger = new_ledger()
-    payload = ledger.payload(issue(ledger))
+    payload = payload_of(ledger, issue(ledger))
     assert answer(ledger, change(payload)).kind is kind, why
 
 
 def test_a_second_reply_is_a_duplicate_whatever_the_first_was() -> None:
     ledger = new_ledger()
-    payload = ledger.payload(issue(ledger))
+    payload = payload_of(ledger, issue(ledger))
     assert answer(ledger, payload[:-1]).kind is Fate.CORRUPT
     duplicate = answer(ledger, payload)
     assert (duplicate.kind, duplicate.sequence) == (Surplus.DUPLICATE, 1)
@@ -128,20 +134,21 @@ def test_a_second_reply_is_a_duplicate_whatever_the_first_was() -> None:
 def test_a_reply_after_the_timeout_is_late_by_its_round_trip_not_by_when_it_was_read() -> None:
     ledger = new_ledger()
     slow, quick = issue(ledger, 1), issue(ledger, 2)
-    quick.sent = Stamp(0, 0, kernel_ns=10)
-    came = Stamp(3 * TIMEOUT, 3 * TIMEOUT, kernel_ns=10 + TIMEOUT)
-    assert ledger.answer(ledger.payload(quick), HOST, FLOW.port, came).kind is Fate.REPLIED
-    assert answer(ledger, ledger.payload(slow), TIMEOUT + 1).kind is Fate.LATE
+    quick.departed_ns = 10
+    reply, came = payload_of(ledger, quick), at(3 * TIMEOUT)
+    outcome = ledger.answer(reply, HOST, FLOW.port, came, arrived_ns=10 + TIMEOUT)
+    assert outcome.kind is Fate.REPLIED
+    assert answer(ledger, payload_of(ledger, slow), TIMEOUT + 1).kind is Fate.LATE
 
 
 def test_a_probe_is_overdue_once_and_may_be_answered_still() -> None:
     ledger = new_ledger()
     answered, silent = issue(ledger, 1), issue(ledger, 2)
-    answer(ledger, ledger.payload(answered))
+    answer(ledger, payload_of(ledger, answered))
     assert ledger.overdue(TIMEOUT) == []
     assert ledger.overdue(TIMEOUT + 1) == [silent]
     assert ledger.overdue(TIMEOUT + 1) == []
-    assert answer(ledger, ledger.payload(silent), 2 * TIMEOUT).kind is Fate.LATE
+    assert answer(ledger, payload_of(ledger, silent), 2 * TIMEOUT).kind is Fate.LATE
 
 
 def test_two_names_of_one_address_share_their_replies() -> None:
@@ -149,14 +156,14 @@ def test_two_names_of_one_address_share_their_replies() -> None:
     alias = Flow("alias.example", HOST, FLOW.port)
     ledger.add_flow(alias)
     for flow in (alias, FLOW):
-        outcome = answer(ledger, ledger.payload(issue(ledger, flow=flow)), flow=FLOW)
+        outcome = answer(ledger, payload_of(ledger, issue(ledger, flow=flow)), flow=FLOW)
         assert (outcome.kind, outcome.flow) == (Fate.REPLIED, flow)
 
 
 def test_the_right_bytes_from_the_wrong_place_are_a_strangers() -> None:
     """A host that answers from another address, and a reply to another source port."""
     ledger = new_ledger()
-    payload = ledger.payload(issue(ledger))
+    payload = payload_of(ledger, issue(ledger))
     assert answer(ledger, payload, flow=OTHER_FLOW).kind is Surplus.STRANGER
     for data in (payload, b"anything"):
         unasked = ledger.answer(data, ("203.0.113.9", 7), FLOW.port, at(MS))
@@ -167,22 +174,22 @@ def test_the_right_bytes_from_the_wrong_place_are_a_strangers() -> None:
 def test_a_refusal_ends_a_probe_once() -> None:
     ledger = new_ledger()
     probe = issue(ledger)
-    assert ledger.find(ledger.payload(probe)) is probe, "ICMP quotes the payload"
+    assert ledger.find(payload_of(ledger, probe)) is probe, "ICMP quotes the payload"
     refused = ledger.refuse(probe, MS, "ECONNREFUSED", HOST)
     assert refused is not None
     assert (refused.kind, refused.reason, refused.peer) == (Fate.REFUSED, "ECONNREFUSED", HOST)
     assert ledger.refuse(probe, 2 * MS, "ECONNREFUSED") is None
-    assert answer(ledger, ledger.payload(probe)).kind is Surplus.DUPLICATE
+    assert answer(ledger, payload_of(ledger, probe)).kind is Surplus.DUPLICATE
 
 
 def test_a_probe_is_lost_when_it_is_forgotten_and_then_no_longer_known() -> None:
     ledger = new_ledger()
     answered, silent = issue(ledger, 1), issue(ledger, 2, now=1)
-    answer(ledger, ledger.payload(answered))
+    answer(ledger, payload_of(ledger, answered))
     assert ledger.expire(TIMEOUT + MEMORY_NS + 1) == []
     [lost] = ledger.expire(TIMEOUT + MEMORY_NS + 2)
     assert (lost.kind, lost.sequence, lost.sent_ns) == (Fate.LOST, 2, 1)
-    assert answer(ledger, ledger.payload(silent)).kind is Surplus.FORGED
+    assert answer(ledger, payload_of(ledger, silent)).kind is Surplus.FORGED
 
 
 def test_memory_is_bounded_by_number_too() -> None:
@@ -212,7 +219,7 @@ def test_who_is_given_up_for_want_of_room_is_lost_at_the_next_look(limit: int) -
 def test_numbers_begin_anew_after_the_last_of_four_bytes() -> None:
     ledger = new_ledger(limit=4)
     ledger._issued = ledger._oldest = ledger._in_time = 2**32 - 2
-    payloads = [ledger.payload(issue(ledger, number)) for number in range(4)]
+    payloads = [payload_of(ledger, issue(ledger, number)) for number in range(4)]
     assert [payload[:4].hex() for payload in payloads] == [
         "fffffffe", "ffffffff", "00000000", "00000001",
     ]  # fmt: skip
@@ -223,10 +230,10 @@ def test_the_second_half_names_the_probe_whatever_the_first_has_become() -> None
     ledger = new_ledger()
     probes = [issue(ledger, number) for number in range(300)]
     for probe in probes:
-        damaged = bytes(8) + ledger.payload(probe)[8:]
+        damaged = bytes(8) + payload_of(ledger, probe)[8:]
         assert ledger.find(damaged) is probe
     other = new_ledger()
-    assert other.find(bytes(8) + ledger.payload(probes[0])[8:]) is None
+    assert other.find(bytes(8) + payload_of(ledger, probes[0])[8:]) is None
 
 
 EVENTS = st.lists(
@@ -251,7 +258,7 @@ def test_any_interleaving_gives_each_probe_one_fate_and_each_datagram_one_count(
         probe, payload = probes[which % len(probes)] if probes else (None, b"nothing was sent")
         if event == "send":
             probe = issue(ledger, next(numbers), now)
-            probes.append((probe, ledger.payload(probe)))
+            probes.append((probe, payload_of(ledger, probe)))
         elif event == "refusal" and probe is not None:
             outcomes += filter(None, [ledger.refuse(probe, now, "ECONNREFUSED")])
         elif event in ("second", "hour"):

@@ -60,7 +60,7 @@ def record(outcomes: list[Outcome]) -> list[str]:
     stats = Stats(2)
     for outcome in outcomes:
         if isinstance(outcome.kind, Fate) and outcome.flow:
-            stats.sent(outcome.flow, 1000)
+            stats.sent([outcome.flow], 1000)
         stats.add(outcome)
     lines = [outcome_line(outcome, START) for outcome in outcomes]
     return [start_line(START), *lines, summary_line(stats.summary(9 * MS, dropped=3))]

@@ -37,7 +37,7 @@ def summary_of(*outcomes: Outcome) -> str:
     stats = Stats(1)
     for outcome in outcomes:
         if isinstance(outcome.kind, Fate) and outcome.flow:
-            stats.sent(outcome.flow, 50_000)
+            stats.sent([outcome.flow], 50_000)
         stats.add(outcome)
     return "\n".join(summary_text(stats.summary(4102 * MS)))
 
@@ -167,7 +167,7 @@ def test_what_our_own_buffer_had_no_room_for_is_not_blamed_on_the_network(
 ) -> None:
     stats = Stats(1)
     for index in (1, 2):
-        stats.sent(FLOW)
+        stats.sent([FLOW])
         stats.add(lost(index))
     text = "\n".join(summary_text(stats.summary(0, dropped)))
     assert ("2 datagrams found no room in our own receive buffer" in text) == said
@@ -215,7 +215,7 @@ def test_many_hosts_are_a_table_with_the_worst_first() -> None:
 def test_the_interim_line() -> None:
     stats = Stats(1)
     for outcome in (reply(index=1), reply(index=3), lost(2)):
-        stats.sent(FLOW)
+        stats.sent([FLOW])
         stats.add(outcome)
     assert interim_text(stats.glance()) == (
         "2/3 packets, 33.33% loss, min/avg/max = 1.000/2.000/3.000 ms"

@@ -44,7 +44,7 @@ def test_hops_are_counted_from_the_nearest_usual_ttl(ttl: int, routers: int) -> 
 class TestSummary:
     def test_a_run_without_replies(self) -> None:
         stats = Stats(1)
-        stats.sent(FLOW)
+        stats.sent([FLOW])
         assert stats.summary(0).figures.loss is None, "a probe on its way is not a lost one"
         stats.add(fate(Fate.LOST))
         figures = stats.summary(5).figures
@@ -58,7 +58,7 @@ class TestSummary:
     def test_one_of_each_fate(self) -> None:
         stats = Stats(1)
         for index, kind in enumerate(Fate, 1):
-            stats.sent(FLOW, late_ns=index * 1000)
+            stats.sent([FLOW], late_ns=index * 1000)
             stats.add(fate(kind, index, 8 * MS if kind in (Fate.REPLIED, Fate.LATE) else None))
         for surplus in Surplus:
             stats.add(fate(surplus, flow=FLOW))
@@ -79,7 +79,7 @@ class TestSummary:
         stats = Stats(16)
         for index in range(1, 11):
             for flow in flows:
-                stats.sent(flow)
+                stats.sent([flow])
                 lost = flow.port == 40011 and index > 5
                 stats.add(
                     fate(Fate.LOST, index, flow=flow)
@@ -101,7 +101,7 @@ class TestSummary:
         stats = Stats(2)
         for number, rtt in ((1, 2 * MS), (2, 6 * MS)):
             flow = Flow(f"host{number}", (f"192.0.2.{number}", 7), 40001)
-            stats.sent(flow)
+            stats.sent([flow])
             stats.add(fate(Fate.REPLIED, 1, rtt, flow))
         summary = stats.summary(0)
         assert [target.name for target in summary.targets] == ["host1", "host2"]
@@ -125,7 +125,7 @@ class TestSummary:
         for kind, which, rtt in fates:
             flow = flows[which]
             indexes[flow] += 1
-            stats.sent(flow)
+            stats.sent([flow])
             whole = kind in (Fate.REPLIED, Fate.LATE)
             outcomes.append(fate(kind, indexes[flow], rtt if whole else None, flow))
         shuffler.shuffle(outcomes)

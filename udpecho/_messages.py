@@ -36,18 +36,20 @@ _IOVEC = 16  # struct iovec
 class Memory:
     """Room for a batch. A page is resident only when a datagram has touched it."""
 
-    def __init__(self) -> None:
-        self.map = mmap.mmap(-1, BATCH * (RECORD + _SLOT), mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    def __init__(self, record: int = RECORD, slot: int = _SLOT) -> None:
+        """Make room, with so many bytes for each record and each slot."""
+        self._record = record
+        self.map = mmap.mmap(-1, BATCH * (record + slot), mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         self.map.madvise(getattr(mmap, "MADV_NOHUGEPAGE", 15))  # or 2 MiB at the first touch
         self.address = ctypes.addressof(ctypes.c_char.from_buffer(self.map))
-        self.record_at = [i * RECORD for i in range(BATCH)]
-        self.slot_at = [BATCH * RECORD + i * _SLOT for i in range(BATCH)]
+        self.record_at = [i * record for i in range(BATCH)]
+        self.slot_at = [BATCH * record + i * slot for i in range(BATCH)]
 
     def column(self, code: Code, offset: int) -> memoryview:
         """Cut the column of a record's field: of this struct code, at this many bytes."""
         size = ctypes.sizeof(_CODES[code])
-        records: memoryview = memoryview(self.map)[: BATCH * RECORD].cast(code)
-        return records[offset // size :: RECORD // size]
+        records: memoryview = memoryview(self.map)[: BATCH * self._record].cast(code)
+        return records[offset // size :: self._record // size]
 
     def read(self, start: int, stop: int) -> bytes:
         """Copy bytes out."""
@@ -59,7 +61,7 @@ class Memory:
 
     def octets(self, offset: int, count: int) -> bytes:
         """Copy one byte of each of so many records: four times as fast as by a column."""
-        return self.map[offset : count * RECORD : RECORD]
+        return self.map[offset : count * self._record : self._record]
 
     def columns(self, offset: int, octets: int) -> list[memoryview]:
         """Cut the columns of the words of 4 or 8 bytes that make up a longer field."""

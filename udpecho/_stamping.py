@@ -8,19 +8,22 @@ and so do ICMP's refusals (ip(7), IP_RECVERR). Both queues are read a batch at a
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from ctypes import c_void_p
-from errno import EACCES, EAGAIN, ECONNREFUSED, EHOSTUNREACH, EMSGSIZE, ENETUNREACH, ENOPROTOOPT
+from errno import EAGAIN
 from functools import lru_cache
 from time import monotonic_ns, time_ns
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from udpecho import _linux
 from udpecho._cmsg import CONTROL, IPV4, IPV6, NAME, RECORD, Layout
 from udpecho._messages import BATCH, LONGEST, Headers, Memory, full
 from udpecho._notices import SO_TIMESTAMPING, Refused, arrivals, departures, refusal
-from udpecho.address import Address
+from udpecho._outbox import send_all
+from udpecho.address import Address, encode, with_scope
+from udpecho.instrument import Arrival, Unsent
 from udpecho.peer import Peer
+from udpecho.probe import Probe
 from udpecho.stamps import Stamp
 
 SUPPORTED = _linux.SUPPORTED
@@ -42,31 +45,18 @@ second and 768 bytes each, half a second. Where that takes a privilege, what sys
 _UNSTAMPED = 4096
 """Sends remembered that the kernel has not stamped: a driver may be unable to."""
 
-_EARLIER_ERRORS = frozenset(
-    (ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, EACCES, EMSGSIZE, ENOPROTOOPT)
-)
-"""What a send may report of an earlier datagram; saying so clears it, and the next try counts."""
-
 _MOMENT_NS = 20_000
 """What two readings of clocks take at most, unless the process is preempted in between."""
 
 _READINGS = range(4)
 
 _ATTEMPTS = 3
-"""At a call that may report what an earlier datagram met with, in place of doing its work."""
+"""At a read that may report what an earlier datagram met with, in place of doing its work."""
 
 _NAMES, _CONTROLS = full(IPV6.name), full(CONTROL)
 
 _PEERS = 16384
-"""Senders whose addresses are kept decoded, at some 300 bytes each."""
-
-
-Arrival: TypeAlias = tuple[bytes, Peer, int | None, Stamp]
-"""A datagram, its sender, its TTL, and when it came: by the kernel, and as it was taken from the
-queue. Plain, as Departure is, since there are 10,000 a second."""
-
-Departure: TypeAlias = tuple[Any, int]
-"""What was sent with this token left at this time, in ns, by the kernel."""
+"""Hosts whose addresses are kept laid out, and decoded, at some 300 bytes each."""
 
 
 def read_clocks() -> Stamp:
@@ -127,6 +117,26 @@ class Intake:
         return [read[slot : slot + length] for slot, length in zip(slots, lengths, strict=True)]
 
 
+class Outlet:
+    """Room for datagrams of one size that leave together; sockets share it."""
+
+    def __init__(self, size: int) -> None:
+        """Make room for datagrams of so many bytes."""
+        self._memory = Memory(record=NAME, slot=size)
+        self._headers = Headers(self._memory, IPV6)
+        self._headers.sizes[:] = full(size)
+
+    def fill(self, data: Sequence[bytes], names: Sequence[bytes], name_sizes: memoryview) -> None:
+        """Lay out datagrams, each with the socket address, of 32 bytes, that it goes to."""
+        self._memory.write(0, b"".join(names))
+        self._memory.write(self._memory.slot_at[0], b"".join(data))
+        self._headers.name_sizes[:] = name_sizes
+
+    def send(self, fd: int, start: int, stop: int) -> int:
+        """Send those from start up to stop; return how many went, or -errno."""
+        return self._headers.send(fd, start, stop)
+
+
 class StampedSocket:
     """A bound UDP socket; a ProbeSocket. With stamps=False it does without."""
 
@@ -136,6 +146,7 @@ class StampedSocket:
         *,
         family: int,
         intake: Intake,
+        outlet: Outlet,
         stamps: bool = True,
         ttl: int | None = None,
         traffic_class: int | None = None,
@@ -143,12 +154,13 @@ class StampedSocket:
     ) -> None:
         """Open and bind, or raise OSError."""
         self._intake = intake
+        self._outlet = outlet
         self._layout = IPV6 if family == socket.AF_INET6 else IPV4
         self._stamps = stamps
         self._number = 0
-        self._sent: dict[int, Any] = {}
+        self._sent: dict[int, Probe] = {}
+        self._name_sizes = full(self._layout.name)
         self._socket = socket.socket(family, socket.SOCK_DGRAM)
-        self._send: Callable[[bytes, Peer], int] = self._socket.sendto
         try:
             self._socket.setblocking(False)
             self._set_options(family, ttl, traffic_class)
@@ -174,85 +186,96 @@ class StampedSocket:
 
     def connect(self, peer: Peer) -> None:
         """Hear one peer only, but for what came before. Raises OSError."""
-        self._socket.connect(peer)
-        self._send = lambda data, _: self._socket.send(data)
+        self._socket.connect(with_scope(*peer))
+        self._name_sizes = full(0)
 
     def close(self) -> None:
         """Close the socket."""
         self._socket.close()
 
-    def send(self, data: bytes, peer: Peer, token: Any) -> None:
-        """Send; if connected, to that peer. token comes back with the stamp.
+    def send(self, probes: Sequence[Probe], payloads: Sequence[bytes]) -> list[Unsent]:
+        """Send each probe, noting when; if connected, to the peer. Return those that won't go.
 
-        Raises OSError if the kernel will not, but not for what an earlier datagram met with.
+        What is sent together has one reading of the clocks, and the kernel's stamp of each.
+        Where the clocks alone tell the time, each goes by itself.
         """
-        try:
-            self._send(data, peer)
-        except OSError as error:
-            self._start_stamping()  # its numbers may or may not have counted the failure
-            self._send_again(data, peer, error)
-        if self._stamps:
-            self._sent[self._number] = token
-            self._number = (self._number + 1) & 0xFFFFFFFF
-            if len(self._sent) > _UNSTAMPED:
-                del self._sent[next(iter(self._sent))]
+        unsent: list[Unsent] = []
+        most = BATCH if self._stamps else 1
+        for at in range(0, len(probes), most):
+            self._send(probes[at : at + most], payloads[at : at + most], unsent)
+        return unsent
 
-    def arrivals(self, most: int) -> list[Arrival]:
-        """Take datagrams from the queue, at most so many.
+    def arrivals(self, most: int) -> Iterator[tuple[list[Arrival], Stamp]]:
+        """Take datagrams from the queue, at most so many, and tell when they were taken.
 
-        A batch has one reading of the clocks. Where only they tell the time, each has its own.
+        What is taken together has one reading of the clocks. Where only they tell the time,
+        each is taken by itself.
         """
-        if self._stamps:
-            return self._arrivals(most)
-        came: list[Arrival] = []
-        while len(came) < most and (one := self._arrivals(1)):
-            came += one
-        return came
+        at_once = most if self._stamps else 1
+        for _ in range(0, most, at_once):
+            if not self._intake.take(self.fileno(), at_once):
+                break
+            now = read_clocks()
+            yield self._arrivals(), now
 
-    def notices(self, most: int) -> tuple[list[Departure], list[Refused]]:
-        """Take stamps and refusals from the error queue, at most so many."""
+    def notices(self, most: int) -> list[Refused]:
+        """Take at most so much from the error queue: note stamps, and return refusals."""
         intake = self._intake
         if not intake.take(self.fileno(), most, _linux.receive_errors):
-            return [], []
-        left: list[Departure] = []
+            return []
         others: list[int] = []
         for index, departed in enumerate(departures(intake.records(), intake.control_sizes())):
             if departed is None:
                 others.append(index)
                 continue
             number, kernel_ns = departed
-            token = self._sent.pop(number, None)
-            if token is not None:
-                left.append((token, kernel_ns))
+            probe = self._sent.pop(number, None)
+            if probe is not None:
+                probe.departed_ns = kernel_ns
         if not others:
-            return left, []
+            return []
         data = intake.data()
         found = [refusal(data[index], intake.control(index)) for index in others]
-        return left, [refused for refused in found if refused is not None]
+        return [refused for refused in found if refused is not None]
 
-    def _arrivals(self, most: int) -> list[Arrival]:
-        intake, layout = self._intake, self._layout
-        if not intake.take(self.fileno(), most):
-            return []
+    def _send(
+        self, probes: Sequence[Probe], payloads: Sequence[bytes], unsent: list[Unsent]
+    ) -> None:
+        """Send what leaves together, as many as BATCH at most."""
+        outlet, layout, fd = self._outlet, self._layout, self.fileno()
+        names = [_name(layout, probe.flow.peer) for probe in probes]
+        outlet.fill(payloads, names, self._name_sizes)
         now = read_clocks()
-        monotonic_ns, wall_ns = now.monotonic_ns, now.wall_ns
+        for probe in probes:
+            probe.sent = now
+
+        def send(start: int, stop: int) -> int:
+            sent = outlet.send(fd, start, stop)
+            if sent < 0:
+                self._start_stamping()  # its numbers may or may not have counted the failure
+            else:
+                self._number_those(probes[start : start + sent])
+            return sent
+
+        send_all(send, 0, len(probes), lambda i, errno: unsent.append((probes[i], errno)))
+
+    def _number_those(self, probes: Sequence[Probe]) -> None:
+        """Remember what was sent under the numbers by which the kernel knows it."""
+        if not self._stamps:
+            return
+        for probe in probes:
+            self._sent[self._number] = probe
+            self._number = (self._number + 1) & 0xFFFFFFFF
+        while len(self._sent) > _UNSTAMPED:
+            del self._sent[next(iter(self._sent))]
+
+    def _arrivals(self) -> list[Arrival]:
+        intake, layout = self._intake, self._layout
         described = arrivals(intake.records(), intake.control_sizes(), layout.name)
         return [
-            (data, _peer(layout, name), ttl, Stamp(monotonic_ns, wall_ns, kernel_ns))
+            (data, _peer(layout, name), kernel_ns, ttl)
             for data, (name, kernel_ns, ttl) in zip(intake.data(), described, strict=True)
         ]
-
-    def _send_again(self, data: bytes, peer: Peer, error: OSError) -> None:
-        for _ in range(_ATTEMPTS - 1):
-            if error.errno not in _EARLIER_ERRORS:
-                break
-            try:
-                self._send(data, peer)
-                return
-            except OSError as another:
-                error = another
-                self._start_stamping()
-        raise error
 
     def _set_options(self, family: int, ttl: int | None, traffic_class: int | None) -> None:
         ip = socket.IPPROTO_IP if family == socket.AF_INET else socket.IPPROTO_IPV6
@@ -290,6 +313,12 @@ class StampedSocket:
             self._socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPING, _STAMPING)
         except OSError:
             self._stamps = False
+
+
+@lru_cache(maxsize=_PEERS)
+def _name(layout: Layout, peer: Peer) -> bytes:
+    """Lay out a socket address; encode() itself remembers fewer than there may be hosts."""
+    return encode(layout, *peer)
 
 
 @lru_cache(maxsize=_PEERS)

@@ -10,9 +10,9 @@ from __future__ import annotations
 import errno
 import os
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
 from twisted.internet.interfaces import IDelayedCall, IListeningPort, IReactorFDSet
@@ -43,6 +43,13 @@ class SocketOptions:
         return None if self.dscp is None else self.dscp << 2
 
 
+Arrival: TypeAlias = tuple[bytes, Peer, int | None, int | None]
+"""A datagram, its sender, when it came by the kernel, in ns since 1970, and its TTL."""
+
+Unsent: TypeAlias = tuple[Probe, int]
+"""A probe, and the errno of its send."""
+
+
 class Observer(Protocol):
     """Whom an instrument tells what it sees: the ping."""
 
@@ -52,13 +59,8 @@ class Observer(Protocol):
     def caught_up(self) -> None:
         """Hear that all that came before due() has been told: what is missing has not come."""
 
-    def came(
-        self, socket: ProbeSocket, data: bytes, peer: Peer, stamp: Stamp, ttl: int | None
-    ) -> None:
-        """Take a datagram."""
-
-    def departed(self, probe: Probe, kernel_ns: int) -> None:
-        """Hear when the kernel sent a probe; before any datagram that came after it."""
+    def came(self, socket: ProbeSocket, arrivals: Sequence[Arrival], stamp: Stamp) -> None:
+        """Take datagrams, and the moment when they were taken from the kernel."""
 
     def refused(self, data: bytes, reason: str, by: Peer | None) -> None:
         """Hear that ICMP refused what began with these bytes."""
@@ -71,8 +73,11 @@ class ProbeSocket(Protocol):
     def port(self) -> int:
         """Its number."""
 
-    def send(self, data: bytes, peer: Peer, probe: Probe) -> None:
-        """Send, or raise OSError."""
+    def send(self, probes: Sequence[Probe], payloads: Sequence[bytes]) -> list[Unsent]:
+        """Send each probe, noting when; return those that our own kernel would not send.
+
+        When the kernel sent it is noted later, but before any reply to it is told.
+        """
 
 
 class Instrument(Protocol):
@@ -192,15 +197,25 @@ class _ReactorSocket(DatagramProtocol):
         self.transport.connect(*peer)
         self._connected = True
 
-    def send(self, data: bytes, peer: Peer, probe: Probe) -> None:
+    def send(self, probes: Sequence[Probe], payloads: Sequence[bytes]) -> list[Unsent]:
+        unsent = []
+        for probe, payload in zip(probes, payloads, strict=True):
+            probe.sent = self._now()
+            try:
+                self._send(probe, payload)
+            except OSError as error:
+                unsent.append((probe, error.errno or 0))
+        return unsent
+
+    def _send(self, probe: Probe, payload: bytes) -> None:
         if self.transport is None:
             raise OSError(errno.EBADF, os.strerror(errno.EBADF))
-        self._sent.append((probe, data))
-        self.transport.write(data, None if self._connected else peer)
+        self._sent.append((probe, payload))
+        self.transport.write(payload, None if self._connected else probe.flow.peer)
 
     def datagramReceived(self, data: bytes, peer: tuple[str, int]) -> None:
-        ttl = getattr(peer, "ttl", None)
-        self.observer.came(self, data, (peer[0], peer[1]), self._now(), ttl)
+        arrival = (data, (peer[0], peer[1]), None, getattr(peer, "ttl", None))
+        self.observer.came(self, [arrival], self._now())
 
     def connectionRefused(self) -> None:
         while self._sent:

@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from udpecho import _stamping
-from udpecho._stamping import Intake, StampedSocket, read_clocks
+from udpecho._stamping import Intake, Outlet, StampedSocket, read_clocks
 from udpecho._timerfd import ExactTimer
 from udpecho.instrument import Observer, ProbeSocket, SocketOptions
 from udpecho.peer import Peer, is_ipv6
@@ -47,6 +47,7 @@ class KernelInstrument:
         self._reactor = reactor
         self._options = options
         self._intake = Intake(max(ROOM, size + 1))
+        self._outlet = Outlet(size)
         self._stamps = stamps
         self._epoll = select.epoll()
         self._timer = ExactTimer()
@@ -67,6 +68,7 @@ class KernelInstrument:
             (options.source or ("::" if ipv6 else "0.0.0.0"), 0),
             family=socket.AF_INET6 if ipv6 else socket.AF_INET,
             intake=self._intake,
+            outlet=self._outlet,
             stamps=self._stamps,
             ttl=options.ttl,
             traffic_class=options.traffic_class,
@@ -140,19 +142,14 @@ class KernelInstrument:
 
     def _read(self, opened: StampedSocket) -> None:
         """Take a batch, then the stamps: so that every probe answered in it has its own."""
-        arrivals = opened.arrivals(BATCH)
-        departures, refusals = opened.notices(2 * BATCH)
-        if self._observer is None:
-            return
-        departed, came = self._observer.departed, self._observer.came
-        for probe, kernel_ns in departures:
-            departed(probe, kernel_ns)
+        batches = list(opened.arrivals(BATCH))
+        refusals = opened.notices(2 * BATCH)
         for refused in refusals:
-            reason = "ETIME" if refused.time_exceeded else errorcode.get(refused.errno, "?")
-            self._observer.refused(refused.data, reason, refused.by)
-            if self._observer is None:
-                return
-        for data, peer, ttl, stamp in arrivals:
-            came(opened, data, peer, stamp, ttl)
             if self._observer is None:  # it had all it waited for
                 return
+            reason = "ETIME" if refused.time_exceeded else errorcode.get(refused.errno, "?")
+            self._observer.refused(refused.data, reason, refused.by)
+        for arrivals, stamp in batches:
+            if self._observer is None:
+                return
+            self._observer.came(opened, arrivals, stamp)

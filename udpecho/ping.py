@@ -21,7 +21,7 @@ from twisted.python.failure import Failure
 
 from udpecho.errors import UdpEchoError
 from udpecho.figures import Glance, Summary
-from udpecho.instrument import Instrument, ProbeSocket, SocketOptions, choose_instrument
+from udpecho.instrument import Arrival, Instrument, ProbeSocket, SocketOptions, choose_instrument
 from udpecho.peer import Peer, is_ipv6
 from udpecho.plan import Plan, Schedule, Slot
 from udpecho.probe import Flow, Ledger, Outcome, Probe
@@ -77,8 +77,7 @@ class Ping:
         self._on_overdue = on_overdue
         self._ledger = Ledger(plan.size, plan.timeout_ns)
         self._stats = Stats(len(plan.targets) * plan.flows)
-        self._ways: list[list[tuple[ProbeSocket, Flow]]] = []
-        self._slowest_ns = 0
+        self._ways: list[list[dict[ProbeSocket, list[Flow]]]] = []
         self._ends_at_ns: int | None = None
         self._ended_ns: int | None = None
         self._dropped: int | None = None
@@ -104,7 +103,7 @@ class Ping:
     def stop(self) -> None:
         """Send no more, and end as soon as the replies that can be expected are there."""
         if self._ended_ns is None:
-            wait_ns = min(self.plan.timeout_ns, 2 * self._slowest_ns + STRAGGLERS_NS)
+            wait_ns = min(self.plan.timeout_ns, 2 * (self.glance().max_ns or 0) + STRAGGLERS_NS)
             self._wind_up(self._instrument.now().monotonic_ns, wait_ns)
 
     def glance(self) -> Glance:
@@ -173,20 +172,15 @@ class Ping:
         if self._ends_at_ns is not None and now_ns >= self._ends_at_ns:
             self._end()
 
-    def came(
-        self, socket: ProbeSocket, data: bytes, peer: Peer, stamp: Stamp, ttl: int | None
-    ) -> None:
-        """Judge a datagram."""
-        outcome = self._ledger.answer(data, peer, socket.port, stamp, ttl)
-        if (outcome.rtt_ns or 0) > self._slowest_ns:
-            self._slowest_ns = outcome.rtt_ns or 0
-        self._tell(outcome)
+    def came(self, socket: ProbeSocket, arrivals: Sequence[Arrival], stamp: Stamp) -> None:
+        """Judge datagrams."""
+        answer, port = self._ledger.answer, socket.port
+        for data, peer, arrived_ns, ttl in arrivals:
+            self._tell(answer(data, peer, port, stamp, arrived_ns, ttl))
+            if self._ended_ns is not None:
+                return
         if self._ends_at_ns is not None:
             self._wind_up_if_all_is_known()
-
-    def departed(self, probe: Probe, kernel_ns: int) -> None:
-        """Note when the kernel sent a probe."""
-        probe.sent.kernel_ns = kernel_ns
 
     def refused(self, data: bytes, reason: str, by: Peer | None) -> None:
         """Note whose fate a refusal is; one that quotes too little is nobody's."""
@@ -201,51 +195,43 @@ class Ping:
     def _open(self) -> None:
         """Give each target its flows: over sockets shared by all, or its own if connected."""
         shared: dict[tuple[bool, int], ProbeSocket] = {}
-        for target in self.plan.targets:
-            ways = []
+        for group in self.plan.groups():
+            targets = [self.plan.targets[number] for number in group.targets]
+            ways: list[dict[ProbeSocket, list[Flow]]] = []
             for number in range(self.plan.flows):
-                key = (is_ipv6(target.peer[0]), number)
-                if self._connected or key not in shared:
-                    shared[key] = self._instrument.open(target.peer, connected=self._connected)
-                flow = Flow(target.name, target.peer, shared[key].port)
-                self._ledger.add_flow(flow)
-                ways.append((shared[key], flow))
+                flows: dict[ProbeSocket, list[Flow]] = {}
+                for target in targets:
+                    key = (is_ipv6(target.peer[0]), number)
+                    if self._connected or key not in shared:
+                        shared[key] = self._instrument.open(target.peer, connected=self._connected)
+                    flow = Flow(target.name, target.peer, shared[key].port)
+                    self._ledger.add_flow(flow)
+                    flows.setdefault(shared[key], []).append(flow)
+                ways.append(flows)
             self._ways.append(ways)
 
     def _send_due(self) -> None:
-        """Make the probes that are due, send them, and count them only then.
-
-        So they leave together, and a lone one without delay.
-        """
         now = self._instrument.now()
         if self._past_deadline(now.monotonic_ns):
             self._wind_up(now.monotonic_ns, self.plan.timeout_ns)
             return
-        made = self._make(self._schedule.take(now.monotonic_ns, BURST), now)
-        refused: list[tuple[Probe, str]] = []
-        for socket, payload, probe, _ in made:
-            probe.sent = self._instrument.now()
-            try:
-                socket.send(payload, probe.flow.peer, probe)
-            except OSError as error:
-                refused.append((probe, errorcode.get(error.errno or 0, str(error))))
-        for _, _, probe, due_ns in made:
-            self._stats.sent(probe.flow, probe.sent.monotonic_ns - due_ns)
-        for probe, reason in refused:
-            self._refuse(probe, reason, None)
+        sent = 0
+        while sent < BURST and (due := self._schedule.take(now.monotonic_ns)):
+            sent += self._send(*due, now)
         if self._schedule.next_ns is None:
             self._wind_up(now.monotonic_ns, self.plan.timeout_ns)
 
-    def _make(
-        self, slots: list[tuple[Slot, int]], now: Stamp
-    ) -> list[tuple[ProbeSocket, bytes, Probe, int]]:
-        """Make the probes of some slots, and tell the socket, the bytes and when each was due."""
-        made = []
-        for slot, due_ns in slots:
-            socket, flow = self._ways[slot.target][slot.flow]
-            probe = self._ledger.issue(flow, slot.sequence, slot.flow_sequence, now)
-            made.append((socket, self._ledger.payload(probe), probe, due_ns))
-        return made
+    def _send(self, slot: Slot, due_ns: int, now: Stamp) -> int:
+        """Send a slot's probes, and count them only then; return how many there are."""
+        sent = 0
+        for socket, flows in self._ways[slot.group][slot.flow].items():
+            probes = self._ledger.issue(flows, slot.sequence, slot.flow_sequence, now)
+            unsent = socket.send(probes, self._ledger.payloads(probes))
+            self._stats.sent(flows, self._instrument.now().monotonic_ns - due_ns)
+            for probe, errno in unsent:
+                self._refuse(probe, errorcode.get(errno, "?"), None)
+            sent += len(probes)
+        return sent
 
     def _refuse(self, probe: Probe, reason: str, by: Peer | None) -> None:
         now_ns = self._instrument.now().monotonic_ns

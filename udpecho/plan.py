@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, groupby
+from typing import NamedTuple
 
 from udpecho.peer import Peer
 from udpecho.probe import MAX_SIZE, MIN_SIZE
@@ -19,6 +20,9 @@ MIN_INTERVAL_NS = 100_000
 GRAIN_NS = 5_000_000
 """Hosts that share an interval are probed together if they are due within this time: 10,000
 hosts once a second need 200 wake-ups, not 10,000. A burst of 50 probes has 4 KB."""
+
+TOGETHER = 64
+"""Probes sent together at most: those of more hosts are due at the same time, and leave later."""
 
 PATIENCE_NS = 1_000_000_000
 """A schedule that is behind by more (the machine slept, the process was stopped) starts anew:
@@ -69,35 +73,52 @@ class Plan:
         """How many probes there will be in all; None for no end."""
         return None if self.count is None else self.count * len(self.targets)
 
-    def slots(self) -> Iterator[Slot]:
-        """Tell what each probe is to be, one after the other, from the first."""
+    def groups(self) -> list[Group]:
+        """Tell which targets are probed together, and when after the start of every interval."""
         hosts = len(self.targets)
         grain_ns = min(GRAIN_NS, self.interval_ns)
         offsets_ns = [n * self.interval_ns // hosts // grain_ns * grain_ns for n in range(hosts)]
+        groups = []
+        for offset_ns, sharing in groupby(range(hosts), key=offsets_ns.__getitem__):
+            together = list(sharing)
+            for at in range(0, len(together), TOGETHER):
+                members = together[at : at + TOGETHER]
+                groups.append(Group(offset_ns, range(members[0], members[-1] + 1)))
+        return groups
+
+    def slots(self) -> Iterator[Slot]:
+        """Tell what is to be sent, one group after the other, from the first."""
+        groups = self.groups()
         for turn in count() if self.count is None else range(self.count):
             index, flow = divmod(turn, self.flows)
             turn_ns = turn * self.interval_ns
-            for target, offset_ns in enumerate(offsets_ns):
-                yield Slot(turn_ns + offset_ns, target, flow, turn + 1, index + 1)
+            for number, group in enumerate(groups):
+                yield Slot(turn_ns + group.offset_ns, number, flow, turn + 1, index + 1)
 
 
-@dataclass(slots=True)
-class Slot:
-    """A probe's place: when it is due after the start, to which target and from which flow.
+class Group(NamedTuple):
+    """Targets that are probed together, so long after an interval began."""
 
-    sequence is its place among the target's probes, flow_sequence among the flow's, both from 1.
-    Nobody changes one; it is not frozen since that takes three times as long to make.
+    offset_ns: int
+    targets: range
+
+
+class Slot(NamedTuple):
+    """A group's probes: when they are due after the start, and from which of the flows.
+
+    sequence is their place among their target's probes, flow_sequence among their flow's, both
+    from 1.
     """
 
     due_ns: int
-    target: int
+    group: int
     flow: int
     sequence: int
     flow_sequence: int
 
 
 class Schedule:
-    """The slots of a plan as time goes by: which are due, and when the next one is."""
+    """The slots of a plan as time goes by: which is due, and when the next one is."""
 
     def __init__(self, plan: Plan, start_ns: int) -> None:
         """Begin at a time; the first slot is due then."""
@@ -110,15 +131,13 @@ class Schedule:
         """When the next slot is due; None if that was the last."""
         return None if self._next is None else self._start_ns + self._next.due_ns
 
-    def take(self, now_ns: int, most: int) -> list[tuple[Slot, int]]:
-        """Take the slots that are due, at most so many, each with the time when it was."""
-        taken: list[tuple[Slot, int]] = []
-        while (slot := self._next) is not None and len(taken) < most:
-            late_ns = now_ns - self._start_ns - slot.due_ns
-            if late_ns < 0:
-                break
-            if late_ns > PATIENCE_NS:
-                self._start_ns += late_ns
-            taken.append((slot, self._start_ns + slot.due_ns))
-            self._next = next(self._slots, None)
-        return taken
+    def take(self, now_ns: int) -> tuple[Slot, int] | None:
+        """Take the next slot if it is due, with the time when it was."""
+        slot = self._next
+        if slot is None or now_ns < self._start_ns + slot.due_ns:
+            return None
+        late_ns = now_ns - self._start_ns - slot.due_ns
+        if late_ns > PATIENCE_NS:
+            self._start_ns += late_ns
+        self._next = next(self._slots, None)
+        return slot, self._start_ns + slot.due_ns

@@ -18,9 +18,10 @@ tell a reply from a forgery: there is none.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from itertools import chain, count
 from struct import Struct
 from typing import NamedTuple
 
@@ -98,6 +99,9 @@ class Probe:
     flow: Flow
     header: bytes
     sent: Stamp
+    departed_ns: int | None = None
+    """When it left, by the kernel."""
+
     fate: Fate | None = None
 
 
@@ -149,8 +153,9 @@ class Ledger:
         self._timeout_ns = timeout_ns
         self._memory_ns = timeout_ns + memory_ns
         self._limit = limit
-        self._random = random
-        self._nonces: Iterator[tuple[int, int]] = iter(())
+        self._nonces = chain.from_iterable(
+            _NONCES.iter_unpack(random(_NONCES.size * _FETCHED)) for _ in count()
+        )
         self._mask = int.from_bytes(random(4), "big")
         self._places = 1 << (limit - 1).bit_length()  # a power of two: numbers wrap at one, too
         self._ring: list[Probe | None] = [None] * self._places
@@ -164,22 +169,27 @@ class Ledger:
         """Know a flow before its first probe. Two names of one host are one way, the last's."""
         self._flows[flow.port, flow.peer] = flow
 
-    def issue(self, flow: Flow, sequence: int, flow_sequence: int, now: Stamp) -> Probe:
-        """Make the next probe of a flow, outstanding from now on."""
-        if self._issued - self._oldest >= self._limit:
+    def issue(
+        self, flows: Sequence[Flow], sequence: int, flow_sequence: int, now: Stamp
+    ) -> list[Probe]:
+        """Make the next probe of each of these flows, outstanding from now on."""
+        for _ in range(self._issued + len(flows) - self._oldest - self._limit):
             self._forget_oldest(now.monotonic_ns, self._given_up)
-        number = self._issued % _NUMBERS
-        one, other = next(self._nonces, None) or self._fetch_nonces()
-        header = _HEADER.pack(number, one, number ^ self._mask, other)
-        probe = Probe(sequence, flow_sequence, flow, header, now)
-        self._ring[number % self._places] = probe
-        self._issued += 1
-        self.outstanding += 1
-        return probe
+        probes = []
+        for flow, (one, other) in zip(flows, self._nonces, strict=False):
+            number = self._issued % _NUMBERS
+            header = _HEADER.pack(number, one, number ^ self._mask, other)
+            probe = Probe(sequence, flow_sequence, flow, header, now)
+            self._ring[number % self._places] = probe
+            self._issued += 1
+            probes.append(probe)
+        self.outstanding += len(probes)
+        return probes
 
-    def payload(self, probe: Probe) -> bytes:
+    def payloads(self, probes: Sequence[Probe]) -> list[bytes]:
         """Return the bytes to send."""
-        return probe.header + self._filling
+        filling = self._filling
+        return [probe.header + filling for probe in probes]
 
     def find(self, data: bytes) -> Probe | None:
         """Find the remembered probe that these bytes are, or were before they changed."""
@@ -197,9 +207,18 @@ class Ledger:
         return None
 
     def answer(
-        self, data: bytes, peer: Peer, port: int, came: Stamp, ttl: int | None = None
+        self,
+        data: bytes,
+        peer: Peer,
+        port: int,
+        came: Stamp,
+        arrived_ns: int | None = None,
+        ttl: int | None = None,
     ) -> Outcome:
-        """Judge a datagram that a peer sent to a port of ours."""
+        """Judge a datagram that a peer sent to a port of ours.
+
+        came is when it was taken from the kernel, arrived_ns when it came by the kernel.
+        """
         kind: Fate | Surplus
         probe = self._ring[int.from_bytes(data[:4], "big") % self._places]
         whole = probe is not None and data == probe.header + self._filling
@@ -210,7 +229,7 @@ class Ledger:
             asked = self._flows.get((port, peer)) if probe is None else None
             kind = _STRANGER if asked is None else _FORGED
             return Outcome(kind, came.monotonic_ns, asked, size=len(data), ttl=ttl, peer=peer)
-        rtt_ns, clock = round_trip(probe.sent, came)
+        rtt_ns, clock = round_trip(probe.sent, came, probe.departed_ns, arrived_ns)
         if probe.fate is not None:
             kind = _DUPLICATE
         elif not whole:
@@ -268,10 +287,6 @@ class Ledger:
         while self._oldest < self._issued:
             self._forget_oldest(now_ns, lost)
         return lost
-
-    def _fetch_nonces(self) -> tuple[int, int]:
-        self._nonces = _NONCES.iter_unpack(self._random(_NONCES.size * _FETCHED))
-        return next(self._nonces)
 
     def _decide(self, probe: Probe, fate: Fate) -> Fate:
         probe.fate = fate

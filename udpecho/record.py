@@ -237,6 +237,6 @@ def _sum_up(start: Start, outcomes: list[Outcome]) -> Summary:
     stats = Stats(len(plan.targets) * plan.flows)
     for outcome in outcomes:
         if isinstance(outcome.kind, Fate) and outcome.flow is not None:
-            stats.sent(outcome.flow)
+            stats.sent([outcome.flow])
         stats.add(outcome)
     return stats.summary(max((outcome.at_ns for outcome in outcomes), default=0))

@@ -62,8 +62,8 @@ class Spread:
         self._squares = 0
         self.count = self.sum_ns = self.min_ns = self.max_ns = 0
 
-    def record(self, time_ns: int) -> None:
-        """Add one time, which is not negative."""
+    def record(self, time_ns: int, times: int = 1) -> None:
+        """Add a time, which is not negative, once or several times."""
         counts = self._counts
         if counts is None:
             counts = self._counts = self._empty()
@@ -72,10 +72,10 @@ class Spread:
         scale = self._scale
         half = scale.half
         shift = (counted_ns | scale.mask).bit_length() - half - 1
-        counts[((shift - scale.unit) << half) + (counted_ns >> shift)] += 1  # as the library does
-        self.count += 1
-        self.sum_ns += time_ns
-        self._squares += time_ns * time_ns
+        counts[((shift - scale.unit) << half) + (counted_ns >> shift)] += times  # as the library's
+        self.count += times
+        self.sum_ns += times * time_ns
+        self._squares += times * time_ns * time_ns
         if time_ns > self.max_ns:
             self.max_ns = time_ns
         elif time_ns < self.min_ns:

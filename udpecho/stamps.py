@@ -8,8 +8,8 @@ only if the wall clock was not set in between. Reads no clock itself. Times are 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 STEP_NS = 100_000
 """Two readings of the clocks, one after the other, differ by less, unless one clock was set.
@@ -33,29 +33,27 @@ class Clock(Enum):
 _KERNEL, _USER = Clock
 
 
-@dataclass(slots=True)
-class Stamp:
-    """One moment: by the process's monotonic and wall clocks, and by the kernel if it said.
-
-    Not frozen: a probe takes three of these, and that would take three times as long to make.
-    """
+class Stamp(NamedTuple):
+    """One moment, by the process's monotonic and wall clocks."""
 
     monotonic_ns: int
     wall_ns: int
-    kernel_ns: int | None = None
 
 
-def round_trip(sent: Stamp, came: Stamp) -> tuple[int, Clock]:
-    """Return the time between two stamps and the clock that told it.
+def round_trip(
+    sent: Stamp, came: Stamp, departed_ns: int | None = None, arrived_ns: int | None = None
+) -> tuple[int, Clock]:
+    """Return the time between two moments, and the clock that told it.
 
-    The process reads its clocks before it sends and after it receives, so that the kernel's
-    difference is never truly the longer one.
+    departed_ns and arrived_ns are the kernel's stamps, where it gave any. The process reads its
+    clocks before it sends and after it receives, so that the kernel's difference is never truly
+    the longer one.
     """
     by_process = came.monotonic_ns - sent.monotonic_ns
-    if sent.kernel_ns is None or came.kernel_ns is None:
+    if departed_ns is None or arrived_ns is None:
         return max(by_process, 0), _USER
     step = (came.wall_ns - sent.wall_ns) - by_process
-    by_kernel = came.kernel_ns - sent.kernel_ns
+    by_kernel = arrived_ns - departed_ns
     if abs(step) > STEP_NS or not 0 <= by_kernel <= by_process + STEP_NS:
         return max(by_process, 0), _USER
     return by_kernel, _KERNEL

@@ -7,7 +7,7 @@ times are nanoseconds.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from udpecho.figures import Figures, FlowSummary, Glance, Summary, TargetSummary
 from udpecho.order import Arrivals, Successions
@@ -70,11 +70,12 @@ class Stats:
         self._clocks: Counter[Clock] = Counter()
         self._schedule = Spread(3)
 
-    def sent(self, flow: Flow, late_ns: int | None = None) -> None:
-        """Count a probe sent, so much later than its schedule said."""
-        (self._tallies.get(flow) or self._begin(flow)).sent += 1
+    def sent(self, flows: Sequence[Flow], late_ns: int | None = None) -> None:
+        """Count probes sent together, one of each flow, so much later than the schedule said."""
+        for flow in flows:
+            (self._tallies.get(flow) or self._begin(flow)).sent += 1
         if late_ns is not None:
-            self._schedule.record(late_ns if late_ns > 0 else 0)
+            self._schedule.record(max(late_ns, 0), len(flows))
 
     def add(self, outcome: Outcome) -> None:
         """Count an outcome."""
