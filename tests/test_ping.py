@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from errno import EPERM
+from errno import EMSGSIZE, EPERM, errorcode
 from typing import Any
 
 import pytest
@@ -18,13 +17,12 @@ from udpecho.figures import Summary
 from udpecho.instrument import (
     ReactorInstrument,
     SocketOptions,
-    Unsent,
     choose_instrument,
 )
 from udpecho.peer import Peer
 from udpecho.ping import UNREAD, FellBehind, Ping, ping, prepare
 from udpecho.plan import Plan, Target
-from udpecho.probe import Fate, Outcome, Probe, Surplus
+from udpecho.probe import Fate, Outcome, Surplus
 from udpecho.server import EchoServer
 from udpecho.stamps import Clock
 from udpecho.testing import Fate as Became
@@ -278,27 +276,15 @@ def test_a_late_probe_does_not_delay_the_next() -> None:
     assert summary.schedule_error.max_ns == pytest.approx(250 * MS, rel=0.001)
 
 
-class Refusing(ReactorInstrument):
-    """An instrument whose kernel will not send."""
-
-    def open(self, peer: Peer, *, connected: bool) -> Any:
-        socket = super().open(peer, connected=connected)
-
-        def send(probes: Sequence[Probe], payloads: Sequence[bytes]) -> list[Unsent]:
-            return [(probe, EPERM) for probe in probes]
-
-        socket.send = send  # type: ignore[method-assign]
-        return socket
-
-
-def test_what_the_kernel_will_not_send_is_refused_by_name() -> None:
+@pytest.mark.parametrize("error", [EPERM, EMSGSIZE])
+def test_what_the_kernel_will_not_send_is_refused_by_name(error: int) -> None:
     bench = Bench()
-    run = Ping(
-        Refusing(bench.host, SocketOptions()), bench.plan(), on_outcome=bench.outcomes.append
-    )
-    summary = bench.finish(run.start())
-    assert summary.figures.refused == 5
-    assert {(outcome.reason, outcome.peer) for outcome in bench.outcomes} == {("EPERM", None)}
+    bench.serve()
+    bench.host.fail_sends(error, times=3)
+    figures = bench.run().figures
+    assert (figures.sent, figures.refused, figures.replied) == (5, 3, 2)
+    refused = bench.outcomes[:3]
+    assert {(outcome.reason, outcome.peer) for outcome in refused} == {(errorcode[error], None)}
 
 
 @settings(max_examples=25, deadline=None)

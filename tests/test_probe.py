@@ -43,7 +43,7 @@ def new_ledger(size: int = 56, limit: int = 1000) -> Ledger:
 
 
 def issue(ledger: Ledger, number: int = 1, now: int = 0, flow: Flow = FLOW) -> Probe:
-    [probe] = ledger.issue([flow], number, number, at(now))
+    [probe] = ledger.issue([flow], number, number, now)
     return probe
 
 

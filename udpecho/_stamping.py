@@ -159,8 +159,10 @@ class StampedSocket:
         self._stamps = stamps
         self._number = 0
         self._sent: dict[int, Probe] = {}
+        self._refused: list[Refused] = []
         self._name_sizes = full(self._layout.name)
         self._socket = socket.socket(family, socket.SOCK_DGRAM)
+        self._transmit: Callable[[bytes, Peer], int] = self._socket.sendto
         try:
             self._socket.setblocking(False)
             self._set_options(family, ttl, traffic_class)
@@ -187,6 +189,7 @@ class StampedSocket:
     def connect(self, peer: Peer) -> None:
         """Hear one peer only, but for what came before. Raises OSError."""
         self._socket.connect(with_scope(*peer))
+        self._transmit = lambda data, _: self._socket.send(data)
         self._name_sizes = full(0)
 
     def close(self) -> None:
@@ -200,9 +203,12 @@ class StampedSocket:
         Where the clocks alone tell the time, each goes by itself.
         """
         unsent: list[Unsent] = []
-        most = BATCH if self._stamps else 1
-        for at in range(0, len(probes), most):
-            self._send(probes[at : at + most], payloads[at : at + most], unsent)
+        if len(probes) > 1 and self._stamps:
+            for at in range(0, len(probes), BATCH):
+                self._send_together(probes[at : at + BATCH], payloads[at : at + BATCH], unsent)
+        else:
+            for probe, payload in zip(probes, payloads, strict=True):
+                self._send_alone(probe, payload, unsent)
         return unsent
 
     def arrivals(self, most: int) -> Iterator[tuple[list[Arrival], Stamp]]:
@@ -220,9 +226,14 @@ class StampedSocket:
 
     def notices(self, most: int) -> list[Refused]:
         """Take at most so much from the error queue: note stamps, and return refusals."""
+        self._take_notices(most)
+        refused, self._refused = self._refused, []
+        return refused
+
+    def _take_notices(self, most: int) -> None:
         intake = self._intake
         if not intake.take(self.fileno(), most, _linux.receive_errors):
-            return []
+            return
         others: list[int] = []
         for index, departed in enumerate(departures(intake.records(), intake.control_sizes())):
             if departed is None:
@@ -232,16 +243,25 @@ class StampedSocket:
             probe = self._sent.pop(number, None)
             if probe is not None:
                 probe.departed_ns = kernel_ns
-        if not others:
-            return []
-        data = intake.data()
-        found = [refusal(data[index], intake.control(index)) for index in others]
-        return [refused for refused in found if refused is not None]
+        if others:
+            data = intake.data()
+            found = [refusal(data[index], intake.control(index)) for index in others]
+            self._refused += [refused for refused in found if refused is not None]
 
-    def _send(
+    def _send_alone(self, probe: Probe, payload: bytes, unsent: list[Unsent]) -> None:
+        probe.sent = read_clocks()
+        try:
+            self._transmit(payload, probe.flow.peer)
+        except OSError:
+            self._count_anew()
+            self._send_together([probe], [payload], unsent)  # which knows what to do
+        else:
+            self._number_those([probe])
+
+    def _send_together(
         self, probes: Sequence[Probe], payloads: Sequence[bytes], unsent: list[Unsent]
     ) -> None:
-        """Send what leaves together, as many as BATCH at most."""
+        """Send probes in as few system calls as can be, BATCH at most."""
         outlet, layout, fd = self._outlet, self._layout, self.fileno()
         names = [_name(layout, probe.flow.peer) for probe in probes]
         outlet.fill(payloads, names, self._name_sizes)
@@ -251,10 +271,10 @@ class StampedSocket:
 
         def send(start: int, stop: int) -> int:
             sent = outlet.send(fd, start, stop)
-            if sent < 0:
-                self._start_stamping()  # its numbers may or may not have counted the failure
-            else:
+            if sent > 0:
                 self._number_those(probes[start : start + sent])
+            if sent < stop - start:
+                self._count_anew()
             return sent
 
         send_all(send, 0, len(probes), lambda i, errno: unsent.append((probes[i], errno)))
@@ -301,6 +321,12 @@ class StampedSocket:
         for buffer in (socket.SO_RCVBUF, socket.SO_SNDBUF):
             _linux.set_buffer(self._socket, buffer, _BUFFER)
 
+    def _count_anew(self) -> None:
+        """After a failed send, which some kernels count: forget the count, but no stamp."""
+        if self._stamps:
+            self._take_notices(BATCH)
+            self._start_stamping()
+
     def _start_stamping(self) -> None:
         """Have the kernel stamp, and count sends from 0: both of us, whatever failed before."""
         if not self._stamps:
@@ -309,8 +335,9 @@ class StampedSocket:
         self._sent.clear()
         self._number = 0
         try:
-            self._socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPING, 0)
-            self._socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPING, _STAMPING)
+            # Not 0 meanwhile: what came would have no stamp, until the kernel is at it again.
+            for flags in (_STAMPING & ~_OPT_ID, _STAMPING):
+                self._socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPING, flags)
         except OSError:
             self._stamps = False
 

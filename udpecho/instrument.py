@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
+from twisted.internet.error import MessageLengthError
 from twisted.internet.interfaces import IDelayedCall, IListeningPort, IReactorFDSet
 from twisted.internet.protocol import DatagramProtocol
 
@@ -83,14 +84,14 @@ class ProbeSocket(Protocol):
 class Instrument(Protocol):
     """Sockets, clocks and a timer."""
 
-    def now(self) -> Stamp:
-        """Read the clocks."""
+    def now(self) -> int:
+        """Read the monotonic clock, in ns."""
 
     def open(self, peer: Peer, *, connected: bool) -> ProbeSocket:
         """Open a socket of a peer's family; if connected, for that peer alone. Raises OSError."""
 
-    def start(self, observer: Observer) -> None:
-        """Tell the observer from now on."""
+    def start(self, observer: Observer) -> Stamp:
+        """Tell the observer from now on, and return when that is."""
 
     def wake_at(self, monotonic_ns: int) -> None:
         """Call due() at that time, and caught_up() after it; not at the one asked for before."""
@@ -130,14 +131,18 @@ class ReactorInstrument:
         self._alarm: IDelayedCall | None = None
         self._look: IDelayedCall | None = None
 
-    def now(self) -> Stamp:
-        """Read the reactor's monotonic clock: that the wall clock was set does not matter here."""
-        monotonic_ns = round(self._seconds() * 1e9)
-        return Stamp(monotonic_ns, monotonic_ns)
+    def now(self) -> int:
+        """Read the reactor's monotonic clock, in ns."""
+        return round(self._seconds() * 1e9)
+
+    def stamp(self) -> Stamp:
+        """Read the clocks: that the wall clock was set does not matter here."""
+        now_ns = self.now()
+        return Stamp(now_ns, now_ns)
 
     def open(self, peer: Peer, *, connected: bool) -> ProbeSocket:
         """Open a socket of a peer's family; if connected, for that peer alone. Raises OSError."""
-        socket = _ReactorSocket(self.now)
+        socket = _ReactorSocket(self.stamp)
         wildcard = "::" if is_ipv6(peer[0]) else ""
         socket.listening = listen_udp(self._reactor, 0, socket, self._source or wildcard)
         self._sockets.append(socket)
@@ -145,11 +150,12 @@ class ReactorInstrument:
             socket.connect(peer)
         return socket
 
-    def start(self, observer: Observer) -> None:
-        """Tell the observer from now on."""
+    def start(self, observer: Observer) -> Stamp:
+        """Tell the observer from now on, and return when that is."""
         self._observer = observer
         for socket in self._sockets:
             socket.observer = observer
+        return self.stamp()
 
     def wake_at(self, monotonic_ns: int) -> None:
         """Call due() at that time, and caught_up() when what came before it has been read."""
@@ -184,8 +190,8 @@ class _ReactorSocket(DatagramProtocol):
     listening: IListeningPort
     transport: Any
 
-    def __init__(self, now: Callable[[], Stamp]) -> None:
-        self._now = now
+    def __init__(self, stamp: Callable[[], Stamp]) -> None:
+        self._stamp = stamp
         self._connected = False
         self._sent: deque[tuple[Probe, bytes]] = deque(maxlen=BLAMED)
 
@@ -200,11 +206,13 @@ class _ReactorSocket(DatagramProtocol):
     def send(self, probes: Sequence[Probe], payloads: Sequence[bytes]) -> list[Unsent]:
         unsent = []
         for probe, payload in zip(probes, payloads, strict=True):
-            probe.sent = self._now()
+            probe.sent = self._stamp()
             try:
                 self._send(probe, payload)
             except OSError as error:
                 unsent.append((probe, error.errno or 0))
+            except MessageLengthError:  # as Twisted's own port says EMSGSIZE
+                unsent.append((probe, errno.EMSGSIZE))
         return unsent
 
     def _send(self, probe: Probe, payload: bytes) -> None:
@@ -215,7 +223,7 @@ class _ReactorSocket(DatagramProtocol):
 
     def datagramReceived(self, data: bytes, peer: tuple[str, int]) -> None:
         arrival = (data, (peer[0], peer[1]), None, getattr(peer, "ttl", None))
-        self.observer.came(self, [arrival], self._now())
+        self.observer.came(self, [arrival], self._stamp())
 
     def connectionRefused(self) -> None:
         while self._sent:

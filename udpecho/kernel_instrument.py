@@ -56,9 +56,9 @@ class KernelInstrument:
         self._wake_at_ns: int | None = None
         self._observer: Observer | None = None
 
-    def now(self) -> Stamp:
-        """Read the clocks."""
-        return read_clocks()
+    def now(self) -> int:
+        """Read the monotonic clock, in ns."""
+        return monotonic_ns()
 
     def open(self, peer: Peer, *, connected: bool) -> ProbeSocket:
         """Open a socket of a peer's family; if connected, for that peer alone. Raises OSError."""
@@ -80,10 +80,11 @@ class KernelInstrument:
         self._epoll.register(stamped.fileno(), select.EPOLLIN | select.EPOLLERR)
         return stamped
 
-    def start(self, observer: Observer) -> None:
-        """Tell the observer from now on."""
+    def start(self, observer: Observer) -> Stamp:
+        """Tell the observer from now on, and return when that is."""
         self._observer = observer
         self._reactor.addReader(self)
+        return read_clocks()
 
     def wake_at(self, monotonic_ns: int) -> None:
         """Call due() at that time, and caught_up() when what came before it has been read."""

@@ -94,9 +94,8 @@ class Ping:
         except OSError:
             self._instrument.close()
             raise
-        self.started = self._instrument.now()
+        self.started = self._instrument.start(self)
         self._schedule = Schedule(self.plan, self.started.monotonic_ns)
-        self._instrument.start(self)
         self._instrument.wake_at(self.started.monotonic_ns)
         return self._done
 
@@ -104,7 +103,7 @@ class Ping:
         """Send no more, and end as soon as the replies that can be expected are there."""
         if self._ended_ns is None:
             wait_ns = min(self.plan.timeout_ns, 2 * (self.glance().max_ns or 0) + STRAGGLERS_NS)
-            self._wind_up(self._instrument.now().monotonic_ns, wait_ns)
+            self._wind_up(self._instrument.now(), wait_ns)
 
     def glance(self) -> Glance:
         """Return a few figures so far; quick enough for the middle of a run."""
@@ -114,7 +113,7 @@ class Ping:
         """Return the figures so far."""
         if self._ended_ns is not None:
             return self._stats.summary(self._ended_ns - self.started.monotonic_ns, self._dropped)
-        elapsed_ns = self._instrument.now().monotonic_ns - self.started.monotonic_ns
+        elapsed_ns = self._instrument.now() - self.started.monotonic_ns
         return self._stats.summary(elapsed_ns, self._instrument.dropped())
 
     async def __aiter__(self) -> AsyncIterator[Outcome]:
@@ -157,14 +156,15 @@ class Ping:
 
     def due(self) -> None:
         """Send what is due, and ask to be woken for the next."""
+        now_ns = self._instrument.now()
         if self._ends_at_ns is None:
-            self._send_due()
+            self._send_due(now_ns)
         if self._ended_ns is None:
-            self._instrument.wake_at(self._next_ns())
+            self._instrument.wake_at(self._next_ns(now_ns))
 
     def caught_up(self) -> None:
         """Give up what is lost, and end if it is time."""
-        now_ns = self._instrument.now().monotonic_ns
+        now_ns = self._instrument.now()
         for outcome in self._ledger.expire(now_ns):
             self._tell(outcome)
         for probe in self._ledger.overdue(now_ns):
@@ -210,31 +210,30 @@ class Ping:
                 ways.append(flows)
             self._ways.append(ways)
 
-    def _send_due(self) -> None:
-        now = self._instrument.now()
-        if self._past_deadline(now.monotonic_ns):
-            self._wind_up(now.monotonic_ns, self.plan.timeout_ns)
+    def _send_due(self, now_ns: int) -> None:
+        if self._past_deadline(now_ns):
+            self._wind_up(now_ns, self.plan.timeout_ns)
             return
         sent = 0
-        while sent < BURST and (due := self._schedule.take(now.monotonic_ns)):
-            sent += self._send(*due, now)
+        while sent < BURST and (due := self._schedule.take(now_ns)):
+            sent += self._send(*due, now_ns)
         if self._schedule.next_ns is None:
-            self._wind_up(now.monotonic_ns, self.plan.timeout_ns)
+            self._wind_up(now_ns, self.plan.timeout_ns)
 
-    def _send(self, slot: Slot, due_ns: int, now: Stamp) -> int:
+    def _send(self, slot: Slot, due_ns: int, now_ns: int) -> int:
         """Send a slot's probes, and count them only then; return how many there are."""
         sent = 0
         for socket, flows in self._ways[slot.group][slot.flow].items():
-            probes = self._ledger.issue(flows, slot.sequence, slot.flow_sequence, now)
+            probes = self._ledger.issue(flows, slot.sequence, slot.flow_sequence, now_ns)
             unsent = socket.send(probes, self._ledger.payloads(probes))
-            self._stats.sent(flows, self._instrument.now().monotonic_ns - due_ns)
+            self._stats.sent(flows, self._instrument.now() - due_ns)
             for probe, errno in unsent:
                 self._refuse(probe, errorcode.get(errno, "?"), None)
             sent += len(probes)
         return sent
 
     def _refuse(self, probe: Probe, reason: str, by: Peer | None) -> None:
-        now_ns = self._instrument.now().monotonic_ns
+        now_ns = self._instrument.now()
         outcome = self._ledger.refuse(probe, now_ns, reason, by)
         if outcome is not None:
             self._tell(outcome)
@@ -251,11 +250,10 @@ class Ping:
             return False
         return now_ns - self.started.monotonic_ns >= self._deadline_ns
 
-    def _next_ns(self) -> int:
+    def _next_ns(self, now_ns: int) -> int:
         deadline_ns = self._deadline_ns and self.started.monotonic_ns + self._deadline_ns
         times = (self._ends_at_ns,) if self._ends_at_ns else (self._schedule.next_ns, deadline_ns)
-        look_ns = self._instrument.now().monotonic_ns + HEARTBEAT_NS
-        return min(look_ns, *(time_ns for time_ns in times if time_ns is not None))
+        return min(now_ns + HEARTBEAT_NS, *(time_ns for time_ns in times if time_ns is not None))
 
     # Its end.
 
@@ -272,13 +270,13 @@ class Ping:
 
     def _wind_up_if_all_is_known(self) -> None:
         if not self._ledger.outstanding:
-            self._wind_up(self._instrument.now().monotonic_ns, STRAGGLERS_NS)
+            self._wind_up(self._instrument.now(), STRAGGLERS_NS)
 
     def _end(self, result: Summary | Failure | None = None) -> None:
         """Decide what is undecided, close, and fire: with a summary, or with what went wrong."""
         if self._ended_ns is not None:
             return
-        self._ended_ns = self._instrument.now().monotonic_ns
+        self._ended_ns = self._instrument.now()
         for outcome in self._ledger.close(self._ended_ns):
             self._tell(outcome)
         self._dropped = self._instrument.dropped()

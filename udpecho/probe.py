@@ -170,11 +170,15 @@ class Ledger:
         self._flows[flow.port, flow.peer] = flow
 
     def issue(
-        self, flows: Sequence[Flow], sequence: int, flow_sequence: int, now: Stamp
+        self, flows: Sequence[Flow], sequence: int, flow_sequence: int, now_ns: int
     ) -> list[Probe]:
-        """Make the next probe of each of these flows, outstanding from now on."""
+        """Make the next probe of each of these flows, outstanding from now on.
+
+        Until whoever sends it has noted when, it is as if sent now.
+        """
         for _ in range(self._issued + len(flows) - self._oldest - self._limit):
-            self._forget_oldest(now.monotonic_ns, self._given_up)
+            self._forget_oldest(now_ns, self._given_up)
+        now = Stamp(now_ns, now_ns)
         probes = []
         for flow, (one, other) in zip(flows, self._nonces, strict=False):
             number = self._issued % _NUMBERS

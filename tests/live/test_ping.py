@@ -23,6 +23,9 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="kernel timestam
 
 PATIENCE = 30.0
 
+SERVING = (str(Path(sys.executable).parent / "twistd"), "-n", "--pidfile=", "udpecho")
+SERVING_ALL = (*SERVING, "--listen=udp:1060", "--rate=0")
+
 
 def run(*arguments: str, inside: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
@@ -100,6 +103,67 @@ def test_of_either_family_and_either_kind_of_socket(arguments: list[str]) -> Non
     summary = summary_of("-c8", "-i.01", *arguments)
     assert summary["replied"] == 8
     assert summary["clocks"]["kernel"] >= 7, "a step may be suspected once, on a busy machine"
+
+
+@contextmanager
+def a_hundred_hosts(namespace: tuple[str, ...]) -> Iterator[None]:
+    """10.66.0.1 to 10.66.0.100 are here, as 2001:db8:66::1 to 100, and answer."""
+    four = [f"address add 10.66.0.{n}/32 dev lo" for n in range(1, 101)]
+    six = [f"address add 2001:db8:66::{n}/128 dev lo nodad" for n in range(1, 101)]
+    batch = "\n".join(four + six)
+    subprocess.run([*namespace, "ip", "-batch", "-"], input=batch, text=True, check=True)
+    with running(*namespace, *SERVING_ALL, ready=served(1060, namespace)):
+        yield
+
+
+def test_hosts_that_are_probed_together(namespace: tuple[str, ...], tmp_path: Path) -> None:
+    """Each reply is its host's own, whoever among those sent with it is refused or can't go."""
+    prohibit = ["ip", "route", "add", "prohibit", "192.0.2.0/24"]
+    subprocess.run([*namespace, *prohibit], check=True)
+    answering = [f"10.66.0.{n}:1060" for n in range(1, 100)]
+    answering += [f"[2001:db8:66::{n}]:1060" for n in range(1, 100)]
+    closed, prohibited = ["10.66.0.100:9", "[2001:db8:66::100]:9"], ["192.0.2.1", "192.0.2.2"]
+    hosts = [*answering, *closed, *prohibited]
+    (tmp_path / "hosts").write_text("\n".join(hosts[::2] + hosts[1::2]))
+    options = ["-c4", "-i.05", f"--targets={tmp_path / 'hosts'}"]
+    with a_hundred_hosts(namespace):
+        summary = summary_of(*options, inside=namespace)
+        longer = summary_of(*options, "-s1400", inside=namespace)
+    for found in (summary, longer):
+        assert found["sent"] == 4 * len(hosts)
+        assert found["replied"] == 4 * len(answering)
+        assert found["refused"] == 4 * (len(closed) + len(prohibited))
+        assert found["strangers"] == found["forged"] == found["duplicates"] == 0
+
+
+@pytest.mark.parametrize("closed", [0, 8])
+def test_the_kernel_stamps_each_of_those_sent_together(
+    namespace: tuple[str, ...], tmp_path: Path, closed: int
+) -> None:
+    """Nor does a refusal, which the next send meets with, cost another probe its stamp."""
+    hosts = [f"10.66.0.{n}:{9 if n <= closed * 8 and n % 8 == 0 else 1060}" for n in range(1, 65)]
+    (tmp_path / "hosts").write_text("\n".join(hosts))
+    with a_hundred_hosts(namespace):
+        summary = summary_of("-c40", "-i.005", f"--targets={tmp_path / 'hosts'}", inside=namespace)
+    assert (summary["replied"], summary["refused"]) == (40 * (64 - closed), 40 * closed)
+    stamped = summary["clocks"]["kernel"] / summary["replied"]
+    assert stamped > 0.97, "a step of the clock may be suspected, on a busy machine"
+
+
+@pytest.mark.parametrize("accept", ["matching", "connected"])
+def test_a_host_with_a_scope(namespace: tuple[str, ...], accept: str) -> None:
+    make = "ip link add here type veth peer name there"
+    for command in (make, "ip link set here up", "ip link set there up"):
+        subprocess.run([*namespace, *command.split()], check=True)
+    show = [*namespace, "ip", "-json", "-6", "address", "show", "dev", "here"]
+    end = time.monotonic() + PATIENCE
+    while b"tentative" in (shown := subprocess.check_output(show)) and time.monotonic() < end:
+        time.sleep(0.1)
+    [address] = [each["local"] for link in json.loads(shown) for each in link["addr_info"]]
+    with running(*namespace, *SERVING_ALL, ready=served(1060, namespace)):
+        host = f"[{address}%here]:1060"
+        summary = summary_of("-c3", "-i.01", f"--accept={accept}", host, inside=namespace)
+    assert summary["replied"] == 3
 
 
 SMALL_BUFFER = """
@@ -225,8 +289,7 @@ def test_the_one_source_port_that_loses_is_named(namespace: tuple[str, ...]) -> 
         "udp sport 40011 udp dport 1060 drop; }; }"
     )
     subprocess.run([*namespace, "nft", rules], check=True)
-    server = [str(Path(sys.executable).parent / "twistd"), "-n", "--pidfile=", "udpecho"]
-    with running(*namespace, *server, ready=served(1060, namespace)):
+    with running(*namespace, *SERVING, ready=served(1060, namespace)):
         done = run("ping", "-c160", "-i.005", "--flows=16", "-q", "127.0.0.1", inside=namespace)
     losing = [line for line in done.stdout.splitlines() if line.startswith("LOSS")]
     assert losing == ["LOSS to 127.0.0.1: 1 of 16 source ports loses: 40011 (100%)"]
