@@ -9,21 +9,18 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Iterator, Sequence
-from ctypes import c_void_p
-from errno import EAGAIN
 from functools import lru_cache
 from time import monotonic_ns, time_ns
-from typing import TypeAlias
 
 from udpecho import _linux
-from udpecho._cmsg import CONTROL, IPV4, IPV6, NAME, RECORD, Layout
-from udpecho._messages import BATCH, LONGEST, Headers, Memory, full
+from udpecho._bulk import Intake, Outlet
+from udpecho._cmsg import IPV4, IPV6, NAME, Layout
+from udpecho._messages import BATCH
 from udpecho._notices import SO_TIMESTAMPING, Refused, arrivals, departures, refusal
 from udpecho._outbox import send_all
 from udpecho.address import Address, encode, with_scope
-from udpecho.instrument import Arrival, Unsent
 from udpecho.peer import Peer
-from udpecho.probe import Probe
+from udpecho.probe import Arrival, Probe, Unsent
 from udpecho.stamps import Stamp
 
 SUPPORTED = _linux.SUPPORTED
@@ -50,13 +47,8 @@ _MOMENT_NS = 20_000
 
 _READINGS = range(4)
 
-_ATTEMPTS = 3
-"""At a read that may report what an earlier datagram met with, in place of doing its work."""
-
-_NAMES, _CONTROLS = full(IPV6.name), full(CONTROL)
-
 _PEERS = 16384
-"""Hosts whose addresses are kept laid out, and decoded, at some 300 bytes each."""
+"""Senders whose addresses are kept decoded, at some 300 bytes each."""
 
 
 def read_clocks() -> Stamp:
@@ -66,75 +58,6 @@ def read_clocks() -> Stamp:
         if monotonic_ns() - before < _MOMENT_NS:
             break  # else the process was preempted in between
     return Stamp(before, wall_ns)
-
-
-Receive: TypeAlias = Callable[[int, c_void_p, int], int]
-
-
-class Intake:
-    """Room for a batch of datagrams and what the kernel says of each; sockets share it."""
-
-    def __init__(self, size: int) -> None:
-        """Make room for datagrams of so many bytes; a longer one is cut."""
-        self._count = 0
-        self._memory = Memory()
-        self._headers = Headers(self._memory, IPV6)  # its names are the longest
-        self._headers.sizes[:] = full(min(size, LONGEST))
-
-    def take(self, fd: int, most: int, receive: Receive = _linux.receive) -> int:
-        """Take what a socket has, at most so many, and BATCH; return how many that are.
-
-        receive says from which queue.
-        """
-        headers = self._headers
-        for _ in range(_ATTEMPTS):
-            headers.name_sizes[:] = _NAMES
-            headers.control_sizes[:] = _CONTROLS
-            count = receive(fd, headers.at[0], min(most, BATCH))
-            if count >= 0 or count == -EAGAIN:
-                break  # else it is what ICMP said, which the error queue says better
-        self._count = max(count, 0)
-        return self._count
-
-    def records(self) -> bytes:
-        """Copy what the kernel said of what was taken."""
-        return self._memory.read(0, self._count * RECORD)
-
-    def control_sizes(self) -> list[int]:
-        """Tell how many bytes of control messages each record has."""
-        sizes: list[int] = self._headers.control_sizes[: self._count].tolist()
-        return sizes
-
-    def control(self, index: int) -> bytes:
-        """Copy the control messages of one record."""
-        at = self._memory.record_at[index] + NAME
-        return self._memory.read(at, at + self._headers.control_sizes[index])
-
-    def data(self) -> list[bytes]:
-        """Copy the data of each."""
-        read, lengths = self._memory.map, self._headers.lengths[: self._count].tolist()
-        slots = self._memory.slot_at[: self._count]
-        return [read[slot : slot + length] for slot, length in zip(slots, lengths, strict=True)]
-
-
-class Outlet:
-    """Room for datagrams of one size that leave together; sockets share it."""
-
-    def __init__(self, size: int) -> None:
-        """Make room for datagrams of so many bytes."""
-        self._memory = Memory(record=NAME, slot=size)
-        self._headers = Headers(self._memory, IPV6)
-        self._headers.sizes[:] = full(size)
-
-    def fill(self, data: Sequence[bytes], names: Sequence[bytes], name_sizes: memoryview) -> None:
-        """Lay out datagrams, each with the socket address, of 32 bytes, that it goes to."""
-        self._memory.write(0, b"".join(names))
-        self._memory.write(self._memory.slot_at[0], b"".join(data))
-        self._headers.name_sizes[:] = name_sizes
-
-    def send(self, fd: int, start: int, stop: int) -> int:
-        """Send those from start up to stop; return how many went, or -errno."""
-        return self._headers.send(fd, start, stop)
 
 
 class StampedSocket:
@@ -160,7 +83,8 @@ class StampedSocket:
         self._number = 0
         self._sent: dict[int, Probe] = {}
         self._refused: list[Refused] = []
-        self._name_sizes = full(self._layout.name)
+        self._names: dict[Peer, bytes] = {}
+        self._name_size = self._layout.name
         self._socket = socket.socket(family, socket.SOCK_DGRAM)
         self._transmit: Callable[[bytes, Peer], int] = self._socket.sendto
         try:
@@ -190,7 +114,11 @@ class StampedSocket:
         """Hear one peer only, but for what came before. Raises OSError."""
         self._socket.connect(with_scope(*peer))
         self._transmit = lambda data, _: self._socket.send(data)
-        self._name_sizes = full(0)
+        self._name_size = 0
+
+    def expect(self, peer: Peer) -> None:
+        """Learn where probes will go. Raises BadAddress if there is no such interface."""
+        self._names[peer] = encode(self._layout, *peer)
 
     def close(self) -> None:
         """Close the socket."""
@@ -262,9 +190,8 @@ class StampedSocket:
         self, probes: Sequence[Probe], payloads: Sequence[bytes], unsent: list[Unsent]
     ) -> None:
         """Send probes in as few system calls as can be, BATCH at most."""
-        outlet, layout, fd = self._outlet, self._layout, self.fileno()
-        names = [_name(layout, probe.flow.peer) for probe in probes]
-        outlet.fill(payloads, names, self._name_sizes)
+        outlet, names, fd = self._outlet, self._names, self.fileno()
+        outlet.fill(payloads, [names[probe.flow.peer] for probe in probes], self._name_size)
         now = read_clocks()
         for probe in probes:
             probe.sent = now
@@ -340,12 +267,6 @@ class StampedSocket:
                 self._socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPING, flags)
         except OSError:
             self._stamps = False
-
-
-@lru_cache(maxsize=_PEERS)
-def _name(layout: Layout, peer: Peer) -> bytes:
-    """Lay out a socket address; encode() itself remembers fewer than there may be hosts."""
-    return encode(layout, *peer)
 
 
 @lru_cache(maxsize=_PEERS)

@@ -12,7 +12,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
 from twisted.internet.error import MessageLengthError
@@ -21,7 +21,7 @@ from twisted.internet.protocol import DatagramProtocol
 
 from udpecho.peer import Peer, is_ipv6
 from udpecho.port import listen_udp
-from udpecho.probe import Probe
+from udpecho.probe import Arrival, Probe, Unsent
 from udpecho.reactors import IDatagramReactor, monotonic_clock
 from udpecho.stamps import Stamp
 
@@ -42,13 +42,6 @@ class SocketOptions:
     def traffic_class(self) -> int | None:
         """The whole byte of which DSCP is the upper six bits."""
         return None if self.dscp is None else self.dscp << 2
-
-
-Arrival: TypeAlias = tuple[bytes, Peer, int | None, int | None]
-"""A datagram, its sender, when it came by the kernel, in ns since 1970, and its TTL."""
-
-Unsent: TypeAlias = tuple[Probe, int]
-"""A probe, and the errno of its send."""
 
 
 class Observer(Protocol):
@@ -73,6 +66,9 @@ class ProbeSocket(Protocol):
     @property
     def port(self) -> int:
         """Its number."""
+
+    def expect(self, peer: Peer) -> None:
+        """Learn that probes will go to a peer. Raises BadAddress if they can't."""
 
     def send(self, probes: Sequence[Probe], payloads: Sequence[bytes]) -> list[Unsent]:
         """Send each probe, noting when; return those that our own kernel would not send.
@@ -202,6 +198,9 @@ class _ReactorSocket(DatagramProtocol):
     def connect(self, peer: Peer) -> None:
         self.transport.connect(*peer)
         self._connected = True
+
+    def expect(self, peer: Peer) -> None:
+        """Do nothing: a transport is told with each datagram."""
 
     def send(self, probes: Sequence[Probe], payloads: Sequence[bytes]) -> list[Unsent]:
         unsent = []

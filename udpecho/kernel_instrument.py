@@ -18,7 +18,8 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from udpecho import _stamping
-from udpecho._stamping import Intake, Outlet, StampedSocket, read_clocks
+from udpecho._bulk import Intake, Outlet
+from udpecho._stamping import StampedSocket, read_clocks
 from udpecho._timerfd import ExactTimer
 from udpecho.instrument import Observer, ProbeSocket, SocketOptions
 from udpecho.peer import Peer, is_ipv6

@@ -19,12 +19,12 @@ from typing import Any
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
-from udpecho.errors import UdpEchoError
+from udpecho.errors import BadAddress, UdpEchoError
 from udpecho.figures import Glance, Summary
-from udpecho.instrument import Arrival, Instrument, ProbeSocket, SocketOptions, choose_instrument
+from udpecho.instrument import Instrument, ProbeSocket, SocketOptions, choose_instrument
 from udpecho.peer import Peer, is_ipv6
 from udpecho.plan import Plan, Schedule, Slot
-from udpecho.probe import Flow, Ledger, Outcome, Probe
+from udpecho.probe import Arrival, Flow, Ledger, Outcome, Probe
 from udpecho.reactors import IDatagramReactor
 from udpecho.stamps import Stamp
 from udpecho.stats import Stats
@@ -87,11 +87,12 @@ class Ping:
         """Open the sockets and begin.
 
         The Deferred fires with the summary when the run has ended, by its count or deadline or
-        by stop(). Cancelling it ends the run at once. Raises OSError if there is no socket.
+        by stop(). Cancelling it ends the run at once. Raises OSError if there is no socket, and
+        BadAddress for a scope that there is not.
         """
         try:
             self._open()
-        except OSError:
+        except (OSError, BadAddress):
             self._instrument.close()
             raise
         self.started = self._instrument.start(self)
@@ -204,6 +205,7 @@ class Ping:
                     key = (is_ipv6(target.peer[0]), number)
                     if self._connected or key not in shared:
                         shared[key] = self._instrument.open(target.peer, connected=self._connected)
+                    shared[key].expect(target.peer)
                     flow = Flow(target.name, target.peer, shared[key].port)
                     self._ledger.add_flow(flow)
                     flows.setdefault(shared[key], []).append(flow)

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from enum import Enum
 from itertools import chain, count
 from struct import Struct
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from udpecho.peer import Peer
 from udpecho.stamps import Clock, Stamp, round_trip
@@ -103,6 +103,13 @@ class Probe:
     """When it left, by the kernel."""
 
     fate: Fate | None = None
+
+
+Arrival: TypeAlias = tuple[bytes, Peer, int | None, int | None]
+"""A datagram, its sender, when it came by the kernel, in ns since 1970, and its TTL."""
+
+Unsent: TypeAlias = tuple[Probe, int]
+"""A probe, and the errno of its send."""
 
 
 class Outcome(NamedTuple):

@@ -166,6 +166,13 @@ def test_a_host_with_a_scope(namespace: tuple[str, ...], accept: str) -> None:
     assert summary["replied"] == 3
 
 
+@pytest.mark.parametrize("accept", ["matching", "connected"])
+def test_a_host_behind_no_interface(accept: str) -> None:
+    done = run("ping", "-c1", f"--accept={accept}", "fe80::1%nowhere")
+    assert done.returncode == 2
+    assert done.stderr == "udpecho: expected the name of a network interface, got 'nowhere'\n"
+
+
 SMALL_BUFFER = """
 import sys
 from udpecho import _stamping
