@@ -116,6 +116,7 @@ class Glance:
 class Summary:
     """All that a run measured. clocks counts the round trips that each clock told.
 
+    schedule_error is how late probes left; those sent together count as the last of them.
     dropped counts the datagrams that came and found no room in our own receive buffers: probes
     whose replies they were are counted as lost, though the network lost nothing. None if the
     system does not say.

@@ -31,7 +31,7 @@ from udpecho.stats import Stats
 from udpecho.targets import resolve_targets
 
 BURST = 64
-"""Probes sent in a turn at most: after a pause many are due, and replies must be read too."""
+"""Probes after which a turn ends: after a pause many are due, and replies must be read too."""
 
 HEARTBEAT_NS = 100_000_000
 """How often to look for what is overdue when no probe is due sooner."""
@@ -77,6 +77,7 @@ class Ping:
         self._on_overdue = on_overdue
         self._ledger = Ledger(plan.size, plan.timeout_ns)
         self._stats = Stats(len(plan.targets) * plan.flows)
+        # By group and flow number: the sockets, each with what is probed through it together.
         self._ways: list[list[dict[ProbeSocket, list[Flow]]]] = []
         self._ends_at_ns: int | None = None
         self._ended_ns: int | None = None
