@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import gc
 import signal
+import socket
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from errno import EADDRNOTAVAIL, ENODEV
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -70,7 +72,7 @@ async def ping_command(reactor: Any, options: Any, say: Say, complain: Say) -> i
         if trace is not None:
             _write_plot(options["plot"], trace, summary)
     except OSError as error:
-        raise Unusable(f"can't ping: {error.strerror or error}") from error
+        raise Unusable(_why_not(error, options)) from error
     finally:
         if own is not None:
             await own.stop()
@@ -181,6 +183,15 @@ async def _start_own_server(reactor: Any, options: Any, say: Say) -> OwnServer:
     if not options["json"]:
         say(f"No host given: pinging an echo server of our own, on loopback port {own.port}.")
     return own
+
+
+def _why_not(error: OSError, options: Any) -> str:
+    """Word why there is no socket; most often it is where the probes were to be sent from."""
+    why = error.strerror or error
+    not_ours = error.errno in (ENODEV, EADDRNOTAVAIL) or isinstance(error, socket.gaierror)
+    if options["interface"] is not None and not_ours:  # gaierror: it is of another family
+        return f"-I: expected where to send from, got {options['interface']!r}: {why}"
+    return f"can't ping: {why}"
 
 
 def _socket_options(options: Any) -> Any:

@@ -173,6 +173,20 @@ def test_a_host_behind_no_interface(accept: str) -> None:
     assert done.stderr == "udpecho: expected the name of a network interface, got 'nowhere'\n"
 
 
+@pytest.mark.parametrize(
+    ("interface", "why"),
+    [
+        ("nowhere", "No such device"),
+        ("203.0.113.5", "Cannot assign requested address"),
+        ("::1", "Address family for hostname not supported"),
+    ],
+)
+def test_what_cannot_be_sent_from(interface: str, why: str) -> None:
+    done = run("ping", "-c1", "-I", interface, "127.0.0.1")
+    assert done.returncode == 2
+    assert done.stderr == f"udpecho: -I: expected where to send from, got {interface!r}: {why}\n"
+
+
 SMALL_BUFFER = """
 import sys
 from udpecho import _stamping
