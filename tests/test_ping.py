@@ -22,7 +22,7 @@ from udpecho.instrument import (
 from udpecho.peer import Peer
 from udpecho.ping import UNREAD, FellBehind, Ping, ping, prepare
 from udpecho.plan import Plan, Target
-from udpecho.probe import Fate, Outcome, Surplus
+from udpecho.probe import Fate, Outcome, Probe, Surplus
 from udpecho.server import EchoServer
 from udpecho.stamps import Clock
 from udpecho.testing import Fate as Became
@@ -247,6 +247,41 @@ def test_a_listener_that_raises_ends_the_run_with_its_error() -> None:
     bench.net.advance(60)
     assert errors[0].check(LookupError)
     assert not bench.host.getDelayedCalls()
+
+
+def test_a_listener_that_raises_for_what_is_overdue_ends_the_run_too() -> None:
+    bench = Bench(loss=1.0)
+
+    def stumble(probe: Probe) -> None:
+        raise LookupError("a listener's mistake")
+
+    run = Ping(ReactorInstrument(bench.host, SocketOptions()), bench.plan(), on_overdue=stumble)
+    errors: list[Any] = []
+    run.start().addErrback(errors.append)
+    bench.net.advance(60)
+    assert errors[0].check(LookupError)
+
+
+def test_after_its_end_nothing_more_is_sent_or_told() -> None:
+    """Three probes are due together, each from a socket of its own, and none can go."""
+    bench = Bench()
+    bench.host.fail_sends(EPERM, times=3)
+    told: list[Fate | Surplus] = []
+
+    def stumble(outcome: Outcome) -> None:
+        told.append(outcome.kind)
+        raise LookupError("a listener's mistake")
+
+    targets = tuple(Target(f"h{n}", (SERVER[0], n)) for n in (7, 8, 9))
+    plan = bench.plan(targets=targets, interval_ns=MS)
+    instrument = ReactorInstrument(bench.host, SocketOptions())
+    run = Ping(instrument, plan, connected=True, on_outcome=stumble)
+    errors: list[Any] = []
+    run.start().addErrback(errors.append)
+    bench.net.advance(60)
+    assert errors[0].check(LookupError)
+    assert told == [Fate.REFUSED]
+    assert run.summary().figures.sent == 1
 
 
 def test_a_schedule_that_fell_far_behind_starts_anew() -> None:

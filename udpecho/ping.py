@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from errno import errorcode
-from typing import Any
+from typing import Any, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
@@ -41,6 +41,9 @@ STRAGGLERS_NS = 10_000_000
 
 UNREAD = 65536
 """Outcomes that wait for whoever iterates over them; more end the run."""
+
+
+_Said = TypeVar("_Said", Outcome, Probe)
 
 
 class FellBehind(UdpEchoError):
@@ -170,7 +173,7 @@ class Ping:
         for outcome in self._ledger.expire(now_ns):
             self._tell(outcome)
         for probe in self._ledger.overdue(now_ns):
-            self._on_overdue(probe)
+            self._say(self._on_overdue, probe)
         if self._ends_at_ns is not None and now_ns >= self._ends_at_ns:
             self._end()
 
@@ -218,7 +221,7 @@ class Ping:
             self._wind_up(now_ns, self.plan.timeout_ns)
             return
         sent = 0
-        while sent < BURST and (due := self._schedule.take(now_ns)):
+        while sent < BURST and self._ended_ns is None and (due := self._schedule.take(now_ns)):
             sent += self._send(*due, now_ns)
         if self._schedule.next_ns is None:
             self._wind_up(now_ns, self.plan.timeout_ns)
@@ -230,9 +233,11 @@ class Ping:
             probes = self._ledger.issue(flows, slot.sequence, slot.flow_sequence, now_ns)
             unsent = socket.send(probes, self._ledger.payloads(probes))
             self._stats.sent(flows, self._instrument.now() - due_ns)
+            sent += len(probes)
             for probe, errno in unsent:
                 self._refuse(probe, errorcode.get(errno, "?"), None)
-            sent += len(probes)
+            if self._ended_ns is not None:  # whoever was told has ended it
+                break
         return sent
 
     def _refuse(self, probe: Probe, reason: str, by: Peer | None) -> None:
@@ -243,8 +248,11 @@ class Ping:
 
     def _tell(self, outcome: Outcome) -> None:
         self._stats.add(outcome)
+        self._say(self._on_outcome, outcome)
+
+    def _say(self, listener: Callable[[_Said], None], what: _Said) -> None:
         try:
-            self._on_outcome(outcome)
+            listener(what)
         except Exception:  # whoever listens must not end the instrument's reading
             self._end(Failure())
 
