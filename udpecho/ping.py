@@ -23,7 +23,7 @@ from udpecho.errors import BadAddress, UdpEchoError
 from udpecho.figures import Glance, Summary
 from udpecho.instrument import Instrument, ProbeSocket, SocketOptions, choose_instrument
 from udpecho.peer import Peer, is_ipv6
-from udpecho.plan import Plan, Schedule, Slot
+from udpecho.plan import Plan, Schedule, Slot, Target
 from udpecho.probe import Arrival, Flow, Ledger, Outcome, Probe
 from udpecho.reactors import IDatagramReactor
 from udpecho.stamps import Stamp
@@ -202,19 +202,24 @@ class Ping:
         shared: dict[tuple[bool, int], ProbeSocket] = {}
         for group in self.plan.groups():
             targets = [self.plan.targets[number] for number in group.targets]
-            ways: list[dict[ProbeSocket, list[Flow]]] = []
-            for number in range(self.plan.flows):
-                flows: dict[ProbeSocket, list[Flow]] = {}
-                for target in targets:
-                    key = (is_ipv6(target.peer[0]), number)
-                    if self._connected or key not in shared:
-                        shared[key] = self._instrument.open(target.peer, connected=self._connected)
-                    shared[key].expect(target.peer)
-                    flow = Flow(target.name, target.peer, shared[key].port)
-                    self._ledger.add_flow(flow)
-                    flows.setdefault(shared[key], []).append(flow)
-                ways.append(flows)
-            self._ways.append(ways)
+            flows = range(self.plan.flows)
+            self._ways.append([self._open_flow(targets, number, shared) for number in flows])
+
+    def _open_flow(
+        self, targets: Sequence[Target], number: int, shared: dict[tuple[bool, int], ProbeSocket]
+    ) -> dict[ProbeSocket, list[Flow]]:
+        """Give targets that are probed together their flow of this number, by its socket."""
+        flows: dict[ProbeSocket, list[Flow]] = {}
+        for target in targets:
+            key = (is_ipv6(target.peer[0]), number)
+            if self._connected or key not in shared:
+                shared[key] = self._instrument.open(target.peer, connected=self._connected)
+            socket = shared[key]
+            socket.expect(target.peer)
+            flow = Flow(target.name, target.peer, socket.port)
+            self._ledger.add_flow(flow)
+            flows.setdefault(socket, []).append(flow)
+        return flows
 
     def _send_due(self, now_ns: int) -> None:
         if self._past_deadline(now_ns):
