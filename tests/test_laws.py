@@ -86,8 +86,8 @@ class Law:
 
 
 PURE = rooms(
-    "guard", "policy", "prefixes", "ratelimit", "columns", "unanswered", "notice", "probe", "stats",
-    "figures", "spread", "order", "stamps", "plan", "record", "report",
+    "guard", "policy", "prefixes", "ratelimit", "columns", "unanswered", "notice",
+    "probe", "ledger", "stats", "figures", "spread", "order", "stamps", "plan", "record", "report",
 )  # fmt: skip
 PENDING = rooms("pending", "deadlines", "ended", "request")
 TWISTED = ("twisted", "zope")

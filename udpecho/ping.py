@@ -22,9 +22,10 @@ from twisted.python.failure import Failure
 from udpecho.errors import BadAddress, UdpEchoError
 from udpecho.figures import Glance, Summary
 from udpecho.instrument import Instrument, ProbeSocket, SocketOptions, choose_instrument
+from udpecho.ledger import Ledger
 from udpecho.peer import Peer, is_ipv6
 from udpecho.plan import Plan, Schedule, Slot, Target
-from udpecho.probe import Arrival, Flow, Ledger, Outcome, Probe
+from udpecho.probe import Arrival, Flow, Outcome, Probe
 from udpecho.reactors import IDatagramReactor
 from udpecho.stamps import Stamp
 from udpecho.stats import Stats

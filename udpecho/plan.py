@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from itertools import count, groupby
 from typing import NamedTuple
 
+from udpecho.ledger import MAX_SIZE, MIN_SIZE
 from udpecho.peer import Peer
-from udpecho.probe import MAX_SIZE, MIN_SIZE
 
 MIN_INTERVAL_NS = 100_000
 """10,000 probes a second: about what one core can send, stamp, match and count."""

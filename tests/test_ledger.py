@@ -10,18 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from udpecho.probe import (
-    HEADER_SIZE,
-    MAX_SIZE,
-    MEMORY_NS,
-    MIN_SIZE,
-    Fate,
-    Flow,
-    Ledger,
-    Outcome,
-    Probe,
-    Surplus,
-)
+from udpecho.ledger import HEADER_SIZE, MAX_SIZE, MEMORY_NS, MIN_SIZE, Ledger
+from udpecho.probe import Fate, Flow, Outcome, Probe, Surplus
 from udpecho.stamps import Clock, Stamp
 
 MS = 1_000_000
