@@ -80,6 +80,7 @@ class StampedSocket:
         self._outlet = outlet
         self._layout = IPV6 if family == socket.AF_INET6 else IPV4
         self._stamps = stamps
+        self._stamped = False
         self._number = 0
         self._sent: dict[int, Probe] = {}
         self._refused: list[Refused] = []
@@ -128,10 +129,10 @@ class StampedSocket:
         """Send each probe, noting when; if connected, to the peer. Return those that won't go.
 
         What is sent together has one reading of the clocks, and the kernel's stamp of each.
-        Where the clocks alone tell the time, each goes by itself.
+        Until there has been such a stamp, each goes by itself: not every driver gives any.
         """
         unsent: list[Unsent] = []
-        if len(probes) > 1 and self._stamps:
+        if len(probes) > 1 and self._stamped:
             for at in range(0, len(probes), BATCH):
                 self._send_together(probes[at : at + BATCH], payloads[at : at + BATCH], unsent)
         else:
@@ -171,6 +172,7 @@ class StampedSocket:
             probe = self._sent.pop(number, None)
             if probe is not None:
                 probe.departed_ns = kernel_ns
+                self._stamped = True
         if others:
             data = intake.data()
             found = [refusal(data[index], intake.control(index)) for index in others]

@@ -150,6 +150,33 @@ def test_the_kernel_stamps_each_of_those_sent_together(
     assert stamped > 0.97, "a step of the clock may be suspected, on a busy machine"
 
 
+WITHOUT_STAMPS = """
+import sys
+from udpecho import _stamping
+from udpecho.cli import main
+_stamping.departures = lambda records, sizes: [None] * len(sizes)
+main(sys.argv[1:])
+"""
+
+
+@pytest.mark.parametrize(("stamps", "times"), [(True, 20), (False, 20 * 20)])
+def test_without_stamps_each_is_sent_by_its_own_time(
+    namespace: tuple[str, ...], stamps: bool, times: int
+) -> None:
+    """A driver that stamps nothing has the process's clocks decide: one reading for each."""
+    hosts = [f"10.66.0.{n}:1060" for n in range(1, 21)]
+    command = udpecho() if stamps else python("-c", WITHOUT_STAMPS)
+    with a_hundred_hosts(namespace):
+        shown = subprocess.check_output(
+            [*namespace, *command, "ping", "--json", "-c40", "-i.005", *hosts], env=environment()
+        )
+    *lines, summary = map(json.loads, shown.splitlines())
+    sent = [line["sent_ns"] for line in lines if line["type"] == "reply" and line["sequence"] > 20]
+    assert len(sent) == 20 * 20, "of the second half: a stamp has been seen by then"
+    assert len(set(sent)) == times
+    assert (summary["clocks"]["kernel"] > 0) == stamps
+
+
 @pytest.mark.parametrize("accept", ["matching", "connected"])
 def test_a_host_with_a_scope(namespace: tuple[str, ...], accept: str) -> None:
     make = "ip link add here type veth peer name there"
