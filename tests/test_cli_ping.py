@@ -331,7 +331,7 @@ class TestLiveTable:
         server.listenUDP(7, EchoServer())
         net.link(host, server, delay=0.01, loss=0.1)
         from udpecho.instrument import SocketOptions, choose_instrument
-        from udpecho.ping import Ping
+        from udpecho.run import Ping
 
         view = LiveTable(lambda line: print(line, file=out), console)
         targets = tuple(Target(f"host{n}", ("192.0.2.1", 7)) for n in range(hosts))

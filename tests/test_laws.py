@@ -103,7 +103,7 @@ KERNEL = rooms(
 )  # fmt: skip
 NO_TWISTED = rooms("_linux", "_cmsg", "_messages", "_errqueue", "_notices", "_bulk", "_stamping")
 MEASURED = "what only measuring needs is imported when it is used"
-MEASURING = rooms("spread", "stats", "record", "report", "plot", "ping", "views", "live")
+MEASURING = rooms("spread", "stats", "record", "report", "plot", "ping", "run", "views", "live")
 EXTRAS = {"udpecho.spread": "hdrh", "udpecho.live": "rich", "udpecho.plot": "matplotlib"}
 ENDS = rooms("cli", "tap")
 SHELLS = (*ENDS, *rooms("console", "__main__"))

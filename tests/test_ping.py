@@ -20,9 +20,10 @@ from udpecho.instrument import (
     choose_instrument,
 )
 from udpecho.peer import Peer
-from udpecho.ping import UNREAD, FellBehind, Ping, ping, prepare
+from udpecho.ping import FellBehind, Ping, ping, prepare
 from udpecho.plan import Plan, Target
 from udpecho.probe import Fate, Outcome, Probe, Surplus
+from udpecho.run import UNREAD
 from udpecho.server import EchoServer
 from udpecho.stamps import Clock
 from udpecho.testing import Fate as Became
@@ -419,7 +420,7 @@ class TestLibrary:
         assert not bench.host.getDelayedCalls()
 
     def test_a_loop_that_is_too_slow_is_told_so(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("udpecho.ping.UNREAD", 3)
+        monkeypatch.setattr("udpecho.run.UNREAD", 3)
         assert UNREAD > 3
         bench = Bench()
         bench.serve()

@@ -23,9 +23,9 @@ from udpecho.own_server import OwnServer
 
 if TYPE_CHECKING:
     from udpecho.figures import Summary
-    from udpecho.ping import Ping
     from udpecho.plan import Plan
     from udpecho.plot import Trace
+    from udpecho.run import Ping
     from udpecho.views import View
 
 OK, NO_REPLY, FAILED = 0, 1, 2
@@ -48,7 +48,7 @@ async def ping_command(reactor: Any, options: Any, say: Say, complain: Say) -> i
     """Probe the hosts until the count, the deadline or the user ends it; sum up."""
     with _wanting("ping", options):
         from udpecho.instrument import choose_instrument
-        from udpecho.ping import Ping
+        from udpecho.run import Ping
 
     own = await _start_own_server(reactor, options, say) if options["own server"] else None
     try:

@@ -14,9 +14,9 @@ from rich.text import Text
 from twisted.internet.task import LoopingCall
 
 from udpecho.figures import Summary
-from udpecho.ping import Ping
 from udpecho.probe import Fate, Flow, Outcome, Probe
 from udpecho.report import banner, milliseconds, percent, summary_text
+from udpecho.run import Ping
 
 REFRESH_SECONDS = 0.25
 SPARKS = "▁▂▃▄▅▆▇█"

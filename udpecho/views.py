@@ -10,11 +10,11 @@ from time import time_ns
 from typing import Any, Protocol, TextIO
 
 from udpecho.figures import Summary
-from udpecho.ping import Ping
 from udpecho.plan import Plan
 from udpecho.probe import Outcome, Probe
 from udpecho.record import Start, outcome_line, start_line, summary_line
 from udpecho.report import banner, outcome_text, overdue_text, summary_text
+from udpecho.run import Ping
 
 Say = Callable[[str], None]
 
