@@ -47,6 +47,9 @@ _MOMENT_NS = 20_000
 
 _READINGS = range(4)
 
+_DRAUGHTS = range(8)
+"""Batches taken at once from an error queue that is to be emptied, though ICMP may refill it."""
+
 _PEERS = 16384
 """Senders whose addresses are kept decoded, at some 300 bytes each."""
 
@@ -159,10 +162,12 @@ class StampedSocket:
         refused, self._refused = self._refused, []
         return refused
 
-    def _take_notices(self, most: int) -> None:
+    def _take_notices(self, most: int) -> int:
+        """Return how many notices were taken."""
         intake = self._intake
-        if not intake.take(self.fileno(), most, _linux.receive_errors):
-            return
+        count = intake.take(self.fileno(), most, _linux.receive_errors)
+        if not count:
+            return 0
         others: list[int] = []
         for index, departed in enumerate(departures(intake.records(), intake.control_sizes())):
             if departed is None:
@@ -177,6 +182,7 @@ class StampedSocket:
             data = intake.data()
             found = [refusal(data[index], intake.control(index)) for index in others]
             self._refused += [refused for refused in found if refused is not None]
+        return count
 
     def _send_alone(self, probe: Probe, payload: bytes, unsent: list[Unsent]) -> None:
         probe.sent = read_clocks()
@@ -252,9 +258,12 @@ class StampedSocket:
 
     def _count_anew(self) -> None:
         """After a failed send, which some kernels count: forget the count, but no stamp."""
-        if self._stamps:
-            self._take_notices(BATCH)
-            self._start_stamping()
+        if not self._stamps:
+            return
+        for _ in _DRAUGHTS:
+            if self._take_notices(BATCH) < BATCH:
+                break
+        self._start_stamping()
 
     def _start_stamping(self) -> None:
         """Have the kernel stamp, and count sends from 0: both of us, whatever failed before."""
