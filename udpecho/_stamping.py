@@ -50,8 +50,8 @@ _READINGS = range(4)
 _DRAUGHTS = range(8)
 """Batches taken at once from an error queue that is to be emptied, though ICMP may refill it."""
 
-_PEERS = 16384
-"""Senders whose addresses are kept decoded, at some 300 bytes each."""
+_STRANGERS = 4096
+"""Senders that were not asked whose addresses are kept decoded, at some 300 bytes each."""
 
 
 def read_clocks() -> Stamp:
@@ -88,6 +88,7 @@ class StampedSocket:
         self._sent: dict[int, Probe] = {}
         self._refused: list[Refused] = []
         self._names: dict[Peer, bytes] = {}
+        self._peers: dict[bytes, Peer] = {}
         self._name_size = self._layout.name
         self._socket = socket.socket(family, socket.SOCK_DGRAM)
         self._transmit: Callable[[bytes, Peer], int] = self._socket.sendto
@@ -122,7 +123,8 @@ class StampedSocket:
 
     def expect(self, peer: Peer) -> None:
         """Learn where probes will go. Raises BadAddress if there is no such interface."""
-        self._names[peer] = encode(self._layout, *peer)
+        name = self._names[peer] = encode(self._layout, *peer)
+        self._peers[name[: self._layout.name]] = peer
 
     def close(self) -> None:
         """Close the socket."""
@@ -225,10 +227,10 @@ class StampedSocket:
             del self._sent[next(iter(self._sent))]
 
     def _arrivals(self) -> list[Arrival]:
-        intake, layout = self._intake, self._layout
+        intake, layout, peers = self._intake, self._layout, self._peers
         described = arrivals(intake.records(), intake.control_sizes(), layout.name)
         return [
-            (data, _peer(layout, name), kernel_ns, ttl)
+            (data, peers.get(name) or _stranger(layout, name), kernel_ns, ttl)
             for data, (name, kernel_ns, ttl) in zip(intake.data(), described, strict=True)
         ]
 
@@ -280,8 +282,8 @@ class StampedSocket:
             self._stamps = False
 
 
-@lru_cache(maxsize=_PEERS)
-def _peer(layout: Layout, name: bytes) -> Peer:
+@lru_cache(maxsize=_STRANGERS)
+def _stranger(layout: Layout, name: bytes) -> Peer:
     """Read a socket address."""
     host, port = Address.decode(layout, name.ljust(NAME, b"\0"))
     return host, port
