@@ -11,19 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.protocol import DatagramProtocol
+from twisted.python.failure import Failure
 
 from udpecho.errors import BadAddress, ResolveFailed
 from udpecho.figures import Summary
-from udpecho.instrument import (
-    ReactorInstrument,
-    SocketOptions,
-    choose_instrument,
-)
+from udpecho.instrument import ReactorInstrument, SocketOptions, choose_instrument
 from udpecho.peer import Peer
 from udpecho.ping import FellBehind, Ping, ping, prepare
 from udpecho.plan import Plan, Target
 from udpecho.probe import Fate, Outcome, Probe, Surplus
-from udpecho.run import UNREAD
+from udpecho.run import BURST, UNREAD
 from udpecho.server import EchoServer
 from udpecho.stamps import Clock
 from udpecho.testing import Fate as Became
@@ -72,6 +69,15 @@ class Bench:
         [summary] = summaries
         assert not self.host.getDelayedCalls(), "nothing is left to be done"
         return summary
+
+    def fail(self, run: Ping) -> Failure:
+        """Start a run that is to end with an error; return that."""
+        errors: list[Failure] = []
+        run.start().addErrback(errors.append)
+        self.net.advance(60)
+        [error] = errors
+        assert not self.host.getDelayedCalls(), "nothing is left to be done"
+        return error
 
     def kinds(self) -> list[Fate | Surplus]:
         return [outcome.kind for outcome in self.outcomes]
@@ -243,11 +249,7 @@ def test_a_listener_that_raises_ends_the_run_with_its_error() -> None:
         raise LookupError("a listener's mistake")
 
     run = Ping(ReactorInstrument(bench.host, SocketOptions()), bench.plan(), on_outcome=stumble)
-    errors: list[Any] = []
-    run.start().addErrback(errors.append)
-    bench.net.advance(60)
-    assert errors[0].check(LookupError)
-    assert not bench.host.getDelayedCalls()
+    assert bench.fail(run).check(LookupError)
 
 
 def test_a_listener_that_raises_for_what_is_overdue_ends_the_run_too() -> None:
@@ -257,10 +259,7 @@ def test_a_listener_that_raises_for_what_is_overdue_ends_the_run_too() -> None:
         raise LookupError("a listener's mistake")
 
     run = Ping(ReactorInstrument(bench.host, SocketOptions()), bench.plan(), on_overdue=stumble)
-    errors: list[Any] = []
-    run.start().addErrback(errors.append)
-    bench.net.advance(60)
-    assert errors[0].check(LookupError)
+    assert bench.fail(run).check(LookupError)
 
 
 def test_after_its_end_nothing_more_is_sent_or_told() -> None:
@@ -277,10 +276,7 @@ def test_after_its_end_nothing_more_is_sent_or_told() -> None:
     plan = bench.plan(targets=targets, interval_ns=MS)
     instrument = ReactorInstrument(bench.host, SocketOptions())
     run = Ping(instrument, plan, connected=True, on_outcome=stumble)
-    errors: list[Any] = []
-    run.start().addErrback(errors.append)
-    bench.net.advance(60)
-    assert errors[0].check(LookupError)
+    assert bench.fail(run).check(LookupError)
     assert told == [Fate.REFUSED]
     assert run.summary().figures.sent == 1
 
@@ -310,6 +306,19 @@ def test_a_late_probe_does_not_delay_the_next() -> None:
     sent = [d.sent for d in bench.net.record if d.source[0] == "192.0.2.2"]
     assert sent == pytest.approx([0, 0.1, 0.1, 0.1, 0.15])
     assert summary.schedule_error.max_ns == pytest.approx(250 * MS, rel=0.001)
+
+
+def test_what_is_due_after_a_pause_does_not_all_leave_in_one_turn() -> None:
+    """Replies must be read, too: of 500 probes that are due, a turn sends 64."""
+    bench = Bench()
+    bench.serve()
+    run = bench.ping(count=None, interval_ns=MS)
+    running = run.start()
+    run._schedule._start_ns -= 500 * MS
+    run.due()
+    assert run.glance().sent == BURST
+    run.stop()
+    bench.finish(running)
 
 
 @pytest.mark.parametrize("error", [EPERM, EMSGSIZE])

@@ -207,6 +207,7 @@ class StampedSocket:
             probe.sent = now
 
         def send(start: int, stop: int) -> int:
+            """Send some, and keep count as the kernel does."""
             sent = outlet.send(fd, start, stop)
             if sent > 0:
                 self._number_those(probes[start : start + sent])

@@ -203,6 +203,7 @@ class _ReactorSocket(DatagramProtocol):
         """Do nothing: a transport is told with each datagram."""
 
     def send(self, probes: Sequence[Probe], payloads: Sequence[bytes]) -> list[Unsent]:
+        """Send each probe, noting when; return those that won't go."""
         unsent = []
         for probe, payload in zip(probes, payloads, strict=True):
             probe.sent = self._stamp()

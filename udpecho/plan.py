@@ -134,9 +134,11 @@ class Schedule:
     def take(self, now_ns: int) -> tuple[Slot, int] | None:
         """Take the next slot if it is due, with the time when it was."""
         slot = self._next
-        if slot is None or now_ns < self._start_ns + slot.due_ns:
+        if slot is None:
             return None
         late_ns = now_ns - self._start_ns - slot.due_ns
+        if late_ns < 0:
+            return None
         if late_ns > PATIENCE_NS:
             self._start_ns += late_ns
         self._next = next(self._slots, None)

@@ -36,7 +36,6 @@ STRAGGLERS_NS = 10_000_000
 UNREAD = 65536
 """Outcomes that wait for whoever iterates over them; more end the run."""
 
-
 _Said = TypeVar("_Said", Outcome, Probe)
 
 

@@ -17,14 +17,13 @@ from typing import Any
 import pytest
 
 from tests.live.impairing_echo import NAME
-from tests.live.program import Program, environment, python, udpecho
+from tests.live.program import Program, environment, python, twistd, udpecho
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="kernel timestamps are Linux's")
 
 PATIENCE = 30.0
 
-SERVING = (str(Path(sys.executable).parent / "twistd"), "-n", "--pidfile=", "udpecho")
-SERVING_ALL = (*SERVING, "--listen=udp:1060", "--rate=0")
+SERVING_ALL = twistd("udpecho", "--listen=udp:1060", "--rate=0")
 
 
 def run(*arguments: str, inside: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
@@ -116,7 +115,7 @@ def a_hundred_hosts(namespace: tuple[str, ...]) -> Iterator[None]:
         yield
 
 
-def test_hosts_that_are_probed_together(namespace: tuple[str, ...], tmp_path: Path) -> None:
+def test_hosts_that_are_probed_together(namespace: tuple[str, ...]) -> None:
     """Each reply is its host's own, whoever among those sent with it is refused or can't go."""
     prohibit = ["ip", "route", "add", "prohibit", "192.0.2.0/24"]
     subprocess.run([*namespace, *prohibit], check=True)
@@ -124,8 +123,7 @@ def test_hosts_that_are_probed_together(namespace: tuple[str, ...], tmp_path: Pa
     answering += [f"[2001:db8:66::{n}]:1060" for n in range(1, 100)]
     closed, prohibited = ["10.66.0.100:9", "[2001:db8:66::100]:9"], ["192.0.2.1", "192.0.2.2"]
     hosts = [*answering, *closed, *prohibited]
-    (tmp_path / "hosts").write_text("\n".join(hosts[::2] + hosts[1::2]))
-    options = ["-c4", "-i.05", f"--targets={tmp_path / 'hosts'}"]
+    options = ["-c4", "-i.05", *hosts[::2], *hosts[1::2]]
     with a_hundred_hosts(namespace):
         summary = summary_of(*options, inside=namespace)
         longer = summary_of(*options, "-s1400", inside=namespace)
@@ -138,13 +136,12 @@ def test_hosts_that_are_probed_together(namespace: tuple[str, ...], tmp_path: Pa
 
 @pytest.mark.parametrize("closed", [0, 8])
 def test_the_kernel_stamps_each_of_those_sent_together(
-    namespace: tuple[str, ...], tmp_path: Path, closed: int
+    namespace: tuple[str, ...], closed: int
 ) -> None:
     """Nor does a refusal, which the next send meets with, cost another probe its stamp."""
     hosts = [f"10.66.0.{n}:{9 if n <= closed * 8 and n % 8 == 0 else 1060}" for n in range(1, 65)]
-    (tmp_path / "hosts").write_text("\n".join(hosts))
     with a_hundred_hosts(namespace):
-        summary = summary_of("-c40", "-i.005", f"--targets={tmp_path / 'hosts'}", inside=namespace)
+        summary = summary_of("-c40", "-i.005", *hosts, inside=namespace)
     assert (summary["replied"], summary["refused"]) == (40 * (64 - closed), 40 * closed)
     stamped = summary["clocks"]["kernel"] / summary["replied"]
     assert stamped > 0.97, "a step of the clock may be suspected, on a busy machine"
@@ -179,16 +176,15 @@ def test_without_stamps_each_is_sent_by_its_own_time(
 
 @pytest.mark.parametrize("accept", ["matching", "connected"])
 def test_a_host_with_a_scope(namespace: tuple[str, ...], accept: str) -> None:
-    make = "ip link add here type veth peer name there"
-    for command in (make, "ip link set here up", "ip link set there up"):
+    for command in (
+        "ip link add here type veth peer name there",
+        "ip link set here up",
+        "ip link set there up",
+        "ip address add fe80::1/64 dev here nodad",
+    ):
         subprocess.run([*namespace, *command.split()], check=True)
-    show = [*namespace, "ip", "-json", "-6", "address", "show", "dev", "here"]
-    end = time.monotonic() + PATIENCE
-    while b"tentative" in (shown := subprocess.check_output(show)) and time.monotonic() < end:
-        time.sleep(0.1)
-    [address] = [each["local"] for link in json.loads(shown) for each in link["addr_info"]]
     with running(*namespace, *SERVING_ALL, ready=served(1060, namespace)):
-        host = f"[{address}%here]:1060"
+        host = "[fe80::1%here]:1060"
         summary = summary_of("-c3", "-i.01", f"--accept={accept}", host, inside=namespace)
     assert summary["replied"] == 3
 
@@ -337,7 +333,7 @@ def test_the_one_source_port_that_loses_is_named(namespace: tuple[str, ...]) -> 
         "udp sport 40011 udp dport 1060 drop; }; }"
     )
     subprocess.run([*namespace, "nft", rules], check=True)
-    with running(*namespace, *SERVING, ready=served(1060, namespace)):
+    with running(*namespace, *twistd("udpecho"), ready=served(1060, namespace)):
         done = run("ping", "-c160", "-i.005", "--flows=16", "-q", "127.0.0.1", inside=namespace)
     losing = [line for line in done.stdout.splitlines() if line.startswith("LOSS")]
     assert losing == ["LOSS to 127.0.0.1: 1 of 16 source ports loses: 40011 (100%)"]
