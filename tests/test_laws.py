@@ -225,10 +225,10 @@ LAWS = [
     ),
     Law(
         "the base install needs Twisted alone",
-        "what else is imported must come with Python (typing_extensions comes with Twisted)",
+        "what else is imported must come with Python",
         lambda each: (
             each.imported.split(".")[0] not in sys.stdlib_module_names
-            and not within(each.imported, "udpecho", "typing_extensions", *TWISTED)
+            and not within(each.imported, "udpecho", *TWISTED)
             and not within(each.imported, EXTRAS.get(each.importer, "udpecho"))
         ),
     ),

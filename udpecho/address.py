@@ -8,13 +8,10 @@ from __future__ import annotations
 import socket
 import struct
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any, Self
 
 from udpecho._cmsg import IPV4, IPV6, NAME, Layout, timestamp_ns
 from udpecho.errors import BadAddress, WrongFamily
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
 
 REMEMBERED = 4096
 """Addresses kept decoded: a busy server's senders, at about 1 KiB each."""

@@ -12,7 +12,7 @@ nobody's reply.
 from __future__ import annotations
 
 from socket import SO_ERROR, SOL_SOCKET, socket
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, Self, cast
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import ISystemHandle, IUDPTransport
@@ -22,9 +22,6 @@ from udpecho.errors import ClientClosed, PeerReplaced, SendFailed
 from udpecho.peer import Peer, checked_peer, format_peer, is_ipv6, resolve
 from udpecho.reactors import IDatagramReactor
 from udpecho.request import Reply, Request
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
 
 
 class UnconnectedClient(AskingClient):

@@ -43,7 +43,8 @@ class OwnServer:
             self._stop = lambda: maybeDeferred(listening.stopListening)
             return
         child = _Child()
-        command = [sys.executable, "-m", "udpecho.own_server", address]
+        # -P: by -m alone, Python would look for modules in the working directory first.
+        command = [sys.executable, "-P", "-m", "udpecho.own_server", address]
         reactor.spawnProcess(child, sys.executable, command, os.environ, childFDs=_CHILD_FDS)
         self._stop = child.stop
         self.port = await child.serving

@@ -29,7 +29,7 @@ _WITHOUT_FONTS = re.sub(r"@font-face {{.*?}}", "", CONSOLE_SVG_FORMAT, flags=re.
 
 def udpecho(*arguments: str) -> list[str]:
     """Write a command line of the udpecho command."""
-    return [sys.executable, "-m", "udpecho", *arguments]
+    return [sys.executable, "-P", "-m", "udpecho", *arguments]
 
 
 def screenshot(file: Path, *arguments: str) -> None:
@@ -50,7 +50,7 @@ def plot(file: Path, *arguments: str) -> None:
     inside = ["ip", "netns", "exec", name]
     subprocess.run(["ip", "netns", "add", name], check=True)
     impairing = subprocess.Popen(
-        [*inside, sys.executable, "-m", "tests.live.impairing_echo", "4"], env=ENVIRONMENT
+        [*inside, sys.executable, "-P", "-m", "tests.live.impairing_echo", "4"], env=ENVIRONMENT
     )
     try:
         time.sleep(1)

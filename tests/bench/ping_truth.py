@@ -42,6 +42,8 @@ from tests.bench.wire import (
 )
 
 PORT, IRTT_PORT = 1060, 2112
+
+OURS = [sys.executable, "-P", "-m", "udpecho", "ping"]
 PROBES, INTERVAL = 5000, 0.001
 MANY = 10_000
 COLUMNS = ("udpecho", "irtt", "iputils' ping")
@@ -139,8 +141,8 @@ def read_pace(output: str, wire: list[Packet]) -> Measured:
 def tools(folder: str) -> list[Tool]:
     """Return the tools that are installed, ours first."""
     interval, count = str(INTERVAL), str(PROBES)
-    ours = ["-m", "udpecho", "ping", "--json", "-c", count, "-i", interval, f"{SERVER}:{PORT}"]
-    found = [Tool("udpecho", inside(sys.executable, *ours), f"udp port {PORT}", read_udpecho)]
+    ours = ["--json", "-c", count, "-i", interval, f"{SERVER}:{PORT}"]
+    found = [Tool("udpecho", inside(*OURS, *ours), f"udp port {PORT}", read_udpecho)]
     if shutil.which("irtt"):
         irtt = ["-i", f"{interval}s", "-d", f"{PROBES * INTERVAL:g}s", "-l", "64", "-Q", "-o", "-"]
         command = inside("irtt", "client", *irtt, f"{SERVER}:{IRTT_PORT}")
@@ -228,7 +230,7 @@ def host_rows(minutes: float) -> list[list[str]]:
         seconds = 60 * minutes
         options = ["-q", "-w", str(round(WARM_UP + seconds) + 5), "--targets", file.name]
         with subprocess.Popen(
-            inside(sys.executable, "-m", "udpecho", "ping", *options),
+            inside(*OURS, *options),
             stdout=subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
             text=True,

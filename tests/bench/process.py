@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+ROOT = Path(__file__).resolve().parents[2]
 YARDSTICKS = Path(__file__).parent / "yardsticks"
 
 SERVER_CORE, LOAD_CORE = 0, 1
@@ -69,5 +70,5 @@ def serving(command: list[str | Path]) -> Iterator[Server]:
 
 
 def python(module: str, *arguments: str) -> list[str | Path]:
-    """Give the command that runs a module of ours."""
-    return [sys.executable, "-m", module, *arguments]
+    """Give the command that runs a module of ours, and no other code of the directory."""
+    return ["env", f"PYTHONPATH={ROOT}", sys.executable, "-P", "-m", module, *arguments]

@@ -22,8 +22,8 @@ PATIENCE = 20.0
 
 
 def python(*arguments: str) -> list[str]:
-    """Write a command line that runs this Python."""
-    return [sys.executable, *arguments]
+    """Write a command line that runs this Python, on no code of the working directory."""
+    return [sys.executable, "-P", *arguments]
 
 
 def twistd(*arguments: str) -> list[str]:

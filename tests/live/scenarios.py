@@ -26,6 +26,8 @@ from twisted.internet.protocol import DatagramProtocol
 from twisted.internet.threads import deferToThread
 from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 
+from tests.live.program import python
+
 if TYPE_CHECKING:
     from udpecho.batch import Batch
 
@@ -234,7 +236,7 @@ async def flood(lab: Lab) -> dict[str, object]:
 
     port = lab.listen(Slow()).getHost().port
     os.nice(-15)
-    command = ["nice", "-n", "15", sys.executable, "-c", FLOODER, str(port)]
+    command = ["nice", "-n", "15", *python("-c", FLOODER, str(port))]
     senders = [subprocess.Popen(command) for _ in range(2)]
     ends = time.monotonic() + 2.2
     worst = 0.0
@@ -450,7 +452,7 @@ async def _from_elsewhere(lab: Lab, pid: int) -> dict[str, object]:
     ):
         port = lab.listen(Later(), wildcard).getHost().port
         code = f"from tests.live.scenarios import ask; print(ask({port}, host={host!r}))"
-        asking = [*there.split(), sys.executable, "-c", code]
+        asking = [*there.split(), *python("-c", code)]
         answer = await deferToThread(subprocess.run, asking, capture_output=True, text=True)
         found[host] = answer.stdout.strip() == "True"
     return found
@@ -869,7 +871,7 @@ async def shared(lab: Lab) -> dict[str, object]:
     with udp() as chosen:
         port = chosen.getsockname()[1]
     pipe: Any = {"stdout": subprocess.PIPE, "text": True}
-    both = [subprocess.Popen([sys.executable, "-c", SHARER, str(port)], **pipe) for _ in range(2)]
+    both = [subprocess.Popen(python("-c", SHARER, str(port)), **pipe) for _ in range(2)]
     for process in both:
         await deferToThread(process.stdout.readline)  # type: ignore[union-attr]
     lost = 0

@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 
 from tests.live.deadline import in_time, three_tries
+from tests.live.program import python
 
 ROOT = Path(__file__).parents[2]
 REACTORS = ("epoll", "poll", "select", "asyncio")
@@ -34,7 +35,7 @@ Outcome = dict[str, Any]
 
 def play(scenario: str, port: str = "ours", reactor: str = "epoll", *before: str) -> Outcome:
     """Play a scenario and return its outcome, and how long its process took to end after it."""
-    command = ["unshare", "--net", "--", *before, sys.executable, "-m", "tests.live.scenarios"]
+    command = ["unshare", "--net", "--", *before, *python("-m", "tests.live.scenarios")]
     with subprocess.Popen(
         [*command, scenario, port, reactor],
         cwd=ROOT,

@@ -18,6 +18,7 @@ from twisted.internet.protocol import DatagramProtocol
 from twisted.internet.selectreactor import SelectReactor
 from twisted.internet.udp import Port
 
+from tests.live.program import python
 from tests.rules import ROUTES, V4, Rules
 
 
@@ -127,7 +128,7 @@ def asked_of_the_kernel(addresses: list[str], rows: list[tuple[str, str]]) -> li
     for address in addresses:
         length = "64 nodad" if ":" in address else "24"
         setup.append(f"ip address add {address}/{length} dev here")
-    script = " && ".join([*setup, f"exec {shlex.quote(sys.executable)} -c {shlex.quote(CONNECT)}"])
+    script = " && ".join([*setup, f"exec {shlex.join(python('-c', CONNECT))}"])
     command = ["unshare", "--net", "sh", "-c", script]
     run = subprocess.run(
         command, input=json.dumps(rows), capture_output=True, text=True, timeout=20, check=False

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from enum import Enum
+from enum import StrEnum
 
 from udpecho.peer import Peer
 
 
-class Fate(str, Enum):
+class Fate(StrEnum):
     """What became of a datagram; each but IN_FLIGHT and QUEUED is final."""
 
     IN_FLIGHT = "in flight"
@@ -36,7 +36,7 @@ class Fate(str, Enum):
     """Never left: the kernel answered the write with an error."""
 
 
-class Fault(str, Enum):
+class Fault(StrEnum):
     """What a link, or a forger, did to a datagram."""
 
     FORGED = "forged"
