@@ -1,0 +1,28 @@
+"""How Sphinx makes the site: sphinx-build -W -b html docs OUT."""
+
+import udpecho
+
+project = "udpecho"
+version = release = udpecho.__version__
+copyright = "the authors of udpecho"  # noqa: A001 (Sphinx's name for it)
+
+extensions = ["myst_parser", "sphinx.ext.autodoc"]
+exclude_patterns = ["_build"]
+root_doc = "index"
+
+myst_heading_anchors = 3
+
+autodoc_member_order = "bysource"
+autodoc_typehints_format = "short"
+autodoc_default_options = {"members": True}
+add_module_names = False
+maximum_signature_line_length = 80
+
+html_theme = "alabaster"
+html_theme_options = {
+    "description": "UDP done carefully, on Twisted",
+    "fixed_sidebar": True,
+    "page_width": "1080px",
+    "sidebar_width": "200px",
+}
+html_show_sphinx = False
