@@ -17,12 +17,18 @@ autodoc_typehints_format = "short"
 autodoc_default_options = {"members": True}
 add_module_names = False
 maximum_signature_line_length = 80
+toc_object_entries = False
 
 html_theme = "alabaster"
 html_theme_options = {
     "description": "UDP done carefully, on Twisted",
     "fixed_sidebar": True,
-    "page_width": "1080px",
+    "font_family": "system-ui, sans-serif",
+    "head_font_family": "system-ui, sans-serif",
+    "font_size": "16px",
+    "page_width": "1120px",
     "sidebar_width": "200px",
 }
+html_static_path = ["_static"]
+html_css_files = ["narrow.css"]
 html_show_sphinx = False
