@@ -5,8 +5,8 @@ from __future__ import annotations
 import socket
 import struct
 
-from udpecho import _linux
-from udpecho._cmsg import CONTROL, NAME, RECORD, control_message
+from udpecho.kernel import layout
+from udpecho.kernel.layout import CONTROL, NAME, RECORD, control_message
 
 
 def ipv4_name(host: str, port: int) -> bytes:
@@ -26,9 +26,9 @@ def ipv4_control(
     """Lay out what comes with a datagram over IPv4."""
     info = struct.pack("=I", interface) + _ipv4(local or asked) + _ipv4(asked)
     return (
-        control_message(socket.IPPROTO_IP, _linux.IP_PKTINFO, info)
-        + control_message(socket.IPPROTO_IP, _linux.IP_TTL, struct.pack("=i", ttl))
-        + control_message(socket.IPPROTO_IP, _linux.IP_TOS, bytes([tos]))
+        control_message(socket.IPPROTO_IP, layout.IP_PKTINFO, info)
+        + control_message(socket.IPPROTO_IP, layout.IP_TTL, struct.pack("=i", ttl))
+        + control_message(socket.IPPROTO_IP, layout.IP_TOS, bytes([tos]))
     )
 
 
@@ -36,21 +36,21 @@ def ipv6_control(asked: str, *, interface: int = 1, ttl: int = 64, tos: int = 0)
     """Lay out what comes with a datagram over IPv6."""
     info = socket.inet_pton(socket.AF_INET6, asked) + struct.pack("=I", interface)
     return (
-        control_message(socket.IPPROTO_IPV6, _linux.IPV6_PKTINFO, info)
-        + control_message(socket.IPPROTO_IPV6, _linux.IPV6_HOPLIMIT, struct.pack("=i", ttl))
-        + control_message(socket.IPPROTO_IPV6, _linux.IPV6_TCLASS, struct.pack("=i", tos))
+        control_message(socket.IPPROTO_IPV6, layout.IPV6_PKTINFO, info)
+        + control_message(socket.IPPROTO_IPV6, layout.IPV6_HOPLIMIT, struct.pack("=i", ttl))
+        + control_message(socket.IPPROTO_IPV6, layout.IPV6_TCLASS, struct.pack("=i", tos))
     )
 
 
 def train(size: int) -> bytes:
     """Lay out what comes before the rest with a train of datagrams of so many bytes."""
-    return control_message(_linux.SOL_UDP, _linux.UDP_GRO, struct.pack("=i", size))
+    return control_message(layout.SOL_UDP, layout.UDP_GRO, struct.pack("=i", size))
 
 
 def stamp(seconds: int, nanoseconds: int) -> bytes:
     """Lay out what comes before all else when a timestamp is asked for."""
     times = struct.pack("=qq", seconds, nanoseconds)
-    return control_message(socket.SOL_SOCKET, _linux.SO_TIMESTAMPNS, times)
+    return control_message(socket.SOL_SOCKET, layout.SO_TIMESTAMPNS, times)
 
 
 def record(name: bytes, control: bytes) -> bytes:

@@ -9,10 +9,12 @@ from twisted.internet.error import CannotListenError
 from twisted.python.systemd import ListenFDs
 
 from udpecho import __version__
-from udpecho.policy import Policy
-from udpecho.service import LOOPBACK, EchoService, InheritedSocket, UdpAddress, everywhere
+from udpecho.guard.policy import Policy
+from udpecho.server.addresses import LOOPBACK, InheritedSocket, UdpAddress, everywhere
+from udpecho.server.service import EchoService
 from udpecho.tap import Options, makeService
-from udpecho.testing import MemoryHost, MemoryNetwork
+from udpecho.testing.host import MemoryHost
+from udpecho.testing.network import MemoryNetwork
 
 GOOD: list[tuple[str, str, list[object]]] = [
     ("loopback alone, unless told otherwise", "", [*LOOPBACK]),

@@ -6,33 +6,9 @@ answer   kernel -> port -> guard (may it be answered?) -> server -> kernel
 ask      caller -> client -> pending (who owes us a reply) -> port -> kernel, and back
 """
 
-__version__ = "0.1.0"
+from typing import TYPE_CHECKING
 
-from udpecho.address import Address
-from udpecho.asking import ClientCounters, Stranger
-from udpecho.batch import Batch
-from udpecho.client import ConnectedEchoClient, EchoClient, MatchingEchoClient
-from udpecho.errors import (
-    BadAddress,
-    ClientClosed,
-    DatagramTooLong,
-    PeerReplaced,
-    PortClosed,
-    Refused,
-    ReplyTimeout,
-    ResolveFailed,
-    SendFailed,
-    UdpEchoError,
-    WrongFamily,
-)
-from udpecho.guard import Guard, Reason
-from udpecho.hooks import IBatchProtocol, PortCounters
-from udpecho.peer import Peer
-from udpecho.policy import Policy
-from udpecho.port import adopt_udp, listen_udp
-from udpecho.request import Reply
-from udpecho.server import EchoServer, ServerCounters
-from udpecho.service import EchoService, InheritedSocket, UdpAddress, everywhere
+from udpecho.doors import Door
 
 __all__ = [
     "Address",
@@ -69,3 +45,93 @@ __all__ = [
     "everywhere",
     "listen_udp",
 ]
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from udpecho.client.asking import ClientCounters as ClientCounters
+    from udpecho.client.asking import Stranger as Stranger
+    from udpecho.client.client import ConnectedEchoClient as ConnectedEchoClient
+    from udpecho.client.client import EchoClient as EchoClient
+    from udpecho.client.client import MatchingEchoClient as MatchingEchoClient
+    from udpecho.client.request import Reply as Reply
+    from udpecho.errors import BadAddress as BadAddress
+    from udpecho.errors import ClientClosed as ClientClosed
+    from udpecho.errors import DatagramTooLong as DatagramTooLong
+    from udpecho.errors import PeerReplaced as PeerReplaced
+    from udpecho.errors import PortClosed as PortClosed
+    from udpecho.errors import Refused as Refused
+    from udpecho.errors import ReplyTimeout as ReplyTimeout
+    from udpecho.errors import ResolveFailed as ResolveFailed
+    from udpecho.errors import SendFailed as SendFailed
+    from udpecho.errors import UdpEchoError as UdpEchoError
+    from udpecho.errors import WrongFamily as WrongFamily
+    from udpecho.guard.guard import Guard as Guard
+    from udpecho.guard.policy import Policy as Policy
+    from udpecho.guard.reasons import Reason as Reason
+    from udpecho.peer import Peer as Peer
+    from udpecho.port.address import Address as Address
+    from udpecho.port.batch import Batch as Batch
+    from udpecho.port.hooks import IBatchProtocol as IBatchProtocol
+    from udpecho.port.hooks import PortCounters as PortCounters
+    from udpecho.port.listen import adopt_udp as adopt_udp
+    from udpecho.port.listen import listen_udp as listen_udp
+    from udpecho.server.addresses import InheritedSocket as InheritedSocket
+    from udpecho.server.addresses import UdpAddress as UdpAddress
+    from udpecho.server.addresses import everywhere as everywhere
+    from udpecho.server.server import EchoServer as EchoServer
+    from udpecho.server.server import ServerCounters as ServerCounters
+    from udpecho.server.service import EchoService as EchoService
+else:
+    __getattr__ = Door(
+        globals(),
+        {
+            "client.asking": (
+                "ClientCounters",
+                "Stranger",
+            ),
+            "client.client": (
+                "ConnectedEchoClient",
+                "EchoClient",
+                "MatchingEchoClient",
+            ),
+            "client.request": ("Reply",),
+            "errors": (
+                "BadAddress",
+                "ClientClosed",
+                "DatagramTooLong",
+                "PeerReplaced",
+                "PortClosed",
+                "Refused",
+                "ReplyTimeout",
+                "ResolveFailed",
+                "SendFailed",
+                "UdpEchoError",
+                "WrongFamily",
+            ),
+            "guard.guard": ("Guard",),
+            "guard.policy": ("Policy",),
+            "guard.reasons": ("Reason",),
+            "peer": ("Peer",),
+            "port.address": ("Address",),
+            "port.batch": ("Batch",),
+            "port.hooks": (
+                "IBatchProtocol",
+                "PortCounters",
+            ),
+            "port.listen": (
+                "adopt_udp",
+                "listen_udp",
+            ),
+            "server.addresses": (
+                "InheritedSocket",
+                "UdpAddress",
+                "everywhere",
+            ),
+            "server.server": (
+                "EchoServer",
+                "ServerCounters",
+            ),
+            "server.service": ("EchoService",),
+        },
+    )

@@ -1,5 +1,5 @@
 """python -m udpecho."""
 
-from udpecho.cli import main
+from udpecho.commands import run_command
 
-main()
+run_command()

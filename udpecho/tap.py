@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import Any, ClassVar, TypeVar, cast
 
 from twisted.application.service import Service
 from twisted.internet.error import CannotListenError
 from twisted.logger import Logger
 from twisted.python import usage
+from twisted.python.systemd import ListenFDs
 
-from udpecho.options import (
-    Command,
-    inherited_sockets,
-    ip_address,
-    listen,
-    network,
-    port_number,
-    source_ports,
-    whole_number,
-)
+from udpecho.commands import Command
+from udpecho.guard.policy import Policy, network, source_ports
+from udpecho.guard.ratelimit import MAX_RATE
+from udpecho.names import ip_address
 from udpecho.peer import format_peer
-from udpecho.policy import Policy
-from udpecho.ratelimit import MAX_RATE
 from udpecho.reactors import IDatagramReactor
-from udpecho.service import LOOPBACK, EchoService, Listen, UdpAddress
+from udpecho.server import LOOPBACK, EchoService, Listen, UdpAddress, listen
+from udpecho.values import port_number, whole_number
 
 Value = TypeVar("Value")
 
@@ -206,3 +203,21 @@ def makeService(options: Any) -> Service:
             f"udpecho: can't listen on {where}: {error.socketError.strerror}"
         ) from None
     return service
+
+
+def inherited_sockets() -> ListenFDs:
+    """Learn which sockets systemd passed us (sd_listen_fds(3)).
+
+    Twisted's endpoints, once imported, have taken that out of os.environ for themselves; the
+    kernel still has what the process was started with (proc(5), /proc/pid/environ).
+    """
+    environ = dict(os.environ)
+    if "LISTEN_PID" not in environ:
+        with suppress(OSError):
+            started_with = Path("/proc/self/environ").read_bytes().decode("utf-8", "replace")
+            pairs = (pair.partition("=") for pair in started_with.split("\0"))
+            environ.update({name: value for name, _, value in pairs if name.startswith("LISTEN_")})
+    count = environ.get("LISTEN_FDS", "")
+    if count.isdecimal():  # names came later than numbers, and some who hand down have none
+        environ.setdefault("LISTEN_FDNAMES", ":".join(["unknown"] * int(count)))
+    return ListenFDs.fromEnvironment(environ)

@@ -23,7 +23,7 @@ from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.protocol import DatagramProtocol
 
 from udpecho import Batch, MatchingEchoClient
-from udpecho.port import listen_udp
+from udpecho.port.listen import listen_udp
 
 OUTSTANDING = 64
 

@@ -16,11 +16,11 @@ from statistics import median
 
 from tests.bench.echo import LOADS, Run, run
 from tests.bench.process import build, python, serving
-from udpecho.batch import Batch
-from udpecho.guard import Guard
-from udpecho.policy import Policy
-from udpecho.ratelimit import MAX_RATE
-from udpecho.server import EchoServer
+from udpecho.guard.guard import Guard
+from udpecho.guard.policy import Policy
+from udpecho.guard.ratelimit import MAX_RATE
+from udpecho.port.batch import Batch
+from udpecho.server.server import EchoServer
 
 C_LOOP = "C recvmmsg/sendmmsg"
 
@@ -47,7 +47,7 @@ def serve(kind: str, port: int) -> None:
     """Serve until killed."""
     from twisted.internet import reactor
 
-    from udpecho.port import listen_udp
+    from udpecho.port.listen import listen_udp
 
     listen_udp(reactor, port, server(kind), "127.0.0.1")
     reactor.callWhenRunning(print, "ready", flush=True)

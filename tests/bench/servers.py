@@ -35,12 +35,12 @@ def _twisted(name: str, port: int) -> None:
 
     reactor: Any = installed
     if name == "udpecho":
-        from udpecho.port import listen_udp
-        from udpecho.server import EchoServer
+        from udpecho.port.listen import listen_udp
+        from udpecho.server.server import EchoServer
 
         listen_udp(reactor, port, EchoServer(), "127.0.0.1")
     elif name == "udpecho, datagramReceived":
-        from udpecho.port import listen_udp
+        from udpecho.port.listen import listen_udp
 
         listen_udp(reactor, port, _Stock(), "127.0.0.1")
     else:

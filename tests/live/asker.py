@@ -17,7 +17,7 @@ from typing import Any
 from twisted.internet import task
 from twisted.internet.defer import Deferred
 
-from udpecho.client import ConnectedEchoClient, EchoClient, MatchingEchoClient
+from udpecho.client.client import ConnectedEchoClient, EchoClient, MatchingEchoClient
 from udpecho.errors import ReplyTimeout, UdpEchoError
 
 IN_FLIGHT = 20

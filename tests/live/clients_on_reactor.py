@@ -23,15 +23,16 @@ from twisted.internet.protocol import DatagramProtocol
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
-from udpecho.asking import AskingClient, Stranger
-from udpecho.client import ConnectedEchoClient, EchoClient, MatchingEchoClient
+from udpecho.client.asking import AskingClient, Stranger
+from udpecho.client.client import ConnectedEchoClient, EchoClient, MatchingEchoClient
+from udpecho.client.request import Reply
 from udpecho.errors import ClientClosed, PeerReplaced, Refused, ReplyTimeout, SendFailed
 from udpecho.peer import Peer
-from udpecho.port import STOCK_PORT, adopt_udp, listen_udp
+from udpecho.port.listen import STOCK_PORT, adopt_udp, listen_udp
 from udpecho.reactors import IDatagramReactor
-from udpecho.request import Reply
-from udpecho.server import EchoServer
-from udpecho.service import EchoService, UdpAddress
+from udpecho.server.addresses import UdpAddress
+from udpecho.server.server import EchoServer
+from udpecho.server.service import EchoService
 
 Client = TypeVar("Client", bound=AskingClient)
 

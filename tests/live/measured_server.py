@@ -18,7 +18,7 @@ from typing import Any, cast
 from twisted.internet.task import LoopingCall
 from twisted.logger import globalLogBeginner, textFileLogObserver
 
-from udpecho.service import EchoService
+from udpecho.server.service import EchoService
 from udpecho.tap import Options, makeService
 
 TICK = 0.01  # seconds

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import struct
 
-from udpecho.prefixes import pack_host
+from udpecho.guard.prefixes import pack_host
 
 Peer = tuple[str, int]
 

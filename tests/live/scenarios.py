@@ -29,7 +29,7 @@ from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 from tests.live.program import python
 
 if TYPE_CHECKING:
-    from udpecho.batch import Batch
+    from udpecho.port.batch import Batch
 
 PATIENCE = 6.0
 """Seconds after which the watchdog takes a scenario for hung."""
@@ -64,7 +64,7 @@ class Lab:
     ) -> Any:
         """Listen with the kind of port that is tried."""
         if self.kind == "ours":
-            from udpecho.port import listen_udp
+            from udpecho.port.listen import listen_udp
 
             return listen_udp(self.reactor, 0, protocol, interface, size)
         return self.reactor.listenUDP(0, protocol, interface, size)
@@ -180,10 +180,9 @@ def forge_icmp(code: int, sender: tuple[str, int], peer: tuple[str, int], times:
 
 FLOODER = """
 import socket, sys, time
-from udpecho import _linux
-from udpecho._cmsg import IPV4
-from udpecho._messages import BATCH, Headers, Memory
-from udpecho.address import encode
+from udpecho.kernel.layout import IPV4
+from udpecho.kernel.messages import BATCH, Headers, Memory
+from udpecho.port import encode
 
 memory = Memory()
 headers = Headers(memory, IPV4)
@@ -787,7 +786,7 @@ async def trains_one_by_one(lab: Lab) -> dict[str, object]:
 @scenario
 async def adopted(lab: Lab) -> dict[str, object]:
     """Stop and start on a socket that someone else holds, under load, and lose nothing."""
-    from udpecho.port import adopt_udp
+    from udpecho.port.listen import adopt_udp
 
     answers = 0
     with udp() as held, udp() as sender:

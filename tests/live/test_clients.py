@@ -13,11 +13,12 @@ import pytest_twisted  # type: ignore[import-untyped]
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
 
-from udpecho.client import ConnectedEchoClient, EchoClient, MatchingEchoClient
+from udpecho.client.client import ConnectedEchoClient, EchoClient, MatchingEchoClient
+from udpecho.client.request import Reply
 from udpecho.errors import Refused, ReplyTimeout
 from udpecho.reactors import IDatagramReactor
-from udpecho.request import Reply
-from udpecho.service import EchoService, UdpAddress
+from udpecho.server.addresses import UdpAddress
+from udpecho.server.service import EchoService
 
 REACTOR = cast(IDatagramReactor, reactor)
 

@@ -149,10 +149,10 @@ def test_the_kernel_stamps_each_of_those_sent_together(
 
 WITHOUT_STAMPS = """
 import sys
-from udpecho import _stamping
-from udpecho.cli import main
-_stamping.departures = lambda records, sizes: [None] * len(sizes)
-main(sys.argv[1:])
+from udpecho.instrument import stamped
+from udpecho.commands import run_command
+stamped.departures = lambda records, sizes: [None] * len(sizes)
+run_command(sys.argv[1:])
 """
 
 
@@ -212,17 +212,17 @@ def test_what_cannot_be_sent_from(interface: str, why: str) -> None:
 
 SMALL_BUFFER = """
 import sys
-from udpecho import _stamping
-from udpecho.cli import main
-_stamping._BUFFER = 4096
-main(sys.argv[1:])
+from udpecho.instrument import stamped
+from udpecho.commands import run_command
+stamped._BUFFER = 4096
+run_command(sys.argv[1:])
 """
 
 
 def test_what_our_own_buffer_had_no_room_for_is_told() -> None:
     """60 hosts are asked together, and 4 KiB hold the replies of a few of them."""
     with subprocess.Popen(
-        python("-m", "udpecho.own_server", "0.0.0.0"),
+        python("-m", "udpecho.commands.own_server", "0.0.0.0"),
         env=environment(),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -270,7 +270,7 @@ def test_without_the_extra_it_says_what_to_install(
 ) -> None:
     text = (
         f"import sys; sys.modules[{missing!r}] = None; "
-        f"from udpecho.cli import main; main({arguments!r})"
+        f"from udpecho.commands import run_command; run_command({arguments!r})"
     )
     done = subprocess.run(
         python("-c", text), env=environment(), cwd=tmp_path, capture_output=True, text=True,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.live.program import environment, python, run
-from udpecho.port import STOCK_PORT
+from udpecho.port.listen import STOCK_PORT
 
 REACTORS = ("epoll", "select", "poll", "asyncio")
 

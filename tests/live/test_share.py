@@ -18,7 +18,7 @@ import pytest
 
 from tests.live.conftest import Start, addresses, bound, free_port, needs_ipv6
 from tests.live.program import Program, twistd
-from udpecho.port import leave_to_others, open_udp
+from udpecho.port.sockets import leave_to_others, open_udp
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="it is Linux that shares a port so")
 

@@ -18,7 +18,7 @@ from tests.live.conftest import (
     needs_root,
 )
 from tests.live.program import PATIENCE, environment, run, twistd
-from udpecho.port import STOCK_PORT
+from udpecho.port.listen import STOCK_PORT
 
 Address = tuple[str, int]
 

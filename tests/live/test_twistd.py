@@ -25,8 +25,8 @@ from tests.live.conftest import (
 )
 from tests.live.deadline import three_tries, within
 from tests.live.program import BIN, environment, python, run, twistd
-from udpecho._sockets import only_address
-from udpecho.port import STOCK_PORT
+from udpecho.port.listen import STOCK_PORT
+from udpecho.port.sockets import only_address
 
 Address = tuple[str, int]
 
@@ -269,7 +269,7 @@ def test_twist(start: Start) -> None:
 TAC = """
 from twisted.application.service import Application, MultiService
 from twisted.internet import reactor
-from udpecho.service import EchoService, UdpAddress
+from udpecho.server import EchoService, UdpAddress
 
 both = MultiService()
 for _ in range(2):

@@ -1,0 +1,382 @@
+"""udpecho ping and report, as a user types them: on a network in memory, and on their options."""
+
+from __future__ import annotations
+
+import gc
+import io
+import json
+import re
+from collections.abc import Coroutine
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from rich.console import Console
+from twisted.internet.defer import Deferred
+from twisted.python.usage import UsageError
+
+from udpecho.commands.console import NO_REPLY, OK
+from udpecho.commands.extras import Unusable
+from udpecho.commands.ping import NEW_OBJECTS, ping_command
+from udpecho.commands.ping_options import OWN_COUNT, PingOptions
+from udpecho.commands.report import ReportOptions, exit_status, report_command
+from udpecho.instrument.probe import Fate
+from udpecho.ping.figures import Figures, Summary, TargetSummary
+from udpecho.ping.outcome import Outcome
+from udpecho.ping.plan import Plan, Target
+from udpecho.server.server import EchoServer
+from udpecho.show.table import LiveTable, Row
+from udpecho.show.views import wants_table
+from udpecho.testing.network import MemoryNetwork
+
+VALIDATOR = Draft202012Validator(
+    json.loads(files("udpecho.show").joinpath("ping.schema.json").read_text())
+)
+
+
+def options_of(*arguments: str) -> Any:
+    options: Any = PingOptions()
+    options.parseOptions(arguments)
+    return options
+
+
+class Terminal:
+    """A user on a host in memory, beside an echo server."""
+
+    def __init__(self, **link: Any) -> None:
+        self.net = MemoryNetwork(seed=3)
+        self.host = self.net.host("192.0.2.2", refusals="called")
+        server = self.net.host("192.0.2.1", names=["echo.example"])
+        server.listenUDP(7, EchoServer())
+        self.net.link(self.host, server, **{"delay": 0.01} | link)
+        self.said: list[str] = []
+        self.complained: list[str] = []
+        self.results: list[Any] = []
+
+    def ping(self, *arguments: str, seconds: float = 60) -> Any:
+        self.begin(*arguments)
+        self.net.advance(seconds)
+        [result] = self.results
+        return result
+
+    def begin(self, *arguments: str) -> Deferred[int]:
+        command: Coroutine[Any, Any, int] = ping_command(
+            self.host, options_of(*arguments), self.said.append, self.complained.append
+        )
+        running = Deferred.fromCoroutine(command)
+        running.addBoth(self.results.append)
+        return running
+
+
+class TestPing:
+    def test_prints_what_ping_prints_and_exits_with_0(self) -> None:
+        user = Terminal()
+        assert user.ping("-c", "2", "echo.example:7") == OK
+        assert user.said[:4] == [
+            "PING echo.example (192.0.2.1) 56(84) bytes of data, UDP port 7.",
+            "64 bytes from echo.example (192.0.2.1): icmp_seq=1 time=20.000 ms",
+            "64 bytes from echo.example (192.0.2.1): icmp_seq=2 time=20.000 ms",
+            "",
+        ]
+        assert "2 packets transmitted, 2 received, 0% packet loss, time 1030ms" in user.said
+        assert user.complained == []
+
+    @pytest.mark.parametrize(
+        ("arguments", "line"),
+        [
+            (["-n"], "64 bytes from 192.0.2.1: icmp_seq=1 time=20.000 ms"),
+            (["-s", "16"], "24 bytes from echo.example (192.0.2.1): icmp_seq=1 time=20.000 ms"),
+            (["-W", "0.015"], "64 bytes from echo.example (192.0.2.1): icmp_seq=1 time=20.000 ms "
+             "(LATE!)"),
+        ],
+    )  # fmt: skip
+    def test_lines_as_they_were_asked_for(self, arguments: list[str], line: str) -> None:
+        user = Terminal()
+        user.ping(*arguments, "-c3", "-i", "0.1", "echo.example:7")
+        assert line in user.said
+
+    def test_what_is_overdue_has_a_line_if_it_is_wanted(self) -> None:
+        for option, lines in (("-O", 2), ("-n", 0)):
+            user = Terminal(loss=1.0)
+            user.ping(option, "-c3", "-i", "0.1", "-W", "0.05", "echo.example:7")
+            assert sum("no answer yet for icmp_seq=" in line for line in user.said) == lines
+
+    def test_timestamps_stand_before_each_line(self) -> None:
+        user = Terminal()
+        user.ping("-D", "-c1", "echo.example:7")
+        stamp, _, line = user.said[1].partition(" ")
+        assert 1e9 < float(stamp.strip("[]")) < 1e10
+        assert line.startswith("64 bytes")
+
+    def test_the_garbage_collector_is_left_as_it_was_found(self) -> None:
+        before = gc.get_threshold()
+        user = Terminal()
+        user.begin("-c2", "echo.example:7")
+        user.net.advance(0.5)
+        assert gc.get_threshold()[0] == NEW_OBJECTS
+        assert gc.get_freeze_count() > 0
+        user.net.advance(60)
+        assert gc.get_threshold() == before
+        assert gc.get_freeze_count() == 0
+
+    def test_quiet_prints_the_summary_only(self) -> None:
+        user = Terminal()
+        user.ping("-q", "-c", "2", "echo.example:7")
+        assert not [line for line in user.said if "icmp_seq" in line]
+        assert any("2 packets transmitted" in line for line in user.said)
+
+    def test_without_a_host_it_pings_a_server_of_its_own(self) -> None:
+        user = Terminal()
+        assert user.ping() == OK
+        assert "No host given" in user.said[0]
+        assert any(f"{OWN_COUNT} received" in line for line in user.said)
+        assert not user.host.getDelayedCalls()
+
+    def test_options_may_stand_behind_the_host(self) -> None:
+        assert Terminal().ping("echo.example:7", "-c", "1", "--interval=0.5", "-q") == OK
+
+    @pytest.mark.parametrize("how", [[], ["-q"], ["--accept=connected"]])
+    def test_without_a_reply_the_status_is_1(self, how: list[str]) -> None:
+        user = Terminal(loss=1.0)
+        assert user.ping("-c", "2", *how, "echo.example:7") == NO_REPLY
+        assert "2 packets transmitted, 0 received, 100% packet loss, time 2000ms" in user.said
+
+    def test_an_interrupt_ends_with_the_summary(self) -> None:
+        user = Terminal()
+        running = user.begin("echo.example:7")
+        user.net.advance(2.5)
+        running.cancel()
+        user.net.advance(1)
+        assert user.results == [OK]
+        assert any("3 packets transmitted, 3 received" in line for line in user.said)
+
+    def test_a_host_that_is_not_found_costs_the_others_nothing_but_the_status(self) -> None:
+        user = Terminal()
+        assert user.ping("-c", "1", "-q", "nobody.example", "echo.example:7") == 2
+        assert user.complained == ["udpecho: no address found for 'nobody.example'"]
+        assert any("1 received" in line for line in user.said)
+
+    def test_when_no_host_is_found_it_says_so(self) -> None:
+        user = Terminal()
+        assert user.ping("nobody.example").check(Unusable)
+
+    def test_what_only_linux_has_is_one_clear_line(self) -> None:
+        failure = Terminal().ping("-t", "3", "echo.example:7")
+        assert failure.check(Unusable)
+        assert "Linux" in failure.getErrorMessage()
+
+    def test_hosts_come_from_a_file_too(self, tmp_path: Path) -> None:
+        (tmp_path / "hosts").write_text("# ours\necho.example:7\n\n192.0.2.1:8 # dead\n")
+        user = Terminal()
+        user.ping("-c", "1", "-q", "--targets", str(tmp_path / "hosts"))
+        assert user.said[0] == "PING 2 hosts, 56 bytes of data each."
+        assert any("2 packets transmitted, 1 received" in line for line in user.said)
+
+    @pytest.mark.parametrize(
+        ("text", "message"),
+        [(None, "can't read"), ("[::1\n", "HOST"), ("", "no host")],
+    )
+    def test_a_file_of_hosts_that_is_none(
+        self, text: str | None, message: str, tmp_path: Path
+    ) -> None:
+        if text is not None:
+            (tmp_path / "hosts").write_text(text)
+        failure = Terminal().ping("--targets", str(tmp_path / "hosts"))
+        assert failure.check(Unusable)
+        assert message in failure.getErrorMessage()
+
+
+class TestJson:
+    def record(self, capsys: pytest.CaptureFixture[str], *arguments: str, **link: Any) -> list[Any]:
+        user = Terminal(**link)
+        user.ping("--json", *arguments)
+        assert user.said == [], "nothing but JSON on standard output"
+        lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        for line in lines:
+            VALIDATOR.validate(line)
+        return lines
+
+    def test_a_run_is_what_the_schema_says(self, capsys: pytest.CaptureFixture[str]) -> None:
+        lines = self.record(
+            capsys, "-c40", "-i.01", "--flows=3", "echo.example:7", "192.0.2.1:9",
+            loss=0.2, duplicate=0.2, corrupt=0.2, reorder=0.2,
+        )  # fmt: skip
+        types = [line["type"] for line in lines]
+        assert (types[0], types[-1]) == ("start", "summary")
+        assert {"reply", "lost", "corrupt", "duplicate"} <= set(types)
+        fates = [line for line in lines if line["type"] in ("reply", "lost", "corrupt", "late")]
+        assert len(fates) == lines[-1]["sent"] == 80
+
+    def test_a_summary_comes_at_full_loss(self, capsys: pytest.CaptureFixture[str]) -> None:
+        lines = self.record(capsys, "-c2", "echo.example:7", loss=1.0)
+        assert [line["type"] for line in lines] == ["start", "lost", "lost", "summary"]
+        assert lines[-1]["loss_percent"] == 100
+
+    def test_report_shows_a_saved_run_again(
+        self, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    ) -> None:
+        arguments = ["-c5", "-i.1", "echo.example:7"]
+        self_said = Terminal()
+        self_said.ping(*arguments)
+        Terminal().ping("--json", *arguments)
+        saved, picture = tmp_path / "saved.json", tmp_path / "picture.png"
+        saved.write_text(capsys.readouterr().out)
+        options: Any = ReportOptions()
+        options.parseOptions([str(saved), "--plot", str(picture), "--lines"])
+        said: list[str] = []
+        assert report_command(options, said.append) == OK
+        assert said == self_said.said
+        assert picture.read_bytes().startswith(b"\x89PNG")
+
+    @pytest.mark.parametrize(
+        ("text", "message"), [(None, "can't read"), ("PING\n", "line 1: expected the start")]
+    )
+    def test_report_of_what_is_no_record(
+        self, text: str | None, message: str, tmp_path: Path
+    ) -> None:
+        if text is not None:
+            (tmp_path / "file").write_text(text)
+        options: Any = ReportOptions()
+        options.parseOptions([str(tmp_path / "file")])
+        with pytest.raises(Unusable, match=message):
+            report_command(options, print)
+
+
+def test_plot_draws_the_run(tmp_path: Path) -> None:
+    picture = tmp_path / "run.svg"
+    assert Terminal().ping("-c", "3", "-q", "--plot", str(picture), "echo.example:7") == OK
+    assert "</svg>" in picture.read_text()
+
+
+def test_a_picture_that_cannot_be_written_is_one_clear_line(tmp_path: Path) -> None:
+    where = str(tmp_path / "missing" / "run.svg")
+    failure = Terminal().ping("-c", "1", "-q", "--plot", where, "echo.example:7")
+    assert failure.check(Unusable)
+    assert "can't write" in failure.getErrorMessage()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["-c", "0"], "-c: expected a whole number from 1"),
+        (["-i", "0.00001"], "-i: expected a number from 0.0001 to 86400, got '0.00001'"),
+        (["-i", "nan"], "-i: expected a number"),
+        (["-s", "15"], "-s: expected a whole number from 16 to 65507, got '15'"),
+        (["-s", "65508"], "-s: expected"),
+        (["-t", "256"], "-t: expected"),
+        (["-Q", "64"], "-Q: expected a DSCP from 0 to 63 or by name (EF, AF41), got '64'"),
+        (["-I", "a/b"], "-I: expected an address or a network interface, got 'a/b'"),
+        (["--flows", "0"], "--flows: expected"),
+        (["--accept", "any"], "--accept: expected one of connected, matching"),
+        (["--max-loss", "101"], "--max-loss: expected a number from 0 to 100"),
+        (["--plot", "run.gif"], "--plot: expected FILE.svg or FILE.png, got 'run.gif'"),
+        (["-4", "-6"], "expected -4 or -6, got both"),
+        (["host:0"], "HOST[:PORT]: expected a port"),
+        (["host", "--nonsense"], "nonsense"),
+    ],
+)
+def test_a_wrong_option_is_one_clear_line(arguments: list[str], message: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        options_of(*arguments)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("EF", 46), ("af41", 34), ("CS1", 8), ("0x2e", 46), ("0", 0)]
+)
+def test_dscp_by_name_or_number(text: str, value: int) -> None:
+    assert options_of("-Q", text)["dscp"] == value
+
+
+@pytest.mark.parametrize(
+    ("text", "source", "device"), [("192.0.2.5", "192.0.2.5", None), ("eth0", None, "eth0")]
+)
+def test_an_interface_is_an_address_or_a_name(
+    text: str, source: str | None, device: str | None
+) -> None:
+    options = options_of("-I", text)
+    assert (options["source"], options["device"]) == (source, device)
+
+
+@pytest.mark.parametrize(
+    ("received", "arguments", "status", "why"),
+    [
+        (0, [], NO_REPLY, "no reply"),
+        (1, [], OK, "one reply is enough"),
+        (9, ["--max-loss=10"], OK, "10 % is not beyond 10 %"),
+        (8, ["--max-loss=10%"], NO_REPLY, "20 % is"),
+        (9, ["-c10", "-w5"], NO_REPLY, "ping's rule: fewer than -c when -w is given too"),
+        (9, ["-c10"], OK, "with -c alone it is not"),
+    ],
+)
+def test_the_exit_status(received: int, arguments: list[str], status: int, why: str) -> None:
+    figures = Figures(sent=10, replied=received, lost=10 - received)
+    target = TargetSummary("h", ("192.0.2.1", 7), figures, ())
+    summary = Summary(0, figures, (target,), 0, {}, figures.rtt)
+    assert exit_status(summary, options_of(*arguments)) == status, why
+
+
+class TestLiveTable:
+    def drive(self, count: int, flows: int, hosts: int = 1) -> str:
+        out = io.StringIO()
+        console = Console(file=out, force_terminal=True, width=120, height=12, _environ={})
+        net = MemoryNetwork(seed=1)
+        host, server = net.host("192.0.2.2"), net.host("192.0.2.1")
+        server.listenUDP(7, EchoServer())
+        net.link(host, server, delay=0.01, loss=0.1)
+        from udpecho.instrument.choose import choose_instrument
+        from udpecho.instrument.instrument import SocketOptions
+        from udpecho.ping.run import Ping
+
+        view = LiveTable(lambda line: print(line, file=out), console)
+        targets = tuple(Target(f"host{n}", ("192.0.2.1", 7)) for n in range(hosts))
+        plan = Plan(targets=targets, count=count, flows=flows, interval_ns=50_000_000)
+        instrument = choose_instrument(host, SocketOptions(), size=56)
+        run = Ping(instrument, plan, on_outcome=view.outcome, on_overdue=view.overdue)
+        run.start().addCallback(view.end)
+        view.start(run, host)
+        net.advance(60)
+        assert not host.getDelayedCalls()
+        return out.getvalue()
+
+    def test_a_fast_run_shows_its_progress(self) -> None:
+        text = self.drive(count=100, flows=1)
+        shown = [int(share) for share in re.findall(r"of 100 probes, (\d+) %", text)]
+        assert len(shown) > 10
+        assert shown == sorted(shown)
+        assert "100 packets transmitted" in text
+
+    def test_flows_have_rows(self) -> None:
+        assert "source port" in self.drive(count=20, flows=4)
+
+    def test_more_hosts_than_fit_are_left_out_and_counted(self) -> None:
+        assert "... and 14 that lost no more" in self.drive(count=20, flows=1, hosts=20)
+
+
+def test_a_row_shows_losses_among_the_sparks() -> None:
+    row = Row("echo.example")
+    for rtt in (1_000_000, None, 8_000_000):
+        row.add(Outcome(Fate.LOST if rtt is None else Fate.REPLIED, 0, rtt_ns=rtt))
+    cells = row.cells()
+    assert [str(cell) for cell in cells] == [
+        "echo.example", "3", "33.33%", "8.000", "4.500", "1.000", "8.000", "▂x█",
+    ]  # fmt: skip
+
+
+def test_a_row_gives_up_a_probe_before_its_fate_is_known() -> None:
+    row = Row("echo.example")
+    for sequence in (1, 2):
+        row.give_up(sequence)
+    assert (row.known, row.loss) == (2, 1.0)
+    row.add(Outcome(Fate.LATE, 0, sequence=1, rtt_ns=5))
+    row.add(Outcome(Fate.LOST, 0, sequence=2))
+    assert (row.known, row.loss) == (2, 0.5)
+
+
+def test_a_table_where_lines_would_say_less() -> None:
+    one = (Target("h", ("192.0.2.1", 7)),)
+    assert not wants_table(Plan(targets=one))
+    assert wants_table(Plan(targets=one, interval_ns=1_000_000))
+    assert wants_table(Plan(targets=one * 2))

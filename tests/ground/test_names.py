@@ -1,0 +1,192 @@
+"""A peer's address: its one form, its text, and how a name becomes one."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.internet.defer import CancelledError
+from twisted.trial.unittest import SynchronousTestCase
+
+from udpecho.errors import BadAddress, ResolveFailed, WrongFamily
+from udpecho.names import canonical_host, check_port, checked_peer, resolve
+from udpecho.peer import Peer, format_peer, is_ipv6, is_loopback
+from udpecho.testing.network import MemoryNetwork
+
+CANONICAL: list[tuple[str, str, str | None]] = [
+    ("as it is", "192.0.2.1", "192.0.2.1"),
+    ("as it is", "2001:db8::1", "2001:db8::1"),
+    ("lower case, no zeros (RFC 5952)", "2001:0DB8:0:0:0:0:0:0001", "2001:db8::1"),
+    ("the longest run of zeros", "2001:0:0:1:0:0:0:1", "2001:0:0:1::1"),
+    ("mapped, as the kernel prints it", "::FFFF:c000:201", "::ffff:192.0.2.1"),
+    ("a mapped address is not the IPv4 one", "::ffff:192.0.2.1", "::ffff:192.0.2.1"),
+    ("a link-local address is one for each interface", "FE80::1%eth0", "fe80::1%eth0"),
+    ("an interface by its number is the same interface", "fe80::1%1", "fe80::1%lo"),
+    ("an interface that is not there stays as it is", "fe80::1%999999", "fe80::1%999999"),
+    ("multicast has a scope too", "ff02::1%1", "ff02::1%lo"),
+    ("any other address needs none, and the kernel gives none", "2001:db8::1%eth0", "2001:db8::1"),
+    ("nor does loopback", "::1%lo", "::1"),
+    ("fe8::1 is not link-local", "fe8::1%lo", "fe8::1"),
+    ("an empty scope", "fe80::1%", None),
+    ("IPv4 has no scopes", "192.0.2.1%eth0", None),
+    ("a name", "localhost", None),
+    ("nothing", "", None),
+    ("too few", "192.0.2", None),
+    ("octal, to some", "192.0.2.01", None),
+    ("hexadecimal, to some", "0x7f.0.0.1", None),
+    ("a number, to some", "2130706433", None),
+    ("spaces", " 192.0.2.1", None),
+    ("brackets", "[::1]", None),
+    ("NUL", "::1\0", None),
+    ("digits, but not ours", "\u0661\u0669\u0662.0.2.1", None),
+    ("half a surrogate", "\ud800", None),
+]
+
+
+@pytest.mark.parametrize(
+    ("reason", "text", "canonical"), CANONICAL, ids=[f"{row[0]}: {row[1]!r}" for row in CANONICAL]
+)
+def test_canonical_host(reason: str, text: str, canonical: str | None) -> None:
+    assert canonical_host(text) == canonical, reason
+    if canonical is not None:
+        assert canonical_host(canonical) == canonical, "canonical is canonical"
+
+
+@given(st.ip_addresses())
+def test_canonical_host_of_any_address(
+    address: ipaddress.IPv4Address | ipaddress.IPv6Address,
+) -> None:
+    """However an address is spelled, its canonical form is one, and the same address."""
+    canonical = canonical_host(str(address))
+    assert canonical is not None
+    assert canonical == canonical_host(address.exploded) == canonical_host(str(address).upper())
+    assert ipaddress.ip_address(canonical) == address
+    assert is_ipv6(canonical) == (address.version == 6)
+
+
+@given(st.text())
+def test_canonical_host_of_any_text(text: str) -> None:
+    """No text raises."""
+    canonical = canonical_host(text)
+    assert canonical is None or canonical_host(canonical) == canonical
+
+
+@pytest.mark.parametrize(
+    ("peer", "text"),
+    [
+        (("192.0.2.1", 7), "192.0.2.1:7"),
+        (("2001:db8::1", 7), "[2001:db8::1]:7"),
+        (("fe80::1%eth0", 65535), "[fe80::1%eth0]:65535"),
+        (("echo.example", 7), "echo.example:7"),
+    ],
+)
+def test_format_peer(peer: Peer, text: str) -> None:
+    assert format_peer(peer) == text
+
+
+@pytest.mark.parametrize(
+    ("host", "loopback"),
+    [
+        ("127.0.0.1", True),
+        ("127.255.0.9", True),
+        ("::1", True),
+        ("128.0.0.1", False),
+        ("::", False),
+        ("0.0.0.0", False),
+        ("1::127.0.0.1", False),
+    ],
+)
+def test_is_loopback(host: str, loopback: bool) -> None:
+    assert is_loopback(host) == loopback
+
+
+@pytest.mark.parametrize("port", [0, -1, 65536, 7.0, "7", None])
+def test_bad_ports(port: Any) -> None:
+    """Nothing can be sent to these; the error says what was expected and what came."""
+    with pytest.raises(BadAddress) as caught:
+        check_port(port)
+    assert str(caught.value) == f"expected a port from 1 to 65535, got {port!r}"
+    assert caught.value.address == port
+
+
+def test_checked_peer() -> None:
+    assert checked_peer(("::0001", 7)) == ("::1", 7)
+    with pytest.raises(BadAddress, match="expected an IPv4 or IPv6 address, got 'localhost'"):
+        checked_peer(("localhost", 7))
+    with pytest.raises(BadAddress, match="expected a port from 1 to 65535, got 0"):
+        checked_peer(("::1", 0))
+
+
+class Resolving(SynchronousTestCase):
+    """Names and addresses, on a network in memory."""
+
+    def setUp(self) -> None:
+        self.net = MemoryNetwork()
+        self.host = self.net.host("192.0.2.2")
+        self.net.host("2001:db8::1", "192.0.2.1", names=["both.example"])
+        self.net.host("192.0.2.4", names=["four.example"])
+        self.net.host("2001:db8::6", names=["six.example"])
+
+    def test_addresses(self) -> None:
+        """An address is had at once, in canonical form, without asking anyone."""
+        for ipv6 in (None, True):
+            found = resolve(self.host, "2001:DB8::1", 7, ipv6=ipv6)
+            self.assertEqual(self.successResultOf(found), ("2001:db8::1", 7))
+        self.assertEqual(self.host.getDelayedCalls(), ())
+
+    def test_names(self) -> None:
+        """The first address is taken, of the family that is wanted."""
+        rows: list[tuple[str, bool | None, str | None]] = [
+            ("both.example", None, "2001:db8::1"),
+            ("both.example", True, "2001:db8::1"),
+            ("both.example", False, "192.0.2.1"),
+            ("four.example", None, "192.0.2.4"),
+            ("four.example", True, None),
+            ("six.example", False, None),
+            ("no.example", None, None),
+        ]
+        for name, ipv6, host in rows:
+            with self.subTest(name, ipv6=ipv6):
+                found = resolve(self.host, name, 7, ipv6=ipv6)
+                self.assertNoResult(found)
+                self.net.advance(0)
+                if host is None:
+                    failure = self.failureResultOf(found, ResolveFailed)
+                    self.assertEqual(failure.getErrorMessage(), f"no address found for '{name}'")
+                else:
+                    self.assertEqual(self.successResultOf(found), (host, 7))
+
+    def test_an_address_of_the_other_family(self) -> None:
+        """It is not what was wanted, and the error says so."""
+        for host, ipv6, text in (
+            ("192.0.2.1", True, "expected an IPv6 address, got 192.0.2.1"),
+            ("::0001", False, "expected an IPv4 address, got ::1"),
+        ):
+            failure = self.failureResultOf(resolve(self.host, host, 7, ipv6=ipv6), WrongFamily)
+            self.assertEqual(failure.getErrorMessage(), text)
+
+    def test_what_can_not_be_asked(self) -> None:
+        """A wrong port, or a name that can't be one, fails at once and asks nobody."""
+        rows: list[tuple[str, int, str]] = [
+            ("both.example", 0, "expected a port from 1 to 65535, got 0"),
+            ("::1", 65536, "expected a port from 1 to 65535, got 65536"),
+            ("..", 7, "expected a host's name or address, got '..'"),
+            ("x" * 64, 7, f"expected a host's name or address, got '{'x' * 64}'"),
+            ("\ud800", 7, "expected a host's name or address, got '\\ud800'"),
+        ]
+        for host, port, text in rows:
+            with self.subTest(text):
+                failure = self.failureResultOf(resolve(self.host, host, port), BadAddress)
+                self.assertEqual(failure.getErrorMessage(), text)
+        self.assertEqual(self.host.getDelayedCalls(), ())
+
+    def test_cancel(self) -> None:
+        """Cancelled, it fails at once; what the resolver finds later goes nowhere."""
+        for name in ("both.example", "no.example"):
+            found = resolve(self.host, name, 7)
+            found.cancel()
+            self.failureResultOf(found, CancelledError)
+            self.net.advance(0)

@@ -1,0 +1,404 @@
+"""Who is answered and who is not, one datagram at a time and in batches, with the same verdict."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from udpecho.columns import Columns
+from udpecho.guard import guard as deciding
+from udpecho.guard.guard import Guard
+from udpecho.guard.policy import Policy
+from udpecho.guard.prefixes import pack_host, parse_network
+from udpecho.guard.ratelimit import MAX_RATE
+from udpecho.guard.reasons import Reason
+
+KEY = b"a key of sixteen"
+CLIENT = ("192.0.2.1", 40000)
+CLIENT6 = ("2001:db8::1", 40000)
+
+
+def guard(**options: object) -> Guard:
+    made = Guard(Policy(**options), key=KEY)  # type: ignore[arg-type]
+    made.add_own_port(1060)
+    return made
+
+
+def networks(*texts: str) -> tuple[object, ...]:
+    return tuple(map(parse_network, texts))
+
+
+# The peer, what is known of the datagram, the policy, and the verdict with its reason.
+VERDICTS = [
+    (CLIENT, {}, {}, None, "an ordinary client"),
+    (CLIENT6, {}, {}, None, "an ordinary client over IPv6"),
+    (("127.0.0.1", 40000), {}, {}, None, "loopback is where most tests are made"),
+    (("fe80::1%eth0", 40000), {}, {}, None, "a neighbour on the link"),
+    # Ports.
+    (("192.0.2.1", 0), {}, {}, Reason.PORT_ZERO, "there is no sender to reply to (RFC 768)"),
+    (("192.0.2.1", 0), {}, {"allow_source_ports": frozenset({0})}, Reason.PORT_ZERO, "never"),
+    (("192.0.2.1", 1060), {}, {}, Reason.OWN_PORT, "our own kind: they would never stop"),
+    (("127.0.0.1", 1060), {}, {}, Reason.OWN_PORT, "ourselves"),
+    (
+        ("192.0.2.1", 1060),
+        {},
+        {"allow_source_ports": frozenset({1060})},
+        Reason.OWN_PORT,
+        "never, whatever is allowed",
+    ),
+    *(
+        (("192.0.2.1", port), {}, {}, Reason.SERVICE_PORT, why)
+        for port, why in [
+            (1, "the first that is reserved"),
+            (7, "echo: CVE-1999-0103"),
+            (13, "daytime"),
+            (17, "quote of the day"),
+            (19, "chargen: CVE-1999-0103"),
+            (37, "time"),
+            (53, "DNS: CVE-2024-2169"),
+            (69, "TFTP: CVE-2024-2169"),
+            (123, "NTP: CVE-2024-2169"),
+            (1023, "the last that is reserved"),
+            (1900, "SSDP"),
+            (3702, "WS-Discovery"),
+            (5353, "multicast DNS"),
+            (11211, "memcached"),
+        ]
+    ),
+    (("192.0.2.1", 1024), {}, {}, None, "the first that is not reserved"),
+    (("192.0.2.1", 65535), {}, {}, None, "the last there is"),
+    (
+        ("192.0.2.1", 53),
+        {},
+        {"allow_source_ports": frozenset({53})},
+        None,
+        "nping sends from it: allowed by name",
+    ),
+    (
+        ("192.0.2.1", 123),
+        {},
+        {"allow_source_ports": frozenset({53})},
+        Reason.SERVICE_PORT,
+        "an exception for one port is none for another",
+    ),
+    # Source addresses.
+    (("0.0.0.0", 40000), {}, {}, Reason.UNSPECIFIED_SOURCE, "nobody"),
+    (("::", 40000), {}, {}, Reason.UNSPECIFIED_SOURCE, "nobody"),
+    (("224.0.0.1", 40000), {}, {}, Reason.MULTICAST_SOURCE, "the first"),
+    (("239.255.255.255", 40000), {}, {}, Reason.MULTICAST_SOURCE, "the last"),
+    (("223.255.255.255", 40000), {}, {}, None, "just below"),
+    (("240.0.0.1", 40000), {}, {}, None, "reserved, but one host's: Linux routes it"),
+    (("255.255.255.255", 40000), {}, {}, Reason.BROADCAST_SOURCE, "all at once"),
+    (("ff02::1", 40000), {}, {}, Reason.MULTICAST_SOURCE, "all nodes"),
+    (("::ffff:127.0.0.1", 40000), {}, {}, Reason.MAPPED_SOURCE, "reaches into loopback"),
+    (("::ffff:192.0.2.1", 40000), {}, {}, Reason.MAPPED_SOURCE, "no IPv6 host has it"),
+    (("::fffe:192.0.2.1", 40000), {}, {}, None, "looks like it, but is not"),
+    # Where it was sent.
+    (CLIENT, {"asked": "198.51.100.1", "local": "198.51.100.1"}, {}, None, "us"),
+    (CLIENT, {"asked": "255.255.255.255"}, {}, Reason.BROADCAST, "all on the link"),
+    (
+        CLIENT,
+        {"asked": "198.51.100.255", "local": "198.51.100.1"},
+        {},
+        Reason.BROADCAST,
+        "all on a subnet, which only the kernel can tell",
+    ),
+    (CLIENT, {"asked": "198.51.100.255"}, {}, None, "where the kernel did not tell"),
+    (
+        CLIENT,
+        {"asked": "198.51.100.1", "local": "0.0.0.0"},
+        {},
+        None,
+        "queued before the socket was asked to tell, as by systemd",
+    ),
+    (
+        CLIENT,
+        {"asked": "224.0.0.251", "local": "198.51.100.1"},
+        {},
+        Reason.MULTICAST,
+        "a group, by its own name rather than as a broadcast",
+    ),
+    (CLIENT6, {"asked": "ff02::1"}, {}, Reason.MULTICAST, "a group"),
+    (CLIENT6, {"asked": "2001:db8::2", "local": "2001:db8::2"}, {}, None, "us"),
+    # Hops.
+    (CLIENT, {"ttl": 2}, {}, None, "a reply may leave with 1"),
+    (CLIENT, {"ttl": 1}, {}, Reason.TTL_SPENT, "a reply can't leave with 0: so loops end"),
+    (CLIENT, {"ttl": 0}, {}, Reason.TTL_SPENT, "loopback delivers even that"),
+    (CLIENT, {"ttl": 1}, {"keep_ttl": True}, None, "it takes what it brought back"),
+    (CLIENT, {"ttl": 0}, {"keep_ttl": True}, Reason.TTL_SPENT, "nothing can be sent with that"),
+    # Who may ask.
+    (CLIENT, {}, {"deny": networks("192.0.2.0/24")}, Reason.DENIED, "denied"),
+    (CLIENT, {}, {"deny": networks("198.51.100.0/24")}, None, "another is denied"),
+    (CLIENT, {}, {"allow": networks("192.0.2.0/24")}, None, "allowed"),
+    (CLIENT, {}, {"allow": networks("198.51.100.0/24")}, Reason.DENIED, "only others are"),
+    (CLIENT6, {}, {"allow": networks("192.0.2.0/24")}, Reason.DENIED, "nor the other family"),
+    (
+        CLIENT,
+        {},
+        {"deny": networks("0.0.0.0/0"), "allow": networks("192.0.2.0/24")},
+        None,
+        "the longer prefix decides",
+    ),
+    (
+        CLIENT,
+        {},
+        {"allow": networks("192.0.0.0/16"), "deny": networks("192.0.2.0/24")},
+        Reason.DENIED,
+        "the longer prefix decides",
+    ),
+    (("127.0.0.1", 40000), {}, {"allow": networks("10.0.0.0/8")}, Reason.DENIED, "exempt, no more"),
+    (
+        ("224.0.0.1", 40000),
+        {},
+        {"allow": networks("0.0.0.0/0")},
+        Reason.MULTICAST_SOURCE,
+        "no network allows what can't be a source",
+    ),
+    # The order, where several apply: the sender's fault before the address's before ours.
+    (("0.0.0.0", 0), {"ttl": 1}, {}, Reason.PORT_ZERO, "the port first"),
+    (("0.0.0.0", 40000), {"ttl": 1}, {}, Reason.UNSPECIFIED_SOURCE, "then the source"),
+    (CLIENT, {}, {"discard": True}, Reason.DISCARDED, "RFC 863"),
+    (("192.0.2.1", 0), {}, {"discard": True}, Reason.PORT_ZERO, "counted by what was wrong"),
+]
+
+
+def columns(
+    *rows: tuple[tuple[str, int], dict[str, object]], counts: tuple[int, ...] = ()
+) -> Columns:
+    """Lay datagrams out as the kernel would; all of them know the same things."""
+
+    def packed(name: str) -> bytes:
+        return b"".join(pack_host(str(known[name])) for _, known in rows if name in known)
+
+    return Columns(
+        b"".join(port.to_bytes(2, "big") for (_, port), _ in rows),
+        b"".join(pack_host(host) for (host, _), _ in rows),
+        packed("asked"),
+        packed("local"),
+        bytes(int(str(known["ttl"])) for _, known in rows if "ttl" in known),
+        counts=counts,
+    )
+
+
+@pytest.mark.parametrize(("peer", "known", "options", "verdict", "why"), VERDICTS)
+def test_one_datagram(
+    peer: tuple[str, int],
+    known: dict[str, object],
+    options: dict[str, object],
+    verdict: Reason | None,
+    why: str,
+) -> None:
+    assert guard(**options).judge(peer, 0.0, **known) is verdict, why  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("peer", "known", "options", "verdict", "why"), VERDICTS)
+def test_the_same_datagram_among_others(
+    peer: tuple[str, int],
+    known: dict[str, object],
+    options: dict[str, object],
+    verdict: Reason | None,
+    why: str,
+) -> None:
+    """In the middle of a batch of ordinary ones only that one is refused."""
+    usual: dict[str, object] = {"ttl": 64}
+    usual["asked"] = usual["local"] = "2001:db8::9" if ":" in peer[0] else "198.51.100.9"
+    usual = {name: usual[name] for name in known}
+    other = ("2001:db8:5::1", 50000) if ":" in peer[0] else ("203.0.113.5", 50000)
+    judged = guard(**options)
+    without = judged.judge(other, 0.0, **usual)  # type: ignore[arg-type]
+    batch = columns((other, usual), (peer, known), (other, usual))
+    expected = {0: without, 1: verdict, 2: without}
+    found = judged.judge_batch(batch, 0.0)
+    assert found == {index: reason for index, reason in expected.items() if reason}, why
+
+
+def test_an_empty_batch_is_no_trouble() -> None:
+    assert guard().judge_batch(Columns(b"", b""), 0.0) == {}
+
+
+def test_a_prefix_is_limited_as_one() -> None:
+    judged = guard(rate=10, burst=4, slip=0)
+    neighbours = [(f"192.0.2.{number}", 40000) for number in range(6)]
+    verdicts = [judged.judge(peer, 1.0) for peer in neighbours]
+    assert verdicts == [None] * 4 + [Reason.OVER_RATE] * 2
+    assert judged.judge(("192.0.3.1", 40000), 1.0) is None
+    assert judged.judge(CLIENT, 1.1) is None, "a tenth of a second brings one more"
+    assert judged.judge(CLIENT, 1.1) is Reason.OVER_RATE
+
+
+@pytest.mark.parametrize(
+    ("options", "peer", "limited"),
+    [
+        ({}, ("127.0.0.1", 40000), False),  # loopback is exempt by default
+        ({}, ("::1", 40000), False),
+        ({"exempt": ()}, ("127.0.0.1", 40000), True),
+        ({"exempt": networks("192.0.2.0/24")}, CLIENT, False),
+        ({"exempt": networks("192.0.2.0/25")}, ("192.0.2.200", 40000), True),
+        ({"rate": 0}, CLIENT, False),  # no limit
+        ({"rate": 0, "exempt": ()}, CLIENT6, False),
+    ],
+)
+def test_who_is_limited(options: dict[str, object], peer: tuple[str, int], limited: bool) -> None:
+    judged = guard(**{"rate": 1, "burst": 1, "slip": 0, **options})
+    batch = columns(*[(peer, {})] * 3)
+    refused = judged.judge_batch(batch, 0.0)
+    assert refused == ({1: Reason.OVER_RATE, 2: Reason.OVER_RATE} if limited else {})
+
+
+def test_a_refused_datagram_costs_its_source_nothing() -> None:
+    """Or a spoofer with port 0 would use up his victim's allowance."""
+    judged = guard(rate=1, burst=2, slip=0)
+    forged = columns(*[(("192.0.2.1", 0), {})] * 64)
+    judged.judge_batch(forged, 0.0)
+    assert judged.judge(CLIENT, 0.0) is None
+    assert judged.judge(CLIENT, 0.0) is None
+    assert judged.judge(CLIENT, 0.0) is Reason.OVER_RATE
+
+
+def test_a_train_is_charged_for_each_datagram_in_it() -> None:
+    judged = guard(rate=1, burst=100, slip=0)
+    trains = columns(*[(CLIENT, {})] * 3, counts=(60, 60, 60))
+    assert judged.judge_batch(trains, 0.0) == {2: Reason.OVER_RATE}
+    assert judged.judge(CLIENT, 20.0) is Reason.OVER_RATE, "20 too many were let through"
+    assert judged.judge(CLIENT, 21.0) is None
+
+
+def test_a_spoofed_victim_still_gets_a_quarter() -> None:
+    """Whatever the spoofer sends, about one in four of the victim's own datagrams passes."""
+    judged = guard(rate=100, burst=100)
+    answered = asked = 0
+    for step in range(400):
+        now = step / 100
+        judged.judge_batch(columns(*[(("192.0.2.1", 50000), {})] * 63), now)
+        asked += 1
+        answered += judged.judge(CLIENT, now) is None
+    assert answered >= asked * 0.2
+    assert answered <= asked * 0.3, "the flood is over the limit, so the victim is too"
+
+
+def test_a_clock_that_steps_back_is_as_one_that_stands() -> None:
+    judged = guard(rate=1, burst=1, slip=0)
+    assert judged.judge(CLIENT, 100.0) is None
+    assert judged.judge(CLIENT, 0.0) is Reason.OVER_RATE
+    assert judged.judge(CLIENT, 100.5) is Reason.OVER_RATE
+    assert judged.judge(CLIENT, 101.0) is None
+
+
+def test_no_step_of_the_clock_is_too_large_to_count() -> None:
+    judged = guard(rate=MAX_RATE, burst=MAX_RATE)
+    for now in (0.0, 3e9, 0.0, 3e9):  # a century
+        assert judged.judge(CLIENT, now) is None
+
+
+def test_a_batch_half_refused_is_charged_for_the_other_half() -> None:
+    judged = guard(rate=1, burst=4, slip=0)
+    half = columns(*[(("192.0.2.1", port), {}) for port in (0, 40000, 53, 40000)])
+    assert set(judged.judge_batch(half, 0.0)) == {0, 2}
+    assert judged.judge_batch(columns(*[(CLIENT, {})] * 3), 0.0) == {2: Reason.OVER_RATE}
+
+
+def test_neighbours_in_a_batch_are_charged_together() -> None:
+    judged = guard(rate=1, burst=4, slip=0)
+    neighbours = columns(*[((f"192.0.2.{number}", 40000), {}) for number in (1, 2, 3)])
+    assert judged.judge_batch(neighbours, 0.0) == {}
+    assert set(judged.judge_batch(neighbours, 0.0)) == {1, 2}
+
+
+def test_sources_without_number_are_not_remembered() -> None:
+    judged = guard()
+    sizes = set()
+    for start in range(0, 1 << 24, 1 << 16):
+        addresses = (
+            ((start + step) << 8).to_bytes(4, "big") for step in range(0, 1 << 16, 1 << 10)
+        )
+        judged.judge_batch(Columns(b"\xc0\0" * 64, b"".join(addresses)), 0.0)
+        sizes.add(len(judged._known))
+    assert max(sizes) <= deciding._KNOWN_SOURCES
+
+
+# What comes from outside: few values each, so that they meet, and every bad one among them.
+_ports = st.sampled_from([0, 53, 1023, 1024, 1060, 1061, 1900, 2000] + [40000, 50000, 65535] * 4)
+_hosts4 = st.sampled_from(
+    ["0.0.0.0", "127.0.0.1", "224.0.0.1", "255.255.255.255", "172.16.0.1", "172.16.5.5"]
+    + ["10.0.0.1", "10.0.0.2", "10.0.1.1"] * 3
+)
+_hosts6 = st.sampled_from(
+    ["::", "::1", "ff02::1", "::ffff:10.0.0.1", "fe80::1"]
+    + ["2001:db8::1", "2001:db8::2", "2001:db8:0:100::1"] * 2
+)
+_policies = st.builds(
+    Policy,
+    allow_source_ports=st.frozensets(_ports, max_size=3),
+    keep_ttl=st.booleans(),
+    allow=st.sampled_from([(), (), networks("10.0.0.0/8", "2001:db8::/32"), networks("::/0")]),
+    deny=st.sampled_from(
+        [(), (), networks("10.0.1.0/24", "2001:db8::2/128"), networks("0.0.0.0/0")]
+    ),
+    rate=st.sampled_from([0, 1, 3, 3]),
+    burst=st.sampled_from([1, 3, 9]),
+    ipv4_prefix=st.sampled_from([0, 8, 13, 24, 32]),
+    ipv6_prefix=st.sampled_from([0, 56, 61, 128]),
+    exempt=st.sampled_from([(), networks("127.0.0.0/8", "::1/128"), networks("10.0.0.1/32")]),
+    slip=st.sampled_from([0, 3, 4]),
+    discard=st.sampled_from([False] * 9 + [True]),
+)
+
+
+@st.composite
+def _batches(
+    draw: st.DrawFn,
+) -> tuple[list[tuple[tuple[str, int], dict[str, object]]], tuple[int, ...]]:
+    hosts = draw(st.sampled_from([_hosts4, _hosts6]))
+    peers = st.tuples(hosts, _ports)
+    if draw(st.booleans()):  # all from one, as batches often are
+        peers = st.tuples(st.just(draw(hosts)), _ports)
+    there = draw(hosts)
+    knows = {
+        "asked": st.sampled_from([there, there, there, draw(hosts)]),
+        "local": st.just(there),
+        "ttl": st.sampled_from([64, 64, 64, 2, 1, 0]),
+    }
+    chosen = {name: knows[name] for name in draw(st.sets(st.sampled_from(sorted(knows))))}
+    rows = draw(st.lists(st.tuples(peers, st.fixed_dictionaries(chosen)), max_size=12))
+    trains = st.lists(st.sampled_from([1, 1, 2, 64]), min_size=len(rows), max_size=len(rows))
+    return rows, tuple(draw(trains)) if draw(st.booleans()) else ()
+
+
+@settings(max_examples=150)
+@given(_policies, st.lists(st.tuples(st.floats(0, 2), _batches()), max_size=5))
+def test_a_batch_is_judged_as_its_datagrams_one_by_one(
+    policy: Policy,
+    batches: list[
+        tuple[float, tuple[list[tuple[tuple[str, int], dict[str, object]]], tuple[int, ...]]]
+    ],
+) -> None:
+    together, alone = Guard(policy, key=KEY), Guard(policy, key=KEY)
+    for each in (together, alone):
+        each.add_own_port(1060)
+    now = 0.0
+    for wait, (rows, counts) in batches:
+        now += wait
+        one_by_one = {}
+        for index, (peer, known) in enumerate(rows):
+            count = counts[index] if counts else 1
+            one_by_one[index] = alone.judge(peer, now, count=count, **known)  # type: ignore[arg-type]
+        found = together.judge_batch(columns(*rows, counts=counts), now)
+        assert found == {index: reason for index, reason in one_by_one.items() if reason}
+
+
+def test_a_blameless_batch_is_blameless_again_until_a_port_becomes_our_own() -> None:
+    judged = Guard(Policy(), key=b"key")
+    batch = Columns(b"\x9c\x40", bytes([127, 0, 0, 1]), ttls=b"\x40")
+    assert judged.judge_batch(batch, 0.0) == judged.judge_batch(batch, 1.0) == {}
+    judged.add_own_port(40000)
+    assert judged.judge_batch(batch, 2.0) == {0: Reason.OWN_PORT}
+
+
+def test_a_batch_that_is_limited_is_charged_each_time_that_it_comes() -> None:
+    judged = Guard(Policy(rate=1, burst=2), key=b"key")
+    batch = Columns(b"\x9c\x40", bytes([192, 0, 2, 1]), ttls=b"\x40")
+    assert [judged.judge_batch(batch, 0.0) for _ in range(3)][:2] == [{}, {}]
+    assert Reason.OVER_RATE in [
+        reason for _ in range(8) for reason in judged.judge_batch(batch, 0.0).values()
+    ]

@@ -1,0 +1,456 @@
+"""A ping on a network in memory: what was done to the traffic is what it says."""
+
+from __future__ import annotations
+
+from collections import Counter
+from errno import EMSGSIZE, EPERM, errorcode
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.protocol import DatagramProtocol
+from twisted.python.failure import Failure
+
+from udpecho.errors import BadAddress, ResolveFailed
+from udpecho.instrument.choose import choose_instrument
+from udpecho.instrument.instrument import SocketOptions
+from udpecho.instrument.probe import Fate, Probe
+from udpecho.instrument.reactor import ReactorInstrument
+from udpecho.instrument.stamps import Clock
+from udpecho.peer import Peer
+from udpecho.ping.figures import Summary
+from udpecho.ping.outcome import Outcome, Surplus
+from udpecho.ping.plan import Plan, Target
+from udpecho.ping.preparing import ping, prepare
+from udpecho.ping.run import BURST, UNREAD, FellBehind, Ping
+from udpecho.server.server import EchoServer
+from udpecho.testing.host import MemoryHost
+from udpecho.testing.network import MemoryNetwork
+from udpecho.testing.record import Fate as Became
+from udpecho.testing.record import Fault
+
+MS = 1_000_000
+SERVER = ("192.0.2.1", 7)
+NOWHERE = ("192.0.2.99", 7)
+
+
+class Bench:
+    """A network of one echo server and one host that pings."""
+
+    def __init__(self, **link: Any) -> None:
+        self.net = MemoryNetwork(seed=7)
+        self.server = self.net.host(SERVER[0], "2001:db8::1", names=["echo.example"])
+        self.host = self.net.host("192.0.2.2", "2001:db8::2", refusals="called")
+        self.net.link(self.host, self.server, **{"delay": 0.01} | link)
+        self.outcomes: list[Outcome] = []
+        self.overdue: list[int] = []
+
+    def serve(self, protocol: DatagramProtocol | None = None) -> Any:
+        return self.server.listenUDP(7, protocol or EchoServer())
+
+    def plan(self, **changes: Any) -> Plan:
+        given: dict[str, Any] = {"targets": (Target("echo.example", SERVER),), "count": 5}
+        return Plan(**given | {"interval_ns": 100 * MS} | changes)
+
+    def ping(self, connected: bool = False, deadline_ns: int | None = None, **plan: Any) -> Ping:
+        return Ping(
+            ReactorInstrument(self.host, SocketOptions()),
+            self.plan(**plan),
+            connected=connected,
+            deadline_ns=deadline_ns,
+            on_outcome=self.outcomes.append,
+            on_overdue=lambda probe: self.overdue.append(probe.sequence),
+        )
+
+    def run(self, seconds: float = 60.0, **arguments: Any) -> Summary:
+        return self.finish(self.ping(**arguments).start(), seconds)
+
+    def finish(self, running: Deferred[Summary], seconds: float = 60.0) -> Summary:
+        summaries: list[Summary] = []
+        running.addCallback(summaries.append)
+        self.net.advance(seconds)
+        [summary] = summaries
+        assert not self.host.getDelayedCalls(), "nothing is left to be done"
+        return summary
+
+    def fail(self, run: Ping) -> Failure:
+        """Start a run that is to end with an error; return that."""
+        errors: list[Failure] = []
+        run.start().addErrback(errors.append)
+        self.net.advance(60)
+        [error] = errors
+        assert not self.host.getDelayedCalls(), "nothing is left to be done"
+        return error
+
+    def kinds(self) -> list[Fate | Surplus]:
+        return [outcome.kind for outcome in self.outcomes]
+
+
+@pytest.mark.parametrize("connected", [False, True])
+def test_five_probes_five_replies(connected: bool) -> None:
+    bench = Bench()
+    bench.serve()
+    summary = bench.run(connected=connected)
+    assert bench.kinds() == [Fate.REPLIED] * 5
+    assert [outcome.sequence for outcome in bench.outcomes] == [1, 2, 3, 4, 5]
+    figures = summary.figures
+    assert (figures.sent, figures.replied, figures.loss) == (5, 5, 0.0)
+    assert figures.rtt.min_ns == figures.rtt.max_ns == 20 * MS
+    assert summary.clocks == {Clock.USER: 5}
+    assert summary.schedule_error.max_ns == 0
+    assert [d.sent for d in bench.net.record if d.source[0] == "192.0.2.2"] == pytest.approx(
+        [0, 0.1, 0.2, 0.3, 0.4]
+    )
+
+
+def test_it_ends_when_the_last_reply_is_there_not_at_the_timeout() -> None:
+    bench = Bench()
+    bench.serve()
+    assert bench.run().elapsed_ns == 430 * MS, "the reply, and 10 ms for a duplicate of it"
+
+
+class FullBuffer(ReactorInstrument):
+    """An instrument whose sockets tell what they had no room for, as long as they are open."""
+
+    lost = 3
+
+    def dropped(self) -> int:
+        return self.lost
+
+    def close(self) -> Deferred[None]:
+        self.lost = 0
+        return super().close()
+
+
+def test_what_our_own_buffer_had_no_room_for_is_in_the_summary() -> None:
+    bench = Bench()
+    bench.serve()
+    assert bench.run().dropped is None, "a reactor does not tell"
+    run = Ping(FullBuffer(bench.host, SocketOptions()), bench.plan())
+    done = run.start()
+    assert run.summary().dropped == 3
+    assert bench.finish(done).dropped == 3
+    assert run.summary().dropped == 3
+
+
+def test_at_full_loss_there_is_a_summary_too() -> None:
+    summary = Bench(loss=1.0).run()
+    assert (summary.figures.lost, summary.figures.loss) == (5, 1.0)
+    assert summary.elapsed_ns == 1400 * MS, "the last probe's timeout"
+    assert summary.figures.longest_loss_burst == 5
+
+
+@pytest.mark.parametrize("connected", [False, True])
+def test_a_refusal_is_the_probes_own(connected: bool) -> None:
+    """Only a connected socket hears of it: Linux tells others, but not through a reactor."""
+    bench = Bench()
+    summary = bench.run(connected=connected)
+    assert (summary.figures.refused, summary.figures.lost) == ((5, 0) if connected else (0, 5))
+    if connected:
+        assert {outcome.reason for outcome in bench.outcomes} == {"ECONNREFUSED"}
+
+
+def test_a_slow_reply_is_overdue_then_late() -> None:
+    bench = Bench(delay=0.15)
+    bench.serve()
+    summary = bench.run(timeout_ns=150 * MS, count=3)
+    assert bench.overdue == [1, 2]
+    assert bench.kinds() == [Fate.LATE, Fate.LOST, Fate.LOST], "150 ms after the last it ended"
+    assert summary.figures.rtt.max_ns == 300 * MS
+
+
+def test_flows_are_source_ports_in_turn() -> None:
+    bench = Bench()
+    bench.serve()
+    summary = bench.run(flows=3, count=7)
+    ports = [d.source[1] for d in bench.net.record if d.destination == SERVER]
+    assert len(set(ports)) == 3
+    assert ports[:3] == ports[3:6]
+    [target] = summary.targets
+    assert [flow.figures.sent for flow in target.flows] == [3, 2, 2]
+    assert {flow.port for flow in target.flows} == set(ports)
+
+
+@pytest.mark.parametrize(("connected", "sockets"), [(False, 2), (True, 4)])
+def test_hosts_share_a_socket_of_each_family_unless_connected(
+    connected: bool, sockets: int
+) -> None:
+    bench = Bench()
+    bench.serve()
+    bench.server.listenUDP(7, EchoServer(), "2001:db8::1")
+    targets = [("192.0.2.1", 7), ("192.0.2.1", 8), ("2001:db8::1", 7), ("2001:db8::1", 8)]
+    plan: dict[str, Any] = {
+        "targets": tuple(Target(f"{host} {port}", (host, port)) for host, port in targets)
+    }
+    summary = bench.run(connected=connected, **plan)
+    sources = {d.source for d in bench.net.record if d.source[0].endswith("2")}
+    assert len(sources) == sockets
+    assert [target.figures.replied for target in summary.targets] == [5, 0, 5, 0]
+
+
+def test_forgeries_and_strangers_are_counted_and_never_believed() -> None:
+    bench = Bench(loss=1.0)
+    running = bench.ping(count=1).start()
+    bench.net.advance(0)
+    [probe] = bench.net.record
+    for source in (SERVER, NOWHERE):
+        bench.net.forge(bytes(56), source=source, to=probe.source)
+        bench.net.forge(b"", source=source, to=probe.source)
+    summary = bench.finish(running)
+    assert bench.kinds()[:4] == [Surplus.FORGED] * 2 + [Surplus.STRANGER] * 2
+    assert (summary.figures.replied, summary.figures.forged, summary.strangers) == (0, 2, 2)
+
+
+def test_the_right_bytes_from_another_address_are_a_strangers() -> None:
+    bench = Bench(loss=1.0)
+    running = bench.ping(count=1).start()
+    bench.net.advance(0)
+    [probe] = bench.net.record
+    bench.net.forge(probe.data, source=NOWHERE, to=probe.source)
+    assert bench.finish(running).strangers == 1
+
+
+def test_a_deadline_ends_the_sending() -> None:
+    bench = Bench()
+    bench.serve()
+    summary = bench.run(count=None, deadline_ns=250 * MS)
+    assert summary.figures.sent == summary.figures.replied == 3
+
+
+def test_stop_waits_for_what_can_still_be_expected() -> None:
+    bench = Bench()
+    bench.serve()
+    run = bench.ping(count=None)
+    running = run.start()
+    bench.net.advance(0.201)
+    assert run.summary().figures.undecided == 1
+    run.stop()
+    run.stop()
+    summary = bench.finish(running)
+    assert (summary.figures.sent, summary.figures.replied) == (3, 3)
+    assert summary.elapsed_ns < 300 * MS
+
+
+def test_cancelling_ends_it_at_once() -> None:
+    bench = Bench(loss=1.0)
+    running = bench.ping(count=None).start()
+    errors: list[Any] = []
+    running.addErrback(errors.append)
+    bench.net.advance(1)
+    running.cancel()
+    assert errors[0].check(CancelledError)
+    assert bench.kinds() == [Fate.LOST] * 11
+    bench.net.advance(60)
+    assert not bench.host.getDelayedCalls()
+
+
+def test_a_listener_that_raises_ends_the_run_with_its_error() -> None:
+    bench = Bench()
+    bench.serve()
+
+    def stumble(outcome: Outcome) -> None:
+        raise LookupError("a listener's mistake")
+
+    run = Ping(ReactorInstrument(bench.host, SocketOptions()), bench.plan(), on_outcome=stumble)
+    assert bench.fail(run).check(LookupError)
+
+
+def test_a_listener_that_raises_for_what_is_overdue_ends_the_run_too() -> None:
+    bench = Bench(loss=1.0)
+
+    def stumble(probe: Probe) -> None:
+        raise LookupError("a listener's mistake")
+
+    run = Ping(ReactorInstrument(bench.host, SocketOptions()), bench.plan(), on_overdue=stumble)
+    assert bench.fail(run).check(LookupError)
+
+
+def test_after_its_end_nothing_more_is_sent_or_told() -> None:
+    """Three probes are due together, each from a socket of its own, and none can go."""
+    bench = Bench()
+    bench.host.fail_sends(EPERM, times=3)
+    told: list[Fate | Surplus] = []
+
+    def stumble(outcome: Outcome) -> None:
+        told.append(outcome.kind)
+        raise LookupError("a listener's mistake")
+
+    targets = tuple(Target(f"h{n}", (SERVER[0], n)) for n in (7, 8, 9))
+    plan = bench.plan(targets=targets, interval_ns=MS)
+    instrument = ReactorInstrument(bench.host, SocketOptions())
+    run = Ping(instrument, plan, connected=True, on_outcome=stumble)
+    assert bench.fail(run).check(LookupError)
+    assert told == [Fate.REFUSED]
+    assert run.summary().figures.sent == 1
+
+
+def test_a_schedule_that_fell_far_behind_starts_anew() -> None:
+    """The machine slept for an hour: 36,000 probes are not sent at once."""
+    bench = Bench()
+    bench.serve()
+    run = bench.ping(count=None)
+    running = run.start()
+    bench.net.advance(0.05)
+    run._schedule._start_ns -= 3_600_000 * MS
+    bench.net.advance(0.05)
+    run.stop()
+    assert bench.finish(running).figures.sent == 2
+
+
+def test_a_late_probe_does_not_delay_the_next() -> None:
+    """The process was busy for 250 ms: what was due meanwhile goes at once, the rest in time."""
+    bench = Bench()
+    bench.serve()
+    run = bench.ping(count=5)
+    running = run.start()
+    bench.net.advance(0.05)
+    run._schedule._start_ns -= 250 * MS
+    summary = bench.finish(running)
+    sent = [d.sent for d in bench.net.record if d.source[0] == "192.0.2.2"]
+    assert sent == pytest.approx([0, 0.1, 0.1, 0.1, 0.15])
+    assert summary.schedule_error.max_ns == pytest.approx(250 * MS, rel=0.001)
+
+
+def test_what_is_due_after_a_pause_does_not_all_leave_in_one_turn() -> None:
+    """Replies must be read, too: of 500 probes that are due, a turn sends 64."""
+    bench = Bench()
+    bench.serve()
+    run = bench.ping(count=None, interval_ns=MS)
+    running = run.start()
+    run._schedule._start_ns -= 500 * MS
+    run.due()
+    assert run.glance().sent == BURST
+    run.stop()
+    bench.finish(running)
+
+
+@pytest.mark.parametrize("error", [EPERM, EMSGSIZE])
+def test_what_the_kernel_will_not_send_is_refused_by_name(error: int) -> None:
+    bench = Bench()
+    bench.serve()
+    bench.host.fail_sends(error, times=3)
+    figures = bench.run().figures
+    assert (figures.sent, figures.refused, figures.replied) == (5, 3, 2)
+    refused = bench.outcomes[:3]
+    assert {(outcome.reason, outcome.peer) for outcome in refused} == {(errorcode[error], None)}
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.fixed_dictionaries(
+        {
+            "loss": st.sampled_from([0.0, 0.1, 0.5]),
+            "duplicate": st.sampled_from([0.0, 0.3]),
+            "reorder": st.sampled_from([0.0, 0.3]),
+            "corrupt": st.sampled_from([0.0, 0.2]),
+            "jitter": st.sampled_from([0.0, 0.05]),
+        }
+    ),
+    st.integers(1, 4),
+)
+def test_the_counts_are_what_the_network_did(faults: dict[str, float], flows: int) -> None:
+    """Against the network's own record: of the way back, where copies are counted too."""
+    bench = Bench()
+    bench.serve()
+    bench.net.link(bench.server, bench.host, one_way=True, delay=0.01, **faults)
+    summary = bench.run(count=40, flows=flows, interval_ns=5 * MS)
+    figures = summary.figures
+    back = [d for d in bench.net.record if d.source == SERVER and d.fate is Became.DELIVERED]
+    first: dict[bytes, Any] = {}
+    probes = {d.data: d for d in bench.net.record if d.destination == SERVER}
+    copies = Counter(_original(d.data, probes) for d in back)
+    for datagram in sorted(back, key=lambda d: d.ended or 0):
+        first.setdefault(_original(datagram.data, probes), datagram)
+    damaged = sum(Fault.CORRUPTED in d.faults for d in first.values())
+    assert figures.sent == 40
+    assert figures.undecided == 0
+    assert figures.lost == 40 - len(first)
+    assert figures.corrupt == damaged
+    assert figures.replied == len(first) - damaged
+    assert figures.duplicates == copies.total() - len(first)
+    assert figures.forged == summary.strangers == figures.late == 0
+
+
+def _original(data: bytes, probes: dict[bytes, Any]) -> bytes:
+    """Find the probe that a datagram was before a bit of it was flipped."""
+    value = int.from_bytes(data, "big")
+    return min(probes, key=lambda probe: (int.from_bytes(probe, "big") ^ value).bit_count())
+
+
+class TestLibrary:
+    """await ping(...), and the iteration."""
+
+    def complete(self, bench: Bench, work: Any, seconds: float = 60.0) -> Any:
+        results: list[Any] = []
+        Deferred.fromCoroutine(work).addBoth(results.append)
+        bench.net.advance(seconds)
+        [result] = results
+        return result
+
+    def test_ping_resolves_probes_and_returns_a_summary(self) -> None:
+        bench = Bench()
+        bench.serve()
+        summary = self.complete(
+            bench, ping(bench.host, [("echo.example", 7)], count=2, interval=0.1, ipv6=False)
+        )
+        assert summary.figures.replied == 2
+        assert (summary.targets[0].name, summary.targets[0].peer) == ("echo.example", SERVER)
+
+    @pytest.mark.parametrize(
+        ("target", "error"),
+        [(("nobody.example", 7), ResolveFailed), (("192.0.2.1", 0), BadAddress)],
+    )
+    def test_a_host_without_an_address_is_an_error(
+        self, target: Peer, error: type[Exception]
+    ) -> None:
+        bench = Bench()
+        assert self.complete(bench, ping(bench.host, [SERVER, target])).check(error)
+
+    def test_each_outcome_can_be_iterated_over(self) -> None:
+        bench = Bench()
+        bench.serve()
+
+        async def watch() -> list[int | None]:
+            run = await prepare(bench.host, [SERVER], count=3, interval=0.1)
+            return [outcome.sequence async for outcome in run]
+
+        assert self.complete(bench, watch()) == [1, 2, 3]
+
+    def test_leaving_the_loop_ends_the_run(self) -> None:
+        bench = Bench()
+        bench.serve()
+
+        async def watch() -> int:
+            run = await prepare(bench.host, [SERVER], count=None, interval=0.1)
+            outcomes = run.__aiter__()
+            async for _ in outcomes:
+                break
+            await outcomes.aclose()  # type: ignore[attr-defined]
+            return run.summary().figures.sent
+
+        assert self.complete(bench, watch()) == 1
+        assert not bench.host.getDelayedCalls()
+
+    def test_a_loop_that_is_too_slow_is_told_so(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("udpecho.ping.run.UNREAD", 3)
+        assert UNREAD > 3
+        bench = Bench()
+        bench.serve()
+
+        async def dawdle() -> None:
+            run = await prepare(bench.host, [SERVER], count=20, interval=0.1)
+            async for _ in run:
+                pause: Deferred[None] = Deferred()
+                bench.host.callLater(10, pause.callback, None)
+                await pause
+
+        assert self.complete(bench, dawdle(), 200).check(FellBehind)
+
+
+def test_a_host_in_memory_has_no_ttl_to_set() -> None:
+    host: MemoryHost = MemoryNetwork().host("192.0.2.2")
+    assert isinstance(choose_instrument(host, SocketOptions(), size=56), ReactorInstrument)
+    with pytest.raises(OSError, match="Linux"):
+        choose_instrument(host, SocketOptions(ttl=3), size=56)

@@ -1,0 +1,141 @@
+"""Every figure by examples worked out by hand, the RFCs' own where they have some."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from udpecho.instrument.probe import Fate, Flow
+from udpecho.instrument.stamps import Clock
+from udpecho.ping.figures import Figures
+from udpecho.ping.outcome import Outcome, Surplus
+from udpecho.ping.stats import MANY_FLOWS, Stats, Tally, hops
+
+FLOW = Flow("echo.example", ("192.0.2.1", 7), 40001)
+MS = 1_000_000
+
+
+def fate(
+    kind: Fate | Surplus, index: int = 1, rtt_ns: int | None = None, flow: Flow = FLOW
+) -> Outcome:
+    clock = None if rtt_ns is None else Clock.KERNEL
+    return Outcome(kind, 0, flow, index, index, 0, rtt_ns, clock)
+
+
+def test_only_what_may_still_be_overtaken_is_remembered() -> None:
+    tally = Tally(FLOW, 3)
+    for index in (*range(1, 1000), *range(1001, 1011)):
+        tally.add(fate(Fate.REPLIED, index, MS))
+    assert len(tally.arrivals._records) == 10, "1000 is still on its way"
+    tally.add(fate(Fate.REPLIED, 1000, MS))
+    assert (tally.arrivals.reordered, tally.arrivals.extent) == (1, 10)
+    assert not tally.arrivals._records
+
+
+@pytest.mark.parametrize(
+    ("ttl", "routers"), [(64, 0), (63, 1), (1, 63), (65, 63), (128, 0), (120, 8), (255, 0)]
+)
+def test_hops_are_counted_from_the_nearest_usual_ttl(ttl: int, routers: int) -> None:
+    assert hops(ttl) == routers
+
+
+class TestSummary:
+    def test_a_run_without_replies(self) -> None:
+        stats = Stats(1)
+        stats.sent([FLOW])
+        assert stats.summary(0).figures.loss is None, "a probe on its way is not a lost one"
+        stats.add(fate(Fate.LOST))
+        figures = stats.summary(5).figures
+        assert figures == Figures(sent=1, lost=1, loss_bursts=1, longest_loss_burst=1)
+        assert figures.loss == 1.0
+
+    def test_a_run_without_probes(self) -> None:
+        summary = Stats(1).summary(5)
+        assert (summary.figures, summary.targets) == (Figures(), ())
+
+    def test_one_of_each_fate(self) -> None:
+        stats = Stats(1)
+        for index, kind in enumerate(Fate, 1):
+            stats.sent([FLOW], late_ns=index * 1000)
+            stats.add(fate(kind, index, 8 * MS if kind in (Fate.REPLIED, Fate.LATE) else None))
+        for surplus in Surplus:
+            stats.add(fate(surplus, flow=FLOW))
+        stats.add(Outcome(Surplus.STRANGER, 0))
+        summary = stats.summary(7)
+        figures = summary.figures
+        fates = [figures.replied, figures.late, figures.lost, figures.refused, figures.corrupt]
+        assert fates == [1] * 5
+        assert (figures.sent, figures.received, figures.undecided) == (5, 2, 0)
+        assert figures.loss == pytest.approx(0.6)
+        assert (figures.duplicates, figures.forged, summary.strangers) == (1, 1, 1)
+        assert summary.clocks == {Clock.KERNEL: 2}
+        assert summary.schedule_error.max_ns == 5000
+        assert summary.elapsed_ns == 7
+
+    def test_the_flow_that_loses_comes_first(self) -> None:
+        flows = [Flow("echo.example", ("192.0.2.1", 7), 40000 + n) for n in range(16)]
+        stats = Stats(16)
+        for index in range(1, 11):
+            for flow in flows:
+                stats.sent([flow])
+                lost = flow.port == 40011 and index > 5
+                stats.add(
+                    fate(Fate.LOST, index, flow=flow)
+                    if lost
+                    else fate(Fate.REPLIED, index, MS * (1 + (flow.port == 40003)), flow=flow)
+                )
+        [target] = stats.summary(0).targets
+        assert [flow.port for flow in target.worst_first()[:2]] == [40011, 40003]
+        assert [flow.figures.loss for flow in target.worst_first()[:2]] == [0.5, 0.0]
+        assert (target.figures.sent, target.figures.lost) == (160, 5)
+        assert target.figures.longest_loss_burst == 5, "a burst is of one flow"
+        assert target.figures.reordered == 0
+
+    def test_many_flows_have_smaller_histograms(self) -> None:
+        assert Stats(MANY_FLOWS)._digits == 3
+        assert Stats(MANY_FLOWS + 1)._digits == 2
+
+    def test_targets_add_up_to_the_run(self) -> None:
+        stats = Stats(2)
+        for number, rtt in ((1, 2 * MS), (2, 6 * MS)):
+            flow = Flow(f"host{number}", (f"192.0.2.{number}", 7), 40001)
+            stats.sent([flow])
+            stats.add(fate(Fate.REPLIED, 1, rtt, flow))
+        summary = stats.summary(0)
+        assert [target.name for target in summary.targets] == ["host1", "host2"]
+        assert [target.figures.rtt.mean_ns for target in summary.targets] == [2 * MS, 6 * MS]
+        assert (summary.figures.rtt.count, summary.figures.rtt.mean_ns) == (2, 4 * MS)
+
+    @given(
+        st.lists(
+            st.tuples(st.sampled_from(list(Fate)), st.integers(0, 3), st.integers(0, 10**10)),
+            max_size=60,
+        ),
+        st.randoms(use_true_random=False),
+    )
+    def test_counts_add_up_in_any_order(
+        self, fates: list[tuple[Fate, int, int]], shuffler: random.Random
+    ) -> None:
+        flows = [Flow("h", ("192.0.2.1", 7), 40000 + n) for n in range(4)]
+        stats = Stats(4)
+        indexes = dict.fromkeys(flows, 0)
+        outcomes = []
+        for kind, which, rtt in fates:
+            flow = flows[which]
+            indexes[flow] += 1
+            stats.sent([flow])
+            whole = kind in (Fate.REPLIED, Fate.LATE)
+            outcomes.append(fate(kind, indexes[flow], rtt if whole else None, flow))
+        shuffler.shuffle(outcomes)
+        for outcome in outcomes:
+            stats.add(outcome)
+        summary = stats.summary(0)
+        assert summary.figures.undecided == 0
+        assert summary.figures.sent == len(fates)
+        assert summary.figures.rtt.count == summary.figures.received
+        for name in ("sent", "replied", "lost", "refused", "corrupt", "late", "loss_bursts"):
+            parts = [getattr(f.figures, name) for t in summary.targets for f in t.flows]
+            assert getattr(summary.figures, name) == sum(parts)

@@ -1,0 +1,78 @@
+"""listen_udp on a network in memory, which has no descriptors: the host's own listenUDP."""
+
+from __future__ import annotations
+
+from errno import ENETUNREACH
+
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IUDPTransport
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.server.test_server import Notebook
+from udpecho.port.listen import listen_udp
+from udpecho.testing.host import MemoryPort
+from udpecho.testing.network import MemoryNetwork
+from udpecho.testing.record import Fate
+
+
+class InMemory(SynchronousTestCase):
+    """What our own port does not serve, the reactor does."""
+
+    def setUp(self) -> None:
+        self.net = MemoryNetwork()
+        self.host = self.net.host("192.0.2.1", "2001:db8::1")
+
+    def test_the_longest_datagram_is_whole(self) -> None:
+        """Unlike listenUDP's, the default takes every datagram whole."""
+        notebook = Notebook()
+        port = listen_udp(self.host, 7, notebook)
+        self.assertIsInstance(port, MemoryPort)
+        self.net.forge(bytes(65507), source=("192.0.2.2", 7), to=("192.0.2.1", 7))
+        self.net.advance(0)
+        self.assertEqual([len(data) for data, _ in notebook.heard], [65507])
+
+    def test_one_address(self) -> None:
+        """On an interface it hears what is sent there, and nothing else."""
+        notebook = Notebook()
+        listen_udp(self.host, 7, notebook, "2001:db8::1")
+        self.net.forge(b"4", source=("192.0.2.2", 7), to=("192.0.2.1", 7))
+        self.net.forge(b"6", source=("2001:db8::2", 7), to=("2001:db8::1", 7))
+        self.net.advance(0)
+        self.assertEqual(notebook.heard, [(b"6", ("2001:db8::2", 7))])
+
+    def test_an_ipv6_port_takes_ipv6_only(self) -> None:
+        """So both families' wildcards have the same port, in whichever order they take it."""
+        for port, wildcards in ((7, ("0.0.0.0", "::")), (8, ("::", "0.0.0.0"))):
+            heard = {interface: Notebook() for interface in wildcards}
+            for interface, notebook in heard.items():
+                listen_udp(self.host, port, notebook, interface)
+            self.net.forge(b"4", source=("192.0.2.2", 7), to=("192.0.2.1", port))
+            self.net.forge(b"6", source=("2001:db8::2", 7), to=("2001:db8::1", port))
+            self.net.advance(0)
+            self.assertEqual(heard["0.0.0.0"].heard, [(b"4", ("192.0.2.2", 7))])
+            self.assertEqual(heard["::"].heard, [(b"6", ("2001:db8::2", 7))])
+            for interface in wildcards:
+                with self.assertRaises(CannotListenError):
+                    listen_udp(self.host, port, Notebook(), interface)
+
+    def test_an_ipv6_port_sends_over_ipv6_only(self) -> None:
+        """A mapped address is of a network that it can't reach, as on Linux."""
+        notebook = Notebook()
+        port = listen_udp(self.host, 7, notebook, "::")
+        with self.assertRaises(OSError) as raised:
+            IUDPTransport(port).write(b"x", ("::ffff:192.0.2.2", 7))
+        self.assertEqual(raised.exception.errno, ENETUNREACH)
+
+    def test_ipv4_is_refused_where_ipv6_alone_listens(self) -> None:
+        """Nobody hears what comes over IPv4 for the port."""
+        listen_udp(self.host, 7, Notebook(), "::")
+        self.net.forge(b"4", source=("192.0.2.2", 7), to=("192.0.2.1", 7))
+        self.net.advance(0)
+        self.assertEqual([each.fate for each in self.net.record], [Fate.REFUSED])
+
+    def test_taken(self) -> None:
+        """An address that can't be had is CannotListenError, as with listenUDP."""
+        listen_udp(self.host, 7, Notebook())
+        for port, interface in ((7, ""), (8, "192.0.2.9")):
+            with self.assertRaises(CannotListenError):
+                listen_udp(self.host, port, Notebook(), interface)

@@ -1,0 +1,259 @@
+"""What is written leaves in order, together where it can, and each error is told once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from errno import EAGAIN, ECONNREFUSED, EHOSTUNREACH, EINVAL, ENETUNREACH, ENOBUFS, EPERM
+from typing import Any, cast
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.internet.task import Clock
+from twisted.logger import LogEvent, Logger
+
+from udpecho.kernel.layout import IPV4, NAME
+from udpecho.kernel.messages import BATCH, Headers, send_all
+from udpecho.port import writer as writing
+from udpecho.port.address import encode
+from udpecho.port.writer import Outbox, Writer
+
+HOME = encode(IPV4, "192.0.2.1", 7)
+
+
+@pytest.mark.parametrize(
+    ("answers", "tries", "failed"),
+    [
+        pytest.param([3], 1, [], id="all at once"),
+        pytest.param([1, 2], 2, [], id="what is left goes on"),
+        pytest.param([-EPERM, 2], 2, [(0, EPERM)], id="a firewall rule costs one datagram"),
+        pytest.param([1, -EINVAL, 1], 3, [(1, EINVAL)], id="so does port 0, in the middle"),
+        pytest.param([-ENOBUFS, 3], 2, [], id="a full queue is tried once more"),
+        pytest.param([-EAGAIN, -EAGAIN, 2], 3, [(0, EAGAIN)], id="and not a third time"),
+        pytest.param([-ECONNREFUSED, 3], 2, [], id="a refusal is of an earlier datagram"),
+        pytest.param(
+            [1, -EHOSTUNREACH, 1, -EHOSTUNREACH, 1], 5, [], id="each datagram has its own tries"
+        ),
+        pytest.param(
+            [-ENETUNREACH] * 3 + [2], 4, [(0, ENETUNREACH)], id="no route is of this datagram"
+        ),
+        pytest.param([-EPERM] * 3, 3, [(0, EPERM), (1, EPERM), (2, EPERM)], id="none goes"),
+    ],
+)
+def test_an_error_costs_its_own_datagram_alone(
+    answers: list[int], tries: int, failed: list[tuple[int, int]]
+) -> None:
+    left = iter(answers)
+    calls: list[tuple[int, int]] = []
+    unsent: list[tuple[int, int]] = []
+
+    def send(start: int, stop: int) -> int:
+        calls.append((start, stop))
+        return next(left)
+
+    send_all(send, 0, 3, lambda index, errno: unsent.append((index, errno)))
+    assert unsent == failed
+    assert len(calls) == tries
+
+
+@given(st.lists(st.sampled_from([-EPERM, -EAGAIN, -ECONNREFUSED, 1, 2, 3]), max_size=40))
+def test_each_datagram_is_sent_or_reported_and_never_both(answers: list[int]) -> None:
+    ways = iter(answers)
+    sent: list[int] = []
+    unsent: list[int] = []
+
+    def send(start: int, stop: int) -> int:
+        count = min(next(ways, 1), stop - start)
+        sent.extend(range(start, start + count))
+        return count
+
+    send_all(send, 0, 8, lambda index, errno: unsent.append(index))
+    assert sorted(sent + unsent) == list(range(8))
+    assert sent == sorted(sent)
+
+
+class Kernel:
+    """Takes what is sent, or says why not."""
+
+    def __init__(self) -> None:
+        self.calls: list[list[bytes]] = []
+        self.names: list[int] = []
+        self.error = 0
+        self.outbox: Outbox
+
+    def send(self, headers: Headers, fd: int, start: int, stop: int) -> int:
+        if self.error:
+            return -self.error
+        outbox = self.outbox
+        self.names += headers.name_sizes[start:stop].tolist()
+        self.calls.append(
+            [
+                outbox._memory.read(slot, slot + headers.sizes[index])
+                for index, slot in list(enumerate(outbox._slot_at))[start:stop]
+            ]
+        )
+        return stop - start
+
+
+@pytest.fixture
+def kernel(monkeypatch: pytest.MonkeyPatch) -> Kernel:
+    kernel = Kernel()
+    monkeypatch.setattr(
+        Headers, "send", lambda headers, *arguments: kernel.send(headers, *arguments)
+    )
+    return kernel
+
+
+@pytest.fixture
+def now(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
+    """Move the time between two writes by hand."""
+    clock = Clock()
+    clock.advance(1000)
+    monkeypatch.setattr(writing, "monotonic", clock.seconds)
+    yield clock
+    assert not clock.getDelayedCalls()
+
+
+class Told:
+    """Whoever wants to know what was not sent."""
+
+    def __init__(self) -> None:
+        self.all: list[tuple[bytes, object, int]] = []
+
+    def __call__(self, data: bytes, address: object, errno: int) -> None:
+        self.all.append((data, address, errno))
+
+
+def make(kernel: Kernel, clock: Clock) -> tuple[Writer, Told]:
+    told = Told()
+    writer = Writer(clock, -1, IPV4, told)
+    kernel.outbox = writer._outbox
+    return writer, told
+
+
+def test_a_datagram_alone_leaves_at_once(kernel: Kernel, now: Clock) -> None:
+    writer, _ = make(kernel, now)
+    for data in (b"one", b"two"):
+        assert writer.write(data, HOME, None) == 3
+        now.advance(writing.BURST * 2)
+    assert kernel.calls == [[b"one"], [b"two"]]
+
+
+def test_the_rest_of_a_burst_leaves_together_when_the_turn_ends(kernel: Kernel, now: Clock) -> None:
+    writer, _ = make(kernel, now)
+    for index in range(5):
+        writer.write(bytes([index]), HOME, None)
+    assert kernel.calls == [[b"\0"]]
+    now.advance(0)
+    assert kernel.calls == [[b"\0"], [b"\1", b"\2", b"\3", b"\4"]]
+
+
+def test_what_is_written_while_a_batch_is_read_waits_for_its_end(
+    kernel: Kernel, now: Clock
+) -> None:
+    writer, _ = make(kernel, now)
+    writer.gathering = True
+    writer.write(b"a", HOME, None)
+    writer.write(b"b", HOME, None)
+    assert kernel.calls == []
+    writer.gathering = False
+    writer.flush()
+    assert kernel.calls == [[b"a", b"b"]]
+
+
+def test_a_full_array_leaves_before_the_turn_ends(kernel: Kernel, now: Clock) -> None:
+    writer, _ = make(kernel, now)
+    writer.gathering = True
+    for _ in range(BATCH + 1):
+        writer.write(b"x", HOME, None)
+    assert list(map(len, kernel.calls)) == [BATCH]
+    writer.close()
+    assert list(map(len, kernel.calls)) == [BATCH, 1]
+
+
+def test_closing_sends_what_has_gathered(kernel: Kernel, now: Clock) -> None:
+    writer, _ = make(kernel, now)
+    writer.write(b"a", HOME, None)
+    writer.write(b"b", HOME, None)
+    writer.close()
+    assert kernel.calls == [[b"a"], [b"b"]]
+
+
+def test_a_connected_sockets_datagram_has_no_name(kernel: Kernel, now: Clock) -> None:
+    writer, _ = make(kernel, now)
+    for destination in (HOME, b"", HOME):
+        writer.write(b"x", destination, None)
+        now.advance(1)
+    assert kernel.names == [16, 0, 16]
+
+
+def test_a_large_datagram_is_sent_whole(kernel: Kernel, now: Clock) -> None:
+    writer, _ = make(kernel, now)
+    writer.write(b"x" * 65507, HOME, None)
+    assert kernel.calls == [[b"x" * 65507]]
+
+
+def test_a_send_error_is_counted_and_told_with_what_was_written(kernel: Kernel, now: Clock) -> None:
+    writer, told = make(kernel, now)
+    kernel.error = EPERM
+    writer.write(b"lost", HOME, ("192.0.2.1", 7))
+    assert told.all == [(b"lost", ("192.0.2.1", 7), EPERM)]
+    assert writer.not_sent == {EPERM: 1}
+    assert writer.met_errors
+
+
+def test_who_writes_when_told_of_an_error_is_not_called_from_within(
+    kernel: Kernel, now: Clock
+) -> None:
+    """A protocol that answers each send error by another write neither recurses nor loops."""
+    writer, _ = make(kernel, now)
+    kernel.error = EPERM
+    depth, deepest, times = 0, 0, 0
+
+    def again(data: bytes, address: object, errno: int) -> None:
+        nonlocal depth, deepest, times
+        depth, times = depth + 1, times + 1
+        deepest = max(depth, deepest)
+        if times < 200:
+            writer.write(data, HOME, address)
+        depth -= 1
+
+    writer._tell = again
+    writer.write(b"x", HOME, None)
+    assert times == 1
+    for _ in range(1000):
+        now.advance(0)
+    assert (times, deepest) == (200, 1)
+    assert writer.not_sent == {EPERM: 200}
+
+
+def test_one_that_raises_when_told_keeps_no_other_from_being_told(
+    kernel: Kernel, now: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logged: list[LogEvent] = []
+    monkeypatch.setattr(Writer, "_log", Logger(observer=cast(Any, logged.append)))
+    writer, _ = make(kernel, now)
+    kernel.error = EPERM
+    told = []
+
+    def fails(data: bytes, address: object, errno: int) -> None:
+        told.append(data)
+        raise ValueError("from a test")
+
+    writer._tell = fails
+    writer.gathering = True
+    writer.write(b"a", HOME, None)
+    writer.write(b"b", HOME, None)
+    writer.flush()
+    assert told == [b"a", b"b"]
+    assert len(logged) == 2
+
+
+def test_without_anyone_to_tell_errors_are_counted_still(kernel: Kernel, now: Clock) -> None:
+    writer = Writer(now, -1, IPV4, None)
+    kernel.error = EINVAL
+    for _ in range(3):
+        writer.write(b"x", HOME[:NAME], None)
+        now.advance(1)
+    assert writer.not_sent == {EINVAL: 3}
+    assert writer._untold == []

@@ -1,0 +1,98 @@
+"""What is counted and said of the datagrams that were not answered."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from udpecho.columns import Columns
+from udpecho.guard.prefixes import pack_host
+from udpecho.guard.reasons import Reason
+from udpecho.server.notices import KEPT, TopSources, Unanswered
+
+
+def batch(*peers: tuple[str, int], counts: tuple[int, ...] = ()) -> Columns:
+    return Columns(
+        b"".join(port.to_bytes(2, "big") for _, port in peers),
+        b"".join(pack_host(host) for host, _ in peers),
+        counts=counts,
+    )
+
+
+def test_the_first_refusal_for_a_reason_has_a_line_at_once() -> None:
+    unanswered = Unanswered()
+    assert unanswered.note(Reason.PORT_ZERO, ("192.0.2.1", 0), 5.0) == (
+        "not answered: source port 0: 1 datagram; top sources: 192.0.2.1 (1)"
+    )
+    assert unanswered.note(Reason.PORT_ZERO, ("192.0.2.1", 0), 5.1) is None
+    assert unanswered.note(Reason.MULTICAST, ("192.0.2.1", 40000), 5.2) is not None
+
+
+def test_a_flood_has_one_line_in_30_seconds_with_its_count_and_sources() -> None:
+    unanswered = Unanswered()
+    unanswered.note(Reason.OVER_RATE, ("192.0.2.1", 40000), 0.0)
+    lines = []
+    for second in range(1, 95):
+        sources = batch(*[("198.51.100.7", 50000)] * 3, ("203.0.113.1", 50000))
+        lines += unanswered.note_batch(dict.fromkeys(range(4), Reason.OVER_RATE), sources, second)
+    assert (
+        lines
+        == [
+            f"not answered: over the rate: {4 * 30} datagrams; top sources: 198.51.100.7 (90), "
+            "203.0.113.1 (30); see --rate, --burst and --exempt"
+        ]
+        * 3
+    )
+    assert unanswered.counts == {Reason.OVER_RATE: 1 + 94 * 4}
+
+
+def test_a_service_port_is_named_with_what_to_do() -> None:
+    """Who tests with nping, which sends from port 53, must find out why nothing comes back."""
+    line = Unanswered().note(Reason.SERVICE_PORT, ("2001:db8::1", 53), 0.0)
+    assert line == (
+        "not answered: from a service's port: 1 datagram; top sources: [2001:db8::1]:53 (1); "
+        "--allow-source-port answers a port like this"
+    )
+
+
+def test_a_batch_may_begin_several_reasons() -> None:
+    unanswered = Unanswered()
+    found = {0: Reason.PORT_ZERO, 2: Reason.SERVICE_PORT}
+    peers = batch(("192.0.2.1", 0), ("192.0.2.2", 40000), ("192.0.2.3", 53), counts=(3, 1, 64))
+    lines = unanswered.note_batch(found, peers, 0.0)
+    assert [line.split(";")[0] for line in lines] == [
+        "not answered: source port 0: 3 datagrams",
+        "not answered: from a service's port: 64 datagrams",
+    ]
+    assert unanswered.counts == {Reason.PORT_ZERO: 3, Reason.SERVICE_PORT: 64}
+    assert unanswered.note_batch({}, peers, 0.0) == []
+
+
+def test_what_was_asked_for_is_counted_but_not_said() -> None:
+    unanswered = Unanswered()
+    assert unanswered.note(Reason.DISCARDED, ("192.0.2.1", 40000), 0.0) is None
+    assert unanswered.note_batch({0: Reason.DISCARDED}, batch(("192.0.2.1", 40000)), 1.0) == []
+    assert unanswered.counts == {Reason.DISCARDED: 2}
+
+
+def test_a_line_has_no_more_than_three_sources() -> None:
+    unanswered = Unanswered()
+    peers = [(f"192.0.2.{number}", 0) for number in range(6)]
+    (line,) = unanswered.note_batch(dict.fromkeys(range(6), Reason.PORT_ZERO), batch(*peers), 0.0)
+    assert line.count("192.0.2.") == 3
+
+
+@given(st.lists(st.tuples(st.integers(0, 40).map(str), st.integers(1, 9)), max_size=200))
+def test_whoever_sent_more_than_an_eighth_is_kept_and_never_overstated(
+    stream: list[tuple[str, int]],
+) -> None:
+    top, true = TopSources(), Counter[str]()
+    for name, times in stream:
+        top.add(name, times)
+        true[name] += times
+    kept = dict(top.most(1000))
+    assert len(kept) <= KEPT
+    assert all(count <= true[name] for name, count in kept.items())
+    assert {name for name in true if true[name] > true.total() / KEPT} <= set(kept)

@@ -1,0 +1,163 @@
+"""What --json writes is what its schema says, and is read back as it was."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from importlib.resources import files
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from udpecho.instrument.probe import Fate, Flow
+from udpecho.instrument.stamps import Clock
+from udpecho.ping.outcome import Outcome, Surplus
+from udpecho.ping.plan import Plan, Target
+from udpecho.ping.stats import Stats
+from udpecho.show.record import NotARecord, Start, outcome_line, read, start_line, summary_line
+
+MS = 1_000_000
+PEER = ("192.0.2.1", 7)
+FLOWS = [Flow("echo.example", PEER, 40001), Flow("echo.example", PEER, 40002)]
+PLAN = Plan(targets=(Target("echo.example", PEER),), interval_ns=MS, count=4, flows=2)
+START = Start(PLAN, unix_ns=1_800_000_000_123_456_789, monotonic_ns=55_000)
+
+SCHEMA = json.loads(files("udpecho.show").joinpath("ping.schema.json").read_text())
+VALIDATOR = Draft202012Validator(SCHEMA)
+
+
+def sent(kind: Fate | Surplus, sequence: int, rtt_ns: int | None = None) -> Outcome:
+    return Outcome(
+        kind,
+        at_ns=sequence * MS + 60_000,
+        flow=FLOWS[(sequence - 1) % 2],
+        sequence=sequence,
+        flow_sequence=(sequence + 1) // 2,
+        sent_ns=sequence * MS,
+        rtt_ns=rtt_ns,
+        clock=None if rtt_ns is None else Clock.KERNEL,
+        size=None if rtt_ns is None else 56,
+        ttl=None if rtt_ns is None else 63,
+        peer=None if rtt_ns is None else PEER,
+    )
+
+
+OUTCOMES = [
+    sent(Fate.REPLIED, 1, 7400),
+    sent(Surplus.DUPLICATE, 1, 9000),
+    sent(Fate.LATE, 2, 2000 * MS),
+    Outcome(Surplus.STRANGER, 3 * MS, size=0, peer=("2001:db8::9", 53)),
+    Outcome(Surplus.FORGED, 3 * MS, FLOWS[0], size=4, ttl=1, peer=PEER),
+    sent(Fate.CORRUPT, 3, 8000),
+    sent(Fate.LOST, 4),
+    Outcome(Fate.REFUSED, 5 * MS, FLOWS[0], 5, 3, 5 * MS, peer=PEER, reason="ECONNREFUSED"),
+    Outcome(Fate.REFUSED, 6 * MS, FLOWS[1], 6, 3, 6 * MS, reason="EPERM"),
+]
+
+
+def record(outcomes: list[Outcome]) -> list[str]:
+    stats = Stats(2)
+    for outcome in outcomes:
+        if isinstance(outcome.kind, Fate) and outcome.flow:
+            stats.sent([outcome.flow], 1000)
+        stats.add(outcome)
+    lines = [outcome_line(outcome, START) for outcome in outcomes]
+    return [start_line(START), *lines, summary_line(stats.summary(9 * MS, dropped=3))]
+
+
+def test_the_schema_is_one() -> None:
+    Draft202012Validator.check_schema(SCHEMA)
+
+
+@pytest.mark.parametrize("outcomes", [[], OUTCOMES[:1], OUTCOMES[6:7], OUTCOMES])
+def test_every_line_is_as_the_schema_says(outcomes: list[Outcome]) -> None:
+    """Nothing sent; a reply; nothing but loss; one of everything."""
+    for line in record(outcomes):
+        assert line.endswith("\n")
+        assert line.count("\n") == 1
+        VALIDATOR.validate(json.loads(line))
+
+
+def test_the_schema_refuses_what_it_does_not_know() -> None:
+    for line in record(OUTCOMES):
+        assert not VALIDATOR.is_valid({**json.loads(line), "surprise": 1})
+        value = json.loads(line)
+        del value["type"]
+        assert not VALIDATOR.is_valid(value)
+
+
+def test_every_time_has_its_unit_in_the_key() -> None:
+    reply = json.loads(outcome_line(OUTCOMES[0], START))
+    assert reply["type"] == "reply"
+    assert reply["rtt_ns"] == 7400
+    assert reply["sent_ns"] == MS - 55_000, "from the start of the run"
+    assert (reply["source_port"], reply["sequence"], reply["flow_sequence"]) == (40001, 1, 1)
+
+
+def test_without_a_reply_times_are_null() -> None:
+    summary = json.loads(record(OUTCOMES[6:7])[-1])
+    assert summary["loss_percent"] == 100
+    assert summary["rtt"]["mean_ns"] is None
+    assert json.loads(record([])[-1])["loss_percent"] is None
+
+
+def test_a_record_is_read_back_as_it_was_written() -> None:
+    lines = record(OUTCOMES)
+    recording = read(lines)
+    assert recording.complete
+    assert recording.start.plan == PLAN
+    again = [
+        start_line(recording.start),
+        *(outcome_line(outcome, recording.start) for outcome in recording.outcomes),
+        summary_line(recording.summary),
+    ]
+    assert again == lines
+
+
+def test_a_record_from_before_drops_were_counted_is_read_too() -> None:
+    *lines, last = record(OUTCOMES)
+    assert read([*lines, last]).summary.dropped == 3
+    older = json.loads(last)
+    del older["dropped"]
+    assert read([*lines, json.dumps(older) + "\n"]).summary.dropped is None
+
+
+def test_a_record_cut_short_is_summed_up_from_what_there_is() -> None:
+    """The ping was killed while it wrote."""
+    lines = record(OUTCOMES)
+    recording = read([*lines[:-2], lines[-2][:20]])
+    assert not recording.complete
+    figures = recording.summary.figures
+    assert (figures.sent, figures.replied, figures.refused) == (5, 1, 1)
+    assert figures.duplicates == 1
+    assert recording.summary.strangers == 1
+    assert recording.summary.figures.rtt.max_ns == 2000 * MS
+
+
+@pytest.mark.parametrize(
+    ("lines", "where", "why"),
+    [
+        ([], "line 1", "an empty file"),
+        (["PING localhost\n"], "line 1", "not JSON"),
+        (["[]\n"], "line 1", "not an object"),
+        (['{"type":"summary"}\n'], "line 1", "no start"),
+        ([start_line(START).replace('"schema":1', '"schema":2')], "schema 2", "a later version"),
+        ([start_line(START), "{}\n"], "line 2", "an object of no type"),
+        ([start_line(START), '{"type":"reply"}\n'], "line 2", "a reply without its keys"),
+        ([start_line(START), "nonsense\n"], "line 2", "not JSON in the middle"),
+    ],
+)
+def test_what_no_ping_wrote_is_one_clear_error(lines: list[str], where: str, why: str) -> None:
+    with pytest.raises(NotARecord, match=where) as caught:
+        read(lines)
+    assert "\n" not in str(caught.value), why
+
+
+@given(st.text(max_size=80), st.integers(0, 2))
+def test_no_text_whatever_raises_anything_else(text: str, line: int) -> None:
+    lines = record(OUTCOMES[:1])
+    lines[line] = text + "\n"
+    with suppress(NotARecord):
+        read(lines)

@@ -1,0 +1,242 @@
+"""What people, and scripts written for ping, read."""
+
+from __future__ import annotations
+
+import pytest
+
+from udpecho.instrument.probe import Fate, Flow
+from udpecho.instrument.stamps import Clock
+from udpecho.ping.outcome import Outcome, Surplus
+from udpecho.ping.plan import Plan, Target
+from udpecho.ping.stats import Stats
+from udpecho.show.text import (
+    WORST_SHOWN,
+    banner,
+    interim_text,
+    milliseconds,
+    outcome_text,
+    overdue_text,
+    percent,
+    summary_text,
+)
+
+MS = 1_000_000
+HOST = Target("echo.example", ("192.0.2.1", 7))
+FLOW = Flow(HOST.name, HOST.peer, 40001)
+
+
+def reply(kind: Fate | Surplus = Fate.REPLIED, index: int = 1, flow: Flow = FLOW) -> Outcome:
+    """Make a reply that took as many ms as its index says."""
+    return Outcome(kind, 0, flow, index, index, 0, index * MS, Clock.KERNEL, 56, 63, peer=flow.peer)
+
+
+def lost(index: int, flow: Flow = FLOW) -> Outcome:
+    return Outcome(Fate.LOST, 0, flow, index, index, 0)
+
+
+def summary_of(*outcomes: Outcome) -> str:
+    stats = Stats(1)
+    for outcome in outcomes:
+        if isinstance(outcome.kind, Fate) and outcome.flow:
+            stats.sent([outcome.flow], 50_000)
+        stats.add(outcome)
+    return "\n".join(summary_text(stats.summary(4102 * MS)))
+
+
+@pytest.mark.parametrize(
+    ("plan", "text"),
+    [
+        (
+            Plan(targets=(HOST,)),
+            "PING echo.example (192.0.2.1) 56(84) bytes of data, UDP port 7.",
+        ),
+        (
+            Plan(targets=(Target("v6", ("2001:db8::1", 7)),), size=100, flows=4),
+            "PING v6 (2001:db8::1) 100(148) bytes of data, UDP port 7, 4 flows.",
+        ),
+        (Plan(targets=(HOST, HOST)), "PING 2 hosts, 56 bytes of data each."),
+    ],
+)
+def test_the_banner_says_what_is_sent(plan: Plan, text: str) -> None:
+    assert banner(plan) == text
+
+
+@pytest.mark.parametrize(
+    ("outcome", "text"),
+    [
+        (
+            reply(index=3),
+            "64 bytes from echo.example (192.0.2.1): icmp_seq=3 ttl=63 time=3.000 ms",
+        ),
+        (
+            reply(Surplus.DUPLICATE),
+            "64 bytes from echo.example (192.0.2.1): icmp_seq=1 ttl=63 time=1.000 ms (DUP!)",
+        ),
+        (
+            reply(Fate.LATE),
+            "64 bytes from echo.example (192.0.2.1): icmp_seq=1 ttl=63 time=1.000 ms (LATE!)",
+        ),
+        (
+            reply(Fate.CORRUPT),
+            "64 bytes from echo.example (192.0.2.1): icmp_seq=1 ttl=63 time=1.000 ms (CORRUPT!)",
+        ),
+        (lost(1), None),
+        (
+            Outcome(
+                Fate.REFUSED, 0, FLOW, sequence=4, peer=("192.0.2.9", 0), reason="ECONNREFUSED"
+            ),
+            "From 192.0.2.9 icmp_seq=4 Destination Port Unreachable",
+        ),
+        (
+            Outcome(Fate.REFUSED, 0, FLOW, sequence=4, reason="EPERM"),
+            "From our own kernel icmp_seq=4 Operation not permitted",
+        ),
+        (
+            Outcome(Surplus.STRANGER, 0, size=9, peer=("2001:db8::9", 53)),
+            "9 bytes from [2001:db8::9]:53: stranger, no reply to us",
+        ),
+    ],
+)
+def test_an_outcome_is_a_line_as_pings(outcome: Outcome, text: str | None) -> None:
+    assert outcome_text(outcome) == text
+
+
+def test_a_reply_without_a_name_or_a_ttl() -> None:
+    bare = Outcome(Fate.REPLIED, 0, FLOW, 1, 1, 0, 7400, Clock.USER, 56, None, HOST.peer)
+    assert outcome_text(bare, numeric=True) == "64 bytes from 192.0.2.1: icmp_seq=1 time=0.0074 ms"
+
+
+def test_what_is_overdue_names_the_host_where_there_are_several() -> None:
+    assert overdue_text(5, HOST.name, alone=True) == "no answer yet for icmp_seq=5"
+    assert (
+        overdue_text(5, HOST.name, alone=False) == "no answer yet from echo.example for icmp_seq=5"
+    )
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [
+        (None, "-"),
+        (0.0, "0%"),
+        (1.0, "100%"),
+        (1 / 3, "33.33%"),
+        (1 / 100_000, "0.001%"),
+        (0.9999999, "99.99999%"),
+        (0.99996, "99.996%"),
+    ],
+)
+def test_a_loss_is_never_rounded_to_none_or_all(share: float | None, text: str) -> None:
+    assert percent(share) == text
+
+
+@pytest.mark.parametrize(
+    ("time_ns", "text"),
+    [(None, "-"), (0, "0.0000"), (7432, "0.0074"), (1_234_567, "1.235"), (2 * 10**9, "2000.000")],
+)
+def test_a_time_has_the_digits_that_the_stamps_have(time_ns: int | None, text: str) -> None:
+    assert milliseconds(time_ns) == text
+
+
+def test_the_summary_begins_as_pings_and_says_more() -> None:
+    text = summary_of(
+        *(reply(index=index) for index in (1, 2, 4, 3)),
+        reply(Surplus.DUPLICATE),
+        reply(Fate.CORRUPT, 5),
+        lost(6),
+        Outcome(Fate.REFUSED, 0, FLOW, 7, 7, 0, peer=HOST.peer, reason="ECONNREFUSED"),
+        Outcome(Surplus.STRANGER, 0),
+    )
+    assert text.splitlines() == [
+        "--- echo.example ping statistics ---",
+        "7 packets transmitted, 4 received, +1 duplicates, +1 corrupted, +1 errors, "
+        "42.86% packet loss, time 4102ms",
+        "rtt min/avg/max/mdev = 1.000/2.500/4.000/1.118 ms",
+        "rtt median/p90/p99/p99.9 = 2.000/4.000/4.000/4.000 ms",
+        "jitter 0.2346 ms, ipdv mean/max = 1.000/1.000 ms",
+        "1 lost, 1 refused, 1 corrupt, loss in 1 burst, the longest of 3",
+        "1 reordered, overtaken by up to 1",
+        "not believed: 0 forged, 1 from strangers",
+        "replies came with ttl 63: 1 hop",
+        "clock: the kernel's timestamps",
+        "sent after schedule: median/p99/max = 0.0500/0.0500/0.0500 ms",
+    ]
+
+
+@pytest.mark.parametrize(("dropped", "said"), [(None, False), (0, False), (2, True)])
+def test_what_our_own_buffer_had_no_room_for_is_not_blamed_on_the_network(
+    dropped: int | None, said: bool
+) -> None:
+    stats = Stats(1)
+    for index in (1, 2):
+        stats.sent([FLOW])
+        stats.add(lost(index))
+    text = "\n".join(summary_text(stats.summary(0, dropped)))
+    assert ("2 datagrams found no room in our own receive buffer" in text) == said
+
+
+def test_a_summary_without_replies_has_no_times() -> None:
+    text = summary_of(lost(1), lost(2))
+    assert "2 packets transmitted, 0 received, 100% packet loss" in text
+    assert "rtt" not in text
+    assert "jitter" not in text
+    assert "clock: no replies" in text
+
+
+def test_one_bad_path_in_sixteen_is_unmistakable() -> None:
+    flows = [Flow(HOST.name, HOST.peer, 40000 + number) for number in range(16)]
+    outcomes = []
+    for flow in flows:
+        for index in (1, 2):
+            bad = flow.port == 40011
+            outcomes.append(lost(index, flow) if bad else reply(index=index, flow=flow))
+    lines = summary_of(*outcomes).splitlines()
+    table = lines.index("16 flows, worst first:")
+    assert lines[table + 2].split() == ["40011", "2", "2", "100%", "-", "-", "-", "-"]
+    assert lines[table + 3].split()[1:4] == ["2", "0", "0%"]
+    assert "LOSS to echo.example: 1 of 16 source ports loses: 40011 (100%)" in lines
+
+
+def test_loss_from_every_port_blames_none() -> None:
+    flows = [Flow(HOST.name, HOST.peer, port) for port in (40001, 40002)]
+    text = summary_of(*(lost(1, flow) for flow in flows))
+    assert "LOSS to echo.example from every one of 2 source ports" in text
+
+
+def test_many_hosts_are_a_table_with_the_worst_first() -> None:
+    outcomes = []
+    for number in range(WORST_SHOWN + 5):
+        flow = Flow(f"host{number}", ("192.0.2.1", number + 1), 40001)
+        outcomes.append(lost(1, flow) if number == 22 else reply(flow=flow))
+    lines = summary_of(*outcomes).splitlines()
+    assert lines[1].split()[:4] == ["host22", "1", "1", "100%"]
+    assert lines[WORST_SHOWN + 1] == "... and 5 hosts that lost no more"
+    assert "25 packets transmitted, 24 received, 4% packet loss, time 4102ms" in lines
+
+
+def test_the_interim_line() -> None:
+    stats = Stats(1)
+    for outcome in (reply(index=1), reply(index=3), lost(2)):
+        stats.sent([FLOW])
+        stats.add(outcome)
+    assert interim_text(stats.glance()) == (
+        "2/3 packets, 33.33% loss, min/avg/max = 1.000/2.000/3.000 ms"
+    )
+    assert interim_text(Stats(1).glance()) == "0/0 packets, - loss"
+
+
+@pytest.mark.parametrize(
+    ("clocks", "text"),
+    [
+        ([Clock.USER], "clock: the process's own, which includes its delays"),
+        (
+            [Clock.USER, Clock.KERNEL, Clock.KERNEL],
+            "clock: the kernel's timestamps for 2 replies, the process's for 1",
+        ),
+    ],
+)
+def test_the_clock_is_named(clocks: list[Clock], text: str) -> None:
+    outcomes = [
+        Outcome(Fate.REPLIED, 0, FLOW, n, n, 0, MS, clock, 56, 63, HOST.peer)
+        for n, clock in enumerate(clocks, 1)
+    ]
+    assert text in summary_of(*outcomes)

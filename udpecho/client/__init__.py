@@ -1,0 +1,44 @@
+"""The three clients, side by side: they differ in who may answer."""
+
+from typing import TYPE_CHECKING
+
+from udpecho.doors import Door
+
+__all__ = [
+    "RETRIES",
+    "TIMEOUT",
+    "ClientCounters",
+    "ConnectedEchoClient",
+    "EchoClient",
+    "MatchingEchoClient",
+    "Reply",
+    "Stranger",
+]
+
+if TYPE_CHECKING:
+    from udpecho.client.asking import RETRIES as RETRIES
+    from udpecho.client.asking import TIMEOUT as TIMEOUT
+    from udpecho.client.asking import ClientCounters as ClientCounters
+    from udpecho.client.asking import Stranger as Stranger
+    from udpecho.client.client import ConnectedEchoClient as ConnectedEchoClient
+    from udpecho.client.client import EchoClient as EchoClient
+    from udpecho.client.client import MatchingEchoClient as MatchingEchoClient
+    from udpecho.client.request import Reply as Reply
+else:
+    __getattr__ = Door(
+        globals(),
+        {
+            "asking": (
+                "ClientCounters",
+                "RETRIES",
+                "Stranger",
+                "TIMEOUT",
+            ),
+            "client": (
+                "ConnectedEchoClient",
+                "EchoClient",
+                "MatchingEchoClient",
+            ),
+            "request": ("Reply",),
+        },
+    )

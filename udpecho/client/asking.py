@@ -1,0 +1,362 @@
+"""What the three clients share: their sockets, their one timer, and a request's way through.
+
+A client differs in two decisions, made in client.py: which datagram answers which request
+(verify_peer, verify_echo), and how a datagram leaves. Replies are matched as they come; the
+timer is one delayed call, whatever the number of requests.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from errno import EAGAIN, EINTR, ENOBUFS
+from functools import partial
+from math import inf
+
+from twisted.internet.defer import CancelledError, Deferred, DeferredList, fail, maybeDeferred
+from twisted.internet.error import CannotListenError, MessageLengthError
+from twisted.internet.interfaces import IDelayedCall, IUDPTransport
+from twisted.internet.protocol import DatagramProtocol
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from udpecho.client.ended import Unclaimed
+from udpecho.client.pending import Pending
+from udpecho.client.request import Reply, Request
+from udpecho.client.sockets import Leg
+from udpecho.errors import (
+    ClientClosed,
+    DatagramTooLong,
+    Refused,
+    ReplyTimeout,
+    SendFailed,
+    UdpEchoError,
+    WrongFamily,
+)
+from udpecho.names import known_peer, resolve
+from udpecho.peer import Peer, format_peer, is_ipv6
+from udpecho.port import Batch, listen_udp
+from udpecho.reactors import IDatagramReactor, monotonic_clock
+
+TIMEOUT = 1.0
+"""Seconds for the first attempt when nothing is known of the path (RFC 8085, 3.1.1)."""
+
+RETRIES = 2
+"""Attempts after the first, each waiting twice as long as the one before."""
+
+WINDOW = 256
+"""Requests in flight at most: their replies fit in a socket's default receive buffer."""
+
+MAX_DATAGRAM = 65507
+"""Bytes: IPv4's 65535 less its header (20) and UDP's (8)."""
+
+_PASSING = frozenset({EAGAIN, EINTR, ENOBUFS})
+"""Errors of a full queue: the attempt is lost as if on the way, and the time-out sends again."""
+
+
+class Stranger(Enum):
+    """Why a datagram is nobody's reply."""
+
+    NOT_ASKED = "owes no reply"
+    WRONG_BYTES = "owes a reply, but not these bytes"
+
+
+OnStranger = Callable[[bytes, Peer, Stranger], None]
+
+
+@dataclass(frozen=True, slots=True)
+class ClientCounters:
+    """What became of a client's requests, and of what arrived.
+
+    requests = outstanding + replied + timed_out + refused + cancelled + failed. sent counts
+    datagrams, attempts that the kernel would not take (unsent) apart.
+    """
+
+    requests: int
+    outstanding: int
+    replied: int
+    timed_out: int
+    refused: int
+    cancelled: int
+    failed: int
+    sent: int
+    unsent: int
+    late: int
+    duplicates: int
+    strangers: int
+
+
+class AskingClient(DatagramProtocol):
+    """A client without an opinion on who may answer: the base of the three."""
+
+    noisy = False
+    _log = Logger()
+    _given: IUDPTransport | None = None
+    """The socket of an app that made this protocol itself; it may close it when it likes."""
+
+    verify_peer = True
+    """Whether a request is answered by the peer that was asked, or by anyone."""
+
+    verify_echo = True
+    """Whether a request is answered by the bytes that were sent, or by any."""
+
+    def __init__(
+        self,
+        reactor: IDatagramReactor,
+        *,
+        window: int = WINDOW,
+        on_stranger: OnStranger | None = None,
+    ) -> None:
+        if window < 1:
+            raise ValueError(f"window: expected at least 1, got {window!r}")
+        self._reactor = reactor
+        self._now = monotonic_clock(reactor)
+        self._pending = Pending(
+            self._transmit,
+            self._set_alarm,
+            self._now,
+            window,
+            verify_peer=self.verify_peer,
+            verify_echo=self.verify_echo,
+        )
+        self._on_stranger = on_stranger
+        self._transports: dict[bool, IUDPTransport] = {}  # by "is it IPv6"
+        self._interface: str | None = None  # where it may open sockets itself, if it may
+        self._closed = True  # until it has a socket
+        self._wake: IDelayedCall | None = None
+        self._sent = self._unsent = self._late = self._duplicates = self._strangers = 0
+
+    # What a subclass decides.
+
+    def refused(self, transport: IUDPTransport) -> None:
+        """Hear that ICMP refused something; an unconnected socket can't tell whose it was."""
+
+    def peer_refused(self, peer: Peer, quoted: bytes) -> None:
+        """Hear that ICMP refused a datagram, which it quotes, to a peer: fail what that ends."""
+        self._refuse(peer, self._pending.refused(peer, quoted))
+
+    def _unsent_request(self, data: bytes, peer: Peer | None) -> Request | None:
+        """Find the request whose attempt the kernel would not send after all."""
+        return None if peer is None else self._pending.oldest(peer, data)
+
+    def _write(self, request: Request) -> None:
+        """Give an attempt to the kernel."""
+        peer = request.peer
+        transport = self._transports.get(":" in peer[0]) or self._open_for(peer)
+        transport.write(request.data, peer)
+
+    # Asking.
+
+    def _ask(
+        self, data: bytes, address: tuple[str, int], timeout: float, retries: int
+    ) -> Deferred[Reply]:
+        try:
+            if (
+                self._closed
+                or len(data) > MAX_DATAGRAM
+                or not 0 < timeout < inf  # written so that NaN fails it, too
+                or retries < 0
+            ):
+                raise self._misused(len(data), timeout, retries)
+            peer = known_peer(tuple(address))
+        except (UdpEchoError, ValueError) as error:
+            return fail(error)
+        if type(data) is not bytes:
+            data = bytes(data)
+        request = self._pending.ask(data, peer, timeout, retries)
+        if peer is None:
+            family = self._only_family()
+            resolve(self._reactor, *address[:2], ipv6=family).addCallbacks(
+                partial(self._pending.found, request), partial(self._unresolved, request)
+            )
+        return request
+
+    def _misused(self, length: int, timeout: float, retries: int) -> Exception:
+        """Say why a request can't be made."""
+        if self._closed:
+            return ClientClosed("the client has no open socket")
+        if length > MAX_DATAGRAM:
+            return DatagramTooLong(length, MAX_DATAGRAM)
+        if not 0 < timeout < inf:
+            return ValueError(f"timeout: expected seconds above 0, got {timeout!r}")
+        return ValueError(f"retries: expected 0 or more, got {retries!r}")
+
+    def _unresolved(self, request: Request, failure: Failure) -> None:
+        if not request.called and isinstance(failure.value, Exception):
+            self._pending.settle(request, failure.value)
+
+    def _transmit(self, request: Request) -> None:
+        """Send one attempt; what can't be sent at all ends its request now."""
+        try:
+            self._write(request)
+        except UdpEchoError as error:
+            self._pending.settle(request, error)
+        except CannotListenError as error:
+            reason = error.socketError
+            self._pending.settle(request, SendFailed(reason.errno, reason.strerror))
+        except MessageLengthError:
+            self._pending.settle(request, DatagramTooLong(len(request.data), MAX_DATAGRAM))
+        except OSError as error:
+            self._unsent += 1
+            self._not_sent(request, error.errno or 0)
+        else:
+            self._sent += 1
+
+    def not_sent(self, data: bytes, peer: Peer | None, errno: int) -> None:
+        """Hear that the kernel did not send what it was given with others."""
+        self._sent -= 1
+        self._unsent += 1
+        request = self._unsent_request(data, peer)
+        if request is not None:
+            self._not_sent(request, errno)
+
+    def _not_sent(self, request: Request, errno: int) -> None:
+        if errno not in _PASSING:
+            self._pending.settle(request, SendFailed(errno, os.strerror(errno)))
+
+    # Hearing.
+
+    def datagramReceived(self, datagram: bytes, addr: tuple[str, int]) -> None:
+        """Give a datagram to the request that it answers, if there is one."""
+        self._pending.hear(((datagram, addr),), self._now(), self._not_a_reply)
+
+    def batchReceived(self, batch: Batch) -> None:
+        """Do so with all that arrived together (our own port's hook)."""
+        self._pending.hear(batch, self._now(), self._not_a_reply)
+
+    def _not_a_reply(self, data: bytes, peer: Peer) -> None:
+        unclaimed = self._pending.unclaimed(peer, data)
+        if unclaimed is Unclaimed.LATE:
+            self._late += 1
+        elif unclaimed is Unclaimed.DUPLICATE:
+            self._duplicates += 1
+        else:
+            self._strangers += 1
+            if self._on_stranger is not None:
+                owes = self._pending.owes(peer)
+                reason = Stranger.WRONG_BYTES if owes else Stranger.NOT_ASKED
+                try:
+                    self._on_stranger(data, peer, reason)
+                except Exception:
+                    self._log.failure("on_stranger failed")
+
+    def _refuse(self, peer: Peer, requests: list[Request]) -> None:
+        self._pending.fail(requests, lambda _: Refused(f"{format_peer(peer)} refused"))
+
+    # The timer.
+
+    def _set_alarm(self, when: float | None) -> None:
+        if self._wake is not None:
+            self._wake.cancel()
+            self._wake = None
+        if when is not None:
+            self._wake = self._reactor.callLater(max(0.0, when - self._now()), self._alarm)
+
+    def _alarm(self) -> None:
+        self._wake = None
+        self._pending.expire()
+
+    # Sockets.
+
+    def _listen(self, interface: str) -> IUDPTransport:
+        """Open a socket of the client's own."""
+        leg = Leg(self)
+        listen_udp(self._reactor, 0, leg, interface)
+        assert leg.transport is not None
+        return leg.transport
+
+    def _use(self, transport: IUDPTransport) -> None:
+        """Ask from this socket those peers that are of its family."""
+        self._closed = False
+        self._transports[is_ipv6(transport.getHost().host)] = transport
+
+    def _open_for(self, peer: Peer) -> IUDPTransport:
+        """Open a socket of the peer's family, if that is for us to do."""
+        ipv6 = is_ipv6(peer[0])
+        if self._interface != "":
+            has = "IPv4" if ipv6 else "IPv6"
+            text = f"expected an {has} address for this socket, got {peer[0]}"
+            raise WrongFamily(peer[0], text)
+        transport = self._listen("::" if ipv6 else "")
+        self._use(transport)
+        return transport
+
+    def _only_family(self) -> bool | None:
+        """Tell which family the sockets are bound to: IPv6 (True), IPv4 (False), or either."""
+        if self._interface == "" or len(self._transports) != 1:
+            return None
+        return next(iter(self._transports))
+
+    def closed(self, transport: IUDPTransport) -> None:
+        """Hear that a socket is closed; if the client still used it, it ends what is pending."""
+        used = [ipv6 for ipv6, other in self._transports.items() if other is transport]
+        for ipv6 in used:
+            del self._transports[ipv6]
+        if used and not self._transports:
+            self._closed = True
+            self._fail_all(lambda _: ClientClosed("the client's socket was closed"))
+
+    def startProtocol(self) -> None:
+        """Use the socket of an app that made this protocol and listens with it."""
+        assert self.transport is not None
+        self._given = self.transport
+        self._use(self.transport)
+
+    def stopProtocol(self) -> None:
+        """Do without it again."""
+        assert self._given is not None
+        self.closed(self._given)
+
+    def connectionRefused(self) -> None:
+        """Take a refusal from it."""
+        assert self._given is not None
+        self.refused(self._given)
+
+    def peerRefused(self, peer: Peer, data: bytes, errno: int) -> None:
+        """Take a refusal that names its peer (our own port's hook)."""
+        self.peer_refused(peer, data)
+
+    def datagramNotSent(self, data: bytes, addr: Peer | None, errno: int) -> None:
+        """Take a send error (our own port's hook)."""
+        self.not_sent(data, addr, errno)
+
+    @property
+    def local_addresses(self) -> list[Peer]:
+        """The addresses and ports of the client's open sockets."""
+        hosts = [transport.getHost() for transport in self._transports.values()]
+        return [(host.host, host.port) for host in hosts]
+
+    async def close(self) -> None:
+        """Fail what is outstanding with ClientClosed and close the sockets; twice is harmless."""
+        self._closed = True
+        transports = list(self._transports.values())
+        self._transports.clear()
+        self._fail_all(lambda _: ClientClosed("the client was closed"))
+        await DeferredList([maybeDeferred(each.stopListening) for each in transports])
+
+    def _fail_all(self, error: Callable[[Request], UdpEchoError]) -> None:
+        self._pending.fail(self._pending.all(), error)
+
+    def counters(self) -> ClientCounters:
+        """Count what has happened so far."""
+        ended = dict(self._pending.ended)
+        ended_as = [ended.pop(way, 0) for way in (Reply, ReplyTimeout, Refused, CancelledError)]
+        replied, timed_out, refused, cancelled = ended_as
+        failed = sum(ended.values())
+        outstanding = len(self._pending)
+        return ClientCounters(
+            requests=outstanding + sum(ended_as) + failed,
+            outstanding=outstanding,
+            replied=replied,
+            timed_out=timed_out,
+            refused=refused,
+            cancelled=cancelled,
+            failed=failed,
+            sent=self._sent,
+            unsent=self._unsent,
+            late=self._late,
+            duplicates=self._duplicates,
+            strangers=self._strangers,
+        )

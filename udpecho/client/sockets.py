@@ -1,0 +1,71 @@
+"""A client's own sockets: what comes from them is the client's."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from twisted.internet.interfaces import IUDPTransport
+from twisted.internet.protocol import DatagramProtocol
+
+from udpecho.peer import Peer
+from udpecho.port import Batch
+
+
+class Owner(Protocol):
+    """Whose sockets they are: the client."""
+
+    def datagramReceived(self, datagram: bytes, addr: tuple[str, int]) -> None:
+        """Take a datagram."""
+
+    def batchReceived(self, batch: Batch) -> None:
+        """Take what arrived together."""
+
+    def refused(self, transport: IUDPTransport) -> None:
+        """Hear that ICMP refused something."""
+
+    def peer_refused(self, peer: Peer, quoted: bytes) -> None:
+        """Hear that ICMP refused a datagram, which it quotes, to a peer."""
+
+    def not_sent(self, data: bytes, peer: Peer | None, errno: int) -> None:
+        """Hear that the kernel did not send what it was given with others."""
+
+    def closed(self, transport: IUDPTransport) -> None:
+        """Hear that a socket is closed."""
+
+
+class Leg(DatagramProtocol):
+    """One of a client's own sockets; what comes from it is the client's."""
+
+    noisy = False
+
+    def __init__(self, client: Owner) -> None:
+        self._client = client
+
+    def startProtocol(self) -> None:
+        """Learn the socket."""
+        assert self.transport is not None
+        self._given = self.transport
+
+    def stopProtocol(self) -> None:
+        """Tell that it is closed."""
+        self._client.closed(self._given)
+
+    def datagramReceived(self, datagram: bytes, addr: tuple[str, int]) -> None:
+        """Hand on a datagram."""
+        self._client.datagramReceived(datagram, addr)
+
+    def connectionRefused(self) -> None:
+        """Hand on a refusal that names nobody."""
+        self._client.refused(self._given)
+
+    def batchReceived(self, batch: Batch) -> None:
+        """Hand on what arrived together."""
+        self._client.batchReceived(batch)
+
+    def peerRefused(self, peer: Peer, data: bytes, errno: int) -> None:
+        """Hand on a refusal."""
+        self._client.peer_refused(peer, data)
+
+    def datagramNotSent(self, data: bytes, addr: Peer | None, errno: int) -> None:
+        """Hand on a send error."""
+        self._client.not_sent(data, addr, errno)

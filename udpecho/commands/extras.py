@@ -1,0 +1,65 @@
+"""What only extras have: a library that is missing is one line, and what to do about it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from udpecho.errors import UdpEchoError
+
+if TYPE_CHECKING:
+    from udpecho.ping.figures import Summary
+    from udpecho.show import Trace
+
+
+class Unusable(UdpEchoError):
+    """The command can't do what it was asked; the text says why, in one line."""
+
+
+def trace_of(options: Any) -> Trace | None:
+    """Make what --plot draws from, if there is to be a picture."""
+    if options["plot"] is None:
+        return None
+    with wanting("plot", options):
+        from udpecho.show import Trace
+    return Trace()
+
+
+def write_plot(file: str, trace: Trace, summary: Summary) -> None:
+    """Draw, and write the picture's file."""
+    from udpecho.show import draw
+
+    image = draw(trace, summary, file.rpartition(".")[2].lower())
+    try:
+        with open(file, "wb") as out:
+            out.write(image)
+    except OSError as error:
+        raise Unusable(f"--plot: can't write {file}: {error.strerror}") from error
+
+
+@contextmanager
+def wanting(extra: str, options: Any) -> Iterator[None]:
+    """Turn the absence of a library into what to do about it."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith(("udpecho", "twisted")):
+            raise
+        raise Unusable(
+            f"{error.name} is missing, which comes with: pip install 'udpecho[{extra}]'"
+        ) from error
+
+
+@contextmanager
+def lines_of(file: str) -> Iterator[Any]:
+    """Open a file of lines; - is standard input."""
+    if file == "-":
+        yield sys.stdin
+        return
+    try:
+        with open(file, encoding="utf-8", errors="replace") as lines:
+            yield lines
+    except OSError as error:
+        raise Unusable(f"can't read {file}: {error.strerror}") from error

@@ -1,0 +1,107 @@
+"""The udpecho command: parses, runs the reactor, prints, and owns the exit statuses.
+
+0: a reply came. 1: none did. 2: anything else.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, ClassVar
+
+from twisted.internet import task
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.error import CannotListenError
+from twisted.python import usage
+
+from udpecho.commands.console import FAILED, printable
+from udpecho.commands.options import Command
+from udpecho.commands.ping import ping_command
+from udpecho.commands.ping_options import PingOptions
+from udpecho.commands.report import ReportOptions, report_command
+from udpecho.commands.send import SendOptions, send
+from udpecho.commands.talk import TalkOptions, talk
+from udpecho.errors import UdpEchoError
+
+
+class Options(Command):
+    """The commands."""
+
+    synopsis = "COMMAND [options]"
+    longdesc = "UDP done carefully. udpecho COMMAND --help tells of each."
+    subCommands: ClassVar[list[list[object]]] = [
+        ["send", None, SendOptions, "Send one datagram and print who answered."],
+        ["talk", None, TalkOptions, "Ask many servers, line by line."],
+        ["ping", None, PingOptions, "Measure loss, delay, jitter and reordering."],
+        ["report", None, ReportOptions, "Show a saved ping again."],
+    ]
+
+    def postOptions(self) -> None:
+        """Want a command."""
+        if self.subCommand is None:
+            names = " or ".join(str(command[0]) for command in self.subCommands)
+            raise usage.UsageError(f"expected a command, {names}, got none")
+
+
+def run_command(argv: Sequence[str] | None = None) -> None:
+    """Run the udpecho command; leaves by SystemExit with its status."""
+    options: Any = Options()
+    try:
+        options.parseOptions(sys.argv[1:] if argv is None else argv)
+    except usage.UsageError as error:
+        _complain(f"udpecho: {error}")
+        raise SystemExit(FAILED) from None
+    chosen = options.subOptions
+    if isinstance(chosen, ReportOptions):
+        raise SystemExit(_report(chosen))
+    if isinstance(chosen, SendOptions):
+        task.react(_run, [lambda reactor: send(reactor, chosen, _say, _complain)])
+    elif isinstance(chosen, PingOptions):
+        task.react(_run, [lambda reactor: ping_command(reactor, chosen, _say, _complain)])
+    else:
+        task.react(_run, [lambda reactor: talk(reactor, chosen)])
+
+
+def _report(options: ReportOptions) -> int:
+    try:
+        return report_command(options, _say)
+    except UdpEchoError as error:
+        _complain(f"udpecho: {error}")
+        return FAILED
+
+
+async def _run(reactor: Any, command: Callable[[Any], Coroutine[Any, Any, int]]) -> None:
+    """Run a command to its exit status; an interrupt cancels it, and it ends in its own way."""
+    started: Deferred[None] = Deferred()
+    reactor.callWhenRunning(started.callback, None)
+    await started  # until the reactor runs, an interrupt is Python's KeyboardInterrupt
+    running = Deferred.fromCoroutine(command(reactor))
+    done: Deferred[None] = Deferred()
+
+    def interrupt() -> Deferred[None]:
+        running.cancel()
+        return done
+
+    reactor.addSystemEventTrigger("before", "shutdown", interrupt)
+    try:
+        status = await running
+    except CancelledError:
+        _complain("udpecho: interrupted")
+        status = FAILED
+    except CannotListenError as error:
+        _complain(f"udpecho: can't open a socket: {error.socketError.strerror}")
+        status = FAILED
+    except UdpEchoError as error:
+        _complain(f"udpecho: {error}")
+        status = FAILED
+    finally:
+        reactor.callLater(0, done.callback, None)
+    raise SystemExit(status)
+
+
+def _say(line: str) -> None:
+    print(printable(line), flush=True)
+
+
+def _complain(line: str) -> None:
+    print(printable(line), file=sys.stderr, flush=True)

@@ -1,0 +1,46 @@
+"""What an option's text means: what tap and cli share, each error one clear line.
+
+A ValueError's text names the option, what was expected and what came, since twisted.python.usage
+prints that text alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from twisted.python import usage
+
+from udpecho import __version__
+from udpecho.client import RETRIES, TIMEOUT
+from udpecho.values import seconds, whole_number
+
+
+class Command(usage.Options):
+    """What the options of every command have in common."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+
+    def parseOptions(self, options: Sequence[str] | None = None) -> None:
+        """Parse, and leave out what Twisted puts before a coercer's error."""
+        try:
+            super().parseOptions(options)  # type: ignore[no-untyped-call]
+        except usage.UsageError as error:
+            text = str(error).removeprefix("Parameter type enforcement failed: ")
+            raise usage.UsageError(text) from error
+
+    def opt_version(self) -> None:
+        """Print udpecho's version and exit."""
+        print(f"udpecho {__version__}")
+        raise SystemExit(0)
+
+    def parseArgs(self, *args: str) -> None:
+        """Refuse what is not an option."""
+        if args:
+            raise usage.UsageError(f"expected options only, got {args[0]!r}")
+
+
+PATIENCE: list[list[object]] = [
+    ["timeout", "t", TIMEOUT, "Seconds to wait, doubled at each retry.", seconds("--timeout")],
+    ["retries", "r", RETRIES, "Attempts after the first.", whole_number("--retries", 0, 1000)],
+]

@@ -1,0 +1,139 @@
+"""The options of udpecho ping and report: iputils' letters where ping has the same thing."""
+
+from __future__ import annotations
+
+import getopt
+import re
+import sys
+from collections.abc import Sequence
+from typing import ClassVar
+
+from twisted.python import usage
+
+from udpecho.commands.options import Command
+from udpecho.names import DEFAULT_PORT, canonical_host, host_and_port
+from udpecho.values import number, one_of, whole_number
+
+PLOT_FORMATS = ("svg", "png")
+MIN_SIZE, MAX_SIZE = 16, 65507  # as in probe, which is not imported for --help
+
+OWN_COUNT, OWN_INTERVAL = 10, 0.2
+"""What a ping without a host does: enough to see, and it ends by itself."""
+
+_ASSURED = {"EF": 46, "VA": 44, "LE": 1} | {f"CS{n}": 8 * n for n in range(8)}
+_CLASSES = _ASSURED | {f"AF{c}{d}": 8 * c + 2 * d for c in range(1, 5) for d in range(1, 4)}
+"""The names of DSCP's values (RFC 2474, 2597, 3246, 5865, 8622)."""
+
+
+def dscp(text: str) -> int:
+    """Read a DSCP by name or as a number, 0x for hexadecimal."""
+    value = _CLASSES.get(text.upper())
+    if value is None and re.fullmatch(r"[0-9]+|0x[0-9a-fA-F]+", text):
+        value = int(text, 0 if text.startswith("0x") else 10)
+    if value is None or value > 63:
+        raise ValueError(f"-Q: expected a DSCP from 0 to 63 or by name (EF, AF41), got {text!r}")
+    return value
+
+
+def plot_file(text: str) -> str:
+    """Read the name of a picture's file, whose ending says of which kind it is."""
+    if text.rpartition(".")[2].lower() not in PLOT_FORMATS:
+        raise ValueError(f"--plot: expected FILE.svg or FILE.png, got {text!r}")
+    return text
+
+
+def percentage(text: str) -> float:
+    """Read a percentage, with its sign or without."""
+    return number("--max-loss", 0, 100)(text.removesuffix("%"))
+
+
+class Interspersed(Command):
+    """Options that may stand behind the arguments, as GNU's programs let them."""
+
+    def parseOptions(self, options: Sequence[str] | None = None) -> None:
+        """Read the command line, with the options moved to its front."""
+        given = sys.argv[1:] if options is None else list(options)
+        try:
+            moved, arguments = getopt.gnu_getopt(given, self.shortOpt, self.longOpt)
+        except getopt.GetoptError as error:
+            raise usage.UsageError(str(error)) from error
+        front = [
+            f"{name}={value}" if value and name.startswith("--") else name + value
+            for name, value in moved
+        ]
+        super().parseOptions([*front, "--", *arguments])
+
+
+class PingOptions(Interspersed):
+    """Loss, delay, jitter, reordering, duplicates."""
+
+    synopsis = "[options] [HOST[:PORT] ...]"
+    longdesc = (
+        f"Probes echo servers (RFC 862; port {DEFAULT_PORT} unless said) and sums up what came "
+        "back. With no host it starts an echo server of its own on loopback and probes that. "
+        "SIGINT ends with the summary, SIGQUIT shows an interim line. Exit status: 0 with a "
+        "reply, 1 with none, 2 for errors."
+    )
+    optParameters: ClassVar[list[list[object]]] = [
+        ["count", "c", None, "Probes to each host.", whole_number("-c", 1, 10**12)],
+        ["interval", "i", None, "Seconds between two probes to a host, 0.0001 to 86400; 1 unless "
+         "said.", number("-i", 0.0001, 86400)],
+        ["deadline", "w", None, "Seconds after which no more is sent.", number("-w", 0.001, 1e9)],
+        ["timeout", "W", 1.0, "Seconds after which a reply is late, and to wait for the last "
+         "ones.", number("-W", 0.001, 3600)],
+        ["size", "s", 56, f"Bytes of payload, {MIN_SIZE} to {MAX_SIZE}: 16 hold what tells a "
+         "reply from a forgery.", whole_number("-s", MIN_SIZE, MAX_SIZE)],
+        ["ttl", "t", None, "TTL, or hop limit.", whole_number("-t", 1, 255)],
+        ["dscp", "Q", None, "DSCP, 0 to 63 or by name: EF, AF41, CS1.", dscp],
+        ["interface", "I", None, "Source address, or network interface."],
+        ["accept", "a", "matching", "One socket for all hosts that checks who replies with what "
+         "(matching), or one for each, connected.", one_of("--accept", ("connected", "matching"))],
+        ["flows", "f", 1, "Source ports to probe each host from, in turn: so many paths of a "
+         "load-balanced network.", whole_number("--flows", 1, 1024)],
+        ["clock", None, "kernel", "Whose timestamps tell the round trips: kernel or user.",
+         one_of("--clock", ("kernel", "user"))],
+        ["targets", None, None, "A file of more hosts, one a line; - is standard input."],
+        ["max-loss", None, None, "Percent of loss beyond which the exit status is 1.", percentage],
+        ["plot", None, None, "Draw the run: FILE.svg or FILE.png.", plot_file],
+    ]  # fmt: skip
+    optFlags: ClassVar[list[list[str | None]]] = [
+        ["ipv4", "4", "Use IPv4 only."],
+        ["ipv6", "6", "Use IPv6 only."],
+        ["quiet", "q", "Print the summary only."],
+        ["numeric", "n", "Print addresses, not names."],
+        ["timestamps", "D", "Print the time before each line."],
+        ["outstanding", "O", "Print a line for each probe whose reply is overdue."],
+        ["json", None, "Print a JSON object a line (ping.schema.json)."],
+    ]
+
+    def parseArgs(self, *hosts: str) -> None:
+        """Read the hosts."""
+        self["hosts"] = [_host(text) for text in hosts]
+
+    def postOptions(self) -> None:
+        """Settle what depends on more than one option."""
+        if self["ipv4"] and self["ipv6"]:
+            raise usage.UsageError("expected -4 or -6, got both")
+        self["family"] = True if self["ipv6"] else False if self["ipv4"] else None
+        self["source"], self["device"] = _source_or_device(self["interface"])
+        self["own server"] = not self["hosts"] and self["targets"] is None
+        if self["own server"]:
+            self["count"] = self["count"] or (None if self["deadline"] else OWN_COUNT)
+            self["interval"] = self["interval"] or OWN_INTERVAL
+        self["interval"] = self["interval"] or 1.0
+
+
+def _host(text: str) -> tuple[str, int]:
+    try:
+        return host_and_port(text)
+    except ValueError as error:
+        raise usage.UsageError(str(error)) from error
+
+
+def _source_or_device(text: str | None) -> tuple[str | None, str | None]:
+    if text is None:
+        return None, None
+    address = canonical_host(text)
+    if address is None and not re.fullmatch(r"[^\s/]{1,15}", text):
+        raise usage.UsageError(f"-I: expected an address or a network interface, got {text!r}")
+    return (address, None) if address is not None else (None, text)

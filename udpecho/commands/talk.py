@@ -1,0 +1,134 @@
+"""udpecho talk: many servers, by hand."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.python.failure import Failure
+
+from udpecho.client import MatchingEchoClient, Reply, Stranger
+from udpecho.commands.console import (
+    FAILED,
+    NO_REPLY,
+    OK,
+    Console,
+    describe_reply,
+    describe_stranger,
+    open_console,
+)
+from udpecho.commands.options import PATIENCE, Command
+from udpecho.errors import ClientClosed
+from udpecho.names import DEFAULT_PORT, host_and_port
+from udpecho.peer import Peer, format_peer
+from udpecho.reactors import IDatagramReactor
+from udpecho.values import port_number
+
+
+class TalkOptions(Command):
+    """Many servers, by hand."""
+
+    synopsis = "[options]"
+    longdesc = (
+        "Reads lines of HOST[:PORT] MESSAGE, sends each at once, and prints replies and "
+        "strangers as they come. An empty line shows who still owes a reply. At the end of "
+        "input it waits for what is outstanding. Exit status: 0 if every request was answered, "
+        "1 if one was not, 2 if a line could not be sent."
+    )
+    optParameters: ClassVar[list[list[object]]] = [
+        ["port", "p", DEFAULT_PORT, "Port where a line names none.", port_number("--port")],
+        *PATIENCE,
+    ]
+
+
+class Talk:
+    """A conversation with many servers: each line a request, its outcome another line."""
+
+    client: MatchingEchoClient
+    console: Console
+
+    def __init__(self, options: Any) -> None:
+        self._port: int = options["port"]
+        self._patience = {"timeout": options["timeout"], "retries": options["retries"]}
+        self._outstanding = 0
+        self._misread = 0
+        self._ended = False
+        self.over: Deferred[None] = Deferred()
+        """Fires when the input has ended and nothing is outstanding."""
+
+    def line(self, text: str) -> None:
+        """Send what a line says, or show who owes a reply if it is empty."""
+        if not text.strip():
+            owing = ", ".join(map(format_peer, self.client.pending_peers()))
+            self.console.say(f"pending {owing or 'none'}")
+            return
+        where, space, message = text.lstrip().partition(" ")
+        try:
+            if not space:
+                raise ValueError(f"expected HOST[:PORT] MESSAGE, got {text!r}")
+            address = host_and_port(where, self._port)
+        except ValueError as error:
+            self._misread += 1
+            self.console.complain(f"udpecho: {error}")
+            return
+        self._outstanding += 1
+        data = message.encode("utf-8", "surrogateescape")
+        asked = self.client.request(data, address, **self._patience)
+        asked.addCallbacks(self._replied, self._failed).addBoth(self._settled)
+
+    def stranger(self, data: bytes, peer: Peer, reason: Stranger) -> None:
+        """Show a datagram that is nobody's reply."""
+        self.console.say(describe_stranger(data, peer))
+
+    def end(self) -> None:
+        """Take no more lines."""
+        self._ended = True
+        self._check_over()
+
+    def summary(self) -> tuple[str, int]:
+        """Sum up in a line and in an exit status."""
+        count = self.client.counters()
+        no_reply = count.timed_out + count.refused
+        text = (
+            f"{count.requests} requests, {count.replied} replies, {count.timed_out} timed out, "
+            f"{count.refused} refused, {count.strangers} strangers"
+        )
+        if self._misread or count.requests > count.replied + no_reply:
+            return text, FAILED
+        return text, NO_REPLY if no_reply else OK
+
+    def _replied(self, reply: Reply) -> None:
+        self.console.say(describe_reply(reply))
+
+    def _failed(self, failure: Failure) -> None:
+        if not failure.check(ClientClosed):  # which ends all of them, as the summary says
+            self.console.complain(f"udpecho: {failure.getErrorMessage()}")
+
+    def _settled(self, _: None) -> None:
+        self._outstanding -= 1
+        self._check_over()
+
+    def _check_over(self) -> None:
+        if self._ended and not self._outstanding and not self.over.called:
+            self.over.callback(None)
+
+
+async def talk(reactor: IDatagramReactor, options: Any) -> int:
+    """Ask what standard input says, until it ends or the user interrupts."""
+    conversation = Talk(options)
+    conversation.client = client = await MatchingEchoClient.open(
+        reactor, on_stranger=conversation.stranger
+    )
+    conversation.console = console = open_console(conversation.line, conversation.end)
+    console.say(f"local {format_peer(client.local_addresses[0])}")
+    try:
+        await conversation.over
+    except CancelledError:
+        pass  # Ctrl-C: sum up what there is
+    finally:
+        await client.close()
+    text, status = conversation.summary()
+    console.say(text)
+    console.leave()
+    await console.gone
+    return status

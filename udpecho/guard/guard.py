@@ -1,0 +1,237 @@
+"""May this datagram be answered, and if not, why: policy, and nothing that touches a socket.
+
+Guard.judge decides for one datagram, Guard.judge_batch for a batch of them, to the same
+effect. A batch comes as columns, packed as the kernel wrote them. Each check first asks of a
+whole column, in one step, whether there is anything to look at; only a batch with something
+wrong in it is looked at datagram by datagram.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Mapping, Sequence
+from itertools import compress
+from types import MappingProxyType
+from typing import TypeAlias
+
+from udpecho.columns import Columns, Sources, every_byte_but, split_addresses, split_ports
+from udpecho.guard.policy import Policy
+from udpecho.guard.prefixes import Prefixes, pack_host
+from udpecho.guard.ratelimit import RateLimiter
+from udpecho.guard.reasons import (
+    BAD_DESTINATIONS,
+    BAD_SOURCES,
+    REFLECTOR_PORTS,
+    RESERVED_PORTS,
+    Reason,
+)
+
+_HOST_FIRST_BYTES = {4: every_byte_but(range(224, 256)), 16: every_byte_but([0xFF])}
+"""First bytes, by an address's width, of addresses that are one host's."""
+
+_NOTHING_AGAINST: Mapping[int, Reason] = MappingProxyType({})
+_EXEMPT = -1  # in place of a bucket: no limit
+_ALL_EXEMPT = {_EXEMPT}
+_KNOWN_SOURCES = 4096  # verdicts kept: many more than a busy server's sources, under 1 MB
+
+
+Verdict: TypeAlias = Reason | int
+"""What is known of a source address alone: why it is not answered, or its bucket, or _EXEMPT."""
+
+
+class Guard:
+    """Decides by a policy, and by how much each source prefix has had answered before.
+
+    key seeds the limiter; two guards with one key and one policy decide alike.
+    """
+
+    def __init__(self, policy: Policy | None = None, *, key: bytes = b"") -> None:
+        policy = policy or Policy()
+        self.policy = policy
+        self._access = Prefixes(
+            dict.fromkeys(policy.allow, True) | dict.fromkeys(policy.deny, False)
+        )
+        self._exempt = Prefixes(dict.fromkeys(policy.exempt, True))
+        self._limiter = RateLimiter(
+            policy.rate,
+            policy.burst,
+            key or os.urandom(16),
+            ipv4_prefix=policy.ipv4_prefix,
+            ipv6_prefix=policy.ipv6_prefix,
+            slip=policy.slip,
+        )
+        # Most of the world is in no network that anyone has a rule for: told by the first byte.
+        ruled = (BAD_SOURCES, self._access, self._exempt)
+        limited = range(256 if policy.rate and not policy.allow else 0)
+        self._unruled = {
+            width: set(limited).difference(*(rule.first_bytes(width) for rule in ruled))
+            for width in (4, 16)
+        }
+        services = REFLECTOR_PORTS.union(RESERVED_PORTS) - policy.allow_source_ports
+        self._ports = dict.fromkeys(services, Reason.SERVICE_PORT) | {0: Reason.PORT_ZERO}
+        self._plain_high_bytes = every_byte_but(port >> 8 for port in self._ports)
+        # Nothing can be sent with 0 hops, and without keep_ttl 1 leaves none for a reply.
+        self._ttls_with_hops_left = every_byte_but([0] if policy.keep_ttl else [0, 1])
+        self._known: dict[bytes, Verdict] = {}
+        # The last batch that is answered in full however often it comes: a client that asks,
+        # is answered and asks again, is seen so by its first request alone.
+        self._blameless: Columns | None = None
+        self._now = 0
+
+    def add_own_port(self, port: int) -> None:
+        """Answer nothing from a port that we answer on: it is our own reply, or made up."""
+        self._ports[port] = Reason.OWN_PORT
+        self._blameless = None
+        self._plain_high_bytes = every_byte_but(port >> 8 for port in self._ports)
+
+    def judge(
+        self,
+        peer: tuple[str, int],
+        now: float,
+        *,
+        asked: str = "",
+        local: str = "",
+        ttl: int | None = None,
+        count: int = 1,
+    ) -> Reason | None:
+        """Say why a datagram must not be answered, or None; charge it to its source if not.
+
+        Addresses are in canonical form, and empty where nobody knows; now is in seconds of a
+        monotonic clock. For asked, local and count see Columns.
+        """
+        source = pack_host(peer[0])
+        there, here = (pack_host(host) if host else b"" for host in (asked, local))
+        reason = self._reason(peer[1], source, there, here, ttl)
+        if reason is not None or self.policy.discard:
+            return reason or Reason.DISCARDED
+        bucket = self._verdict(source)
+        if isinstance(bucket, Reason) or bucket == _EXEMPT:
+            return None
+        (over,) = self._limiter.take(bucket, (count,), self._nanoseconds(now))
+        return Reason.OVER_RATE if over else None
+
+    def judge_batch(self, batch: Columns, now: float) -> Mapping[int, Reason]:
+        """Say which datagrams of a batch must not be answered, by index, and charge the others.
+
+        The same as judge for each of them, in order; now is in seconds of a monotonic clock.
+        """
+        if batch == self._blameless:
+            return _NOTHING_AGAINST
+        size = len(batch.ports) // 2
+        if not size:
+            return _NOTHING_AGAINST
+        sources = Sources(batch.sources, size)
+        verdicts = {source: self._verdict(source) for source in sources.distinct}
+        kinds = set(verdicts.values())
+        unanswered = {}
+        if self._is_doubtful(batch, kinds):
+            unanswered = self._reasons(batch, sources.each)
+        if self.policy.discard:
+            return dict.fromkeys(range(size), Reason.DISCARDED) | unanswered
+        if kinds != _ALL_EXEMPT:
+            self._limit(batch.counts, sources, verdicts, unanswered, self._nanoseconds(now))
+        elif not unanswered:
+            self._blameless = batch
+        return unanswered
+
+    def _nanoseconds(self, now: float) -> int:
+        self._now = max(self._now, int(now * 1e9))
+        return self._now
+
+    def _verdict(self, source: bytes) -> Verdict:
+        verdict = self._known.get(source)
+        if verdict is None:
+            if len(self._known) >= _KNOWN_SOURCES:
+                self._known.clear()
+            verdict = self._known[source] = self._examine(source)
+        return verdict
+
+    def _examine(self, source: bytes) -> Verdict:
+        if source[0] in self._unruled[len(source)]:
+            return self._limiter.bucket(source)
+        reason = BAD_SOURCES.lookup(source)
+        if reason is not None:
+            return reason
+        allowed = self._access.lookup(source)
+        if not (allowed if allowed is not None else not self.policy.allow):
+            return Reason.DENIED
+        if not self.policy.rate or self._exempt.lookup(source):
+            return _EXEMPT
+        return self._limiter.bucket(source)
+
+    def _reason(
+        self, port: int, source: bytes, asked: bytes, local: bytes, ttl: int | None
+    ) -> Reason | None:
+        reason = self._ports.get(port)
+        if reason is not None:
+            return reason
+        verdict = self._verdict(source)
+        if isinstance(verdict, Reason):
+            return verdict
+        reason = BAD_DESTINATIONS.lookup(asked) if asked else None
+        if reason is not None:
+            return reason
+        # Nothing is known of local if the datagram came before the socket was ours (systemd's).
+        if asked and any(local) and asked != local:
+            return Reason.BROADCAST
+        if ttl is not None and ttl not in self._ttls_with_hops_left:
+            return Reason.TTL_SPENT
+        return None
+
+    def _is_doubtful(self, batch: Columns, verdicts: Collection[Verdict]) -> bool:
+        """Ask of whole columns, in a step each, whether any datagram may be one not to answer."""
+        ports, sources, asked, local, ttls, _, _ = batch
+        width = 2 * len(sources) // len(ports)
+        return bool(
+            (
+                ports[::2].translate(None, self._plain_high_bytes)
+                and not self._ports.keys().isdisjoint(split_ports(ports))
+            )
+            or Reason in map(type, verdicts)
+            or (asked and asked[::width].translate(None, _HOST_FIRST_BYTES[width]))
+            or (asked and local and asked != local)
+            or ttls.translate(None, self._ttls_with_hops_left)
+        )
+
+    def _reasons(self, batch: Columns, sources: Sequence[bytes]) -> dict[int, Reason]:
+        """Look at each datagram of a batch, as judge does, but for the rate."""
+        size = len(sources)
+        nothing = (b"",) * size
+        reasons = map(
+            self._reason,
+            split_ports(batch.ports),
+            sources,
+            split_addresses(batch.asked, size) if batch.asked else nothing,
+            split_addresses(batch.local, size) if batch.local else nothing,
+            batch.ttls or (None,) * size,
+        )
+        return {index: reason for index, reason in enumerate(reasons) if reason is not None}
+
+    def _limit(
+        self,
+        counts: Sequence[int],
+        sources: Sources,
+        verdicts: Mapping[bytes, Verdict],
+        unanswered: dict[int, Reason],
+        now: int,
+    ) -> None:
+        """Charge what may be answered so far, and name what is over the limit.
+
+        Only a bucket that can't take all that the batch has for it is looked at closer.
+        """
+        charges: dict[int, int] = {}
+        for source, count in sources.tally(counts, unanswered).items():
+            bucket = verdicts[source]
+            if isinstance(bucket, int) and bucket != _EXEMPT:
+                charges[bucket] = charges.get(bucket, 0) + count
+        over: dict[Verdict, list[int]] = {b: [] for b in self._limiter.charge(charges, now)}
+        if not over:
+            return
+        for index, source in enumerate(sources.each):
+            if verdicts[source] in over and index not in unanswered:
+                over[verdicts[source]].append(index)
+        for bucket, indexes in over.items():
+            assert isinstance(bucket, int)
+            each = [counts[index] for index in indexes] if counts else (1,) * len(indexes)
+            flags = self._limiter.take(bucket, each, now)
+            unanswered.update(dict.fromkeys(compress(indexes, flags), Reason.OVER_RATE))

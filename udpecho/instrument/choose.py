@@ -1,0 +1,28 @@
+"""Which instrument measures: the kernel's where it can, else the reactor's."""
+
+from __future__ import annotations
+
+import errno
+
+from twisted.internet.interfaces import IReactorFDSet
+
+from udpecho.instrument.instrument import Instrument, SocketOptions
+from udpecho.instrument.reactor import ReactorInstrument
+from udpecho.reactors import IDatagramReactor
+
+
+def choose_instrument(
+    reactor: IDatagramReactor, options: SocketOptions, *, size: int, stamps: bool = True
+) -> Instrument:
+    """Return the best instrument that there is for this reactor, for probes of this size.
+
+    Raises OSError if the options need what only Linux has.
+    """
+    if IReactorFDSet.providedBy(reactor):
+        from udpecho.instrument import kernel
+
+        if kernel.SUPPORTED:
+            return kernel.KernelInstrument(reactor, options, size=size, stamps=stamps)
+    if (options.device, options.ttl, options.dscp) != (None, None, None):
+        raise OSError(errno.ENOTSUP, "an interface, TTL or DSCP can be set on Linux only")
+    return ReactorInstrument(reactor, options)

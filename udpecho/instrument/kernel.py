@@ -1,0 +1,157 @@
+"""The kernel's own stamps and timer, on a reactor: what makes a busy process invisible in an RTT.
+
+All sockets and the timer stand in one private epoll, of which the reactor watches the
+descriptor: an error queue then is something to read, whatever the reactor makes of errors.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+from errno import errorcode
+from time import monotonic, monotonic_ns
+from typing import Any
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IReadDescriptor
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from udpecho.instrument import stamped
+from udpecho.instrument.bulk import Intake, Outlet
+from udpecho.instrument.instrument import Observer, ProbeSocket, SocketOptions
+from udpecho.instrument.stamped import StampedSocket, read_clocks
+from udpecho.instrument.stamps import Stamp
+from udpecho.kernel.wake import ExactTimer
+from udpecho.peer import Peer, is_ipv6
+
+SUPPORTED = stamped.SUPPORTED
+
+TURN_SECONDS = 0.002
+"""After this the reactor gets its turn, though more has come."""
+
+BATCH = 64
+"""Datagrams taken from one socket before its stamps are looked for: some 0.5 ms of work."""
+
+ROOM = 2048
+"""Bytes taken of a datagram at least, whatever size we sent: a longer one is corrupt anyway."""
+
+
+@implementer(IReadDescriptor)
+class KernelInstrument:
+    """Sockets that the kernel stamps, and a timer of its own; an Instrument."""
+
+    def __init__(
+        self, reactor: Any, options: SocketOptions, *, size: int, stamps: bool = True
+    ) -> None:
+        """Take the options for all sockets. With stamps=False the process's clock alone counts."""
+        self._reactor = reactor
+        self._options = options
+        self._intake = Intake(max(ROOM, size + 1))
+        self._outlet = Outlet(size)
+        self._stamps = stamps
+        self._epoll = select.epoll()
+        self._timer = ExactTimer()
+        self._epoll.register(self._timer.fileno(), select.EPOLLIN)
+        self._sockets: dict[int, StampedSocket] = {}
+        self._wake_at_ns: int | None = None
+        self._observer: Observer | None = None
+
+    def now(self) -> int:
+        """Read the monotonic clock, in ns."""
+        return monotonic_ns()
+
+    def open(self, peer: Peer, *, connected: bool) -> ProbeSocket:
+        """Open a socket of a peer's family; if connected, for that peer alone. Raises OSError."""
+        ipv6 = is_ipv6(peer[0])
+        options = self._options
+        stamped = StampedSocket(
+            (options.source or ("::" if ipv6 else "0.0.0.0"), 0),
+            family=socket.AF_INET6 if ipv6 else socket.AF_INET,
+            intake=self._intake,
+            outlet=self._outlet,
+            stamps=self._stamps,
+            ttl=options.ttl,
+            traffic_class=options.traffic_class,
+            device=options.device,
+        )
+        self._sockets[stamped.fileno()] = stamped
+        if connected:
+            stamped.connect(peer)
+        self._epoll.register(stamped.fileno(), select.EPOLLIN | select.EPOLLERR)
+        return stamped
+
+    def start(self, observer: Observer) -> Stamp:
+        """Tell the observer from now on, and return when that is."""
+        self._observer = observer
+        self._reactor.addReader(self)
+        return read_clocks()
+
+    def wake_at(self, monotonic_ns: int) -> None:
+        """Call due() at that time, and caught_up() when what came before it has been read."""
+        self._wake_at_ns = monotonic_ns
+        self._timer.set(monotonic_ns)
+
+    def dropped(self) -> int:
+        """Count the datagrams that came and found no room, until it is closed."""
+        return sum(opened.dropped for opened in self._sockets.values())
+
+    def close(self) -> Deferred[None]:
+        """Close everything."""
+        if self._observer is not None:
+            self._reactor.removeReader(self)
+            self._observer = None
+        for opened in self._sockets.values():
+            opened.close()
+        self._sockets.clear()
+        self._timer.close()
+        self._epoll.close()
+        return succeed(None)
+
+    # IReadDescriptor
+
+    def fileno(self) -> int:
+        """Return the descriptor of the epoll in which all others stand."""
+        return -1 if self._epoll.closed else self._epoll.fileno()
+
+    def doRead(self) -> None:
+        """Send what is due; then take what has come, and only then look for what has not.
+
+        Nothing delays a probe that could be done after it, and a reply read late is not late.
+        """
+        due = self._wake_at_ns is not None and monotonic_ns() >= self._wake_at_ns
+        if due and self._observer is not None:
+            self._observer.due()
+        until = monotonic() + TURN_SECONDS
+        for fd, _ in self._poll():
+            opened = self._sockets.get(fd)
+            if opened is not None:
+                self._read(opened)
+            if monotonic() > until:
+                return
+        if due and self._observer is not None:
+            self._observer.caught_up()
+
+    def connectionLost(self, reason: Failure | None = None) -> None:
+        """Do nothing: the reactor ends, and whoever opened this closes it."""
+
+    def logPrefix(self) -> str:
+        """Return the name that log lines bear."""
+        return "udpecho ping"
+
+    def _poll(self) -> list[tuple[int, int]]:
+        return [] if self._epoll.closed else self._epoll.poll(0, BATCH)
+
+    def _read(self, opened: StampedSocket) -> None:
+        """Take a batch, then the stamps: so that every probe answered in it has its own."""
+        batches = list(opened.arrivals(BATCH))
+        refusals = opened.notices(2 * BATCH)
+        for refused in refusals:
+            if self._observer is None:  # it had all it waited for
+                return
+            reason = "ETIME" if refused.time_exceeded else errorcode.get(refused.errno, "?")
+            self._observer.refused(refused.data, reason, refused.by)
+        for arrivals, stamp in batches:
+            if self._observer is None:
+                return
+            self._observer.came(opened, arrivals, stamp)

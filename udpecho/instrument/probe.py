@@ -1,0 +1,57 @@
+"""What a ping speaks of: flows, probes, and what becomes of each. Values only; times are ns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TypeAlias
+
+from udpecho.instrument.stamps import Stamp
+from udpecho.peer import Peer
+
+
+class Fate(Enum):
+    """What became of a probe: exactly one of these."""
+
+    REPLIED = "replied"
+    LATE = "late"
+    """The reply came whole, after the timeout."""
+    LOST = "lost"
+    """Nothing came while the probe was remembered."""
+    REFUSED = "refused"
+    """ICMP said no, or our own kernel would not send it; the reason says which."""
+    CORRUPT = "corrupt"
+    """What came back was not what was sent."""
+
+    __hash__ = object.__hash__  # Enum's own is Python code, which counting would pay for
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Flow:
+    """One source port to one peer. Compared by identity: a run makes each flow once."""
+
+    target: str
+    peer: Peer
+    port: int
+
+
+@dataclass(slots=True, eq=False)
+class Probe:
+    """A probe on its way: its place in the target's sequence and in its flow's, from 1."""
+
+    sequence: int
+    flow_sequence: int
+    flow: Flow
+    header: bytes
+    sent: Stamp
+    departed_ns: int | None = None
+    """When it left, by the kernel."""
+
+    fate: Fate | None = None
+
+
+Arrival: TypeAlias = tuple[bytes, Peer, int | None, int | None]
+"""A datagram, its sender, when it came by the kernel, in ns since 1970, and its TTL."""
+
+Unsent: TypeAlias = tuple[Probe, int]
+"""A probe, and the errno of its send."""

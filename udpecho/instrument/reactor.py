@@ -1,0 +1,141 @@
+"""Sockets and timers as any reactor has them; their times include the process's delays."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
+from twisted.internet.error import MessageLengthError
+from twisted.internet.interfaces import IDelayedCall, IListeningPort
+from twisted.internet.protocol import DatagramProtocol
+
+from udpecho.instrument.instrument import Observer, ProbeSocket, SocketOptions
+from udpecho.instrument.probe import Probe, Unsent
+from udpecho.instrument.stamps import Stamp
+from udpecho.peer import Peer, is_ipv6
+from udpecho.port import listen_udp
+from udpecho.reactors import IDatagramReactor, monotonic_clock
+
+BLAMED = 1024
+"""Probes of one socket among which a refusal that names none finds the oldest."""
+
+
+class ReactorInstrument:
+    """Sockets and timers as any reactor has them."""
+
+    def __init__(self, reactor: IDatagramReactor, options: SocketOptions) -> None:
+        self._reactor = reactor
+        self._seconds = monotonic_clock(reactor)
+        self._source = options.source
+        self._sockets: list[_ReactorSocket] = []
+        self._alarm: IDelayedCall | None = None
+        self._look: IDelayedCall | None = None
+
+    def now(self) -> int:
+        """Read the reactor's monotonic clock, in ns."""
+        return round(self._seconds() * 1e9)
+
+    def stamp(self) -> Stamp:
+        """Read the clocks: that the wall clock was set does not matter here."""
+        now_ns = self.now()
+        return Stamp(now_ns, now_ns)
+
+    def open(self, peer: Peer, *, connected: bool) -> ProbeSocket:
+        """Open a socket of a peer's family; if connected, for that peer alone. Raises OSError."""
+        socket = _ReactorSocket(self.stamp)
+        wildcard = "::" if is_ipv6(peer[0]) else ""
+        socket.listening = listen_udp(self._reactor, 0, socket, self._source or wildcard)
+        self._sockets.append(socket)
+        if connected:
+            socket.connect(peer)
+        return socket
+
+    def start(self, observer: Observer) -> Stamp:
+        """Tell the observer from now on, and return when that is."""
+        self._observer = observer
+        for socket in self._sockets:
+            socket.observer = observer
+        return self.stamp()
+
+    def wake_at(self, monotonic_ns: int) -> None:
+        """Call due() at that time, and caught_up() when what came before it has been read."""
+        if self._alarm is not None and self._alarm.active():
+            self._alarm.cancel()
+        delay = max(0.0, monotonic_ns / 1e9 - self._seconds())
+        self._alarm = self._reactor.callLater(delay, self._due)
+
+    def dropped(self) -> int | None:
+        """Return None: a reactor does not know."""
+        return None
+
+    def close(self) -> Deferred[None]:
+        """Close everything; the Deferred fires when all ports are closed."""
+        for call in (self._alarm, self._look):
+            if call is not None and call.active():
+                call.cancel()
+        closing = [maybeDeferred(s.listening.stopListening) for s in self._sockets]
+        return gatherResults(closing).addCallback(lambda _: None)
+
+    def _due(self) -> None:
+        """Let the reactor then read what came while it was busy: timers run before sockets do."""
+        if self._look is None or not self._look.active():
+            self._look = self._reactor.callLater(0, lambda: self._observer.caught_up())
+        self._observer.due()
+
+
+class _ReactorSocket(DatagramProtocol):
+    """A socket of ReactorInstrument's; a refusal there names no probe, so the oldest takes it."""
+
+    observer: Observer
+    listening: IListeningPort
+    transport: Any
+
+    def __init__(self, stamp: Callable[[], Stamp]) -> None:
+        self._stamp = stamp
+        self._connected = False
+        self._sent: deque[tuple[Probe, bytes]] = deque(maxlen=BLAMED)
+
+    @property
+    def port(self) -> int:
+        return int(self.transport.getHost().port)
+
+    def connect(self, peer: Peer) -> None:
+        self.transport.connect(*peer)
+        self._connected = True
+
+    def expect(self, peer: Peer) -> None:
+        """Do nothing: a transport is told with each datagram."""
+
+    def send(self, probes: Sequence[Probe], payloads: Sequence[bytes]) -> list[Unsent]:
+        """Send each probe, noting when; return those that won't go."""
+        unsent = []
+        for probe, payload in zip(probes, payloads, strict=True):
+            probe.sent = self._stamp()
+            try:
+                self._send(probe, payload)
+            except OSError as error:
+                unsent.append((probe, error.errno or 0))
+            except MessageLengthError:  # as Twisted's own port says EMSGSIZE
+                unsent.append((probe, errno.EMSGSIZE))
+        return unsent
+
+    def _send(self, probe: Probe, payload: bytes) -> None:
+        if self.transport is None:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        self._sent.append((probe, payload))
+        self.transport.write(payload, None if self._connected else probe.flow.peer)
+
+    def datagramReceived(self, data: bytes, peer: tuple[str, int]) -> None:
+        arrival = (data, (peer[0], peer[1]), None, getattr(peer, "ttl", None))
+        self.observer.came(self, [arrival], self._stamp())
+
+    def connectionRefused(self) -> None:
+        while self._sent:
+            probe, data = self._sent.popleft()
+            if probe.fate is None:
+                self.observer.refused(data, "ECONNREFUSED", probe.flow.peer)
+                return

@@ -1,0 +1,291 @@
+"""A UDP socket whose datagrams the kernel stamps as they leave and as they come.
+
+Linux only; no Twisted. The stamp of a reply comes beside its data; that of a probe comes on
+the socket's error queue, with the number of the send (timestamping.rst: OPT_ID, OPT_TSONLY),
+and so do ICMP's refusals (ip(7), IP_RECVERR). Both queues are read a batch at a time.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from time import monotonic_ns, time_ns
+
+from udpecho.instrument.bulk import Intake, Outlet
+from udpecho.instrument.moments import SO_TIMESTAMPING, arrivals, departures
+from udpecho.instrument.probe import Arrival, Probe, Unsent
+from udpecho.instrument.stamps import Stamp
+from udpecho.kernel import calls, layout
+from udpecho.kernel.errqueue import Refused, refusal
+from udpecho.kernel.layout import IPV4, IPV6, NAME, Layout
+from udpecho.kernel.messages import BATCH, send_all
+from udpecho.names import with_scope
+from udpecho.peer import Peer
+from udpecho.port import Address, encode
+
+SUPPORTED = calls.SUPPORTED
+
+# linux/net_tstamp.h
+_TX_SOFTWARE, _RX_SOFTWARE, _SOFTWARE, _OPT_ID, _OPT_TSONLY = (
+    1 << 1,
+    1 << 3,
+    1 << 4,
+    1 << 7,
+    1 << 11,
+)
+_STAMPING = _TX_SOFTWARE | _RX_SOFTWARE | _SOFTWARE | _OPT_ID | _OPT_TSONLY
+
+_BUFFER = 4 << 20
+"""Bytes asked for each way, to hold what comes while the process is busy: at 10,000 replies a
+second and 768 bytes each, half a second. Where that takes a privilege, what sysctl allows."""
+
+_UNSTAMPED = 4096
+"""Sends remembered that the kernel has not stamped: a driver may be unable to."""
+
+_MOMENT_NS = 20_000
+"""What two readings of clocks take at most, unless the process is preempted in between."""
+
+_READINGS = range(4)
+
+_DRAUGHTS = range(8)
+"""Batches taken at once from an error queue that is to be emptied, though ICMP may refill it."""
+
+_STRANGERS = 4096
+"""Senders that were not asked whose addresses are kept decoded, at some 300 bytes each."""
+
+
+def read_clocks() -> Stamp:
+    """Read the monotonic and the wall clock at one moment, as far as that can be had."""
+    for _ in _READINGS:
+        before, wall_ns = monotonic_ns(), time_ns()
+        if monotonic_ns() - before < _MOMENT_NS:
+            break  # else the process was preempted in between
+    return Stamp(before, wall_ns)
+
+
+class StampedSocket:
+    """A bound UDP socket; a ProbeSocket. With stamps=False it does without."""
+
+    def __init__(
+        self,
+        local: tuple[str, int],
+        *,
+        family: int,
+        intake: Intake,
+        outlet: Outlet,
+        stamps: bool = True,
+        ttl: int | None = None,
+        traffic_class: int | None = None,
+        device: str | None = None,
+    ) -> None:
+        """Open and bind, or raise OSError."""
+        self._intake = intake
+        self._outlet = outlet
+        self._layout = IPV6 if family == socket.AF_INET6 else IPV4
+        self._stamps = stamps
+        self._stamped = False
+        self._number = 0
+        self._sent: dict[int, Probe] = {}
+        self._refused: list[Refused] = []
+        self._names: dict[Peer, bytes] = {}
+        self._peers: dict[bytes, Peer] = {}
+        self._name_size = self._layout.name
+        self._socket = socket.socket(family, socket.SOCK_DGRAM)
+        self._transmit: Callable[[bytes, Peer], int] = self._socket.sendto
+        try:
+            self._socket.setblocking(False)
+            self._set_options(family, ttl, traffic_class)
+            if device is not None:
+                self._socket.setsockopt(
+                    socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device.encode() + b"\0"
+                )
+            self._socket.bind(local)
+        except BaseException:
+            self._socket.close()
+            raise
+        self.port = int(self._socket.getsockname()[1])
+        self._start_stamping()
+
+    def fileno(self) -> int:
+        """Return the descriptor."""
+        return self._socket.fileno()
+
+    @property
+    def dropped(self) -> int:
+        """How many datagrams came that the receive buffer had no room for."""
+        return calls.dropped(self._socket)
+
+    def connect(self, peer: Peer) -> None:
+        """Hear one peer only, but for what came before. Raises OSError."""
+        self._socket.connect(with_scope(*peer))
+        self._transmit = lambda data, _: self._socket.send(data)
+        self._name_size = 0
+
+    def expect(self, peer: Peer) -> None:
+        """Learn where probes will go. Raises BadAddress if there is no such interface."""
+        name = self._names[peer] = encode(self._layout, *peer)
+        self._peers[name[: self._layout.name]] = peer
+
+    def close(self) -> None:
+        """Close the socket."""
+        self._socket.close()
+
+    def send(self, probes: Sequence[Probe], payloads: Sequence[bytes]) -> list[Unsent]:
+        """Send each probe, noting when; if connected, to the peer. Return those that won't go.
+
+        What is sent together has one reading of the clocks, and the kernel's stamp of each.
+        Until there has been such a stamp, each goes by itself: not every driver gives any.
+        """
+        unsent: list[Unsent] = []
+        if len(probes) > 1 and self._stamped:
+            for at in range(0, len(probes), BATCH):
+                self._send_together(probes[at : at + BATCH], payloads[at : at + BATCH], unsent)
+        else:
+            for probe, payload in zip(probes, payloads, strict=True):
+                self._send_alone(probe, payload, unsent)
+        return unsent
+
+    def arrivals(self, most: int) -> Iterator[tuple[list[Arrival], Stamp]]:
+        """Take datagrams from the queue, at most so many, and tell when they were taken.
+
+        What is taken together has one reading of the clocks. Where only they tell the time,
+        each is taken by itself.
+        """
+        at_once = most if self._stamps else 1
+        for _ in range(0, most, at_once):
+            if not self._intake.take(self.fileno(), at_once):
+                break
+            now = read_clocks()
+            yield self._arrivals(), now
+
+    def notices(self, most: int) -> list[Refused]:
+        """Take at most so much from the error queue: note stamps, and return refusals."""
+        self._take_notices(most)
+        refused, self._refused = self._refused, []
+        return refused
+
+    def _take_notices(self, most: int) -> int:
+        """Return how many notices were taken."""
+        intake = self._intake
+        count = intake.take(self.fileno(), most, calls.receive_errors)
+        if not count:
+            return 0
+        others: list[int] = []
+        for index, departed in enumerate(departures(intake.records(), intake.control_sizes())):
+            if departed is None:
+                others.append(index)
+                continue
+            number, kernel_ns = departed
+            probe = self._sent.pop(number, None)
+            if probe is not None:
+                probe.departed_ns = kernel_ns
+                self._stamped = True
+        if others:
+            data = intake.data()
+            found = [refusal(data[index], intake.control(index)) for index in others]
+            self._refused += [refused for refused in found if refused is not None]
+        return count
+
+    def _send_alone(self, probe: Probe, payload: bytes, unsent: list[Unsent]) -> None:
+        probe.sent = read_clocks()
+        try:
+            self._transmit(payload, probe.flow.peer)
+        except OSError:
+            self._count_anew()
+            self._send_together([probe], [payload], unsent)  # which knows what to do
+        else:
+            self._number_those([probe])
+
+    def _send_together(
+        self, probes: Sequence[Probe], payloads: Sequence[bytes], unsent: list[Unsent]
+    ) -> None:
+        """Send probes in as few system calls as can be, BATCH at most."""
+        outlet, names, fd = self._outlet, self._names, self.fileno()
+        outlet.fill(payloads, [names[probe.flow.peer] for probe in probes], self._name_size)
+        now = read_clocks()
+        for probe in probes:
+            probe.sent = now
+
+        def send(start: int, stop: int) -> int:
+            """Send some, and keep count as the kernel does."""
+            sent = outlet.send(fd, start, stop)
+            if sent > 0:
+                self._number_those(probes[start : start + sent])
+            if sent < stop - start:
+                self._count_anew()
+            return sent
+
+        send_all(send, 0, len(probes), lambda i, errno: unsent.append((probes[i], errno)))
+
+    def _number_those(self, probes: Sequence[Probe]) -> None:
+        """Remember what was sent under the numbers by which the kernel knows it."""
+        if not self._stamps:
+            return
+        for probe in probes:
+            self._sent[self._number] = probe
+            self._number = (self._number + 1) & 0xFFFFFFFF
+        while len(self._sent) > _UNSTAMPED:
+            del self._sent[next(iter(self._sent))]
+
+    def _arrivals(self) -> list[Arrival]:
+        intake, layout, peers = self._intake, self._layout, self._peers
+        described = arrivals(intake.records(), intake.control_sizes(), layout.name)
+        return [
+            (data, peers.get(name) or _stranger(layout, name), kernel_ns, ttl)
+            for data, (name, kernel_ns, ttl) in zip(intake.data(), described, strict=True)
+        ]
+
+    def _set_options(self, family: int, ttl: int | None, traffic_class: int | None) -> None:
+        ip = socket.IPPROTO_IP if family == socket.AF_INET else socket.IPPROTO_IPV6
+        options: list[tuple[int, int, int | None]]
+        if family == socket.AF_INET:
+            options = [
+                (ip, layout.IP_RECVERR, 1),
+                (ip, layout.IP_RECVTTL, 1),
+                (ip, socket.IP_TTL, ttl),
+                (ip, socket.IP_TOS, traffic_class),
+            ]
+        else:
+            options = [
+                (ip, socket.IPV6_V6ONLY, 1),
+                (ip, layout.IPV6_RECVERR, 1),
+                (ip, socket.IPV6_RECVHOPLIMIT, 1),
+                (ip, socket.IPV6_UNICAST_HOPS, ttl),
+                (ip, socket.IPV6_TCLASS, traffic_class),
+            ]
+        for level, option, value in options:
+            if value is not None:
+                self._socket.setsockopt(level, option, value)
+        for buffer in (socket.SO_RCVBUF, socket.SO_SNDBUF):
+            calls.set_buffer(self._socket, buffer, _BUFFER)
+
+    def _count_anew(self) -> None:
+        """After a failed send, which some kernels count: forget the count, but no stamp."""
+        if not self._stamps:
+            return
+        for _ in _DRAUGHTS:
+            if self._take_notices(BATCH) < BATCH:
+                break
+        self._start_stamping()
+
+    def _start_stamping(self) -> None:
+        """Have the kernel stamp, and count sends from 0: both of us, whatever failed before."""
+        if not self._stamps:
+            return
+        # A stamp of the old count would be taken for one of the new.
+        self._sent.clear()
+        self._number = 0
+        try:
+            # Not 0 meanwhile: what came would have no stamp, until the kernel is at it again.
+            for flags in (_STAMPING & ~_OPT_ID, _STAMPING):
+                self._socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPING, flags)
+        except OSError:
+            self._stamps = False
+
+
+@lru_cache(maxsize=_STRANGERS)
+def _stranger(layout: Layout, name: bytes) -> Peer:
+    """Read a socket address."""
+    host, port = Address.decode(layout, name.ljust(NAME, b"\0"))
+    return host, port

@@ -1,0 +1,1 @@
+"""Linux's bytes and calls: no Twisted, and no names here: its rooms are its doors."""

@@ -1,0 +1,139 @@
+"""What Linux offers and Python's socket module lacks: system calls, options, constants.
+
+No Twisted, and nothing is kept: each function does one thing to one socket. Errors are raised
+as OSError, save by receive() and send(), which are called for every batch and return -errno.
+The numbers are those of the kernel's uapi headers, for 64-bit little-endian machines.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import socket
+import struct
+import sys
+from errno import ENOSYS
+from functools import cache
+
+from udpecho.kernel.layout import (
+    IP_PKTINFO,
+    IP_RECVERR,
+    IP_RECVTOS,
+    IP_RECVTTL,
+    IPV6_RECVERR,
+    IPV6_RECVHOPLIMIT,
+    IPV6_RECVPKTINFO,
+    IPV6_RECVTCLASS,
+    SO_MEMINFO,
+    SO_TIMESTAMPNS,
+    SOL_UDP,
+    UDP_GRO,
+)
+
+SUPPORTED = sys.platform == "linux" and sys.byteorder == "little" and sys.maxsize > 2**32
+"""Whether the layouts here are this machine's."""
+
+
+_FORCED = {socket.SO_RCVBUF: 33, socket.SO_SNDBUF: 32} if sys.platform == "linux" else {}
+"""The option that may ask for a buffer of any size (elsewhere these numbers mean other things)."""
+
+_MEMINFO = struct.Struct("9I")
+_MEMINFO_DROPS = 8
+
+_AT_ONCE = int(getattr(socket, "MSG_DONTWAIT", 0))
+
+_libc = ctypes.CDLL(None, use_errno=True)
+if SUPPORTED:
+    # Without argtypes, which cost as much as the call: so a pointer must be a c_void_p.
+    _recvmmsg, _sendmmsg = _libc.recvmmsg, _libc.sendmmsg
+
+
+@cache
+def works() -> bool:
+    """Try whether this kernel, or what poses as one, has what our port needs."""
+    if not SUPPORTED:
+        return False
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as skt:
+            describe_arrivals(skt)
+            queue_errors(skt)
+            dropped(skt)
+            return receive(skt.fileno(), ctypes.c_void_p(), 0) != -ENOSYS
+    except OSError:
+        return False
+
+
+def receive(fd: int, headers: ctypes.c_void_p, count: int, flags: int = _AT_ONCE) -> int:
+    """Fill up to count mmsghdrs at an address; return how many, or -errno (recvmmsg(2))."""
+    received: int = _recvmmsg(fd, headers, count, flags, None)
+    return received if received >= 0 else -ctypes.get_errno()
+
+
+def receive_errors(fd: int, headers: ctypes.c_void_p, count: int) -> int:
+    """Fill mmsghdrs as receive() does, from the error queue (recvmsg(2), MSG_ERRQUEUE)."""
+    return receive(fd, headers, count, _AT_ONCE | socket.MSG_ERRQUEUE)
+
+
+def send(fd: int, headers: ctypes.c_void_p, count: int) -> int:
+    """Send up to count mmsghdrs at an address; return how many, or -errno (sendmmsg(2))."""
+    sent: int = _sendmmsg(fd, headers, count, _AT_ONCE)
+    return sent if sent >= 0 else -ctypes.get_errno()
+
+
+def disconnect(skt: socket.socket) -> None:
+    """Take a socket's peer from it (connect(2), AF_UNSPEC)."""
+    nowhere = struct.pack("=H26x", socket.AF_UNSPEC)
+    if _libc.connect(skt.fileno(), nowhere, len(nowhere)):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+def describe_arrivals(skt: socket.socket, destination: bool = True) -> None:
+    """Have each datagram come with its destination, if wanted, TTL and TOS (ip(7), ipv6(7))."""
+    if skt.family == socket.AF_INET6:
+        level, options = socket.IPPROTO_IPV6, (IPV6_RECVPKTINFO, IPV6_RECVHOPLIMIT, IPV6_RECVTCLASS)
+    else:
+        level, options = socket.IPPROTO_IP, (IP_PKTINFO, IP_RECVTTL, IP_RECVTOS)
+    for option, wanted in zip(options, (destination, True, True), strict=True):
+        skt.setsockopt(level, option, wanted)
+
+
+def stamp_arrivals(skt: socket.socket) -> None:
+    """Have each datagram come with the time of its arrival, in ns (socket(7), SO_TIMESTAMP)."""
+    skt.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+
+
+def queue_errors(skt: socket.socket) -> None:
+    """Have ICMP errors kept in the error queue, on unconnected sockets too (IP_RECVERR)."""
+    if skt.family == socket.AF_INET6:
+        skt.setsockopt(socket.IPPROTO_IPV6, IPV6_RECVERR, 1)
+    else:
+        skt.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
+
+
+def take_trains(skt: socket.socket) -> bool:
+    """Take datagrams of one flow as one train, if the kernel can (udp(7), UDP_GRO; Linux 5.0)."""
+    try:
+        skt.setsockopt(SOL_UDP, UDP_GRO, 1)
+    except OSError:
+        return False
+    return True
+
+
+def dropped(skt: socket.socket) -> int:
+    """Count the datagrams lost to a full receive buffer (SO_MEMINFO; Linux 4.12)."""
+    info = skt.getsockopt(socket.SOL_SOCKET, SO_MEMINFO, _MEMINFO.size)
+    return int(_MEMINFO.unpack(info)[_MEMINFO_DROPS])
+
+
+def set_buffer(skt: socket.socket, option: int, size: int) -> int:
+    """Ask for a buffer, SO_RCVBUF or SO_SNDBUF, of so many bytes; return what was granted.
+
+    Beyond net.core.rmem_max or wmem_max it takes the privilege CAP_NET_ADMIN. Linux doubles what
+    it is told, for its own bookkeeping (socket(7)); size and result are not doubled.
+    """
+    try:
+        skt.setsockopt(socket.SOL_SOCKET, _FORCED.get(option, option), size)
+    except OSError:
+        skt.setsockopt(socket.SOL_SOCKET, option, size)
+    return skt.getsockopt(socket.SOL_SOCKET, option) // 2

@@ -1,0 +1,75 @@
+"""A timer finer than a millisecond, as a descriptor (timerfd_create(2)). Linux only; no Twisted."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import select
+from struct import Struct
+from time import CLOCK_MONOTONIC
+
+_TFD_TIMER_ABSTIME = 1
+_ITIMERSPEC = Struct("@qqqq")
+
+
+class ExactTimer:
+    """Readable from a time of the monotonic clock on, to some ten microseconds.
+
+    From Python 3.13 on, os.timerfd_create does the same.
+    """
+
+    def __init__(self) -> None:
+        """Open it, or raise OSError."""
+        self._libc = ctypes.CDLL(None, use_errno=True)
+        # TFD_NONBLOCK and TFD_CLOEXEC have the values of O_NONBLOCK and O_CLOEXEC.
+        self._fd = self._libc.timerfd_create(CLOCK_MONOTONIC, os.O_NONBLOCK | os.O_CLOEXEC)
+        if self._fd < 0:
+            raise OSError(ctypes.get_errno(), "timerfd_create")
+
+    def fileno(self) -> int:
+        """Return the descriptor."""
+        return int(self._fd)
+
+    def set(self, monotonic_ns: int) -> None:
+        """Become readable at that time, and until then not."""
+        seconds, nanoseconds = divmod(max(monotonic_ns, 1), 1_000_000_000)  # 0 would disarm it
+        spec = _ITIMERSPEC.pack(0, 0, seconds, nanoseconds)
+        if self._libc.timerfd_settime(self._fd, _TFD_TIMER_ABSTIME, spec, None) < 0:
+            raise OSError(ctypes.get_errno(), "timerfd_settime")
+
+    def close(self) -> None:
+        """Close it."""
+        os.close(self._fd)
+
+
+_EVENTS = select.EPOLLIN | select.EPOLLERR if hasattr(select, "epoll") else 0
+
+
+class Watch:
+    """Watches a socket for what there is to read, errors too."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._epoll = select.epoll()
+        self._epoll.register(fd, _EVENTS)
+        self._away = False
+
+    def fileno(self) -> int:
+        """Return the descriptor that is readable when the socket has something to read."""
+        return self._epoll.fileno()
+
+    def look_away(self) -> None:
+        """Watch it no more, until look_again()."""
+        if not self._away:
+            self._epoll.unregister(self._fd)
+            self._away = True
+
+    def look_again(self) -> None:
+        """Watch it again, and what has come meanwhile; nothing if it is closed."""
+        if self._away and not self._epoll.closed:
+            self._epoll.register(self._fd, _EVENTS)
+            self._away = False
+
+    def close(self) -> None:
+        """Watch it no more."""
+        self._epoll.close()

@@ -1,0 +1,44 @@
+"""What became of a probe, or of a datagram that decided none. Values only; times are ns."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import NamedTuple
+
+from udpecho.instrument.probe import Fate, Flow
+from udpecho.instrument.stamps import Clock
+from udpecho.peer import Peer
+
+
+class Surplus(Enum):
+    """What a datagram is that decided no probe's fate."""
+
+    DUPLICATE = "duplicate"
+    """It answers a probe whose fate was known."""
+    FORGED = "forged"
+    """It came from a target, to the right port, without the bytes of any probe remembered."""
+    STRANGER = "stranger"
+    """It came from nobody that was asked, or from another than was asked with these bytes."""
+
+    __hash__ = object.__hash__
+
+
+class Outcome(NamedTuple):
+    """A probe's fate, or a surplus datagram. at_ns is when it was known, by the monotonic clock.
+
+    sent_ns is by the same clock. A stranger has no flow; what is not known is None. The peer
+    is whoever sent the datagram, or refused (None if that was our kernel: see reason).
+    """
+
+    kind: Fate | Surplus
+    at_ns: int
+    flow: Flow | None = None
+    sequence: int | None = None
+    flow_sequence: int | None = None
+    sent_ns: int | None = None
+    rtt_ns: int | None = None
+    clock: Clock | None = None
+    size: int | None = None
+    ttl: int | None = None
+    peer: Peer | None = None
+    reason: str | None = None

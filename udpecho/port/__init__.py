@@ -1,0 +1,57 @@
+"""A UDP port that nothing from the network can close: reactor.listenUDP, done carefully."""
+
+from typing import TYPE_CHECKING
+
+from udpecho.doors import Door
+
+__all__ = [
+    "Address",
+    "Batch",
+    "IBatchProtocol",
+    "PortCounters",
+    "UDPPort",
+    "adopt",
+    "adopt_udp",
+    "encode",
+    "leave_to_others",
+    "listen_udp",
+    "open_udp",
+]
+
+if TYPE_CHECKING:
+    from udpecho.port.address import Address as Address
+    from udpecho.port.address import encode as encode
+    from udpecho.port.batch import Batch as Batch
+    from udpecho.port.hooks import IBatchProtocol as IBatchProtocol
+    from udpecho.port.hooks import PortCounters as PortCounters
+    from udpecho.port.listen import adopt_udp as adopt_udp
+    from udpecho.port.listen import listen_udp as listen_udp
+    from udpecho.port.port import UDPPort as UDPPort
+    from udpecho.port.sockets import adopt as adopt
+    from udpecho.port.sockets import leave_to_others as leave_to_others
+    from udpecho.port.sockets import open_udp as open_udp
+else:
+    __getattr__ = Door(
+        globals(),
+        {
+            "address": (
+                "Address",
+                "encode",
+            ),
+            "batch": ("Batch",),
+            "hooks": (
+                "IBatchProtocol",
+                "PortCounters",
+            ),
+            "listen": (
+                "adopt_udp",
+                "listen_udp",
+            ),
+            "port": ("UDPPort",),
+            "sockets": (
+                "adopt",
+                "leave_to_others",
+                "open_udp",
+            ),
+        },
+    )

@@ -1,0 +1,65 @@
+"""What our port tells a protocol, and whoever asks, beyond what Twisted's does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from zope.interface import Attribute, Interface
+
+from udpecho.port.batch import Batch
+
+
+class IBatchProtocol(Interface):
+    """What a DatagramProtocol may have beyond its own hooks; each of these is optional."""
+
+    takesTrains: bool = Attribute(
+        """Whether the kernel is to hand over datagrams of one flow together (GRO).
+
+        For whoever echoes them together, too: a batch may then have thousands of datagrams.
+        """
+    )
+
+    def batchReceived(batch: Batch) -> None:  # noqa: N805 (a zope interface has no self)
+        """Take what arrived together; datagramReceived is then never called.
+
+        The batch is valid until this returns. If the socket is bound to one address, its
+        senders' addresses don't tell the interface.
+        """
+
+    def peerRefused(peer: tuple[str, int], data: bytes, errno: int) -> None:  # noqa: N805
+        """Hear that ICMP refused a datagram that was sent to this peer.
+
+        Where there is this, it is called in place of connectionRefused, connected or not.
+        data is as much of the datagram as the message quoted. Anyone can forge one. Never
+        called from within write().
+        """
+
+    def datagramNotSent(data: bytes, addr: tuple[str, int] | None, errno: int) -> None:  # noqa: N805
+        """Hear that the kernel would not send what was written to addr.
+
+        It may come before that write() has returned, but not from within another call of it.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class PortCounters:
+    """What a port has met with so far, in datagrams."""
+
+    dropped: int = 0
+    """Lost by the kernel because the receive buffer was full."""
+
+    too_long: int = 0
+    """Longer than maxPacketSize, and not delivered."""
+
+    mapped: int = 0
+    """Not delivered because they came over IPv6 with an IPv4 source."""
+
+    strangers: int = 0
+    """Not delivered because a connected port's peer did not send them: they came before."""
+
+    refused: int = 0
+    """Sent, and refused by ICMP."""
+
+    not_sent: Mapping[int, int] = field(default_factory=dict)
+    """Written, but not sent by the kernel, by errno. What echo() could not send, it returns."""

@@ -1,0 +1,161 @@
+"""listen_udp and adopt_udp: a UDP port that survives the network and runs at the kernel's speed.
+
+They take the place of reactor.listenUDP and adoptDatagramPort, for any DatagramProtocol; what
+a protocol may have beyond Twisted's hooks is in hooks.IBatchProtocol. This module decides who
+serves: our own port, Twisted's where Linux's calls are missing, or, for a reactor that has no
+descriptors, its own listenUDP (listen_one_family, if it has that: a MemoryNetwork host).
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from functools import cache
+from typing import Any, cast
+
+from twisted.internet.interfaces import (
+    IListeningPort,
+    IReactorFDSet,
+    IReactorSocket,
+    IReactorUDP,
+)
+from twisted.internet.protocol import DatagramProtocol
+from twisted.internet.udp import Port
+from twisted.logger import Logger
+
+from udpecho.kernel import calls
+from udpecho.port.hooks import IBatchProtocol, PortCounters
+from udpecho.port.port import UDPPort
+from udpecho.port.sockets import adopt, check_interface, leave_to_others, open_udp
+
+__all__ = [
+    "MAX_PACKET_SIZE",
+    "STOCK_PORT",
+    "IBatchProtocol",
+    "PortCounters",
+    "UDPPort",
+    "adopt",
+    "adopt_udp",
+    "leave_to_others",
+    "listen_udp",
+    "open_udp",
+]
+
+MAX_PACKET_SIZE = 65536
+"""More than any UDP datagram holds, so that none is too long."""
+
+STOCK_PORT = "UDPECHO_STOCK_PORT"
+"""The environment variable that, set to 1, has Twisted's port serve where ours could."""
+
+_TURN = 16384
+"""Bytes that Twisted's port may read in a turn, in place of 256 KiB: of small datagrams, so many
+that timers and SIGTERM wait for seconds. (Empty ones it does not count at all.)"""
+
+_log = Logger()
+
+
+def listen_udp(
+    reactor: Any,
+    port: int,
+    protocol: DatagramProtocol,
+    interface: str = "",
+    maxPacketSize: int = MAX_PACKET_SIZE,
+    *,
+    reuse_port: bool = False,
+    receive_buffer: int | None = None,
+    timestamps: bool = False,
+) -> IListeningPort:
+    """Listen as reactor.listenUDP does, but an IPv6 socket takes IPv6 only.
+
+    interface is an IP address, with its scope if it is link-local (fe80::1%eth0). Larger
+    datagrams than maxPacketSize bytes are dropped and counted, not cut. With reuse_port,
+    processes share the port (SO_REUSEPORT). receive_buffer is in bytes, None for the system's.
+    timestamps has the kernel note when a datagram came. Raises CannotListenError or BadAddress.
+    """
+    if not IReactorFDSet.providedBy(reactor):
+        listen = getattr(reactor, "listen_one_family", IReactorUDP(reactor).listenUDP)
+        return cast(IListeningPort, listen(port, protocol, interface, maxPacketSize))
+    host = check_interface(interface)
+    if not _ours_can_serve():
+        with open_udp(host, port, reuse_port) as skt:
+            return _stock_port(reactor, skt, protocol, maxPacketSize, receive_buffer)
+    served = UDPPort(
+        reactor,
+        protocol,
+        maxPacketSize,
+        lambda: open_udp(host, port, reuse_port),
+        receive_buffer=receive_buffer,
+        timestamps=timestamps,
+    )
+    served.startListening()
+    return served
+
+
+def adopt_udp(
+    reactor: Any,
+    fd: int,
+    protocol: DatagramProtocol,
+    maxPacketSize: int = MAX_PACKET_SIZE,
+    *,
+    receive_buffer: int | None = None,
+    timestamps: bool = False,
+) -> IListeningPort:
+    """Listen on a bound socket that someone else opened, as listen_udp does.
+
+    The descriptor is copied: it stays the caller's to close. Raises ValueError if it is not a
+    UDP socket's.
+    """
+    if not _ours_can_serve():
+        with adopt(fd) as skt:
+            return _stock_port(reactor, skt, protocol, maxPacketSize, receive_buffer)
+    served = UDPPort(
+        reactor,
+        protocol,
+        maxPacketSize,
+        lambda: adopt(fd),
+        receive_buffer=receive_buffer,
+        timestamps=timestamps,
+    )
+    served.startListening()
+    return served
+
+
+def _ours_can_serve() -> bool:
+    if os.environ.get(STOCK_PORT) == "1":
+        _say_what_is_missing(f"{STOCK_PORT} is set")
+        return False
+    if not calls.works():
+        _say_what_is_missing("it needs a 64-bit little-endian Linux from 4.12 on")
+        return False
+    return True
+
+
+@cache
+def _say_what_is_missing(why: str) -> None:
+    _log.warn(
+        "Twisted's UDP port serves instead of udpecho's own ({why}). Missing: whole batches and"
+        " trains, replies from the address that was asked, bounded turns, refusals by peer,"
+        " a connect() that can be repeated, counters of drops and send errors",
+        why=why,
+    )
+
+
+def _stock_port(
+    reactor: Any,
+    skt: socket.socket,
+    protocol: DatagramProtocol,
+    max_packet_size: int,
+    receive_buffer: int | None,
+) -> IListeningPort:
+    """Have Twisted's port serve a socket, of which it makes a copy."""
+    if receive_buffer is not None:
+        skt.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+    if IReactorSocket.providedBy(reactor):
+        served = reactor.adoptDatagramPort(skt.fileno(), skt.family, protocol, max_packet_size)
+    else:
+        host, port = skt.getsockname()[:2]
+        skt.close()
+        served = IReactorUDP(reactor).listenUDP(port, protocol, host, max_packet_size)
+    if isinstance(served, Port):
+        served.maxThroughput = _TURN
+    return served

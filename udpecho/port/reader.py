@@ -1,0 +1,159 @@
+"""Reading in bounded turns: what is received is sifted and delivered, and errors are told.
+
+A turn takes so many datagrams, whatever their length, and so much time, so that no flood keeps
+the reactor from its other work.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections import Counter
+from collections.abc import Callable
+from errno import EAGAIN
+from time import monotonic
+from typing import Any
+
+from twisted.logger import Logger
+
+from udpecho.kernel import calls
+from udpecho.kernel.errqueue import refusals
+from udpecho.kernel.layout import IPV6, Layout
+from udpecho.kernel.messages import BATCH, LONGEST
+from udpecho.kernel.wake import Watch
+from udpecho.port.batch import Batch
+from udpecho.port.connection import Connection
+from udpecho.port.echo import Reply
+from udpecho.port.inbox import Inbox
+from udpecho.port.writer import Writer
+
+TURN = 0.002
+"""Seconds after which a turn takes no further batch, so that timers keep their time."""
+
+BATCHES = 8
+"""Batches in a turn at most: the reactor's own work, spread over more, is lost in theirs."""
+
+MANY = 16
+"""Items in a batch from which on to answer them unwatched saves more than it costs."""
+
+ERRORS = 64
+"""Errors taken from the queue in a turn, where the kernel lets hundreds wait."""
+
+
+class Reader:
+    """Reads a socket for a protocol."""
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        skt: socket.socket,
+        layout: Layout,
+        protocol: Any,
+        max_packet_size: int,
+        connection: Connection,
+        writer: Writer,
+        watch: Watch,
+        known: bytes,
+    ) -> None:
+        """Read for a protocol; known is what an Inbox is to know."""
+        self._socket = skt
+        self._fd = skt.fileno()
+        self._protocol = protocol
+        self._limit = min(max_packet_size, LONGEST - 1)  # what fills a slot may be longer yet
+        self._connection = connection
+        self._writer = writer
+        self._watch = watch
+        self._is_ipv6 = layout is IPV6
+        self._inbox = Inbox(layout, known)
+        self._batch = Batch(self._inbox, Reply(skt, self._inbox))
+        by_batch: Callable[[Batch], None] | None = getattr(protocol, "batchReceived", None)
+        self._deliver = by_batch or self._deliver_each
+        self._batches = BATCHES if by_batch else 1
+        self._queues_errors = self._errors_wait = False
+        self.closed = False
+        self.counts: Counter[str] = Counter()
+        """How many datagrams were too_long, mapped, of strangers, or refused by ICMP."""
+
+    def queue_errors(self) -> None:
+        """Hear of what ICMP refuses."""
+        calls.queue_errors(self._socket)
+        self._queues_errors = True
+
+    def turn(self) -> None:
+        """Deliver what has arrived, as much as a turn may hold."""
+        try:
+            self._read_batches()
+        finally:
+            self._watch.look_again()
+        if not self.closed and (self._errors_wait or self._writer.met_errors):
+            self._take_errors()
+
+    def _read_batches(self) -> None:
+        if self.read() == BATCH and self._batches > 1:
+            until = monotonic() + TURN
+            for _ in range(self._batches - 1):
+                if self.closed or self.read() < BATCH or monotonic() > until:
+                    break
+
+    def read(self) -> int:
+        """Deliver a batch; return how many items it had, or 0 or less if none."""
+        inbox = self._inbox
+        count = inbox.receive(self._fd)
+        if count < 0 and count != -EAGAIN:  # ICMP's, of something sent: taking it clears it
+            self._errors_wait = True
+            count = inbox.receive(self._fd)
+        if count <= 0:
+            self._errors_wait = self._queues_errors
+            return count
+        self._batch.renew()
+        # Not all that comes is for the protocol.
+        if inbox.longest > self._limit or self._is_ipv6 or self._connection.peer is not None:
+            self._sift()
+        if count >= MANY:
+            self._watch.look_away()
+        self._writer.gathering = True
+        try:
+            self._deliver(self._batch)
+        except Exception:
+            self._log.failure("{protocol} failed on a datagram", protocol=self._protocol)
+        finally:
+            self._batch.over()
+            self._writer.gathering = False
+        self._writer.flush()
+        return count
+
+    def _deliver_each(self, batch: Batch) -> None:
+        received = self._protocol.datagramReceived
+        for data, address in batch:
+            try:
+                received(data, address)
+            except Exception:
+                self._log.failure("{protocol} failed on a datagram", protocol=self._protocol)
+
+    def _sift(self) -> None:
+        """Leave out of the batch what is not to be delivered to any protocol."""
+        inbox, batch = self._inbox, self._batch
+        if inbox.longest > self._limit:
+            self.counts["too_long"] += batch.drop(inbox.longer_than(self._limit))
+        if self._is_ipv6 and (mapped := inbox.mapped()):
+            self.counts["mapped"] += batch.drop(mapped)
+        peer = self._connection.peer
+        if peer is not None and (others := inbox.not_from(peer)):
+            self.counts["strangers"] += batch.drop(others)
+
+    def _take_errors(self) -> None:
+        """Tell the protocol who refused."""
+        self._errors_wait = self._writer.met_errors = False
+        for refusal in refusals(self._socket, ERRORS):
+            self.counts["refused"] += 1
+            if self._connection.peer is not None and not self._connection.is_peer(refusal.peer):
+                continue  # an earlier peer's
+            try:
+                if hasattr(self._protocol, "peerRefused"):
+                    self._protocol.peerRefused(refusal.peer, refusal.data, refusal.errno)
+                else:
+                    self._protocol.connectionRefused()
+            except Exception:
+                self._log.failure("{protocol} failed on a refusal", protocol=self._protocol)
+            if self.closed:
+                return

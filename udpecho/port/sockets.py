@@ -1,0 +1,119 @@
+"""Opening UDP sockets: one family each, bound, non-blocking."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from ipaddress import ip_address
+
+from twisted.internet.error import CannotListenError
+from twisted.logger import Logger
+
+from udpecho.errors import BadAddress
+from udpecho.kernel.calls import set_buffer
+from udpecho.names import canonical_host, with_scope
+from udpecho.peer import is_ipv6
+
+SEND_BUFFER = 1 << 22
+"""Bytes asked for, beyond which sends fail. The kernel keeps what is for a neighbour that it still
+looks for (208 KiB for each, 3 s long): who forges neighbours that nobody has would fill the 208 KiB
+that are usual with that, and then nobody is answered."""
+
+_log = Logger()
+
+
+def check_interface(interface: str) -> str:
+    """Return an interface's canonical address, "" for all of IPv4's, or raise BadAddress."""
+    host = canonical_host(interface) if interface else ""
+    if host is None:
+        raise BadAddress(interface, f"expected an IP address to listen on, got {interface!r}")
+    return host
+
+
+def open_udp(interface: str, port: int, reuse_port: bool = False) -> socket.socket:
+    """Open a socket on an address and a port, or raise CannotListenError.
+
+    One on an IPv6 address takes IPv6 alone: through one that took both, a packet with a mapped
+    source could reach from the wire into IPv4's loopback.
+    """
+    family = socket.AF_INET6 if is_ipv6(interface) else socket.AF_INET
+    with _cannot_listen(interface, port):
+        skt = socket.socket(family, socket.SOCK_DGRAM)
+    try:
+        with _cannot_listen(interface, port):
+            skt.setblocking(False)
+            if family == socket.AF_INET6:
+                skt.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            with suppress(OSError):  # elsewhere than on Linux, too much is refused
+                set_buffer(skt, socket.SO_SNDBUF, SEND_BUFFER)
+            if reuse_port:
+                skt.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            skt.bind(with_scope(interface, port))
+    except BaseException:
+        skt.close()
+        raise
+    return skt
+
+
+def adopt(fd: int) -> socket.socket:
+    """Make a socket of a copy of a descriptor.
+
+    Raises ValueError if it is no UDP socket, OSError if it is no socket at all.
+    """
+    copy = socket.dup(fd)
+    try:
+        skt = socket.socket(fileno=copy)
+    except OSError:
+        os.close(copy)
+        raise
+    udp = skt.family in (socket.AF_INET, socket.AF_INET6) and skt.type == socket.SOCK_DGRAM
+    if not udp:
+        skt.close()
+        raise ValueError(f"expected a UDP socket, got descriptor {fd}: {skt!r}")
+    skt.setblocking(False)
+    if skt.family == socket.AF_INET6 and not skt.getsockopt(
+        socket.IPPROTO_IPV6, socket.IPV6_V6ONLY
+    ):
+        _log.warn(
+            "{socket} takes IPv4 too: what comes over it is not delivered"
+            " (have it opened with IPV6_V6ONLY; systemd: BindIPv6Only=ipv6-only)",
+            socket=skt,
+        )
+    return skt
+
+
+def only_address(skt: socket.socket) -> bytes | None:
+    """Give the address, packed, to which all is sent that a socket gets; None if that isn't sure.
+
+    It is not one host's if it is a wildcard, a group or a broadcast address: these can be bound
+    to, but connect() refuses the last (ip(7), EACCES).
+    """
+    bound = skt.getsockname()
+    address = ip_address(bound[0])
+    if address.is_unspecified or address.is_multicast:
+        return None
+    try:
+        with socket.socket(skt.family, socket.SOCK_DGRAM) as other:
+            other.connect(bound)
+    except OSError:
+        return None
+    return address.packed
+
+
+def leave_to_others(skt: socket.socket) -> None:
+    """Have those that share its port get what comes from now on; what is queued can be read.
+
+    A socket that is connected gets datagrams of its peer alone: this one's is itself. Only for
+    what this process has opened: whoever has a copy of the socket is disconnected, too.
+    """
+    skt.connect(skt.getsockname())
+
+
+@contextmanager
+def _cannot_listen(interface: str, port: int) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, OverflowError) as error:
+        raise CannotListenError(interface, port, error) from error

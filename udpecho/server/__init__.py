@@ -1,0 +1,47 @@
+"""The echo server (RFC 862), and the service around it."""
+
+from typing import TYPE_CHECKING
+
+from udpecho.doors import Door
+
+__all__ = [
+    "LOOPBACK",
+    "EchoServer",
+    "EchoService",
+    "InheritedSocket",
+    "Listen",
+    "ServerCounters",
+    "UdpAddress",
+    "everywhere",
+    "listen",
+]
+
+if TYPE_CHECKING:
+    from udpecho.server.addresses import LOOPBACK as LOOPBACK
+    from udpecho.server.addresses import InheritedSocket as InheritedSocket
+    from udpecho.server.addresses import Listen as Listen
+    from udpecho.server.addresses import UdpAddress as UdpAddress
+    from udpecho.server.addresses import everywhere as everywhere
+    from udpecho.server.addresses import listen as listen
+    from udpecho.server.server import EchoServer as EchoServer
+    from udpecho.server.server import ServerCounters as ServerCounters
+    from udpecho.server.service import EchoService as EchoService
+else:
+    __getattr__ = Door(
+        globals(),
+        {
+            "addresses": (
+                "InheritedSocket",
+                "LOOPBACK",
+                "Listen",
+                "UdpAddress",
+                "everywhere",
+                "listen",
+            ),
+            "server": (
+                "EchoServer",
+                "ServerCounters",
+            ),
+            "service": ("EchoService",),
+        },
+    )

@@ -1,0 +1,167 @@
+"""EchoServer: sends every datagram back to its sender, and counts what it did and did not do."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from errno import EMSGSIZE, errorcode
+from types import MappingProxyType
+
+from twisted.internet.error import MessageLengthError
+from twisted.internet.protocol import DatagramProtocol
+from twisted.logger import Logger
+
+from udpecho.columns import Columns
+from udpecho.guard.guard import Guard
+from udpecho.guard.reasons import Reason
+from udpecho.port import Batch
+from udpecho.server.notices import Notices, Unanswered
+
+_ONE_LESS = bytes([0, *range(255)])
+"""Each TTL to the one of its reply: two servers that one forged packet joined fall silent."""
+
+_WITHOUT_ECN = bytes(byte & ~3 for byte in range(256))
+"""Each traffic class to that of its reply: congestion on the way here is none on the way back."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerCounters:
+    """What a server has done so far.
+
+    Each datagram received is in one place: received = echoed + sum(unanswered.values()) +
+    sum(send_errors.values()). The bytes are those of the datagrams' data.
+    """
+
+    received: int = 0
+    echoed: int = 0
+    bytes_received: int = 0
+    bytes_echoed: int = 0
+    unanswered: Mapping[Reason, int] = field(default_factory=dict)
+    send_errors: Mapping[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("unanswered", "send_errors"):
+            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+
+    def __add__(self, other: ServerCounters) -> ServerCounters:
+        """Add up two servers, as those of a service that listens on two addresses."""
+        return ServerCounters(
+            self.received + other.received,
+            self.echoed + other.echoed,
+            self.bytes_received + other.bytes_received,
+            self.bytes_echoed + other.bytes_echoed,
+            Counter(self.unanswered) + Counter(other.unanswered),
+            Counter(self.send_errors) + Counter(other.send_errors),
+        )
+
+
+class EchoServer(DatagramProtocol):
+    """The echo service (RFC 862), for any IReactorUDP.
+
+    Listen with maxPacketSize=65536, or Twisted cuts datagrams at 8192 bytes. now tells seconds
+    and is for the log alone: a send error has one line in 30 s for each errno.
+    """
+
+    noisy = False
+    takesTrains = True
+
+    def __init__(
+        self,
+        now: Callable[[], float] = time.monotonic,
+        log: Logger | None = None,
+        guard: Guard | None = None,
+    ) -> None:
+        self._now = now
+        self._guard = guard or Guard()
+        self._keeps_ttl = self._guard.policy.keep_ttl
+        self._unanswered = Unanswered()
+        self._log = log or Logger()
+        self._received = self._echoed = self._bytes_received = self._bytes_echoed = 0
+        self._send_errors: Counter[str] = Counter()
+        self._columns: Columns | None = None  # of the last batch, and its replies' TTLs and TOS
+        self._ttls = self._tos = b""
+        self._notices: Notices[str] = Notices()
+
+    def startProtocol(self) -> None:
+        """Learn our own port, from which nothing is to be answered."""
+        assert self.transport is not None
+        self._guard.add_own_port(self.transport.getHost().port)
+
+    def datagramReceived(self, datagram: bytes, addr: tuple[str, int]) -> None:
+        """Send a datagram back, unless it must not be answered."""
+        assert self.transport is not None
+        self._received += 1
+        self._bytes_received += len(datagram)
+        now = self._now()
+        reason = self._guard.judge(addr, now)
+        if reason is not None:
+            self._warn(self._unanswered.note(reason, addr, now))
+            return
+        try:
+            self.transport.write(datagram, addr)
+        except OSError as error:
+            self._not_sent(error.errno)
+        except MessageLengthError:
+            self._not_sent(EMSGSIZE)
+        else:
+            self._echoed += 1
+            self._bytes_echoed += len(datagram)
+
+    def batchReceived(self, batch: Batch) -> None:
+        """Send a batch back in place, less what must not be answered (our own port's hook)."""
+        received, octets = batch.datagrams, batch.octets
+        columns = batch.columns()
+        unanswered = self._guard.judge_batch(columns, self._now())
+        if unanswered:
+            received += self._leave_out(unanswered, batch, columns)
+        if columns is not self._columns:
+            self._columns = columns
+            self._ttls = columns.ttls if self._keeps_ttl else columns.ttls.translate(_ONE_LESS)
+            self._tos = columns.tos.translate(_WITHOUT_ECN)
+        echoed = batch.echo(self._ttls, self._tos)
+        self._received += received
+        self._bytes_received += octets
+        self._echoed += echoed.datagrams
+        self._bytes_echoed += echoed.octets
+        for number, times in echoed.errors.items():
+            self._not_sent(number, times)
+
+    def _leave_out(self, unanswered: Mapping[int, Reason], batch: Batch, columns: Columns) -> int:
+        """Drop what must not be answered; return how much of it the port had dropped itself.
+
+        That were IPv4-mapped sources, for which there is a reason, too.
+        """
+        counts = columns.counts
+        judged = sum(counts[index] for index in unanswered) if counts else len(unanswered)
+        known = judged - batch.drop(unanswered)
+        self._warn(*self._unanswered.note_batch(unanswered, columns, self._now()))
+        return known
+
+    def counters(self) -> ServerCounters:
+        """Count what has happened so far."""
+        return ServerCounters(
+            self._received,
+            self._echoed,
+            self._bytes_received,
+            self._bytes_echoed,
+            self._unanswered.counts,
+            self._send_errors,
+        )
+
+    def _warn(self, *lines: str | None) -> None:
+        for line in filter(None, lines):
+            self._log.warn("{line}", line=line)
+
+    def _not_sent(self, number: int | None, times: int = 1) -> None:
+        """Count replies that the kernel would not send; an error costs that reply alone."""
+        name = errorcode.get(number or 0, str(number))
+        self._send_errors[name] += times
+        times = self._notices.count(name, self._now(), times)
+        if times:
+            self._log.warn(
+                "could not send {times} of the replies: {errno}; the next line in 30 s",
+                times=times,
+                errno=name,
+            )

@@ -1,0 +1,186 @@
+"""EchoService: an echo server on each of its addresses, as a Service for any MultiService."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IListeningPort, IReactorFDSet
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+
+from udpecho.guard.guard import Guard
+from udpecho.guard.policy import Policy
+from udpecho.peer import format_peer, is_loopback
+from udpecho.port import UDPPort, adopt_udp, leave_to_others, listen_udp
+from udpecho.reactors import IDatagramReactor, monotonic_clock
+from udpecho.server.addresses import LOOPBACK, Listen, UdpAddress, bind, doing_without
+from udpecho.server.server import EchoServer, ServerCounters
+
+DRAIN_SECONDS = 0.25
+"""A stop answers what is queued, but for no longer: whoever stops a service waits for it."""
+
+QUIET_TURNS = 2
+"""The queue is empty when the reactor has turned this often and nothing came."""
+
+_LOOPBACK_HINT = ", this machine only; to serve the network: --listen=udp:1060"
+
+
+class EchoService(Service):
+    """The echo service. It starts, stops and starts again; a stop answers what is queued.
+
+    Works with a privileged start (twistd binds before it drops its privileges) and without.
+    Starting raises CannotListenError when an address can't be had.
+    """
+
+    def __init__(
+        self,
+        reactor: IDatagramReactor,
+        listens: Sequence[Listen] = LOOPBACK,
+        policy: Policy | None = None,
+        log: Logger | None = None,
+    ) -> None:
+        self._reactor = reactor
+        self._listens = tuple(listens)
+        self._now = monotonic_clock(reactor)
+        self._log = log or Logger()
+        self._guard = Guard(policy)  # one: a source's rate is what it asks of all addresses
+        self._bound: list[tuple[Listen, socket.socket]] = []
+        self._ports: list[IListeningPort] = []
+        self._shared: set[IListeningPort] = set()  # those ports which other processes may have, too
+        self._servers: dict[IListeningPort, EchoServer] = {}  # whose ports are open, or closing
+        self._ended = ServerCounters()  # what those did whose ports are closed
+
+    def bind(self) -> None:
+        """Take the addresses before the service starts, to learn early that one can't be had."""
+        if self._bound or self._ports or not IReactorFDSet.providedBy(self._reactor):
+            return
+        try:
+            for listen in self._listens:
+                with doing_without(listen):
+                    self._bound.append((listen, bind(listen)))
+        except CannotListenError:
+            self._unbind()
+            raise
+
+    def privilegedStartService(self) -> None:
+        """Open the sockets while the process may still have any port."""
+        super().privilegedStartService()  # type: ignore[no-untyped-call]
+        self._open()
+
+    def startService(self) -> None:
+        """Open the sockets, if there was no privileged start."""
+        super().startService()  # type: ignore[no-untyped-call]
+        self._open()
+
+    def stopService(self) -> Deferred[None]:
+        """Answer what is queued, for 250 ms at most, then close; fires when all is closed."""
+        super().stopService()  # type: ignore[no-untyped-call]
+        self._unbind()
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _stop(self) -> None:
+        await self._drain()
+        if self._ports and not self.running:  # or else it has been started again meanwhile
+            await self._close()
+            self._log.info("udpecho has stopped: {counts}", counts=_words(self.counters()))
+
+    def _close(self) -> Deferred[Any]:
+        ports, self._ports = self._ports, []
+        return DeferredList([Deferred.fromCoroutine(self._close_port(port)) for port in ports])
+
+    async def _close_port(self, port: IListeningPort) -> None:
+        if port in self._shared and isinstance(port, UDPPort):
+            with suppress(OSError):  # it has lost its socket
+                leave_to_others(port.getHandle())  # or what comes while it closes would be lost
+        self._shared.discard(port)
+        await maybeDeferred(port.stopListening)
+        self._ended += self._servers.pop(port).counters()
+
+    def counters(self) -> ServerCounters:
+        """Count what all its servers have done, since the service was made."""
+        return sum((server.counters() for server in self._servers.values()), self._ended)
+
+    def addresses(self) -> list[tuple[str, int]]:
+        """List the addresses and ports that are open."""
+        hosts = [port.getHost() for port in self._ports]
+        return [
+            (host.host, host.port) for host in hosts if isinstance(host, IPv4Address | IPv6Address)
+        ]
+
+    def _open(self) -> None:
+        if self._ports:
+            return
+        self.bind()
+        try:
+            self._listen()
+        except Exception:
+            self._close()
+            raise
+        finally:
+            self._unbind()
+        addresses = self.addresses()
+        self._log.info(
+            "udpecho answers at {addresses}{hint}",
+            addresses=", ".join(map(format_peer, addresses)),
+            hint=_LOOPBACK_HINT if all(is_loopback(host) for host, _ in addresses) else "",
+        )
+
+    def _listen(self) -> None:
+        for listen, skt in self._bound:
+            server = self._new_server()
+            port = adopt_udp(self._reactor, skt.fileno(), server)
+            self._opened(port, server)
+            if isinstance(listen, UdpAddress) and listen.reuse_port:
+                self._shared.add(port)
+        if IReactorFDSet.providedBy(self._reactor):
+            return
+        for listen in self._listens:
+            assert isinstance(listen, UdpAddress), "this reactor has no descriptors"
+            server = self._new_server()
+            with doing_without(listen):
+                port = listen_udp(self._reactor, listen.port, server, listen.interface)
+                self._opened(port, server)
+
+    def _new_server(self) -> EchoServer:
+        return EchoServer(self._now, self._log, self._guard)
+
+    def _opened(self, port: IListeningPort, server: EchoServer) -> None:
+        self._ports.append(port)
+        self._servers[port] = server
+
+    def _unbind(self) -> None:
+        for _, skt in self._bound:
+            skt.close()
+        self._bound.clear()
+
+    async def _drain(self) -> None:
+        """Let the reactor turn until nothing more comes in, or until it is time to go.
+
+        Our own port drains as it stops; Twisted's would drop what is queued.
+        """
+        if all(isinstance(port, UDPPort) for port in self._ports):
+            return
+        end = self._now() + DRAIN_SECONDS
+        quiet = 0
+        while self._ports and quiet < QUIET_TURNS and self._now() < end:
+            before = self.counters().received
+            await deferLater(self._reactor, 0)
+            quiet = quiet + 1 if self.counters().received == before else 0
+
+
+def _words(counters: ServerCounters) -> str:
+    """Say what the counters tell, and with that also what no line has told yet."""
+    unanswered = {reason.value: times for reason, times in counters.unanswered.items()}
+    words = f"{counters.received} received, {counters.echoed} echoed"
+    for what, kinds in (("unanswered", unanswered), ("not sent", counters.send_errors)):
+        if kinds:
+            each = ", ".join(f"{kind}: {times}" for kind, times in kinds.items())
+            words += f", {sum(kinds.values())} {what} ({each})"
+    return words

@@ -1,0 +1,29 @@
+"""What is seen of a ping: records, text, tables, pictures."""
+
+from typing import TYPE_CHECKING
+
+from udpecho.doors import Door
+
+__all__ = ["Json", "Lines", "LiveTable", "Quiet", "Trace", "View", "draw", "wants_table"]
+
+if TYPE_CHECKING:
+    from udpecho.show.plot import Trace as Trace
+    from udpecho.show.plot import draw as draw
+    from udpecho.show.table import LiveTable as LiveTable
+    from udpecho.show.views import Json as Json
+    from udpecho.show.views import Lines as Lines
+    from udpecho.show.views import Quiet as Quiet
+    from udpecho.show.views import View as View
+    from udpecho.show.views import wants_table as wants_table
+else:
+    __getattr__ = Door(
+        globals(),
+        {
+            "plot": (
+                "Trace",
+                "draw",
+            ),
+            "table": ("LiveTable",),
+            "views": ("Json", "Lines", "Quiet", "View", "wants_table"),
+        },
+    )

@@ -1,0 +1,87 @@
+"""UDP in memory: hosts that any DatagramProtocol runs on unchanged, time moved by hand.
+
+    >>> from twisted.internet.protocol import DatagramProtocol
+    >>> class Echo(DatagramProtocol):
+    ...     def datagramReceived(self, data, peer):
+    ...         self.transport.write(data, peer)
+    >>> class Notebook(DatagramProtocol):
+    ...     def __init__(self):
+    ...         self.heard = []
+    ...     def datagramReceived(self, data, peer):
+    ...         self.heard.append((data, peer))
+
+    >>> net = MemoryNetwork(seed=1)
+    >>> server = net.host("192.0.2.1", "2001:db8::1", names=["echo.example"])
+    >>> client = net.host("192.0.2.2")
+    >>> net.link(client, server, delay=0.02, jitter=0.005, loss=0.01)
+    >>> port = server.listenUDP(7, Echo())
+    >>> notebook = Notebook()
+    >>> socket = client.listenUDP(50000, notebook)
+
+    >>> sent = notebook.transport.write(b"hello", ("192.0.2.1", 7))
+    >>> net.forge(b"lie", source=("203.0.113.66", 7), to=("192.0.2.2", 50000))
+    >>> net.advance(0.1)
+    >>> notebook.heard
+    [(b'lie', ('203.0.113.66', 7)), (b'hello', ('192.0.2.1', 7))]
+    >>> [(datagram.data, datagram.fate.value) for datagram in net.record]
+    [(b'hello', 'delivered'), (b'lie', 'delivered'), (b'hello', 'delivered')]
+
+A host is what a protocol takes for its reactor: IReactorUDP, IReactorTime and
+IReactorPluggableNameResolver. A port on it is Twisted's own, over a socket in memory that
+keeps Linux's rules; the tests of these rules also run against real sockets. Some are seldom
+expected:
+
+- A datagram waits in the receive queue until the host's next turn, so that none is ever
+  delivered inside write; over a link without delay the next turn is advance(0).
+- What was queued before connect() is delivered after it.
+- Only a connected socket hears of a refusal, and perhaps inside its next write, which then
+  sends nothing. Otherwise its protocol's connectionRefused is called, or its port closes:
+  Twisted's reactors differ (see MemoryNetwork.host).
+- A socket bound to the wildcard answers from its host's first address, whichever was asked.
+- A socket bound to "::" takes IPv4's port too, and knows IPv4 peers as ::ffff:192.0.2.1.
+- 127.0.0.0/8 and ::1 belong to every host, and what is sent there stays in it.
+- A datagram longer than maxPacketSize is cut, and one too many for the receive buffer is
+  dropped: only the record tells.
+
+There is no broadcast, no multicast, no fragment, and no limit on how often ICMP refuses.
+"""
+
+from typing import TYPE_CHECKING
+
+from udpecho.doors import Door
+
+__all__ = [
+    "Datagram",
+    "Fate",
+    "Fault",
+    "MemoryHost",
+    "MemoryNetwork",
+    "MemoryPort",
+    "Record",
+]
+
+if TYPE_CHECKING:
+    from udpecho.testing.host import MemoryHost as MemoryHost
+    from udpecho.testing.host import MemoryPort as MemoryPort
+    from udpecho.testing.network import MemoryNetwork as MemoryNetwork
+    from udpecho.testing.record import Datagram as Datagram
+    from udpecho.testing.record import Fate as Fate
+    from udpecho.testing.record import Fault as Fault
+    from udpecho.testing.record import Record as Record
+else:
+    __getattr__ = Door(
+        globals(),
+        {
+            "host": (
+                "MemoryHost",
+                "MemoryPort",
+            ),
+            "network": ("MemoryNetwork",),
+            "record": (
+                "Datagram",
+                "Fate",
+                "Fault",
+                "Record",
+            ),
+        },
+    )

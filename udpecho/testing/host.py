@@ -1,0 +1,208 @@
+"""A host in memory, which is a reactor to the protocols that run on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Literal, TypeAlias, cast
+
+from twisted.internet.base import DelayedCall
+from twisted.internet.interfaces import IHostnameResolver
+from twisted.internet.protocol import DatagramProtocol
+from twisted.internet.udp import Port
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from udpecho.peer import Peer
+from udpecho.reactors import IDatagramReactor
+from udpecho.testing.resolver import MemoryResolver
+from udpecho.testing.sockets import MemorySocket
+from udpecho.testing.stack import Bound, Stack, canonical_peer
+from udpecho.testing.wire import Wire
+
+_log = Logger()
+
+
+Refusals: TypeAlias = Literal["called", "closed"]
+
+
+class MemoryPort(Port):
+    """Twisted's own UDP port, over a socket in memory."""
+
+    stack: Stack
+    ipv6_only: bool
+    memory_socket: MemorySocket
+
+    def createInternetSocket(self) -> Any:
+        """Make the socket, which the port then binds."""
+        self.memory_socket = MemorySocket(self.stack, self.addressFamily, self.ipv6_only)
+        return self.memory_socket
+
+
+@implementer(IDatagramReactor)
+class MemoryHost:
+    """A host of a MemoryNetwork, made by its host method: a reactor to what runs on it.
+
+    It has its network's time, and calls of its own. refusals may be changed at any time.
+    """
+
+    def __init__(
+        self, wire: Wire, addresses: tuple[str, ...], refusals: Refusals, receive_buffer: int
+    ) -> None:
+        self.addresses = addresses
+        self.refusals = refusals
+        self.nameResolver: IHostnameResolver = MemoryResolver(self, wire.names)
+        self.stack = Stack(wire, addresses, receive_buffer, self._wake)
+        self._timeline = wire.timeline
+        self._calls: set[DelayedCall] = set()
+        self._readers: dict[Bound, MemoryPort] = {}
+        self._ready: dict[Bound, None] = {}
+
+    def fail_sends(self, error: int, *, times: int = 1, to: Peer | None = None) -> None:
+        """Have the next sends from this host, or those to one peer, meet an errno.
+
+        The port does with it what the stock port does: most leave write as OSError, EMSGSIZE
+        as MessageLengthError, and ECONNREFUSED calls connectionRefused if it is connected.
+        """
+        if times < 1:
+            raise ValueError(f"times is 1 or more, not {times!r}")
+        self.stack.fail_sends(error, times, None if to is None else canonical_peer(to))
+
+    # IReactorUDP
+
+    def listenUDP(
+        self,
+        port: int,
+        protocol: DatagramProtocol,
+        interface: str = "",
+        maxPacketSize: int = 8192,
+    ) -> MemoryPort:
+        """Give the protocol a port: Twisted's own, with a socket in memory under it.
+
+        Raises CannotListenError for a port that is taken and for an address of another host.
+        """
+        return self._listen(port, protocol, interface, maxPacketSize, ipv6_only=False)
+
+    def listen_one_family(
+        self, port: int, protocol: DatagramProtocol, interface: str, maxPacketSize: int
+    ) -> MemoryPort:
+        """Listen as listenUDP does, but an IPv6 port takes IPv6 only: what listen_udp asks for."""
+        return self._listen(port, protocol, interface, maxPacketSize, ipv6_only=True)
+
+    def _listen(
+        self, port: int, protocol: DatagramProtocol, interface: str, size: int, *, ipv6_only: bool
+    ) -> MemoryPort:
+        new_port: Any = MemoryPort  # Twisted's port has no annotations
+        listening = new_port(port, protocol, interface, size, self)
+        listening.stack = self.stack
+        listening.ipv6_only = ipv6_only
+        listening.startListening()
+        return cast(MemoryPort, listening)
+
+    # IReactorTime
+
+    def seconds(self) -> float:
+        """Return the network's time, in seconds since it was made."""
+        return self._timeline.now
+
+    def callLater(
+        self,
+        delay: float,
+        callable: Callable[..., Any],  # noqa: A002 (the interface's name for it)
+        *args: object,
+        **kwargs: object,
+    ) -> DelayedCall:
+        """Call something later; what it raises leaves MemoryNetwork.advance, as with a Clock."""
+        if not delay >= 0:
+            raise AssertionError(f"a call is due in 0 seconds or more, not {delay!r}")
+        call = DelayedCall(
+            self.seconds() + delay,
+            callable,
+            args,
+            kwargs,
+            self._calls.remove,
+            self._schedule,
+            self.seconds,
+        )
+        self._calls.add(call)
+        self._schedule(call)
+        return call
+
+    def getDelayedCalls(self) -> Sequence[DelayedCall]:
+        """Return this host's calls that are still to come, the soonest first."""
+        return tuple(sorted(self._calls, key=DelayedCall.getTime))
+
+    def _schedule(self, call: DelayedCall) -> None:
+        self._timeline.at(call.time, partial(self._run, call))
+
+    def _run(self, call: DelayedCall) -> None:
+        if not call.active() or call.time > self.seconds():
+            return  # cancelled, or moved by reset() and scheduled anew
+        if call.delayed_time > 0:
+            call.activate_delay()
+            self._schedule(call)
+            return
+        self._calls.remove(call)
+        call.called = 1
+        call.func(*call.args, **call.kw)
+
+    # IReactorPluggableNameResolver
+
+    def installNameResolver(self, resolver: IHostnameResolver) -> IHostnameResolver:
+        """Replace the resolver and return the one before."""
+        before, self.nameResolver = self.nameResolver, resolver
+        return before
+
+    # What a port asks of its reactor
+
+    def addReader(self, reader: MemoryPort) -> None:
+        """Have a port's doRead called when there is something to read."""
+        sock = reader.memory_socket
+        self._readers[sock] = reader
+        if sock.ready:
+            self._wake(sock)
+
+    def removeReader(self, reader: MemoryPort) -> None:
+        """Leave a port alone."""
+        self._readers.pop(reader.memory_socket, None)
+
+    def removeWriter(self, writer: MemoryPort) -> None:
+        """Do nothing: a UDP port never waits for room to write."""
+
+    def getReaders(self) -> list[MemoryPort]:
+        """Return the ports that are open: none, when all that listened has stopped."""
+        return list(self._readers.values())
+
+    def _wake(self, sock: Bound) -> None:
+        if not self._ready:
+            # A reactor makes the calls that are due, and then reads.
+            self._timeline.at(self.seconds(), self._turn, last=True)
+        self._ready[sock] = None
+
+    def _turn(self) -> None:
+        """Read what is ready, as one turn of a real reactor does."""
+        ready, self._ready = self._ready, {}
+        for bound in ready:
+            port = self._readers.get(bound)
+            if port is not None:
+                sock = port.memory_socket
+                try:
+                    self._read(sock, port)
+                except Exception:
+                    _log.failure("{port!r} failed", port=port)
+                if sock in self._readers and sock.ready:
+                    self._wake(sock)
+
+    def _read(self, sock: MemorySocket, port: Any) -> None:
+        if sock.only_error and self.refusals == "closed":
+            lost = True  # what epoll makes of EPOLLERR alone
+        else:
+            sock.begin_turn()
+            try:
+                lost = port.doRead() is not None
+            except Exception:
+                _log.failure("{port!r} failed to read and is closed", port=port)
+                lost = True
+        if lost:
+            self.removeReader(port)
+            port.connectionLost()

@@ -1,0 +1,138 @@
+"""MemoryNetwork: hosts, the links between them, forgers, and time moved by hand."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Sequence
+
+from udpecho.errors import BadAddress, DatagramTooLong, WrongFamily
+from udpecho.peer import Peer, is_ipv6, is_loopback
+from udpecho.testing.host import MemoryHost, MemoryPort, Refusals
+from udpecho.testing.link import HOLD, Link
+from udpecho.testing.record import Datagram, Fate, Fault, Record
+from udpecho.testing.sockets import MAX_IPV4_DATA, MAX_IPV6_DATA
+from udpecho.testing.stack import RECEIVE_BUFFER, Stack, canonical_peer
+from udpecho.testing.wire import Wire
+
+__all__ = ["Datagram", "Fate", "Fault", "MemoryHost", "MemoryNetwork", "MemoryPort", "Record"]
+
+
+class MemoryNetwork:
+    """A network without anything between its hosts but links; seed decides what those do."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self._wire = Wire(seed)
+
+    @property
+    def record(self) -> Record:
+        """Every datagram in the order of sending, with what became of it."""
+        return self._wire.record
+
+    def host(
+        self,
+        *addresses: str,
+        names: Sequence[str] = (),
+        refusals: Refusals = "closed",
+        receive_buffer: int = RECEIVE_BUFFER,
+    ) -> MemoryHost:
+        """Add a host with addresses of either family, and names that resolve to them.
+
+        refusals says how a connected port there hears that its peer does not listen: its
+        protocol's connectionRefused is "called" (as on Twisted's select and asyncio reactors),
+        or the port is "closed" (as on epoll, the default on Linux, and on poll). A socket's
+        receive buffer takes 212,992 bytes, as Linux counts them: 256 small datagrams.
+        """
+        if refusals not in ("called", "closed"):
+            raise ValueError(f'refusals are "called" or "closed", not {refusals!r}')
+        hosts = tuple(canonical_peer((address, 0))[0] for address in addresses)
+        for host in hosts:
+            if is_loopback(host) or host in self._wire.stacks:
+                raise BadAddress(host, f"{host} is taken: an address belongs to one host")
+        made = MemoryHost(self._wire, hosts, refusals, receive_buffer)
+        self._wire.stacks.update(dict.fromkeys(hosts, made.stack))
+        for name in map(str.lower, names):
+            self._wire.names[name] = self._wire.names.get(name, ()) + hosts
+        return made
+
+    def link(
+        self,
+        a: MemoryHost,
+        b: MemoryHost,
+        *,
+        one_way: bool = False,
+        delay: float = 0.0,
+        jitter: float = 0.0,
+        loss: float = 0.0,
+        duplicate: float = 0.0,
+        reorder: float = 0.0,
+        hold: float = HOLD,
+        corrupt: float = 0.0,
+    ) -> None:
+        """Set what happens to datagrams from a to b and back, or only from a to b.
+
+        delay is in seconds, and up to jitter seconds are added to it at random. loss,
+        duplicate, reorder and corrupt are probabilities from 0 to 1: of being lost, of arriving
+        twice, of being held back by hold seconds while others overtake it, of arriving with one
+        bit flipped (and no checksum to notice). A refusal is delayed and lost like a datagram.
+        """
+        link = Link(delay, jitter, loss, duplicate, reorder, hold, corrupt)
+        self._wire.links[a.stack, b.stack] = link
+        if not one_way:
+            self._wire.links[b.stack, a.stack] = link
+
+    def forge(
+        self,
+        data: bytes,
+        *,
+        source: Peer,
+        to: Peer,
+        delay: float = 0.0,
+        on: MemoryHost | None = None,
+    ) -> None:
+        """Send a datagram that claims to be from source; it arrives like any other.
+
+        on is the host, needed only if to is one of its loopback addresses. No link delays or
+        loses it; delay is in seconds.
+        """
+        source, to = canonical_peer(source), canonical_peer(to)
+        limit = MAX_IPV6_DATA if is_ipv6(to[0]) else MAX_IPV4_DATA
+        if is_ipv6(source[0]) != is_ipv6(to[0]):
+            raise WrongFamily(source[0], f"{source[0]} and {to[0]} are of different families")
+        if len(data) > limit:
+            raise DatagramTooLong(len(data), limit)
+        self._wire.forge(data, source, to, delay, self._target(to[0], on))
+
+    def forge_refusal(
+        self,
+        *,
+        source: Peer,
+        to: Peer,
+        error: int = errno.ECONNREFUSED,
+        delay: float = 0.0,
+        on: MemoryHost | None = None,
+    ) -> None:
+        """Send an ICMP error that claims that source refused a datagram from to.
+
+        It counts if the socket at to is connected to source. error is the errno that Linux
+        makes of it: ECONNREFUSED of port unreachable, EHOSTUNREACH of host or communication
+        administratively prohibited (ICMP 3/10 and 3/13).
+        """
+        source, to = canonical_peer(source), canonical_peer(to)
+        target = self._target(to[0], on)
+        if target is not None:
+            self._wire.tell(target, to, source, error, delay)
+
+    def advance(self, seconds: float = 0.0) -> None:
+        """Move time on by seconds, and let everything due until then happen at its own time.
+
+        advance(0) lets happen what is due now. Raises RuntimeError if that never ends, as when
+        two servers answer each other over a link without delay.
+        """
+        self._wire.timeline.advance(seconds)
+
+    def _target(self, host: str, on: MemoryHost | None) -> Stack | None:
+        if on is None:
+            return self._wire.stacks.get(host)
+        if not on.stack.owns(host):
+            raise BadAddress(host, f"{host} is no address of the host {on.addresses}")
+        return on.stack

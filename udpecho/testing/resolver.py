@@ -1,0 +1,69 @@
+"""Names in memory: a network's hosts, localhost, and addresses written out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal, cast
+
+from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.interfaces import (
+    IAddress,
+    IDelayedCall,
+    IHostnameResolver,
+    IHostResolution,
+    IReactorTime,
+    IResolutionReceiver,
+)
+from zope.interface import implementer
+
+from udpecho.names import canonical_host
+from udpecho.peer import is_ipv6
+
+
+@implementer(IHostResolution)
+class _Resolution:
+    """A question that is answered at the next turn."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.call: IDelayedCall | None = None
+
+    def cancel(self) -> None:
+        """Tell the receiver nothing more."""
+        if self.call is not None and self.call.active():
+            self.call.cancel()
+
+
+@implementer(IHostnameResolver)
+class MemoryResolver:
+    """Resolves the names of a network's hosts, localhost, and addresses written out."""
+
+    def __init__(self, clock: IReactorTime, names: Mapping[str, tuple[str, ...]]) -> None:
+        self._clock = clock
+        self._names = names
+
+    def resolveHostName(
+        self,
+        resolutionReceiver: IResolutionReceiver,
+        hostName: str,
+        portNumber: int = 0,
+        addressTypes: Sequence[type[IAddress]] | None = None,
+        transportSemantics: str = "TCP",
+    ) -> IHostResolution:
+        """Tell the receiver the name's addresses at the next turn; an unknown name has none."""
+        literal = canonical_host(hostName)
+        hosts = (literal,) if literal else self._names.get(hostName.lower(), ())
+        wanted = (IPv4Address, IPv6Address) if addressTypes is None else addressTypes
+        kind = cast("Literal['TCP', 'UDP']", transportSemantics)
+
+        def tell() -> None:
+            for host in hosts:
+                address_type = IPv6Address if is_ipv6(host) else IPv4Address
+                if address_type in wanted:
+                    resolutionReceiver.addressResolved(address_type(kind, host, portNumber))
+            resolutionReceiver.resolutionComplete()
+
+        resolution = _Resolution(hostName)
+        resolutionReceiver.resolutionBegan(resolution)
+        resolution.call = self._clock.callLater(0, tell)
+        return resolution

@@ -1,0 +1,227 @@
+"""A UDP socket in memory, with Linux's rules: what it takes, what it gives, which call fails how.
+
+Knows no time and no Twisted. Each rule was seen on a real socket, and the tests of these
+rules run against real sockets too.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+from collections import deque
+from typing import TypeAlias
+
+from udpecho.names import canonical_host
+from udpecho.peer import Peer, is_ipv6, is_loopback
+from udpecho.testing.record import Datagram, Fate
+from udpecho.testing.stack import IPV4_ANY, IPV6_ANY, Stack, os_error
+
+MAX_IPV4_DATA = 65507
+"""65535 bytes of IPv4 packet, less 20 of its header and 8 of UDP's (RFC 791, RFC 768)."""
+
+MAX_IPV6_DATA = 65527
+"""65535 bytes of IPv6 payload, which the IPv6 header is no part of, less 8 (RFC 8200)."""
+
+QUEUE_OVERHEAD = 768
+"""Bytes charged for a queued datagram beside its data, of which 64 are charged at least: so
+256 small datagrams or three of 65507 bytes fill the default buffer, as on Linux."""
+
+IPV4_BROADCAST = "255.255.255.255"
+
+LOOPBACK = {IPV4_ANY: "127.0.0.1", IPV6_ANY: "::1"}
+"""A datagram to the wildcard goes to the host itself: so on Linux."""
+
+MAPPED = "::ffff:"
+"""Before an IPv4 address, how an IPv6 socket writes it (RFC 4291, section 2.5.5.2)."""
+
+SocketAddress: TypeAlias = tuple[str, int] | tuple[str, int, int, int]
+
+
+class MemorySocket:
+    """A UDP socket in memory; its methods are those of socket.socket that a Twisted port calls.
+
+    local and remote are as on the wire: of an IPv4 peer, an IPv6 socket holds the IPv4 address.
+    """
+
+    def __init__(self, stack: Stack, family: socket.AddressFamily, ipv6_only: bool = False) -> None:
+        self._stack = stack
+        self._ipv6 = family == socket.AF_INET6
+        self.ipv6_only = ipv6_only and self._ipv6
+        """Whether an IPv6 socket leaves IPv4 alone (IPV6_V6ONLY)."""
+        self.local: Peer = (IPV6_ANY if self._ipv6 else IPV4_ANY, 0)
+        self.remote: Peer | None = None
+        self.error = 0
+        """The pending error, as SO_ERROR tells it (socket(7))."""
+        self._queue: deque[Datagram] = deque()
+        self._free = stack.receive_buffer
+        self._turn = 0
+        self._broadcast = 0
+
+    # Addresses
+
+    def bind(self, address: Peer) -> None:
+        """Take an address and port of the host."""
+        self.local = self._stack.bind(self, self._to_wire(address))
+
+    def connect(self, address: Peer) -> None:
+        """Send to one peer only, receive from it only, and hear of its refusals."""
+        remote = self._destination(address)
+        source = self._source(remote[0])
+        self.remote = remote
+        self.local = self._stack.rebind(self, source)
+
+    def getsockname(self) -> SocketAddress:
+        """Return the local address, which a connect makes specific."""
+        return self._from_wire(self.local)
+
+    def close(self) -> None:
+        """Free the port; what is queued is lost."""
+        self._stack.release(self)
+        while self._queue:
+            self._stack.wire.record.settle(self._queue.popleft(), Fate.UNREAD)
+
+    def _to_wire(self, address: Peer) -> Peer:
+        host, port = address[:2]
+        if not 0 <= port <= 65535:
+            raise OverflowError(f"port must be 0-65535, not {port}.")
+        host = {"": self.local[0], "<broadcast>": IPV4_BROADCAST}.get(host, host)
+        canonical = canonical_host(host)
+        if canonical is None or is_ipv6(canonical) != self._ipv6:
+            raise socket.gaierror(
+                socket.EAI_ADDRFAMILY, "Address family for hostname not supported"
+            )
+        if canonical.startswith(MAPPED) and "." in canonical:
+            canonical = canonical.removeprefix(MAPPED)
+        return canonical, port
+
+    def _destination(self, address: Peer) -> Peer:
+        host, port = self._to_wire(address)
+        return LOOPBACK.get(host, host), port
+
+    def _from_wire(self, peer: Peer) -> SocketAddress:
+        host, port = peer
+        if not self._ipv6:
+            return host, port
+        return host if is_ipv6(host) else MAPPED + host, port, 0, 0
+
+    def _source(self, destination: str) -> str:
+        source: str | None = self.local[0]
+        if source in (IPV4_ANY, IPV6_ANY):
+            source = self._stack.source_for(destination)
+        other_family = self.ipv6_only and not is_ipv6(destination)
+        if source is None or is_ipv6(source) != is_ipv6(destination) or other_family:
+            raise os_error(errno.ENETUNREACH)
+        if not is_ipv6(source) and is_loopback(source) and not self._stack.owns(destination):
+            raise os_error(errno.EINVAL)
+        return source
+
+    # Sending
+
+    def send(self, data: bytes) -> int:
+        """Send to the connected peer."""
+        if self.remote is None:
+            raise os_error(errno.EDESTADDRREQ)
+        return self._send(bytes(memoryview(data)), self.remote)
+
+    def sendto(self, data: bytes, address: Peer) -> int:
+        """Send to any peer."""
+        return self._send(bytes(memoryview(data)), self._destination(address))
+
+    def _send(self, data: bytes, destination: Peer) -> int:
+        wire = self._stack.wire
+        source = self.local
+        try:
+            source = self._check(data, destination)
+        except OSError:
+            wire.record.settle(wire.record.add(source, destination, data), Fate.UNSENT)
+            raise
+        wire.transmit(self._stack, source, destination, data)
+        return len(data)
+
+    def _check(self, data: bytes, destination: Peer) -> Peer:
+        """Return where a datagram is sent from, or raise what the kernel would, in its order."""
+        host, port = destination
+        if not port and self.remote is None:
+            raise os_error(errno.EINVAL)
+        if host == IPV4_BROADCAST and not self._broadcast:
+            raise os_error(errno.EACCES)
+        source = self._source(host)
+        if len(data) > (MAX_IPV6_DATA if is_ipv6(host) else MAX_IPV4_DATA):
+            raise os_error(errno.EMSGSIZE)
+        if number := self._take_error() or self._stack.take_failure(destination):
+            raise os_error(number)
+        return source, self.local[1]
+
+    # Receiving
+
+    @property
+    def ready(self) -> bool:
+        """Whether there is something to read, be it an error."""
+        return bool(self._queue or self.error)
+
+    @property
+    def only_error(self) -> bool:
+        """Whether there is an error to read and nothing else (EPOLLERR without EPOLLIN)."""
+        return bool(self.error) and not self._queue
+
+    def begin_turn(self) -> None:
+        """Let recvfrom return what is queued now; what comes meanwhile waits for another turn.
+
+        A real port would go on, and for ever if the protocol sends to itself.
+        """
+        self._turn = len(self._queue)
+
+    def enqueue(self, datagram: Datagram) -> None:
+        """Take a datagram that has arrived, if the receive buffer has room."""
+        cost = self._cost(datagram)
+        if cost > self._free:
+            self._stack.wire.record.settle(datagram, Fate.OVERFLOWED)
+            return
+        self._free -= cost
+        self._queue.append(datagram)
+        self._stack.wire.record.queued(datagram)
+        self._stack.wake(self)
+
+    def fail(self, error: int) -> None:
+        """Leave a pending error, to be told by whichever call comes next."""
+        self.error = error
+        self._stack.wake(self)
+
+    def recvfrom(self, size: int) -> tuple[bytes, SocketAddress]:
+        """Return the next datagram, cut to size, and its source."""
+        if number := self._take_error():
+            raise os_error(number)
+        if not self._turn:
+            raise os_error(errno.EAGAIN)
+        self._turn -= 1
+        datagram = self._queue.popleft()
+        self._free += self._cost(datagram)
+        whole = len(datagram.data) <= size
+        self._stack.wire.record.settle(datagram, Fate.DELIVERED if whole else Fate.TRUNCATED)
+        return datagram.data[:size], self._from_wire(datagram.source)
+
+    def getsockopt(self, level: int, option: int) -> int:
+        """Tell SO_ERROR (which clears it) or SO_BROADCAST."""
+        if (level, option) == (socket.SOL_SOCKET, socket.SO_ERROR):
+            return self._take_error()
+        if (level, option) == (socket.SOL_SOCKET, socket.SO_BROADCAST):
+            return self._broadcast
+        raise os_error(errno.ENOPROTOOPT)
+
+    def setsockopt(self, level: int, option: int, value: int) -> None:
+        """Set SO_BROADCAST, which lets a send to 255.255.255.255 pass; it reaches nobody."""
+        if (level, option) != (socket.SOL_SOCKET, socket.SO_BROADCAST):
+            raise os_error(errno.ENOPROTOOPT)
+        self._broadcast = int(bool(value))
+
+    def fileno(self) -> int:
+        """Return -1: there is no descriptor."""
+        return -1
+
+    def _take_error(self) -> int:
+        error, self.error = self.error, 0
+        return error
+
+    @staticmethod
+    def _cost(datagram: Datagram) -> int:
+        return QUEUE_OVERHEAD + max(len(datagram.data), 64)
