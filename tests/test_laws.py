@@ -221,11 +221,11 @@ def is_impure(each: Import) -> bool:
     return within(each.imported, *TWISTED, *INPUT_AND_OUTPUT, "socket")
 
 
-def arrows() -> Iterator[Import]:
+@cache
+def arrows() -> list[Import]:
     """List what every room imports; what a door hands on is no import of its own."""
-    for name, source in rooms().items():
-        if name not in doors():
-            yield from imports(name, source)
+    within_doors = ((name, source) for name, source in rooms().items() if name not in doors())
+    return [each for name, source in within_doors for each in imports(name, source)]
 
 
 @cache

@@ -1,6 +1,7 @@
 """UDP in memory: hosts that any DatagramProtocol runs on unchanged, time moved by hand.
 
     >>> from twisted.internet.protocol import DatagramProtocol
+    >>> from udpecho.testing import MemoryNetwork
     >>> class Echo(DatagramProtocol):
     ...     def datagramReceived(self, data, peer):
     ...         self.transport.write(data, peer)
