@@ -1,4 +1,7 @@
-"""The leak-catching fixture: what trial's TestCase notices and pytest alone lets pass."""
+"""What all tests share: the leak-catching fixture, hypothesis's profile, the census.
+
+The fixture sees what trial's TestCase notices and pytest alone lets pass.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +14,24 @@ from twisted.internet.defer import setDebugging
 from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 from zope.interface import provider
 
+import tests.examples  # noqa: F401 (hypothesis's profile)
+from tests.workshop import census
+
 pytest.register_assert_rewrite("tests.rules")
 setDebugging(False)
 base.DelayedCall.debug = True
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the census's options."""
+    census.add_options(parser)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Count the tests by wing."""
+    config.pluginmanager.register(
+        census.Plugin(config.getoption("census"), config.getoption("renew_census"))
+    )
 
 
 @pytest.fixture(autouse=True)

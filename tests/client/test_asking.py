@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.client.test_client import SERVER, SERVER6, ClientCase
+from tests.examples import given, st
 from udpecho.client.asking import AskingClient
 from udpecho.client.client import ConnectedEchoClient, EchoClient, MatchingEchoClient
 from udpecho.client.request import Reply
@@ -71,7 +70,6 @@ class Asked:
 class AnyNetwork(SynchronousTestCase):
     """The three clients over links that lose, repeat, reorder and corrupt."""
 
-    @settings(max_examples=200, deadline=None)
     @given(
         kind=st.sampled_from([EchoClient, ConnectedEchoClient, MatchingEchoClient]),
         seed=st.integers(0, 2**32),

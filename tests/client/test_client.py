@@ -6,6 +6,7 @@ import errno
 from collections.abc import Coroutine
 from typing import Any, Literal, TypeVar
 
+import pytest
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.error import TimeoutError as TwistedTimeoutError
@@ -545,6 +546,7 @@ class Matching(ClientCase):
             failure = self.failureResultOf(client.request(b"x", ("192.0.2.1", port)), BadAddress)
             self.assertIn("expected a port from 1 to 65535", failure.getErrorMessage())
 
+    @pytest.mark.slow
     def test_ten_thousand_peers(self) -> None:
         """All at once, a tenth of them silent: every Deferred fires once, nothing is left."""
         peers = [(f"10.1.{i // 256}.{i % 256}", 1060) for i in range(10_000)]

@@ -10,8 +10,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-from hypothesis import settings
-from hypothesis import strategies as st
+import pytest
 from hypothesis.stateful import (
     RuleBasedStateMachine,
     invariant,
@@ -25,6 +24,7 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.examples import settings, st
 from udpecho.client import deadlines, ended, pending
 from udpecho.client.ended import Unclaimed
 from udpecho.client.pending import MAX_BACKOFF, Pending
@@ -490,9 +490,10 @@ class Interleavings(RuleBasedStateMachine):
 class AnyOrder(SynchronousTestCase):
     """The same, as a test that trial finds too."""
 
+    @pytest.mark.slow
     def test_each_request_ends_once_and_leaves_nothing(self) -> None:
         """Any interleaving fires each Deferred once, and every counter adds up."""
         run_state_machine_as_test(
             Interleavings,
-            settings=settings(max_examples=150, stateful_step_count=40, deadline=None),
+            settings=settings(stateful_step_count=40),
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from udpecho.columns import Columns
@@ -365,7 +365,7 @@ def _batches(
     return rows, tuple(draw(trains)) if draw(st.booleans()) else ()
 
 
-@settings(max_examples=150)
+@pytest.mark.slow
 @given(_policies, st.lists(st.tuples(st.floats(0, 2), _batches()), max_size=5))
 def test_a_batch_is_judged_as_its_datagrams_one_by_one(
     policy: Policy,

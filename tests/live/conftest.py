@@ -8,13 +8,14 @@ import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from os import geteuid
+from os import environ, geteuid
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.live.program import Program, twistd
+from udpecho.port.listen import STOCK_PORT
 
 Start = Callable[..., Program]
 
@@ -48,6 +49,12 @@ families = pytest.mark.parametrize("family", ["ipv4", "ipv6"])
 def needs(tool: str) -> pytest.MarkDecorator:
     """Skip a test where a program is not installed."""
     return pytest.mark.skipif(shutil.which(tool) is None, reason=f"{tool} is not installed")
+
+
+def needs_our_port(fault: str) -> pytest.MarkDecorator:
+    """Skip a test where Twisted's own port serves in place of ours, as it has this fault."""
+    over_stock = environ.get(STOCK_PORT) == "1"
+    return pytest.mark.skipif(over_stock, reason=f"Twisted's port serves: {fault}")
 
 
 def bound(host: str = "127.0.0.1", port: int = 0) -> socket.socket:

@@ -14,7 +14,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
+from tests.workshop.census import STOCK_OPENED
+
 ROOT = Path(__file__).resolve().parents[2]
+COUNTING = Path(__file__).with_name("counting")
 BIN = Path(sys.executable).parent
 
 PATIENCE = 20.0
@@ -38,7 +41,8 @@ def udpecho(*arguments: str) -> list[str]:
 
 def environment(**extra: str) -> dict[str, str]:
     """Return an environment in which this tree's udpecho is found, installed or not."""
-    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    counting = str(COUNTING) if STOCK_OPENED in os.environ else None
+    path = os.pathsep.join(filter(None, [str(ROOT), counting, os.environ.get("PYTHONPATH")]))
     return {**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", **extra}
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.live.conftest import families
+from tests.live.conftest import families, needs_our_port
 from tests.live.deadline import three_tries
 from tests.live.netns import Forger, Namespace, pair, why_not
 from tests.live.program import Program, python
@@ -56,6 +56,7 @@ def test_1_from_the_servers_own_address_and_port(family: str, joined: Pair, tmp_
     assert len(service.log_lines("not answered")) == 1
 
 
+@needs_our_port("a reply has no TTL one less")
 @families
 def test_2_two_of_our_servers_joined_by_forged_packets_fall_silent(
     family: str, joined: Pair, tmp_path: Path
@@ -104,6 +105,7 @@ while True:
 """
 
 
+@needs_our_port("a reply has no TTL one less")
 def test_2_a_stock_echo_joined_to_ours_is_held_to_the_limit(joined: Pair, tmp_path: Path) -> None:
     """It sends on for ever with all its hops; what is over the rate ends it."""
     ours, other = joined
@@ -182,6 +184,7 @@ AMISS = {
 }
 
 
+@needs_our_port("fault 8: a protocol can't know that it was asked by broadcast")
 @families
 def test_4_broadcast_and_multicast(family: str, joined: Pair, tmp_path: Path) -> None:
     """Sent to many, or in the name of many: nobody is answered."""

@@ -358,7 +358,7 @@ def test_12_random_datagrams(joined: Pair, tmp_path: Path) -> None:
         assert ordinary.is_served()
         before = service.figures()
 
-        @settings(max_examples=100, deadline=None, database=None)
+        @settings(database=None)
         @given(st.lists(packets, min_size=5, max_size=20))
         def send(some: list[bytes]) -> None:
             forger.send_packets(some)

@@ -19,8 +19,9 @@ from typing import Any
 
 import pytest
 
+from tests.live.conftest import needs_our_port
 from tests.live.deadline import in_time, three_tries
-from tests.live.program import python
+from tests.live.program import environment, python
 
 ROOT = Path(__file__).parents[2]
 REACTORS = ("epoll", "poll", "select", "asyncio")
@@ -39,7 +40,7 @@ def play(scenario: str, port: str = "ours", reactor: str = "epoll", *before: str
     with subprocess.Popen(
         [*command, scenario, port, reactor],
         cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        env=environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -59,10 +60,11 @@ def play(scenario: str, port: str = "ours", reactor: str = "epoll", *before: str
     return outcome | {"ended_after": time.monotonic() - printed}
 
 
-def both(fault: str) -> pytest.MarkDecorator:
-    """Try ours, and the stock port, which has this fault."""
+def both(fault: str, *, mended_by_the_socket: bool = False) -> pytest.MarkDecorator:
+    """Try ours, and the stock port, which has this fault, if not over a socket that we open."""
+    ours = pytest.param("ours", marks=() if mended_by_the_socket else needs_our_port(fault))
     stock = pytest.param("stock", marks=pytest.mark.xfail(strict=True, reason=fault))
-    return pytest.mark.parametrize("port", ["ours", stock])
+    return pytest.mark.parametrize("port", [ours, stock])
 
 
 @both("fault 1: doRead loops for ever over an empty datagram from the port itself")
@@ -89,6 +91,7 @@ ICMP = {
 }
 
 
+@needs_our_port("fault 3: ICMP closes the port")
 @pytest.mark.parametrize("reactor", REACTORS)
 @pytest.mark.parametrize("message", ICMP)
 def test_icmp_is_told_once_and_closes_nothing(message: str, reactor: str) -> None:
@@ -111,6 +114,7 @@ def test_icmp_closes_the_stock_port(message: str, reactor: str) -> None:
     assert outcome["stopped"] is ((message, reactor) not in SURVIVED_BY_STOCK), ICMP[message]
 
 
+@needs_our_port("fault 4: every second datagram is never sent")
 @pytest.mark.parametrize("reactor", REACTORS)
 def test_each_of_ten_writes_to_a_dead_peer_is_sent_and_refused_outside_of_write(
     reactor: str,
@@ -146,6 +150,7 @@ def test_a_write_to_where_no_route_leads_is_counted(port: str) -> None:
     assert (outcome["raised"], outcome["not_sent"]) == (0, {str(ENETUNREACH): 20})
 
 
+@needs_our_port("fault 5: a full queue is tried once")
 @pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
 @pytest.mark.parametrize(
     ("which", "answered", "not_sent"),
@@ -189,7 +194,10 @@ def test_a_protocol_can_tell_a_broadcast(port: str) -> None:
     assert not outcome["answered"]
 
 
-@both("fault 9: a dual-stack socket reflects from the IPv6 wire into IPv4's loopback")
+@both(
+    "fault 9: a dual-stack socket reflects from the IPv6 wire into IPv4's loopback",
+    mended_by_the_socket=True,
+)
 def test_nothing_is_reflected_into_another_family(port: str) -> None:
     outcome = play("mapped_source", port)
     assert (outcome["reflected"], outcome["answers_ipv4"]) == (False, False)
@@ -209,12 +217,14 @@ def test_it_can_be_connected_again(port: str) -> None:
     assert outcome["heard"] == ["second"], "the first peer is a stranger now"
 
 
+@needs_our_port("fault 11: it can be connected once")
 def test_a_second_peer_is_reached_by_the_route_to_it() -> None:
     outcome = play("connect_by_another_route")
     assert outcome["hosts"] == ["127.0.0.1", "198.51.100.1", "127.0.0.1"]
     assert outcome["same_port"]
 
 
+@needs_our_port("fault 11: misuse has no names")
 def test_misuse_has_names() -> None:
     """Fault 11: OverflowError, gaierror, AttributeError and assertions, on the stock port."""
     outcome = play("misuse")
@@ -244,6 +254,7 @@ def test_a_socket_that_is_passed_on_loses_nothing_between() -> None:
     assert outcome["answers"] == outcome["sent"]
 
 
+@needs_our_port("an unconnected port hears of no refusal")
 @pytest.mark.parametrize("reactor", REACTORS)
 def test_an_unconnected_port_tells_which_peer_refused_what(reactor: str) -> None:
     outcome = play("unconnected_refusals", "ours", reactor)
@@ -253,17 +264,20 @@ def test_an_unconnected_port_tells_which_peer_refused_what(reactor: str) -> None
     assert outcome["in_write"] == 0
 
 
+@needs_our_port("it drops the scope of a link-local address")
 def test_link_local_addresses_work_everywhere() -> None:
     outcome = play("link_local")
     assert outcome["host"] == "fe80::1%here"
     assert outcome["heard"] == ["connected", "unconnected"]
 
 
+@needs_our_port("it counts no drops")
 def test_the_drops_are_those_that_the_kernel_counts() -> None:
     outcome = play("overrun")
     assert outcome["ours"] == outcome["kernel"] > 0
 
 
+@needs_our_port("it knows no trains")
 @pytest.mark.parametrize("reactor", REACTORS)
 def test_trains_keep_their_boundaries(reactor: str) -> None:
     outcome = play("trains", "ours", reactor)
@@ -271,6 +285,7 @@ def test_trains_keep_their_boundaries(reactor: str) -> None:
         assert outcome[host] == {"right": True, "items": 3}, "the trains came as trains"
 
 
+@needs_our_port("it knows no batches")
 @pytest.mark.parametrize("reactor", REACTORS)
 def test_what_arrives_while_a_burst_is_handed_over_is_heard(reactor: str) -> None:
     outcome = play("many_at_once", "ours", reactor)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.live.conftest import Start, bound, free_port, needs_ipv6
+from tests.live.conftest import Start, bound, free_port, needs_ipv6, needs_our_port
 from tests.live.program import Program, run, udpecho
 from udpecho import __version__
 
@@ -101,7 +101,13 @@ def test_no_reply(accept: str, tmp_path: Path) -> None:
     assert re.fullmatch(r"local \S+:\d+\n", ended.stdout)
 
 
-@pytest.mark.parametrize("accept", ["connected", "matching"])
+@pytest.mark.parametrize(
+    "accept",
+    [
+        "connected",
+        pytest.param("matching", marks=needs_our_port("an unconnected port hears of no refusal")),
+    ],
+)
 def test_refused(accept: str, tmp_path: Path) -> None:
     """A dead server is status 1 at once, not after the time-out."""
     where = f"127.0.0.1:{free_port()}"

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.live.conftest import Start, bound, free_port
+from tests.live.conftest import Start, bound, free_port, needs_our_port
 from tests.live.program import PATIENCE, environment, run, udpecho
 
 Address = tuple[str, int]
@@ -57,6 +57,7 @@ def test_no_input(tmp_path: Path) -> None:
     assert ended.stdout.endswith("0 requests, 0 replies, 0 timed out, 0 refused, 0 strangers\n")
 
 
+@needs_our_port("an unconnected port hears of no refusal")
 def test_one_without_a_reply_is_status_1(server: Address, tmp_path: Path) -> None:
     """The others are answered all the same, and stderr says what happened to each."""
     dead = free_port()

@@ -21,6 +21,7 @@ from tests.live.conftest import (
     free_port,
     has_ipv6,
     needs_ipv6,
+    needs_our_port,
     needs_root,
 )
 from tests.live.deadline import three_tries, within
@@ -109,6 +110,7 @@ def test_wildcard_is_two_sockets(start: Start) -> None:
     bound("0.0.0.0", port).close()  # the kernel lets nobody have it twice
 
 
+@needs_our_port("fault 7: a wildcard socket answers from the address that the route prefers")
 def test_wildcard_answers_from_the_address_that_was_asked(start: Start) -> None:
     """A connected client hears only whom it asked, at whichever address of a host that is."""
     (_, port) = addresses(start(twistd("udpecho", "--interface=0.0.0.0", "--port=0")))[0]
@@ -127,6 +129,7 @@ os.execv(command[0], command)
 """
 
 
+@needs_our_port("fault 8: a protocol can't know that it was asked by broadcast")
 @pytest.mark.skipif(sys.platform != "linux", reason="127.255.255.255 is broadcast on Linux")
 def test_bound_to_a_broadcast_address_it_answers_nothing(start: Start) -> None:
     """It is told where each datagram was sent, as it need not be on an address of one host's."""
@@ -338,6 +341,7 @@ def test_stop_under_load(stock: str, start: Start) -> None:
         flooding.join()
 
 
+@needs_our_port("the log warns of what is missing")
 def test_nothing_is_left_behind(start: Start, tmp_path: Path) -> None:
     """It writes no file, its log tells of no trouble, and at the end what it did."""
     service = start(twistd("udpecho", "--port=0"))

@@ -7,7 +7,7 @@ from errno import EMSGSIZE, EPERM, errorcode
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.protocol import DatagramProtocol
@@ -337,7 +337,7 @@ def test_what_the_kernel_will_not_send_is_refused_by_name(error: int) -> None:
     assert {(outcome.reason, outcome.peer) for outcome in refused} == {(errorcode[error], None)}
 
 
-@settings(max_examples=25, deadline=None)
+@pytest.mark.slow
 @given(
     st.fixed_dictionaries(
         {

@@ -6,12 +6,11 @@ import dataclasses
 import errno
 from typing import Any, ClassVar
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from twisted.internet.protocol import DatagramProtocol
 from twisted.logger import LogEvent, Logger, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.examples import given, st
 from udpecho.guard.reasons import Reason
 from udpecho.peer import Peer
 from udpecho.server.server import EchoServer, ServerCounters
@@ -231,7 +230,6 @@ class Counting(ServerCase):
         self.assertEqual(two + one, both)
         self.assertEqual(one + ServerCounters(), one)
 
-    @settings(deadline=None)
     @given(
         st.lists(
             st.tuples(

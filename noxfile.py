@@ -1,0 +1,145 @@
+"""What is done with a clone, each by its name: nox -s check, nox -s test, nox --list for all.
+
+Sessions run in the environment that nox is installed in, the "dev" extra's; those on other
+Pythons, on another Twisted and of a build make an environment of their own.
+"""
+
+from __future__ import annotations
+
+import configparser
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import nox
+
+from tests.workshop import packing
+from tests.workshop.busy import busy_loops
+
+nox.options.sessions = ["check", "test"]
+nox.options.error_on_missing_interpreters = False  # what is not there is said, and skipped
+nox.options.download_python = "never"
+nox.options.default_venv_backend = "venv"
+
+HERE = nox.session(venv_backend="none")
+"""A session in the environment that nox runs in."""
+
+UNIT = ["tests", "--ignore=tests/live"]
+
+DEPEND_ON_THE_PORT = ("clients", "matrix_forgery", "port", "send", "share", "talk", "twistd")
+"""The live tests, by file, that are to run over Twisted's own port too."""
+
+
+def python(session: nox.Session, *arguments: str, **environment: str) -> None:
+    """Run a module of the environment that nox runs in; -P: none of the directory's."""
+    path = os.pathsep.join(filter(None, [os.getcwd(), os.environ.get("PYTHONPATH")]))
+    env = {"PYTHONPATH": path, **environment}
+    session.run(sys.executable, "-P", "-m", *arguments, env=env, external=True)
+
+
+@HERE
+def check(session: nox.Session) -> None:
+    """Check style and types."""
+    python(session, "ruff", "check", ".")
+    python(session, "ruff", "format", "--check", ".")
+    python(session, "mypy")
+
+
+@HERE
+def test(session: nox.Session) -> None:
+    """Run the unit tests, and tell how much of the code they reach: setup.cfg has the floor."""
+    python(session, "coverage", "run", "-m", "pytest", "-q", *UNIT, *session.posargs)
+    python(session, "coverage", "report")
+
+
+@HERE
+def live(session: nox.Session) -> None:
+    """Run the tests on real sockets and processes; as root, more of them."""
+    python(session, "pytest", "tests/live", *session.posargs)
+
+
+@HERE
+def stock(session: nox.Session) -> None:
+    """Run the live tests that depend on the port over Twisted's own."""
+    files = [f"tests/live/test_{name}.py" for name in DEPEND_ON_THE_PORT]
+    with tempfile.TemporaryDirectory() as folder:
+        opened = str(Path(folder) / "opened")
+        environment = {"UDPECHO_STOCK_PORT": "1", "UDPECHO_STOCK_OPENED": opened}
+        python(session, "pytest", *files, *session.posargs, **environment)
+
+
+@HERE
+def busy(session: nox.Session) -> None:
+    """Run the whole suite three times, while two busy loops run."""
+    with busy_loops(2, seconds=5400):
+        for _ in range(3):
+            python(session, "pytest", "-q", *session.posargs)
+
+
+@HERE
+def census(session: nox.Session) -> None:
+    """Count anew what .ci/run wants to pass: after tests were added, moved or removed."""
+    python(session, "pytest", "-q", "--census=suite", "--renew-census")
+    session.notify("stock", ["-q", "--census=stock", "--renew-census"])
+
+
+@HERE
+def bench(session: nox.Session) -> None:
+    """Run the benches, a short round each: to see that they run, not to measure."""
+    python(session, "tests.bench.echo", "1")
+    python(session, "tests.bench.guard", "1")
+    python(session, "tests.bench.clients", "1", "0.2")
+
+
+@HERE
+def docs(session: nox.Session) -> None:
+    """Make the HTML site of docs/, in build/site; a warning is an error."""
+    python(session, "sphinx", "-W", "-q", "-b", "html", "docs", "build/site")
+
+
+@nox.session(python=["3.11", "3.12", "3.13", "3.14"])
+def pythons(session: nox.Session) -> None:
+    """Run the unit tests on each other Python that is there."""
+    if session.python == "{}.{}".format(*sys.version_info):
+        session.skip("it is the one that the other sessions run on")
+    session.install("-e", ".[dev]")
+    session.run("python", "-m", "pytest", "-q", *UNIT, *session.posargs)
+
+
+@nox.session
+def oldest(session: nox.Session) -> None:
+    """Run the unit tests over the oldest Twisted that setup.cfg allows."""
+    config = configparser.ConfigParser()
+    config.read("setup.cfg", encoding="utf-8")
+    [twisted] = [
+        line.replace(" ", "").replace(">=", "==")
+        for line in config["options"]["install_requires"].split("\n")
+        if line.startswith("twisted ")
+    ]
+    session.install("-e", ".[dev]", twisted)
+    session.run("python", "-m", "pytest", "-q", *UNIT, *session.posargs)
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """Build a wheel and an sdist of what is committed, the same bytes from any clone."""
+    session.install("build", "setuptools >= 64")
+    when = subprocess.check_output(["git", "log", "-1", "--format=%ct"], text=True).strip()
+    built = []
+    with tempfile.TemporaryDirectory() as folder:
+        for name in ("one", "the other"):
+            clone = Path(folder) / name
+            session.run("git", "clone", "-q", ".", str(clone), external=True)
+            with session.chdir(clone):
+                command = ["python", "-m", "build", "--no-isolation"]
+                session.run(*command, env={"SOURCE_DATE_EPOCH": when}, silent=True)
+            [sdist] = (clone / "dist").glob("*.tar.gz")
+            packing.pack_again(sdist, int(when))
+            built.append(clone / "dist")
+        tracked = subprocess.check_output(["git", "ls-files"], text=True).splitlines()
+        wrong = packing.differences(*built) or packing.wrong_contents(built[0], tracked)
+        if wrong:
+            session.error("\n".join(wrong))
+        packing.keep(built[0], Path("dist"))
