@@ -30,6 +30,7 @@ __all__ = [
     "Policy",
     "PortClosed",
     "PortCounters",
+    "PortUnavailable",
     "Reason",
     "Refused",
     "Reply",
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
     from udpecho.errors import DatagramTooLong as DatagramTooLong
     from udpecho.errors import PeerReplaced as PeerReplaced
     from udpecho.errors import PortClosed as PortClosed
+    from udpecho.errors import PortUnavailable as PortUnavailable
     from udpecho.errors import Refused as Refused
     from udpecho.errors import ReplyTimeout as ReplyTimeout
     from udpecho.errors import ResolveFailed as ResolveFailed
@@ -102,6 +104,7 @@ else:
                 "DatagramTooLong",
                 "PeerReplaced",
                 "PortClosed",
+                "PortUnavailable",
                 "Refused",
                 "ReplyTimeout",
                 "ResolveFailed",

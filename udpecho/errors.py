@@ -16,6 +16,7 @@ __all__ = [
     "DatagramTooLong",
     "PeerReplaced",
     "PortClosed",
+    "PortUnavailable",
     "Refused",
     "ReplyTimeout",
     "ResolveFailed",
@@ -62,6 +63,10 @@ class ClientClosed(UdpEchoError):
 
 class PortClosed(UdpEchoError, error.ConnectionClosed):
     """The port was stopped before it was written to."""
+
+
+class PortUnavailable(UdpEchoError):
+    """Our own port can't serve here, and no other may serve beyond loopback without leave."""
 
 
 class PeerReplaced(UdpEchoError):

@@ -15,6 +15,7 @@ from twisted.python import usage
 from twisted.python.systemd import ListenFDs
 
 from udpecho.commands import Command
+from udpecho.errors import PortUnavailable
 from udpecho.guard.policy import Policy, network, source_ports
 from udpecho.guard.ratelimit import MAX_RATE
 from udpecho.names import ip_address
@@ -31,7 +32,7 @@ _GROUPS = {
     "Where to listen:": ("listen", "port", "interface"),
     "Whom to answer:": ("allow", "deny", "allow-source-port"),
     "How often:": ("rate", "burst", "ipv4-prefix", "ipv6-prefix", "exempt"),
-    "How:": ("keep-ttl", "discard"),
+    "How:": ("keep-ttl", "discard", "stock-port"),
     "And:": ("help", "version"),
 }
 
@@ -92,6 +93,12 @@ class Options(Command):
             "so that loops end.",
         ],
         ["discard", None, "Answer nothing and count (RFC 863)."],
+        [
+            "stock-port",
+            None,
+            "Let Twisted's own port serve beyond loopback where udpecho's can't; much of the "
+            "protection is then missing, as the log says.",
+        ],
     ]
 
     def __init__(self) -> None:
@@ -193,7 +200,11 @@ def makeService(options: Any) -> Service:
 
     log = Logger("udpecho")
     service = EchoService(
-        cast(IDatagramReactor, reactor), options["listens"], options["policy"], log=log
+        cast(IDatagramReactor, reactor),
+        options["listens"],
+        options["policy"],
+        log=log,
+        stock_port=bool(options["stock-port"]),
     )
     try:
         service.bind()
@@ -202,6 +213,8 @@ def makeService(options: Any) -> Service:
         raise SystemExit(
             f"udpecho: can't listen on {where}: {error.socketError.strerror}"
         ) from None
+    except PortUnavailable as error:
+        raise SystemExit(f"udpecho: {error}") from None
     return service
 
 

@@ -14,6 +14,7 @@ from udpecho.errors import (
     DatagramTooLong,
     PeerReplaced,
     PortClosed,
+    PortUnavailable,
     Refused,
     ReplyTimeout,
     ResolveFailed,
@@ -30,6 +31,7 @@ CAUGHT_BY: list[tuple[UdpEchoError, str, tuple[type[Exception], ...]]] = [
     (ClientClosed("closed"), "closed", ()),
     (PeerReplaced("replaced"), "replaced", ()),
     (PortClosed("the port is closed"), "the port is closed", (error.ConnectionClosed,)),
+    (PortUnavailable("it can't serve"), "it can't serve", ()),
     (
         DatagramTooLong(65508, 65507),
         "65508 bytes do not fit in a datagram, which takes 65507",

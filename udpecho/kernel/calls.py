@@ -13,7 +13,6 @@ import socket
 import struct
 import sys
 from errno import ENOSYS
-from functools import cache
 
 from udpecho.kernel.layout import (
     IP_PKTINFO,
@@ -48,19 +47,20 @@ if SUPPORTED:
     _recvmmsg, _sendmmsg = _libc.recvmmsg, _libc.sendmmsg
 
 
-@cache
-def works() -> bool:
-    """Try whether this kernel, or what poses as one, has what our port needs."""
+def can_serve(skt: socket.socket) -> bool:
+    """Try whether this kernel, or what poses as one, has what our port needs of a socket.
+
+    Asked of the socket that is to be served: a service may be forbidden to open any other.
+    """
     if not SUPPORTED:
         return False
     try:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as skt:
-            describe_arrivals(skt)
-            queue_errors(skt)
-            dropped(skt)
-            return receive(skt.fileno(), ctypes.c_void_p(), 0) != -ENOSYS
+        describe_arrivals(skt)
+        skt.getsockopt(*_queue_of_errors(skt))
+        dropped(skt)
     except OSError:
         return False
+    return receive(skt.fileno(), ctypes.c_void_p(), 0) != -ENOSYS
 
 
 def receive(fd: int, headers: ctypes.c_void_p, count: int, flags: int = _AT_ONCE) -> int:
@@ -105,10 +105,14 @@ def stamp_arrivals(skt: socket.socket) -> None:
 
 def queue_errors(skt: socket.socket) -> None:
     """Have ICMP errors kept in the error queue, on unconnected sockets too (IP_RECVERR)."""
+    skt.setsockopt(*_queue_of_errors(skt), 1)
+
+
+def _queue_of_errors(skt: socket.socket) -> tuple[int, int]:
+    """Name the option, by level and number, that turns a socket's error queue on."""
     if skt.family == socket.AF_INET6:
-        skt.setsockopt(socket.IPPROTO_IPV6, IPV6_RECVERR, 1)
-    else:
-        skt.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
+        return socket.IPPROTO_IPV6, IPV6_RECVERR
+    return socket.IPPROTO_IP, IP_RECVERR
 
 
 def take_trains(skt: socket.socket) -> bool:

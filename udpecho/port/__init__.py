@@ -16,6 +16,7 @@ __all__ = [
     "leave_to_others",
     "listen_udp",
     "open_udp",
+    "why_not_ours",
 ]
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from udpecho.port.hooks import PortCounters as PortCounters
     from udpecho.port.listen import adopt_udp as adopt_udp
     from udpecho.port.listen import listen_udp as listen_udp
+    from udpecho.port.listen import why_not_ours as why_not_ours
     from udpecho.port.port import UDPPort as UDPPort
     from udpecho.port.sockets import adopt as adopt
     from udpecho.port.sockets import leave_to_others as leave_to_others
@@ -46,6 +48,7 @@ else:
             "listen": (
                 "adopt_udp",
                 "listen_udp",
+                "why_not_ours",
             ),
             "port": ("UDPPort",),
             "sockets": (

@@ -47,6 +47,8 @@ MAX_PACKET_SIZE = 65536
 STOCK_PORT = "UDPECHO_STOCK_PORT"
 """The environment variable that, set to 1, has Twisted's port serve where ours could."""
 
+NEEDS = "it needs a 64-bit little-endian Linux from 4.12 on"
+
 _TURN = 16384
 """Bytes that Twisted's port may read in a turn, in place of 256 KiB: of small datagrams, so many
 that timers and SIGTERM wait for seconds. (Empty ones it does not count at all.)"""
@@ -75,20 +77,8 @@ def listen_udp(
     if not IReactorFDSet.providedBy(reactor):
         listen = getattr(reactor, "listen_one_family", IReactorUDP(reactor).listenUDP)
         return cast(IListeningPort, listen(port, protocol, interface, maxPacketSize))
-    host = check_interface(interface)
-    if not _ours_can_serve():
-        with open_udp(host, port, reuse_port) as skt:
-            return _stock_port(reactor, skt, protocol, maxPacketSize, receive_buffer)
-    served = UDPPort(
-        reactor,
-        protocol,
-        maxPacketSize,
-        lambda: open_udp(host, port, reuse_port),
-        receive_buffer=receive_buffer,
-        timestamps=timestamps,
-    )
-    served.startListening()
-    return served
+    skt = open_udp(check_interface(interface), port, reuse_port)
+    return _serve(reactor, skt, protocol, maxPacketSize, receive_buffer, timestamps)
 
 
 def adopt_udp(
@@ -105,29 +95,45 @@ def adopt_udp(
     The descriptor is copied: it stays the caller's to close. Raises ValueError if it is not a
     UDP socket's.
     """
-    if not _ours_can_serve():
-        with adopt(fd) as skt:
-            return _stock_port(reactor, skt, protocol, maxPacketSize, receive_buffer)
-    served = UDPPort(
-        reactor,
-        protocol,
-        maxPacketSize,
-        lambda: adopt(fd),
-        receive_buffer=receive_buffer,
-        timestamps=timestamps,
-    )
-    served.startListening()
-    return served
+    return _serve(reactor, adopt(fd), protocol, maxPacketSize, receive_buffer, timestamps)
 
 
-def _ours_can_serve() -> bool:
-    if os.environ.get(STOCK_PORT) == "1":
+def stock_port_is_chosen() -> bool:
+    """Tell whether the environment has Twisted's port serve, whatever ours could."""
+    return os.environ.get(STOCK_PORT) == "1"
+
+
+def why_not_ours(skt: socket.socket) -> str | None:
+    """Say what our own port lacks here to serve a socket; None if it can, or is not wanted."""
+    return None if stock_port_is_chosen() or calls.can_serve(skt) else NEEDS
+
+
+def _serve(
+    reactor: Any,
+    skt: socket.socket,
+    protocol: DatagramProtocol,
+    max_packet_size: int,
+    receive_buffer: int | None,
+    timestamps: bool,
+) -> IListeningPort:
+    """Have a socket served by our own port, or by Twisted's where ours can't."""
+    if stock_port_is_chosen():
         _say_what_is_missing(f"{STOCK_PORT} is set")
-        return False
-    if not calls.works():
-        _say_what_is_missing("it needs a 64-bit little-endian Linux from 4.12 on")
-        return False
-    return True
+    elif not calls.can_serve(skt):
+        _say_what_is_missing(NEEDS)
+    else:
+        served = UDPPort(
+            reactor,
+            protocol,
+            max_packet_size,
+            lambda: skt,
+            receive_buffer=receive_buffer,
+            timestamps=timestamps,
+        )
+        served.startListening()
+        return served
+    with skt:
+        return _stock_port(reactor, skt, protocol, max_packet_size, receive_buffer)
 
 
 @cache

@@ -13,6 +13,7 @@ from twisted.internet.error import CannotListenError
 from twisted.python.systemd import ListenFDs
 
 from udpecho.names import ip_address
+from udpecho.peer import is_ipv6
 from udpecho.port import adopt, open_udp
 from udpecho.values import one_of, port_number, whole_number, wrong
 
@@ -120,6 +121,26 @@ def doing_without(listen: Listen) -> Iterator[None]:
         optional = isinstance(listen, UdpAddress) and listen.optional
         if not (optional and error.socketError.errno in _NO_SUCH_FAMILY):
             raise
+
+
+@contextmanager
+def trial(listen: Listen) -> Iterator[tuple[str, socket.socket]]:
+    """Give the address of a place to listen, and a socket like the one that will be served.
+
+    Raises CannotListenError.
+    """
+    if isinstance(listen, UdpAddress):
+        family = socket.AF_INET6 if is_ipv6(listen.interface) else socket.AF_INET
+        host = listen.interface
+        try:
+            skt = socket.socket(family, socket.SOCK_DGRAM)
+        except OSError as error:
+            raise CannotListenError(host, listen.port, error) from None
+    else:
+        skt = bind(listen)
+        host = skt.getsockname()[0]
+    with skt:
+        yield host, skt
 
 
 def bind(listen: Listen) -> socket.socket:

@@ -15,12 +15,13 @@ from twisted.internet.interfaces import IListeningPort, IReactorFDSet
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
+from udpecho.errors import PortUnavailable
 from udpecho.guard.guard import Guard
 from udpecho.guard.policy import Policy
 from udpecho.peer import format_peer, is_loopback
-from udpecho.port import UDPPort, adopt_udp, leave_to_others, listen_udp
+from udpecho.port import UDPPort, adopt_udp, leave_to_others, listen_udp, why_not_ours
 from udpecho.reactors import IDatagramReactor, monotonic_clock
-from udpecho.server.addresses import LOOPBACK, Listen, UdpAddress, bind, doing_without
+from udpecho.server.addresses import LOOPBACK, Listen, UdpAddress, bind, doing_without, trial
 from udpecho.server.server import EchoServer, ServerCounters
 
 DRAIN_SECONDS = 0.25
@@ -36,7 +37,8 @@ class EchoService(Service):
     """The echo service. It starts, stops and starts again; a stop answers what is queued.
 
     Works with a privileged start (twistd binds before it drops its privileges) and without.
-    Starting raises CannotListenError when an address can't be had.
+    Starting raises CannotListenError when an address can't be had and, before anything is
+    opened, PortUnavailable where our own port can't serve an address beyond loopback.
     """
 
     def __init__(
@@ -45,7 +47,15 @@ class EchoService(Service):
         listens: Sequence[Listen] = LOOPBACK,
         policy: Policy | None = None,
         log: Logger | None = None,
+        *,
+        stock_port: bool = False,
     ) -> None:
+        """Make the service; stock_port permits Twisted's own port beyond loopback, if ours can't.
+
+        Where that serves, nobody sees which datagrams were broadcast, and loops end by the rate
+        alone: our port refuses the first, and answers with one hop fewer than it was asked with.
+        """
+        self._stock_port = stock_port
         self._reactor = reactor
         self._listens = tuple(listens)
         self._now = monotonic_clock(reactor)
@@ -58,9 +68,16 @@ class EchoService(Service):
         self._ended = ServerCounters()  # what those did whose ports are closed
 
     def bind(self) -> None:
-        """Take the addresses before the service starts, to learn early that one can't be had."""
+        """Take the addresses before the service starts, to learn early that one can't be had.
+
+        Raises what starting raises.
+        """
         if self._bound or self._ports or not IReactorFDSet.providedBy(self._reactor):
             return
+        if not self._stock_port:
+            for listen in self._listens:
+                with doing_without(listen):
+                    _want_our_port(listen)
         try:
             for listen in self._listens:
                 with doing_without(listen):
@@ -173,6 +190,17 @@ class EchoService(Service):
             before = self.counters().received
             await deferLater(self._reactor, 0)
             quiet = quiet + 1 if self.counters().received == before else 0
+
+
+def _want_our_port(listen: Listen) -> None:
+    """Raise PortUnavailable for what our own port can't serve, and no other should."""
+    with trial(listen) as (host, skt):
+        why = None if is_loopback(host) else why_not_ours(skt)
+    if why is not None:
+        raise PortUnavailable(
+            f"udpecho's own port can't serve {host} ({why}), and Twisted's would answer broadcasts,"
+            " loop with other servers and stand still under floods; --stock-port permits it"
+        )
 
 
 def _words(counters: ServerCounters) -> str:

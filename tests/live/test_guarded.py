@@ -1,0 +1,166 @@
+"""Beyond loopback our own port serves or nobody does: under the unit's filter, and without it."""
+
+from __future__ import annotations
+
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import pytest_twisted  # type: ignore[import-untyped]
+
+from tests.live.conftest import Start, addresses, bound, echo
+from tests.live.filtered import HEADER
+from tests.live.program import ROOT, environment, python, twistd
+from tests.live.test_twistd import activated
+from udpecho.errors import PortUnavailable
+from udpecho.kernel import calls
+from udpecho.port.listen import STOCK_PORT
+from udpecho.server import EchoService, InheritedSocket, UdpAddress
+from udpecho.testing import MemoryNetwork
+
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux" or not HEADER.exists(),
+    reason="needs x86-64 Linux and its headers (linux-libc-dev)",
+)
+
+REFUSED = r"^udpecho: udpecho's own port can't serve 0\.0\.0\.0 \(it needs .*--stock-port"
+
+
+def filtered(kinds: str, *command: str) -> list[str]:
+    """Write the command line that runs a program under a filter (see filtered.py)."""
+    return python("-m", "tests.live.filtered", kinds, *command)
+
+
+def systems_set(name: str) -> Iterator[str]:
+    """List the system calls of one of systemd's sets."""
+    listed = subprocess.run(
+        ["systemd-analyze", "--no-pager", "syscall-filter", name],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for line in map(str.strip, listed.stdout.splitlines()[1:]):
+        if line.startswith("@"):
+            yield from systems_set(line)
+        elif line and not line.startswith("#"):
+            yield line
+
+
+def units_filter() -> str:
+    """Read what deploy/udpecho.service allows, and what systemd would deny beside it."""
+    unit = (ROOT / "deploy/udpecho.service").read_text()
+    assert "RestrictAddressFamilies=none\n" in unit
+    assert "MemoryDenyWriteExecute=yes\n" in unit
+    allowed: set[str] = set()
+    for line in re.findall(r"^SystemCallFilter=(.*)$", unit, re.MULTILINE):
+        named = {call for each in line.lstrip("~").split() for call in systems_set(each)}
+        allowed = allowed - named if line.startswith("~") else allowed | named
+    return ",".join(["family", *sorted(allowed)])
+
+
+def reply_ttl(server: tuple[str, int], ttl: int) -> int:
+    """Ask with a TTL, and tell that of the reply."""
+    with bound() as client:
+        client.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, ttl)
+        client.setsockopt(socket.IPPROTO_IP, 12, 1)  # IP_RECVTTL
+        client.sendto(b"hello", server)
+        data, ancillary, _, _ = client.recvmsg(65536, 64)
+        assert data == b"hello"
+        return int.from_bytes(ancillary[0][2], sys.byteorder)
+
+
+@pytest.mark.parametrize("unit", [False, True], ids=["families", "the unit's calls"])
+def test_our_port_serves_under_the_units_filter(unit: bool, start: Start) -> None:
+    """A service that can open no socket of its own has all of the guard."""
+    kinds = units_filter() if unit else "family"
+    with bound("0.0.0.0") as skt:
+        command = filtered(kinds, *twistd("udpecho", "--listen=systemd:index=0"))
+        service = start(activated(command, "echo", [skt]), pass_fds=[skt.fileno()])
+        [(_, port)] = addresses(service)
+        assert reply_ttl(("127.0.0.1", port), 50) == 49
+        assert "Twisted's UDP port" not in service.output
+        service.stop()
+
+
+@pytest.mark.parametrize("inherited", [False, True], ids=["opened", "inherited"])
+def test_beyond_loopback_nothing_else_serves(inherited: bool, start: Start) -> None:
+    """One line says what is missing, and the service does not start."""
+    with bound("0.0.0.0") as skt:
+        where = "--listen=systemd:index=0" if inherited else "--interface=0.0.0.0"
+        options = [where] if inherited else [where, "--port=0"]
+        command = filtered("no-recvmmsg", *twistd("udpecho", *options))
+        service = start(activated(command, "echo", [skt]), pass_fds=[skt.fileno()])
+        assert service.process.wait(20) == 1
+        assert re.search(REFUSED, service.errors)
+        assert service.errors.count("\n") == 1
+        assert "answers at" not in service.output
+
+
+@pytest.mark.parametrize(
+    ("options", "chosen"),
+    [
+        (["--interface=0.0.0.0", "--stock-port"], "0"),
+        (["--interface=0.0.0.0"], "1"),
+        (["--interface=127.0.0.1"], "0"),
+    ],
+    ids=["permitted", "chosen", "loopback"],
+)
+def test_with_leave_twisteds_port_serves(options: list[str], chosen: str, start: Start) -> None:
+    command = filtered("no-recvmmsg", *twistd("udpecho", "--port=0", *options))
+    service = start(command, env=environment(**{STOCK_PORT: chosen}))
+    [(_, port)] = addresses(service)
+    assert echo(("127.0.0.1", port)) == b"hello"
+    assert "Twisted's UDP port serves instead of udpecho's own" in service.output
+
+
+def test_leave_is_no_choice(start: Start) -> None:
+    """Where ours can serve, it does."""
+    service = start(twistd("udpecho", "--port=0", "--interface=0.0.0.0", "--stock-port"))
+    [(_, port)] = addresses(service)
+    assert reply_ttl(("127.0.0.1", port), 50) == 49
+
+
+@pytest.fixture
+def reactor() -> Any:
+    from twisted.internet import reactor
+
+    return reactor
+
+
+@pytest.fixture
+def unable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have a kernel on which our port can't serve."""
+    monkeypatch.setattr(calls, "can_serve", lambda _: False)
+
+
+@pytest.mark.usefixtures("unable")
+def test_embedded_it_raises_before_anything_is_opened(reactor: Any) -> None:
+    opened = reactor.getReaders()
+    with bound("0.0.0.0") as skt:
+        for listen in (UdpAddress(0, "0.0.0.0"), InheritedSocket(skt.fileno())):
+            service = EchoService(reactor, [UdpAddress(0, "127.0.0.1"), listen])
+            with pytest.raises(PortUnavailable, match=r"own port can't serve 0\.0\.0\.0"):
+                service.startService()
+            assert service.addresses() == []
+    assert reactor.getReaders() == opened
+
+
+@pytest.mark.usefixtures("unable")
+@pytest.mark.parametrize("host", ["0.0.0.0", "127.0.0.1"])
+@pytest_twisted.ensureDeferred  # type: ignore[untyped-decorator]
+async def test_embedded_with_leave(host: str, reactor: Any) -> None:
+    service = EchoService(reactor, [UdpAddress(0, host)], stock_port=host == "0.0.0.0")
+    service.startService()
+    assert len(service.addresses()) == 1
+    await service.stopService()
+
+
+def test_a_host_in_memory_needs_no_leave() -> None:
+    net = MemoryNetwork()
+    service = EchoService(net.host("192.0.2.1"), [UdpAddress(1060, "192.0.2.1")])
+    service.startService()
+    assert service.addresses() == [("192.0.2.1", 1060)]
