@@ -15,7 +15,6 @@ from pathlib import Path
 import pytest
 
 from tests.live.conftest import families, needs_our_port
-from tests.live.deadline import three_tries
 from tests.live.netns import Forger, Namespace, pair, why_not
 from tests.live.program import Program, python
 from tests.live.witness import Figures, MeasuredServer, Watch, client, forge, serving
@@ -36,7 +35,6 @@ def joined() -> Iterator[Pair]:
 
 
 @families
-@three_tries
 def test_1_from_the_servers_own_address_and_port(family: str, joined: Pair, tmp_path: Path) -> None:
     """What the server seems to have sent itself is not answered, and does not hang it."""
     server, other = joined
@@ -50,7 +48,7 @@ def test_1_from_the_servers_own_address_and_port(family: str, joined: Pair, tmp_
         for data in (b"", b"x"):
             forge(forger, data, address, address, FORGED)
             assert ordinary.is_served()
-        figures = service.stop(1.0)
+        figures = service.stop()
     assert figures.unanswered == {"OWN_PORT": 2 * FORGED}
     assert figures.echoed <= ordinary.asked, "and nothing else was answered"
     assert len(service.log_lines("not answered")) == 1

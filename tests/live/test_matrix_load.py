@@ -27,13 +27,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.live.conftest import bound, families, needs
-from tests.live.deadline import TooLate, in_time, three_tries
+from tests.live.deadline import in_time
 from tests.live.flood import Order, flooding
 from tests.live.impairment import Impairment
 from tests.live.netns import Forger, Namespace, pair, why_not
 from tests.live.packets import udp_packet
 from tests.live.program import Program, python, twistd
-from tests.live.test_twistd import activated
+from tests.live.test_twistd import SHUTDOWN, activated
 from tests.live.tun import impaired
 from tests.live.tun import why_not as why_no_tun
 from tests.live.witness import MeasuredServer, client, forge, serving
@@ -53,10 +53,9 @@ def joined() -> Iterator[Pair]:
         yield both
 
 
-TICK_MS = 10
-GAP_MS = 20
-"""The longest time between two turns of a timer of 10 ms: the median of four parts of a flood,
-on top of what the same timer is late without a flood, which is other work on the machine."""
+GAP = 0.25
+"""Seconds between two turns of a timer of 10 ms, the median of four parts of a flood: 0.012 were
+seen on a busy machine. A turn that does not end while datagrams come takes as long as the flood."""
 
 FLOOD_RATE = 15_000
 """Datagrams a second from each of two senders: thirty times the limit, and no more than leaves
@@ -67,7 +66,6 @@ a machine of two cores idle for some of the time."""
     ("family", "size"),
     [("ipv4", 0), ("ipv4", 1), ("ipv4", 1400), ("ipv6", 0), ("ipv6", 1400)],
 )
-@three_tries
 def test_6_floods_from_two_senders(family: str, size: int, joined: Pair, tmp_path: Path) -> None:
     """The reactor turns, others are answered, and SIGTERM ends it while the flood goes on."""
     server, other = joined
@@ -82,25 +80,18 @@ def test_6_floods_from_two_senders(family: str, size: int, joined: Pair, tmp_pat
         ExitStack() as stack,
     ):
         assert ordinary.is_served()
-        service.figures()
-        idle = []
-        for _ in range(4):
-            time.sleep(0.25)
-            idle.append(service.figures().worst_gap_ms)
         floods = [stack.enter_context(flooding(other, server, tmp_path, each)) for each in orders]
         service.figures()
         gaps, shares = [], []
         for _ in range(4):
             shares.append(ordinary.ask_many(40))
             gaps.append(service.figures().worst_gap_ms)
-        figures = service.stop(1.0)
+        figures = service.stop(SHUTDOWN)
         assert not any(flood.over() for flood in floods)
-    print(f"{size=} {idle=} {gaps=} {shares=} {figures}")  # seen with pytest -s
+    print(f"{size=} {gaps=} {shares=} {figures}")  # seen with pytest -s
     assert figures.unanswered["OVER_RATE"] > figures.received / 4, "over the limit, by far"
-    if sum(shares) / len(shares) < 0.95:
-        raise TooLate(f"answered within 100 ms: {shares}")
-    late_when_idle = max(idle) - TICK_MS  # not later than the machine itself
-    in_time(median(gaps) / 1000, (GAP_MS + late_when_idle) / 1000)
+    assert sum(shares) / len(shares) >= 0.95
+    in_time(median(gaps) / 1000, GAP)
 
 
 PREFIXES = int(os.environ.get("UDPECHO_PREFIXES", str(1 << 17)))
@@ -372,7 +363,6 @@ def test_12_random_datagrams(joined: Pair, tmp_path: Path) -> None:
     assert after.resident_kib - before.resident_kib < GROWTH_KIB
 
 
-@three_tries
 def test_13_a_restart_under_load_loses_nothing(tmp_path: Path) -> None:
     """The socket is its parent's: what comes while nobody serves waits there."""
     with bound() as held, bound() as asking:
@@ -410,7 +400,7 @@ def test_13_a_restart_under_load_loses_nothing(tmp_path: Path) -> None:
         print(f"{len(sent)=} {took=}")
         assert len(sent) > 500
         assert answered == sent
-        in_time(max(took), 1)
+        in_time(max(took), SHUTDOWN)
 
 
 def receive(skt: socket.socket) -> bytes | None:

@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from tests.live.conftest import needs_our_port
-from tests.live.deadline import in_time, three_tries
+from tests.live.deadline import in_time
 from tests.live.program import environment, python
 
 ROOT = Path(__file__).parents[2]
@@ -32,6 +32,13 @@ pytestmark = pytest.mark.skipif(
 )
 
 Outcome = dict[str, Any]
+
+ENDS = 5.0
+"""Seconds from SIGTERM to the end of a process: 0.4 were seen on a busy machine."""
+
+LATE = 0.25
+"""Seconds that a timer may be late under a flood: 0.02 were seen on a busy machine, and 1, the
+length of the flood, of a port that reads on until there is nothing more."""
 
 
 def play(scenario: str, port: str = "ours", reactor: str = "epoll", *before: str) -> Outcome:
@@ -68,19 +75,16 @@ def both(fault: str, *, mended_by_the_socket: bool = False) -> pytest.MarkDecora
 
 
 @both("fault 1: doRead loops for ever over an empty datagram from the port itself")
-@three_tries
 def test_one_packet_does_not_hang_it(port: str) -> None:
     outcome = play("self_source", port)
     assert outcome.get("alive"), outcome
-    in_time(outcome["ended_after"], 1.0)
+    in_time(outcome["ended_after"], ENDS)
 
 
 @both("fault 2: doRead reads on until there is nothing more to read")
-@three_tries
 def test_a_flood_of_empty_datagrams_does_not_hold_up_a_timer(port: str) -> None:
     worst_ms = play("flood", port)["worst_ms"]
-    assert port == "ours" or worst_ms < 20, "seconds late: once is enough"
-    in_time(worst_ms / 1000, 0.02)
+    in_time(worst_ms / 1000, LATE)
 
 
 ICMP = {

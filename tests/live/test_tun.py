@@ -151,7 +151,7 @@ def test_both_ways_are_impaired_each_by_its_own() -> None:
         began = time.monotonic()
         client.sendto(b"ask", server.getsockname())
         data, peer = server.recvfrom(100)
-        assert 0.05 <= time.monotonic() - began < 1
+        assert time.monotonic() - began >= 0.05
         server.sendto(data, peer)
         client.settimeout(0.2)
         with pytest.raises(TimeoutError):

@@ -24,7 +24,7 @@ from tests.live.conftest import (
     needs_our_port,
     needs_root,
 )
-from tests.live.deadline import three_tries, within
+from tests.live.deadline import within
 from tests.live.program import BIN, environment, python, run, twistd
 from udpecho.port.listen import STOCK_PORT
 from udpecho.port.sockets import only_address
@@ -32,7 +32,7 @@ from udpecho.port.sockets import only_address
 Address = tuple[str, int]
 
 TWIST = str(BIN / "twist")
-SHUTDOWN = 1.0
+SHUTDOWN = 5.0
 """Seconds that a stop may take: 250 ms to answer what is queued, and the end of the process."""
 
 
@@ -259,7 +259,6 @@ def test_port_7_without_privileges(start: Start) -> None:
     service.stop()
 
 
-@three_tries
 def test_twist(start: Start) -> None:
     """Twist has no privileged start, and logs JSON where nobody watches."""
     service = start([TWIST, "--log-format=text", "udpecho", "--port=0"])
@@ -296,7 +295,6 @@ def test_within_an_application(start: Start, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("stock", ["0", "1"], ids=["our port", "Twisted's port"])
 @pytest.mark.parametrize("command", ["twistd", "twist"])
-@three_tries
 def test_stop_answers_what_is_queued(command: str, stock: str, start: Start) -> None:
     """Two hundred datagrams wait when SIGTERM comes: all are answered, and quickly."""
     line = twistd("udpecho") if command == "twistd" else [TWIST, "--log-format=text", "udpecho"]
@@ -317,7 +315,6 @@ def test_stop_answers_what_is_queued(command: str, stock: str, start: Start) -> 
 
 
 @pytest.mark.parametrize("stock", ["0", "1"], ids=["our port", "Twisted's port"])
-@three_tries
 def test_stop_under_load(stock: str, start: Start) -> None:
     """Whoever goes on asking does not keep the service from ending."""
     service = start(twistd("udpecho", "--port=0"), env=environment(**{STOCK_PORT: stock}))

@@ -24,7 +24,9 @@ from tests.live.netns import Forger, Namespace
 from tests.live.packets import is_udp
 from tests.live.program import PATIENCE, Program, python
 
-ALIVE_SECONDS = 0.1
+ALIVE_SECONDS = 1.0
+"""Seconds in which a server that lives answers: 6 ms at most were seen on a busy machine."""
+
 _TRIES = 5
 """Requests of which one must be answered in time: others are at work on the machine, too."""
 
@@ -72,7 +74,7 @@ class MeasuredServer:
         return self._next_report()
 
     def stop(self, seconds: float = PATIENCE) -> Figures:
-        """End it by SIGTERM, TooLate if that takes so long, and return its last figures."""
+        """End it by SIGTERM in less than this many seconds, and return its last figures."""
         with within(seconds):
             self._program.stop()
         return self._next_report()
