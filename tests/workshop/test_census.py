@@ -6,7 +6,7 @@ import pytest
 
 from tests.workshop.census import PASSED, SKIPPED, Census, outcome_of, wing_of
 
-EXPECTED = {"passed": {"guard": 2, "house": 1}, "skips": [r"needs port \d+"]}
+EXPECTED = {"passed": {"guard": 2, "house": 1}, "skips": ["needs port 7"]}
 
 
 def taken() -> Census:
@@ -71,7 +71,7 @@ def test_what_is_written_down_is_what_is_then_expected() -> None:
     census.add("tests/live/test_b.py::test_2", SKIPPED, "not here (yet)")
     expected = census.expectation(EXPECTED["skips"])  # type: ignore[arg-type]
     assert expected["passed"] == {"guard": 2, "house": 1}
-    assert expected["skips"] == sorted([r"needs port \d+", r"not\ here\ \(yet\)"])
+    assert expected["skips"] == ["needs port 7", "not here (yet)"]
     assert list(census.complaints(expected)) == []
 
 
