@@ -32,6 +32,7 @@ __all__ = [
     "PortCounters",
     "PortUnavailable",
     "Reason",
+    "Refusal",
     "Refused",
     "Reply",
     "ReplyTimeout",
@@ -78,6 +79,7 @@ if TYPE_CHECKING:
     from udpecho.port.hooks import PortCounters as PortCounters
     from udpecho.port.listen import adopt_udp as adopt_udp
     from udpecho.port.listen import listen_udp as listen_udp
+    from udpecho.refusal import Refusal as Refusal
     from udpecho.server.addresses import InheritedSocket as InheritedSocket
     from udpecho.server.addresses import UdpAddress as UdpAddress
     from udpecho.server.addresses import everywhere as everywhere
@@ -116,6 +118,7 @@ else:
             "guard.policy": ("Policy",),
             "guard.reasons": ("Reason",),
             "peer": ("Peer",),
+            "refusal": ("Refusal",),
             "port.address": ("Address",),
             "port.batch": ("Batch",),
             "port.hooks": (

@@ -29,6 +29,7 @@ from udpecho.errors import (
 )
 from udpecho.guard.guard import Guard
 from udpecho.peer import Peer
+from udpecho.refusal import Refusal
 from udpecho.server.server import EchoServer
 from udpecho.testing.host import MemoryHost
 from udpecho.testing.network import MemoryNetwork
@@ -65,6 +66,11 @@ class Shouting(DatagramProtocol):
     def datagramReceived(self, datagram: bytes, addr: Peer) -> None:
         assert self.transport is not None
         self.transport.write(datagram.upper(), addr)
+
+
+def refusal(to: Peer, quoted: bytes) -> Refusal:
+    """Make what ICMP says where nobody listens."""
+    return Refusal(to, quoted, errno.ECONNREFUSED, (to[0], 0), 3, 3)
 
 
 class ClientCase(SynchronousTestCase):
@@ -582,14 +588,14 @@ class RefusedByName(ClientCase):
             asked.append(client.request(data, SERVER))
             self.net.advance(0.01)
         other = client.request(b"1", SECOND)
-        client.peer_refused(SERVER, b"2")
+        client.peerRefused(refusal(SERVER, b"2"))
         self.failureResultOf(asked[0], Refused)
         self.failureResultOf(asked[1], Refused)
         self.assertNoResult(asked[2])
         self.assertNoResult(other)
-        client.peer_refused(SECOND, b"2")  # quotes what was never asked, or long ago
+        client.peerRefused(refusal(SECOND, b"2"))  # quotes what was never asked, or long ago
         self.assertNoResult(other)
-        client.peer_refused(SECOND, b"")  # an old router quotes no data
+        client.peerRefused(refusal(SECOND, b""))  # an old router quotes no data
         self.failureResultOf(other, Refused)
         self.now(client.close())
         self.failureResultOf(asked[2], ClientClosed)
@@ -601,7 +607,7 @@ class RefusedByName(ClientCase):
             with self.subTest(verify_echo=verify):
                 client = self.matching(verify_echo=verify)
                 first, second = (client.request(data * 900, SERVER) for data in (b"a", b"b"))
-                client.peer_refused(SERVER, b"b" * 548)
+                client.peerRefused(refusal(SERVER, b"b" * 548))
                 self.failureResultOf(second, Refused)
                 first.cancel()
                 self.failureResultOf(first, CancelledError)
@@ -611,7 +617,7 @@ class RefusedByName(ClientCase):
         self.quiet()
         client = self.anyone()
         asked = client.request(b"1", SERVER, retries=0)
-        client.peer_refused(SERVER, b"1")
+        client.peerRefused(refusal(SERVER, b"1"))
         self.net.advance(1)
         self.failureResultOf(asked, ReplyTimeout)
 
@@ -626,11 +632,13 @@ class RefusedByName(ClientCase):
             with self.subTest(name):
                 if isinstance(client, ConnectedEchoClient):
                     first, second = client.request(b"1"), client.request(b"2")
-                    client.not_sent(b"2", None, errno.EHOSTUNREACH)
+                    client.datagramNotSent(b"2", None, OSError(errno.EHOSTUNREACH, "said so"))
                 else:
                     first, second = client.request(b"1", SERVER), client.request(b"2", SERVER)
-                    client.not_sent(b"2", SERVER, errno.EHOSTUNREACH)
-                    client.not_sent(b"1", SERVER, errno.ENOBUFS)  # the time-out sends again
+                    client.datagramNotSent(b"2", SERVER, OSError(errno.EHOSTUNREACH, "said so"))
+                    client.datagramNotSent(
+                        b"1", SERVER, OSError(errno.ENOBUFS, "said so")
+                    )  # the time-out sends again
                 self.failureResultOf(second, SendFailed)
                 self.assertNoResult(first)
                 first.cancel()

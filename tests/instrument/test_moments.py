@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import struct
-from errno import ECONNREFUSED, EHOSTUNREACH, ENOMSG
+from errno import ECONNREFUSED, ENOMSG
 from socket import AF_INET, AF_INET6, IPPROTO_IP, IPPROTO_IPV6, SOL_SOCKET, inet_pton
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from udpecho.instrument.moments import SO_TIMESTAMPING, arrivals, departures
-from udpecho.kernel.errqueue import Refused, refusal
+from udpecho.instrument.moments import arrivals, departures
 from udpecho.kernel.layout import (
     IP_RECVERR,
     IP_TTL,
@@ -19,6 +18,7 @@ from udpecho.kernel.layout import (
     IPV6_RECVERR,
     NAME,
     RECORD,
+    SO_TIMESTAMPING,
     control_message,
 )
 
@@ -91,34 +91,7 @@ def test_which_send_left_and_when(
     assert departures(records, [len(usual), len(control)]) == [(40, 7 * SECOND + 5), expected], why
 
 
-@pytest.mark.parametrize(
-    ("control", "expected", "why"),
-    [
-        (queued(ECONNREFUSED, 2, 3, 0, BY), (ECONNREFUSED, False, "192.0.2.9"), "no such port"),
-        (STAMP + queued(ECONNREFUSED, 2, 3, 0, BY), (ECONNREFUSED, False, "192.0.2.9"), "stamped"),
-        (queued(EHOSTUNREACH, 2, 11, 0, BY), (EHOSTUNREACH, True, "192.0.2.9"), "its TTL ran out"),
-        (
-            queued(EHOSTUNREACH, 3, 3, 0, BY6),
-            (EHOSTUNREACH, True, "2001:db8::9"),
-            "the same by IPv6",
-        ),
-        (queued(ECONNREFUSED, 3, 1, 0, BY6), (ECONNREFUSED, False, "2001:db8::9"), "IPv6, no port"),
-        (queued(EHOSTUNREACH, 1, 0, 0), None, "our own kernel's word"),
-        (STAMP + queued(ENOMSG, 4, 0, 41), None, "a departure"),
-        (b"", None, "nothing"),
-    ],
-)
-def test_who_refused(control: bytes, expected: tuple[int, bool, str] | None, why: str) -> None:
-    found = refusal(b"quoted", control)
-    if expected is None:
-        assert found is None, why
-    else:
-        errno, time_exceeded, by = expected
-        assert found == Refused(b"quoted", errno, time_exceeded, (by, 0)), why
-
-
 @given(st.binary(max_size=RECORD - NAME))
 def test_no_bytes_whatever_raise(control: bytes) -> None:
     arrivals(record(control), [len(control)], 16)
     departures(record(control), [len(control)])
-    refusal(b"", control)

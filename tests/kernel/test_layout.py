@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-from socket import IPPROTO_IP, IPPROTO_IPV6, SOL_SOCKET
 
 import pytest
 from hypothesis import given
@@ -18,15 +17,11 @@ from tests.kernelbytes import (
     stamp,
     train,
 )
-from udpecho.kernel.errqueue import QueuedError, queued_error
 from udpecho.kernel.layout import (
     CONTROL,
-    IP_RECVERR,
     IPV4,
     IPV6,
-    IPV6_RECVERR,
     NAME,
-    SO_TIMESTAMPNS,
     SOL_UDP,
     UDP_SEGMENT,
     Layout,
@@ -116,49 +111,3 @@ def test_control_messages_are_read_as_they_were_laid_out(
 ) -> None:
     control = b"".join(control_message(*kind, data) for kind, data in messages.items())
     assert control_messages(control) == messages
-
-
-ICMP, ICMP6, LOCAL, STAMPS = 2, 3, 1, 4
-
-
-@pytest.mark.parametrize(
-    ("origin", "kind", "code", "refusal"),
-    [
-        pytest.param(ICMP, 3, 3, True, id="port unreachable"),
-        pytest.param(ICMP, 3, 0, True, id="network unreachable"),
-        pytest.param(ICMP, 3, 10, True, id="host prohibited: a firewall"),
-        pytest.param(ICMP, 3, 13, True, id="prohibited: a firewall"),
-        pytest.param(ICMP, 3, 4, False, id="fragmentation needed: path MTU discovery"),
-        pytest.param(ICMP, 11, 0, False, id="time exceeded: a loop, or a traceroute"),
-        pytest.param(ICMP6, 1, 4, True, id="IPv6 port unreachable"),
-        pytest.param(ICMP6, 1, 1, True, id="IPv6 prohibited"),
-        pytest.param(ICMP6, 2, 0, False, id="IPv6 packet too big"),
-        pytest.param(ICMP6, 3, 3, False, id="IPv6 time exceeded, whose numbers look like IPv4's"),
-        pytest.param(LOCAL, 0, 0, False, id="an error of our own kernel"),
-        pytest.param(STAMPS, 0, 0, False, id="no error at all: a send timestamp"),
-    ],
-)
-def test_destination_unreachable_is_a_refusal(
-    origin: int, kind: int, code: int, refusal: bool
-) -> None:
-    assert QueuedError(111, origin, kind, code).is_refusal is refusal
-
-
-def test_an_error_is_found_among_other_control_messages() -> None:
-    data = struct.pack("=I4B2I", 111, 2, 3, 3, 0, 0, 0) + ipv4_name("192.0.2.7", 0)
-    other = (SOL_SOCKET, SO_TIMESTAMPNS, bytes(16))
-    expected = QueuedError(111, 2, 3, 3)
-    assert queued_error([other, (IPPROTO_IP, IP_RECVERR, data)]) == expected
-    assert queued_error([(IPPROTO_IPV6, IPV6_RECVERR, data)]) == expected
-
-
-@pytest.mark.parametrize(
-    "ancillary",
-    [
-        pytest.param([], id="nothing"),
-        pytest.param([(IPPROTO_IP, IP_RECVERR, b"short")], id="cut off"),
-        pytest.param([(SOL_SOCKET, IP_RECVERR, bytes(32))], id="another level"),
-    ],
-)
-def test_where_there_is_no_error_none_is_found(ancillary: list[tuple[int, int, bytes]]) -> None:
-    assert queued_error(ancillary) is None

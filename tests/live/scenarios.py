@@ -27,6 +27,7 @@ from twisted.internet.threads import deferToThread
 from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 
 from tests.live.program import python
+from udpecho.refusal import Refusal
 
 if TYPE_CHECKING:
     from udpecho.port.batch import Batch
@@ -664,8 +665,9 @@ async def unconnected_refusals(lab: Lab) -> dict[str, object]:
             super().__init__()
             self.who: list[tuple[int, str, int]] = []
 
-        def peerRefused(self, peer: tuple[str, int], data: bytes, errno: int) -> None:
-            self.who.append((dead.index(peer), data.decode(), errno))
+        def peerRefused(self, refusal: Refusal) -> None:
+            assert refusal.to is not None
+            self.who.append((dead.index(refusal.to), refusal.data.decode(), refusal.errno))
             self.refused_in_write += self.writing
 
     sockets = [udp() for _ in range(3)]

@@ -13,18 +13,15 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.protocol import DatagramProtocol
 from twisted.python.failure import Failure
 
-from udpecho.errors import BadAddress, ResolveFailed
 from udpecho.instrument.choose import choose_instrument
 from udpecho.instrument.instrument import SocketOptions
 from udpecho.instrument.probe import Fate, Probe
 from udpecho.instrument.reactor import ReactorInstrument
 from udpecho.instrument.stamps import Clock
-from udpecho.peer import Peer
 from udpecho.ping.figures import Summary
 from udpecho.ping.outcome import Outcome, Surplus
 from udpecho.ping.plan import Plan, Target
-from udpecho.ping.preparing import ping, prepare
-from udpecho.ping.run import BURST, UNREAD, FellBehind, Ping
+from udpecho.ping.run import BURST, Ping
 from udpecho.server.server import EchoServer
 from udpecho.testing.host import MemoryHost
 from udpecho.testing.network import MemoryNetwork
@@ -377,76 +374,6 @@ def _original(data: bytes, probes: dict[bytes, Any]) -> bytes:
     """Find the probe that a datagram was before a bit of it was flipped."""
     value = int.from_bytes(data, "big")
     return min(probes, key=lambda probe: (int.from_bytes(probe, "big") ^ value).bit_count())
-
-
-class TestLibrary:
-    """await ping(...), and the iteration."""
-
-    def complete(self, bench: Bench, work: Any, seconds: float = 60.0) -> Any:
-        results: list[Any] = []
-        Deferred.fromCoroutine(work).addBoth(results.append)
-        bench.net.advance(seconds)
-        [result] = results
-        return result
-
-    def test_ping_resolves_probes_and_returns_a_summary(self) -> None:
-        bench = Bench()
-        bench.serve()
-        summary = self.complete(
-            bench, ping(bench.host, [("echo.example", 7)], count=2, interval=0.1, ipv6=False)
-        )
-        assert summary.figures.replied == 2
-        assert (summary.targets[0].name, summary.targets[0].peer) == ("echo.example", SERVER)
-
-    @pytest.mark.parametrize(
-        ("target", "error"),
-        [(("nobody.example", 7), ResolveFailed), (("192.0.2.1", 0), BadAddress)],
-    )
-    def test_a_host_without_an_address_is_an_error(
-        self, target: Peer, error: type[Exception]
-    ) -> None:
-        bench = Bench()
-        assert self.complete(bench, ping(bench.host, [SERVER, target])).check(error)
-
-    def test_each_outcome_can_be_iterated_over(self) -> None:
-        bench = Bench()
-        bench.serve()
-
-        async def watch() -> list[int | None]:
-            run = await prepare(bench.host, [SERVER], count=3, interval=0.1)
-            return [outcome.sequence async for outcome in run]
-
-        assert self.complete(bench, watch()) == [1, 2, 3]
-
-    def test_leaving_the_loop_ends_the_run(self) -> None:
-        bench = Bench()
-        bench.serve()
-
-        async def watch() -> int:
-            run = await prepare(bench.host, [SERVER], count=None, interval=0.1)
-            outcomes = run.__aiter__()
-            async for _ in outcomes:
-                break
-            await outcomes.aclose()  # type: ignore[attr-defined]
-            return run.summary().figures.sent
-
-        assert self.complete(bench, watch()) == 1
-        assert not bench.host.getDelayedCalls()
-
-    def test_a_loop_that_is_too_slow_is_told_so(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("udpecho.ping.run.UNREAD", 3)
-        assert UNREAD > 3
-        bench = Bench()
-        bench.serve()
-
-        async def dawdle() -> None:
-            run = await prepare(bench.host, [SERVER], count=20, interval=0.1)
-            async for _ in run:
-                pause: Deferred[None] = Deferred()
-                bench.host.callLater(10, pause.callback, None)
-                await pause
-
-        assert self.complete(bench, dawdle(), 200).check(FellBehind)
 
 
 def test_a_host_in_memory_has_no_ttl_to_set() -> None:

@@ -118,10 +118,10 @@ class Told:
     """Whoever wants to know what was not sent."""
 
     def __init__(self) -> None:
-        self.all: list[tuple[bytes, object, int]] = []
+        self.all: list[tuple[bytes, object, int | None]] = []
 
-    def __call__(self, data: bytes, address: object, errno: int) -> None:
-        self.all.append((data, address, errno))
+    def __call__(self, data: bytes, address: object, error: OSError) -> None:
+        self.all.append((data, address, error.errno))
 
 
 def make(kernel: Kernel, clock: Clock) -> tuple[Writer, Told]:
@@ -210,7 +210,7 @@ def test_who_writes_when_told_of_an_error_is_not_called_from_within(
     kernel.error = EPERM
     depth, deepest, times = 0, 0, 0
 
-    def again(data: bytes, address: object, errno: int) -> None:
+    def again(data: bytes, address: object, error: OSError) -> None:
         nonlocal depth, deepest, times
         depth, times = depth + 1, times + 1
         deepest = max(depth, deepest)
@@ -236,7 +236,7 @@ def test_one_that_raises_when_told_keeps_no_other_from_being_told(
     kernel.error = EPERM
     told = []
 
-    def fails(data: bytes, address: object, errno: int) -> None:
+    def fails(data: bytes, address: object, error: OSError) -> None:
         told.append(data)
         raise ValueError("from a test")
 

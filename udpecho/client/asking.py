@@ -39,6 +39,7 @@ from udpecho.names import known_peer, resolve
 from udpecho.peer import Peer, format_peer, is_ipv6
 from udpecho.port import Batch, listen_udp
 from udpecho.reactors import IDatagramReactor, monotonic_clock
+from udpecho.refusal import Refusal
 
 TIMEOUT = 1.0
 """Seconds for the first attempt when nothing is known of the path (RFC 8085, 3.1.1)."""
@@ -133,9 +134,10 @@ class AskingClient(DatagramProtocol):
     def refused(self, transport: IUDPTransport) -> None:
         """Hear that ICMP refused something; an unconnected socket can't tell whose it was."""
 
-    def peer_refused(self, peer: Peer, quoted: bytes) -> None:
-        """Hear that ICMP refused a datagram, which it quotes, to a peer: fail what that ends."""
-        self._refuse(peer, self._pending.refused(peer, quoted))
+    def peerRefused(self, refusal: Refusal) -> None:
+        """Hear that ICMP refused a datagram: fail what that ends."""
+        if refusal.to is not None:
+            self._refuse(refusal.to, self._pending.refused(refusal.to, refusal.data))
 
     def _unsent_request(self, data: bytes, peer: Peer | None) -> Request | None:
         """Find the request whose attempt the kernel would not send after all."""
@@ -204,13 +206,13 @@ class AskingClient(DatagramProtocol):
         else:
             self._sent += 1
 
-    def not_sent(self, data: bytes, peer: Peer | None, errno: int) -> None:
+    def datagramNotSent(self, data: bytes, addr: Peer | None, error: OSError) -> None:
         """Hear that the kernel did not send what it was given with others."""
         self._sent -= 1
         self._unsent += 1
-        request = self._unsent_request(data, peer)
+        request = self._unsent_request(data, addr)
         if request is not None:
-            self._not_sent(request, errno)
+            self._not_sent(request, error.errno or 0)
 
     def _not_sent(self, request: Request, errno: int) -> None:
         if errno not in _PASSING:
@@ -313,14 +315,6 @@ class AskingClient(DatagramProtocol):
         """Take a refusal from it."""
         assert self._given is not None
         self.refused(self._given)
-
-    def peerRefused(self, peer: Peer, data: bytes, errno: int) -> None:
-        """Take a refusal that names its peer (our own port's hook)."""
-        self.peer_refused(peer, data)
-
-    def datagramNotSent(self, data: bytes, addr: Peer | None, errno: int) -> None:
-        """Take a send error (our own port's hook)."""
-        self.not_sent(data, addr, errno)
 
     @property
     def local_addresses(self) -> list[Peer]:

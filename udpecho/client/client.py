@@ -23,6 +23,7 @@ from udpecho.errors import ClientClosed, PeerReplaced, SendFailed
 from udpecho.names import checked_peer, resolve
 from udpecho.peer import Peer, format_peer, is_ipv6
 from udpecho.reactors import IDatagramReactor
+from udpecho.refusal import Refusal
 
 
 class UnconnectedClient(AskingClient):
@@ -68,7 +69,7 @@ class EchoClient(UnconnectedClient):
 
     verify_peer = verify_echo = False
 
-    def peer_refused(self, peer: Peer, quoted: bytes) -> None:
+    def peerRefused(self, refusal: Refusal) -> None:
         """Take no notice, as a program that calls recvfrom and no more gets none."""
 
     def _unsent_request(self, data: bytes, peer: Peer | None) -> Request | None:
@@ -168,7 +169,7 @@ class ConnectedEchoClient(AskingClient):
     def refused(self, transport: IUDPTransport) -> None:
         """Fail what the peer owes, unless it is a socket of the first peer that tells so."""
         if transport in self._transports.values():
-            self._peer_refused()
+            self._peerRefused()
 
     def closed(self, transport: IUDPTransport) -> None:
         """Tell a socket that a refusal closed from one that the app closed.
@@ -180,14 +181,14 @@ class ConnectedEchoClient(AskingClient):
         ours = transport is not self._given
         if transport in self._transports.values() and (ours or _pending_error(transport)):
             self._transports.clear()
-            self._peer_refused()
+            self._peerRefused()
         else:
             super().closed(transport)
 
     def _unsent_request(self, data: bytes, peer: Peer | None) -> Request | None:
         return super()._unsent_request(data, self.peer)
 
-    def _peer_refused(self) -> None:
+    def _peerRefused(self) -> None:
         """Fail what the peer owes: all but a request whose first attempt is being written.
 
         The stock port reports a refusal from within the next write, which then sends nothing.

@@ -9,6 +9,7 @@ from twisted.internet.protocol import DatagramProtocol
 
 from udpecho.peer import Peer
 from udpecho.port import Batch
+from udpecho.refusal import Refusal
 
 
 class Owner(Protocol):
@@ -23,10 +24,10 @@ class Owner(Protocol):
     def refused(self, transport: IUDPTransport) -> None:
         """Hear that ICMP refused something."""
 
-    def peer_refused(self, peer: Peer, quoted: bytes) -> None:
-        """Hear that ICMP refused a datagram, which it quotes, to a peer."""
+    def peerRefused(self, refusal: Refusal) -> None:
+        """Hear that ICMP refused a datagram, and which."""
 
-    def not_sent(self, data: bytes, peer: Peer | None, errno: int) -> None:
+    def datagramNotSent(self, data: bytes, addr: Peer | None, error: OSError) -> None:
         """Hear that the kernel did not send what it was given with others."""
 
     def closed(self, transport: IUDPTransport) -> None:
@@ -62,10 +63,10 @@ class Leg(DatagramProtocol):
         """Hand on what arrived together."""
         self._client.batchReceived(batch)
 
-    def peerRefused(self, peer: Peer, data: bytes, errno: int) -> None:
+    def peerRefused(self, refusal: Refusal) -> None:
         """Hand on a refusal."""
-        self._client.peer_refused(peer, data)
+        self._client.peerRefused(refusal)
 
-    def datagramNotSent(self, data: bytes, addr: Peer | None, errno: int) -> None:
+    def datagramNotSent(self, data: bytes, addr: Peer | None, error: OSError) -> None:
         """Hand on a send error."""
-        self._client.not_sent(data, addr, errno)
+        self._client.datagramNotSent(data, addr, error)

@@ -16,6 +16,7 @@ from twisted.internet.defer import Deferred
 from udpecho.instrument.probe import Arrival, Probe, Unsent
 from udpecho.instrument.stamps import Stamp
 from udpecho.peer import Peer
+from udpecho.refusal import Refusal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,8 +46,8 @@ class Observer(Protocol):
     def came(self, socket: ProbeSocket, arrivals: Sequence[Arrival], stamp: Stamp) -> None:
         """Take datagrams, and the moment when they were taken from the kernel."""
 
-    def refused(self, data: bytes, reason: str, by: Peer | None) -> None:
-        """Hear that ICMP refused what began with these bytes."""
+    def refused(self, refusal: Refusal) -> None:
+        """Hear that ICMP refused a probe, or what it quotes."""
 
 
 class ProbeSocket(Protocol):

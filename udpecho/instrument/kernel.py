@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import select
 import socket
-from errno import errorcode
 from time import monotonic, monotonic_ns
 from typing import Any
 
@@ -19,8 +18,9 @@ from zope.interface import implementer
 
 from udpecho.instrument import stamped
 from udpecho.instrument.bulk import Intake, Outlet
+from udpecho.instrument.clocks import read_clocks
 from udpecho.instrument.instrument import Observer, ProbeSocket, SocketOptions
-from udpecho.instrument.stamped import StampedSocket, read_clocks
+from udpecho.instrument.stamped import StampedSocket
 from udpecho.instrument.stamps import Stamp
 from udpecho.kernel.wake import ExactTimer
 from udpecho.peer import Peer, is_ipv6
@@ -149,8 +149,7 @@ class KernelInstrument:
         for refused in refusals:
             if self._observer is None:  # it had all it waited for
                 return
-            reason = "ETIME" if refused.time_exceeded else errorcode.get(refused.errno, "?")
-            self._observer.refused(refused.data, reason, refused.by)
+            self._observer.refused(refused)
         for arrivals, stamp in batches:
             if self._observer is None:
                 return

@@ -1,4 +1,4 @@
-"""What control messages say of a probe and its reply: when each left or came, or who refused it.
+"""What control messages say of a probe and its reply: when each left or came.
 
 Pure layout, on bytes: no sockets, no system calls. What nearly all datagrams have is read by
 its place, of all that came together in one go; the rest as it comes.
@@ -16,6 +16,7 @@ from udpecho.kernel.errqueue import (
     EXTENDED_ERROR,
     FROM_TIMESTAMPING,
     extended_error,
+    stamp_ns,
 )
 from udpecho.kernel.layout import (
     IP_RECVERR,
@@ -24,15 +25,12 @@ from udpecho.kernel.layout import (
     IPV6_RECVERR,
     NAME,
     RECORD,
+    SO_TIMESTAMPING,
     control_messages,
 )
 
-SO_TIMESTAMPING = 37  # asm-generic/socket.h
-
 _STAMP = (SOL_SOCKET, SO_TIMESTAMPING)
 _TTLS = {(IPPROTO_IP, IP_TTL), (IPPROTO_IPV6, IPV6_HOPLIMIT)}
-
-_TIMESPEC = struct.Struct("=qq")
 
 _HEADER = struct.Struct("=Qii")  # struct cmsghdr: length with this header, level, type
 _STAMPED = _HEADER.pack(64, *_STAMP)
@@ -96,22 +94,13 @@ def _rows(name: int, control: str) -> struct.Struct:
 def _time_and_ttl(control: bytes) -> tuple[int | None, int | None]:
     found = control_messages(control)
     ttls = [int.from_bytes(found[key], sys.byteorder) for key in _TTLS & found.keys()]
-    return _software_ns(found), ttls[0] if ttls else None
+    return stamp_ns(found), ttls[0] if ttls else None
 
 
 def _departure(control: bytes) -> tuple[int, int] | None:
     found = control_messages(control)
-    error, kernel_ns = extended_error(found), _software_ns(found)
+    error, kernel_ns = extended_error(found), stamp_ns(found)
     if len(error) < EXTENDED_ERROR.size or kernel_ns is None:
         return None
     _, origin, _, _, _, number = EXTENDED_ERROR.unpack_from(error)
     return (number, kernel_ns) if origin == FROM_TIMESTAMPING else None
-
-
-def _software_ns(found: dict[tuple[int, int], bytes]) -> int | None:
-    """Read the first of the three times of struct scm_timestamping; all 0 means none."""
-    stamp = found.get(_STAMP, b"")
-    if len(stamp) < _TIMESPEC.size:
-        return None
-    seconds, nanoseconds = _TIMESPEC.unpack_from(stamp)
-    return int(seconds) * 1_000_000_000 + int(nanoseconds) or None

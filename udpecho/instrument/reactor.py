@@ -19,6 +19,7 @@ from udpecho.instrument.stamps import Stamp
 from udpecho.peer import Peer, is_ipv6
 from udpecho.port import listen_udp
 from udpecho.reactors import IDatagramReactor, monotonic_clock
+from udpecho.refusal import Refusal
 
 BLAMED = 1024
 """Probes of one socket among which a refusal that names none finds the oldest."""
@@ -137,5 +138,7 @@ class _ReactorSocket(DatagramProtocol):
         while self._sent:
             probe, data = self._sent.popleft()
             if probe.fate is None:
-                self.observer.refused(data, "ECONNREFUSED", probe.flow.peer)
+                peer = probe.flow.peer
+                refusal = Refusal(peer, data, errno.ECONNREFUSED, peer, None, None)
+                self.observer.refused(refusal)
                 return

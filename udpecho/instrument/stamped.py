@@ -10,19 +10,28 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
-from time import monotonic_ns, time_ns
 
 from udpecho.instrument.bulk import Intake, Outlet
-from udpecho.instrument.moments import SO_TIMESTAMPING, arrivals, departures
+from udpecho.instrument.clocks import read_clocks
+from udpecho.instrument.moments import arrivals, departures
 from udpecho.instrument.probe import Arrival, Probe, Unsent
 from udpecho.instrument.stamps import Stamp
 from udpecho.kernel import calls, layout
-from udpecho.kernel.errqueue import Refused, refusal
-from udpecho.kernel.layout import IPV4, IPV6, NAME, Layout
+from udpecho.kernel.errqueue import refusal
+from udpecho.kernel.layout import (
+    IPV4,
+    IPV6,
+    NAME,
+    RECORD,
+    SO_TIMESTAMPING,
+    Layout,
+    control_messages,
+)
 from udpecho.kernel.messages import BATCH, send_all
 from udpecho.names import with_scope
 from udpecho.peer import Peer
 from udpecho.port import Address, encode
+from udpecho.refusal import Refusal
 
 SUPPORTED = calls.SUPPORTED
 
@@ -43,25 +52,11 @@ second and 768 bytes each, half a second. Where that takes a privilege, what sys
 _UNSTAMPED = 4096
 """Sends remembered that the kernel has not stamped: a driver may be unable to."""
 
-_MOMENT_NS = 20_000
-"""What two readings of clocks take at most, unless the process is preempted in between."""
-
-_READINGS = range(4)
-
 _DRAUGHTS = range(8)
 """Batches taken at once from an error queue that is to be emptied, though ICMP may refill it."""
 
 _STRANGERS = 4096
 """Senders that were not asked whose addresses are kept decoded, at some 300 bytes each."""
-
-
-def read_clocks() -> Stamp:
-    """Read the monotonic and the wall clock at one moment, as far as that can be had."""
-    for _ in _READINGS:
-        before, wall_ns = monotonic_ns(), time_ns()
-        if monotonic_ns() - before < _MOMENT_NS:
-            break  # else the process was preempted in between
-    return Stamp(before, wall_ns)
 
 
 class StampedSocket:
@@ -87,7 +82,7 @@ class StampedSocket:
         self._stamped = False
         self._number = 0
         self._sent: dict[int, Probe] = {}
-        self._refused: list[Refused] = []
+        self._refused: list[Refusal] = []
         self._names: dict[Peer, bytes] = {}
         self._peers: dict[bytes, Peer] = {}
         self._name_size = self._layout.name
@@ -159,7 +154,7 @@ class StampedSocket:
             now = read_clocks()
             yield self._arrivals(), now
 
-    def notices(self, most: int) -> list[Refused]:
+    def notices(self, most: int) -> list[Refusal]:
         """Take at most so much from the error queue: note stamps, and return refusals."""
         self._take_notices(most)
         refused, self._refused = self._refused, []
@@ -172,7 +167,8 @@ class StampedSocket:
         if not count:
             return 0
         others: list[int] = []
-        for index, departed in enumerate(departures(intake.records(), intake.control_sizes())):
+        records = intake.records()
+        for index, departed in enumerate(departures(records, intake.control_sizes())):
             if departed is None:
                 others.append(index)
                 continue
@@ -183,8 +179,12 @@ class StampedSocket:
                 self._stamped = True
         if others:
             data = intake.data()
-            found = [refusal(data[index], intake.control(index)) for index in others]
-            self._refused += [refused for refused in found if refused is not None]
+            for index in others:
+                name = records[index * RECORD : index * RECORD + self._layout.name]
+                found = control_messages(intake.control(index))
+                refused = refusal(data[index], self._peer(name), found)
+                if refused is not None:
+                    self._refused.append(refused)
         return count
 
     def _send_alone(self, probe: Probe, payload: bytes, unsent: list[Unsent]) -> None:
@@ -229,12 +229,16 @@ class StampedSocket:
             del self._sent[next(iter(self._sent))]
 
     def _arrivals(self) -> list[Arrival]:
-        intake, layout, peers = self._intake, self._layout, self._peers
+        intake, layout = self._intake, self._layout
         described = arrivals(intake.records(), intake.control_sizes(), layout.name)
         return [
-            (data, peers.get(name) or _stranger(layout, name), kernel_ns, ttl)
+            (data, self._peer(name), kernel_ns, ttl)
             for data, (name, kernel_ns, ttl) in zip(intake.data(), described, strict=True)
         ]
+
+    def _peer(self, name: bytes) -> Peer:
+        """Read a socket address: nearly always one that was asked."""
+        return self._peers.get(name) or _stranger(self._layout, name)
 
     def _set_options(self, family: int, ttl: int | None, traffic_class: int | None) -> None:
         ip = socket.IPPROTO_IP if family == socket.AF_INET else socket.IPPROTO_IPV6

@@ -20,8 +20,8 @@ __all__ = [
 if TYPE_CHECKING:
     from udpecho.ping.preparing import ping as ping
     from udpecho.ping.preparing import prepare as prepare
-    from udpecho.ping.run import FellBehind as FellBehind
     from udpecho.ping.run import Ping as Ping
+    from udpecho.ping.stream import FellBehind as FellBehind
 else:
     __getattr__ = Door(
         globals(),
@@ -30,9 +30,7 @@ else:
                 "ping",
                 "prepare",
             ),
-            "run": (
-                "FellBehind",
-                "Ping",
-            ),
+            "run": ("Ping",),
+            "stream": ("FellBehind",),
         },
     )

@@ -11,17 +11,17 @@ What is to be done is decided here; a run (see run) does it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Literal
 
+from udpecho.errors import ResolveFailed, UdpEchoError
 from udpecho.instrument import SocketOptions, choose_instrument
+from udpecho.instrument.probe import Probe
 from udpecho.names import resolve_all
 from udpecho.ping.figures import Summary
 from udpecho.ping.outcome import Outcome
 from udpecho.ping.plan import Plan, Target
-from udpecho.ping.run import FellBehind, Ping, ignore
+from udpecho.ping.run import Ping, ignore
 from udpecho.reactors import IDatagramReactor
-
-__all__ = ["FellBehind", "Ping", "ping", "prepare"]
 
 
 async def prepare(
@@ -31,22 +31,42 @@ async def prepare(
     count: int | None = 10,
     interval: float = 1.0,
     timeout: float = 1.0,
+    deadline: float | None = None,
     size: int = 56,
     flows: int = 1,
     connected: bool = False,
     ipv6: bool | None = None,
-    options: SocketOptions | None = None,
+    source: str | None = None,
+    device: str | None = None,
+    ttl: int | None = None,
+    dscp: int | None = None,
+    clock: Literal["kernel", "user"] = "kernel",
     on_outcome: Callable[[Outcome], None] = ignore,
+    on_overdue: Callable[[Probe], None] = ignore,
+    on_unresolved: Callable[[UdpEchoError], None] | None = None,
 ) -> Ping:
     """Make a run that probes hosts, given by name or address and port.
 
-    interval and timeout are in seconds, size in bytes of payload; count is of probes to each
-    host, None for no end. Raises ResolveFailed, BadAddress, or ValueError for what no plan
-    can be.
+    interval, timeout and deadline are in seconds, size in bytes of payload; count is of probes
+    to each host, None for no end. deadline seconds after its start a run sends no more. Each
+    host is probed from this many flows (source ports) in turn, connected or over sockets that
+    all hosts share. Probes leave from the address source or through the interface device, with
+    this TTL and DSCP (0 to 63); ipv6 asks for one family. By clock="user" the kernel's stamps
+    are not used.
+
+    on_outcome hears each fate and each surplus datagram, on_overdue of each probe that has no
+    fate when its timeout has passed. With on_unresolved, which hears why, hosts without an
+    address are left out. Raises ResolveFailed (with on_unresolved only if no host is left),
+    BadAddress, OSError for what this system can't do, or ValueError for what no plan can be.
     """
     found, failures = await resolve_all(reactor, targets, ipv6=ipv6)
-    if failures:
+    if failures and on_unresolved is None:
         raise failures[0]
+    for failure in failures:
+        assert on_unresolved is not None
+        on_unresolved(failure)
+    if failures and not found:
+        raise ResolveFailed("no host to ping")
     plan = Plan(
         targets=tuple(Target(name, peer) for name, peer in found),
         interval_ns=round(interval * 1e9),
@@ -55,12 +75,58 @@ async def prepare(
         size=size,
         flows=flows,
     )
-    instrument = choose_instrument(reactor, options or SocketOptions(), size=size)
-    return Ping(instrument, plan, connected=connected, on_outcome=on_outcome)
+    options = SocketOptions(source=source, device=device, ttl=ttl, dscp=dscp)
+    stamps = clock == "kernel"
+    return Ping(
+        choose_instrument(reactor, options, size=size, stamps=stamps),
+        plan,
+        connected=connected,
+        deadline_ns=None if deadline is None else round(deadline * 1e9),
+        on_outcome=on_outcome,
+        on_overdue=on_overdue,
+    )
 
 
 async def ping(
-    reactor: IDatagramReactor, targets: Sequence[tuple[str, int]], **settings: Any
+    reactor: IDatagramReactor,
+    targets: Sequence[tuple[str, int]],
+    *,
+    count: int = 10,
+    interval: float = 1.0,
+    timeout: float = 1.0,
+    deadline: float | None = None,
+    size: int = 56,
+    flows: int = 1,
+    connected: bool = False,
+    ipv6: bool | None = None,
+    source: str | None = None,
+    device: str | None = None,
+    ttl: int | None = None,
+    dscp: int | None = None,
+    clock: Literal["kernel", "user"] = "kernel",
+    on_outcome: Callable[[Outcome], None] = ignore,
+    on_overdue: Callable[[Probe], None] = ignore,
+    on_unresolved: Callable[[UdpEchoError], None] | None = None,
 ) -> Summary:
-    """Probe hosts, and return what was measured. The settings are those of prepare()."""
-    return await (await prepare(reactor, targets, **settings)).start()
+    """Probe hosts, and return what was measured. The options are those of prepare()."""
+    run = await prepare(
+        reactor,
+        targets,
+        count=count,
+        interval=interval,
+        timeout=timeout,
+        deadline=deadline,
+        size=size,
+        flows=flows,
+        connected=connected,
+        ipv6=ipv6,
+        source=source,
+        device=device,
+        ttl=ttl,
+        dscp=dscp,
+        clock=clock,
+        on_outcome=on_outcome,
+        on_overdue=on_overdue,
+        on_unresolved=on_unresolved,
+    )
+    return await run.start()

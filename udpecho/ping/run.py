@@ -6,24 +6,26 @@ comes, the stats count it. What is left to decide here is when the run ends.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from errno import errorcode
 from typing import TypeVar
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from udpecho.errors import BadAddress, UdpEchoError
+from udpecho.errors import BadAddress
 from udpecho.instrument import Instrument, ProbeSocket
-from udpecho.instrument.probe import Arrival, Flow, Probe
+from udpecho.instrument.probe import Arrival, Probe
 from udpecho.instrument.stamps import Stamp
-from udpecho.peer import Peer, is_ipv6
+from udpecho.peer import Peer
 from udpecho.ping.figures import Glance, Summary
 from udpecho.ping.ledger import Ledger
 from udpecho.ping.outcome import Outcome
-from udpecho.ping.plan import Plan, Schedule, Slot, Target
+from udpecho.ping.plan import Plan, Schedule, Slot
 from udpecho.ping.stats import Stats
+from udpecho.ping.stream import each_outcome
+from udpecho.ping.ways import Ways, open_ways
+from udpecho.refusal import Refusal
 
 BURST = 64
 """Probes after which a turn ends: after a pause many are due, and replies must be read too."""
@@ -34,18 +36,22 @@ HEARTBEAT_NS = 100_000_000
 STRAGGLERS_NS = 10_000_000
 """What an interrupted run waits for the last replies, beside twice the slowest round trip."""
 
-UNREAD = 65536
-"""Outcomes that wait for whoever iterates over them; more end the run."""
-
 _Said = TypeVar("_Said", Outcome, Probe)
-
-
-class FellBehind(UdpEchoError):
-    """Whoever iterates over a ping's outcomes was slower than they came."""
 
 
 def ignore(_: object) -> None:
     """Do nothing with what is told."""
+
+
+def _both(one: Callable[[_Said], None], other: Callable[[_Said], None]) -> Callable[[_Said], None]:
+    if one is ignore or other is ignore:
+        return other if one is ignore else one
+
+    def each(what: _Said) -> None:
+        one(what)
+        other(what)
+
+    return each
 
 
 class Ping:
@@ -74,12 +80,20 @@ class Ping:
         self._on_overdue = on_overdue
         self._ledger = Ledger(plan.size, plan.timeout_ns)
         self._stats = Stats(len(plan.targets) * plan.flows)
-        # By group and flow number: the sockets, each with what is probed through it together.
-        self._ways: list[list[dict[ProbeSocket, list[Flow]]]] = []
+        self._ways: Ways = []
         self._ends_at_ns: int | None = None
         self._ended_ns: int | None = None
         self._dropped: int | None = None
         self._done: Deferred[Summary] = Deferred(lambda _: self._end())
+
+    def listen(
+        self,
+        on_outcome: Callable[[Outcome], None] = ignore,
+        on_overdue: Callable[[Probe], None] = ignore,
+    ) -> None:
+        """Tell others, too, from now on."""
+        self._on_outcome = _both(self._on_outcome, on_outcome)
+        self._on_overdue = _both(self._on_overdue, on_overdue)
 
     def start(self) -> Deferred[Summary]:
         """Open the sockets and begin.
@@ -89,7 +103,7 @@ class Ping:
         BadAddress for a scope that there is not.
         """
         try:
-            self._open()
+            self._ways = open_ways(self._instrument, self.plan, self._ledger, self._connected)
         except (OSError, BadAddress):
             self._instrument.close()
             raise
@@ -115,41 +129,12 @@ class Ping:
         elapsed_ns = self._instrument.now() - self.started.monotonic_ns
         return self._stats.summary(elapsed_ns, self._instrument.dropped())
 
-    async def __aiter__(self) -> AsyncIterator[Outcome]:
+    def __aiter__(self) -> AsyncGenerator[Outcome, None]:
         """Start, and yield each outcome; leaving the loop ends the run.
 
         Raises what start() raises, and FellBehind if the loop is too slow for what comes.
         """
-        unread: deque[Outcome] = deque()
-        more: Deferred[None] = Deferred()
-        hear = self._on_outcome
-
-        def take(outcome: Outcome) -> None:
-            hear(outcome)
-            if len(unread) >= UNREAD:
-                raise FellBehind(f"{UNREAD} outcomes wait to be read")
-            unread.append(outcome)
-            wake()
-
-        def wake(result: object = None) -> object:
-            if not more.called:
-                more.callback(None)
-            return result
-
-        self._on_outcome = take
-        done = self.start().addBoth(wake)
-        try:
-            while unread or not done.called:
-                if unread:
-                    yield unread.popleft()
-                else:
-                    more = Deferred()
-                    await more
-        finally:
-            if not done.called:
-                done.addErrback(lambda failure: failure.trap(CancelledError) and None)
-                done.cancel()
-        await done
+        return each_outcome(self.start, self.listen)
 
     # What the instrument tells.
 
@@ -181,42 +166,21 @@ class Ping:
         if self._ends_at_ns is not None:
             self._wind_up_if_all_is_known()
 
-    def refused(self, data: bytes, reason: str, by: Peer | None) -> None:
+    def refused(self, refusal: Refusal) -> None:
         """Note whose fate a refusal is; one that quotes too little is nobody's."""
-        probe = self._ledger.find(data)
+        probe = self._ledger.find(refusal.data)
         if probe is not None:
-            self._refuse(probe, reason, by)
+            exceeded = refusal.is_time_exceeded
+            reason = "ETIME" if exceeded else errorcode.get(refusal.errno, "?")
+            self._refuse(probe, reason, refusal.by)
             if self._ends_at_ns is not None:
                 self._wind_up_if_all_is_known()
 
     # The run.
 
-    def _open(self) -> None:
-        """Give each target its flows: over sockets shared by all, or its own if connected."""
-        shared: dict[tuple[bool, int], ProbeSocket] = {}
-        for group in self.plan.groups():
-            targets = [self.plan.targets[number] for number in group.targets]
-            flows = range(self.plan.flows)
-            self._ways.append([self._open_flow(targets, number, shared) for number in flows])
-
-    def _open_flow(
-        self, targets: Sequence[Target], number: int, shared: dict[tuple[bool, int], ProbeSocket]
-    ) -> dict[ProbeSocket, list[Flow]]:
-        """Give targets that are probed together their flow of this number, by its socket."""
-        flows: dict[ProbeSocket, list[Flow]] = {}
-        for target in targets:
-            key = (is_ipv6(target.peer[0]), number)
-            if self._connected or key not in shared:
-                shared[key] = self._instrument.open(target.peer, connected=self._connected)
-            socket = shared[key]
-            socket.expect(target.peer)
-            flow = Flow(target.name, target.peer, socket.port)
-            self._ledger.add_flow(flow)
-            flows.setdefault(socket, []).append(flow)
-        return flows
-
     def _send_due(self, now_ns: int) -> None:
-        if self._past_deadline(now_ns):
+        deadline_ns = self._deadline_ns
+        if deadline_ns is not None and now_ns - self.started.monotonic_ns >= deadline_ns:
             self._wind_up(now_ns, self.plan.timeout_ns)
             return
         sent = 0
@@ -255,11 +219,6 @@ class Ping:
         except Exception:  # whoever listens must not end the instrument's reading
             self._end(Failure())
 
-    def _past_deadline(self, now_ns: int) -> bool:
-        if self._deadline_ns is None:
-            return False
-        return now_ns - self.started.monotonic_ns >= self._deadline_ns
-
     def _next_ns(self, now_ns: int) -> int:
         deadline_ns = self._deadline_ns and self.started.monotonic_ns + self._deadline_ns
         times = (self._ends_at_ns,) if self._ends_at_ns else (self._schedule.next_ns, deadline_ns)
@@ -290,9 +249,9 @@ class Ping:
         for outcome in self._ledger.close(self._ended_ns):
             self._tell(outcome)
         self._dropped = self._instrument.dropped()
-        closed = self._instrument.close()
-        closed.addCallback(lambda _: self._fire(self.summary() if result is None else result))
 
-    def _fire(self, result: Summary | Failure) -> None:
-        if not self._done.called:  # it may have been cancelled
-            self._done.callback(result)
+        def fire(_: object) -> None:
+            if not self._done.called:  # it may have been cancelled
+                self._done.callback(self.summary() if result is None else result)
+
+        self._instrument.close().addCallback(fire)

@@ -40,9 +40,9 @@ class Connection:
         self._address = without_scope(self._socket.getpeername())
         self.peer = self._name(self._address)
 
-    def is_peer(self, address: tuple[str, int]) -> bool:
-        """Tell whether an address is the peer's."""
-        return self._name(address) == self.peer
+    def is_peer(self, address: tuple[str, int] | None) -> bool:
+        """Tell whether an address is the peer's; None, which is not known, is nobody's."""
+        return address is not None and self._name(address) == self.peer
 
     def destination(self, address: tuple[str, int] | None) -> bytes:
         """Lay out where a datagram goes, or nothing where the socket knows; or raise BadAddress."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from inspect import signature
 
 from zope.interface import Attribute, Interface
 
 from udpecho.port.batch import Batch
+from udpecho.refusal import Refusal
 
 
 class IBatchProtocol(Interface):
@@ -27,16 +29,15 @@ class IBatchProtocol(Interface):
         senders' addresses don't tell the interface.
         """
 
-    def peerRefused(peer: tuple[str, int], data: bytes, errno: int) -> None:  # noqa: N805
-        """Hear that ICMP refused a datagram that was sent to this peer.
+    def peerRefused(refusal: Refusal) -> None:  # noqa: N805
+        """Hear that ICMP refused a datagram.
 
-        Where there is this, it is called in place of connectionRefused, connected or not.
-        data is as much of the datagram as the message quoted. Anyone can forge one. Never
-        called from within write().
+        Where there is this, it is called in place of connectionRefused, connected or not. Anyone
+        can forge a refusal. Never called from within write().
         """
 
-    def datagramNotSent(data: bytes, addr: tuple[str, int] | None, errno: int) -> None:  # noqa: N805
-        """Hear that the kernel would not send what was written to addr.
+    def datagramNotSent(data: bytes, addr: tuple[str, int] | None, error: OSError) -> None:  # noqa: N805
+        """Hear that the kernel would not send what was written to addr; error.errno says why.
 
         It may come before that write() has returned, but not from within another call of it.
         """
@@ -61,5 +62,22 @@ class PortCounters:
     refused: int = 0
     """Sent, and refused by ICMP."""
 
-    not_sent: Mapping[int, int] = field(default_factory=dict)
-    """Written, but not sent by the kernel, by errno. What echo() could not send, it returns."""
+    not_sent: Mapping[str, int] = field(default_factory=dict)
+    """Written, but not sent by the kernel, by the error's name ("EAGAIN"). What a batch's echo()
+    could not send, it returns."""
+
+
+def check_hooks(protocol: object) -> None:
+    """Raise TypeError for a protocol whose peerRefused takes what it took before 0.2."""
+    hook = getattr(protocol, "peerRefused", None)
+    if not callable(hook):
+        return
+    try:
+        signature(hook).bind(None)
+    except TypeError:
+        raise TypeError(
+            f"{type(protocol).__qualname__}: expected peerRefused(refusal), "
+            f"got peerRefused{signature(hook)}"
+        ) from None
+    except ValueError:  # written in C: it has no signature
+        return

@@ -24,7 +24,7 @@ from twisted.internet.udp import Port
 from twisted.logger import Logger
 
 from udpecho.kernel import calls
-from udpecho.port.hooks import IBatchProtocol, PortCounters
+from udpecho.port.hooks import IBatchProtocol, PortCounters, check_hooks
 from udpecho.port.port import UDPPort
 from udpecho.port.sockets import adopt, check_interface, leave_to_others, open_udp
 
@@ -72,8 +72,10 @@ def listen_udp(
     interface is an IP address, with its scope if it is link-local (fe80::1%eth0). Larger
     datagrams than maxPacketSize bytes are dropped and counted, not cut. With reuse_port,
     processes share the port (SO_REUSEPORT). receive_buffer is in bytes, None for the system's.
-    timestamps has the kernel note when a datagram came. Raises CannotListenError or BadAddress.
+    timestamps has the kernel note when a datagram came. Raises CannotListenError, BadAddress, or
+    TypeError for a protocol whose peerRefused does not take a Refusal alone.
     """
+    check_hooks(protocol)
     if not IReactorFDSet.providedBy(reactor):
         listen = getattr(reactor, "listen_one_family", IReactorUDP(reactor).listenUDP)
         return cast(IListeningPort, listen(port, protocol, interface, maxPacketSize))
@@ -95,6 +97,7 @@ def adopt_udp(
     The descriptor is copied: it stays the caller's to close. Raises ValueError if it is not a
     UDP socket's.
     """
+    check_hooks(protocol)
     return _serve(reactor, adopt(fd), protocol, maxPacketSize, receive_buffer, timestamps)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from errno import errorcode
 from time import monotonic
 from typing import Any
 
@@ -213,7 +214,10 @@ class UDPPort:
         """Count what has happened so far."""
         if self.connected:
             self._dropped = calls.dropped(self._socket)
-        not_sent = dict(self._writer.not_sent)
+        not_sent = {
+            errorcode.get(number, str(number)): times
+            for number, times in self._writer.not_sent.items()
+        }
         return PortCounters(dropped=self._dropped, **self._reader.counts, not_sent=not_sent)
 
     # Stopping.

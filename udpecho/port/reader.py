@@ -146,11 +146,11 @@ class Reader:
         self._errors_wait = self._writer.met_errors = False
         for refusal in refusals(self._socket, ERRORS):
             self.counts["refused"] += 1
-            if self._connection.peer is not None and not self._connection.is_peer(refusal.peer):
+            if self._connection.peer is not None and not self._connection.is_peer(refusal.to):
                 continue  # an earlier peer's
             try:
                 if hasattr(self._protocol, "peerRefused"):
-                    self._protocol.peerRefused(refusal.peer, refusal.data, refusal.errno)
+                    self._protocol.peerRefused(refusal)
                 else:
                     self._protocol.connectionRefused()
             except Exception:

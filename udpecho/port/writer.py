@@ -6,6 +6,7 @@ batch is being read, gather and leave together when the turn ends, in the order 
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable
 from time import monotonic
@@ -20,8 +21,8 @@ from udpecho.kernel.messages import BATCH, Headers, Memory, send_all
 BURST = 0.00005
 """Seconds: two writes so close together are taken for a burst, and the rest of it gathers."""
 
-NotSent = Callable[[bytes, Any, int], None]
-"""Told of a datagram, the address that it was written to, and the errno."""
+NotSent = Callable[[bytes, Any, OSError], None]
+"""Told of a datagram, the address that it was written to, and what the kernel said."""
 
 
 class Writer:
@@ -94,7 +95,7 @@ class Writer:
         self._telling = True
         for data, address, errno in untold:
             try:
-                self._tell(data, address, errno)
+                self._tell(data, address, OSError(errno, os.strerror(errno)))
             except Exception:
                 self._log.failure("datagramNotSent failed")
         self._telling = False

@@ -1,0 +1,142 @@
+"""The ping, for programs: what is asked of it, and what it is told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from twisted.internet.defer import Deferred
+
+from tests.ping.test_run import SERVER, Bench
+from udpecho.errors import BadAddress, ResolveFailed, UdpEchoError
+from udpecho.instrument.probe import Fate
+from udpecho.instrument.stamps import Clock
+from udpecho.peer import Peer
+from udpecho.ping.figures import Summary
+from udpecho.ping.preparing import ping, prepare
+from udpecho.ping.stream import UNREAD, FellBehind
+
+NOBODY = ("nobody.example", 7)
+
+
+class TestLibrary:
+    """await ping(...), and the iteration."""
+
+    def complete(self, bench: Bench, work: Any, seconds: float = 60.0) -> Any:
+        results: list[Any] = []
+        Deferred.fromCoroutine(work).addBoth(results.append)
+        bench.net.advance(seconds)
+        [result] = results
+        return result
+
+    def test_ping_resolves_probes_and_returns_a_summary(self) -> None:
+        bench = Bench()
+        bench.serve()
+        summary = self.complete(
+            bench, ping(bench.host, [("echo.example", 7)], count=2, interval=0.1, ipv6=False)
+        )
+        assert summary.figures.replied == 2
+        assert (summary.targets[0].name, summary.targets[0].peer) == ("echo.example", SERVER)
+
+    @pytest.mark.parametrize(
+        ("target", "error"),
+        [(("nobody.example", 7), ResolveFailed), (("192.0.2.1", 0), BadAddress)],
+    )
+    def test_a_host_without_an_address_is_an_error(
+        self, target: Peer, error: type[Exception]
+    ) -> None:
+        bench = Bench()
+        assert self.complete(bench, ping(bench.host, [SERVER, target])).check(error)
+
+    def test_each_outcome_can_be_iterated_over(self) -> None:
+        bench = Bench()
+        bench.serve()
+
+        async def watch() -> list[int | None]:
+            run = await prepare(bench.host, [SERVER], count=3, interval=0.1)
+            return [outcome.sequence async for outcome in run]
+
+        assert self.complete(bench, watch()) == [1, 2, 3]
+
+    def test_leaving_the_loop_ends_the_run(self) -> None:
+        bench = Bench()
+        bench.serve()
+
+        async def watch() -> int:
+            run = await prepare(bench.host, [SERVER], count=None, interval=0.1)
+            outcomes = run.__aiter__()
+            async for _ in outcomes:
+                break
+            await outcomes.aclose()
+            return run.summary().figures.sent
+
+        assert self.complete(bench, watch()) == 1
+        assert not bench.host.getDelayedCalls()
+
+    def test_a_loop_that_is_too_slow_is_told_so(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("udpecho.ping.stream.UNREAD", 3)
+        assert UNREAD > 3
+        bench = Bench()
+        bench.serve()
+
+        async def dawdle() -> None:
+            run = await prepare(bench.host, [SERVER], count=20, interval=0.1)
+            async for _ in run:
+                pause: Deferred[None] = Deferred()
+                bench.host.callLater(10, pause.callback, None)
+                await pause
+
+        assert self.complete(bench, dawdle(), 200).check(FellBehind)
+
+    def test_names_that_do_not_resolve_are_told_and_left_out(self) -> None:
+        bench = Bench()
+        bench.serve()
+        told: list[UdpEchoError] = []
+        asked = ping(bench.host, [NOBODY, SERVER], count=2, on_unresolved=told.append)
+        summary = self.complete(bench, asked)
+        assert [target.peer for target in summary.targets] == [SERVER]
+        assert summary.figures.replied == 2
+        assert [str(error) for error in told] == ["no address found for 'nobody.example'"]
+
+    def test_with_nobody_left_there_is_nothing_to_ping(self) -> None:
+        bench = Bench()
+        told: list[UdpEchoError] = []
+        error = self.complete(bench, ping(bench.host, [NOBODY], on_unresolved=told.append))
+        assert error.check(ResolveFailed)
+        assert (error.getErrorMessage(), len(told)) == ("no host to ping", 1)
+
+    def test_a_deadline_ends_it(self) -> None:
+        bench = Bench()
+        bench.serve()
+        asked = prepare(bench.host, [SERVER], count=None, interval=1.0, deadline=2.5)
+        run = self.complete(bench, asked)
+        assert bench.finish(run.start(), 10).figures.sent == 3
+
+    def test_who_listens_hears_of_what_is_overdue_and_what_became_of_it(self) -> None:
+        bench = Bench(delay=0.3)
+        bench.serve()
+        overdue: list[int] = []
+        fates: list[object] = []
+        asked = ping(
+            bench.host,
+            [SERVER],
+            count=2,
+            interval=1.0,
+            timeout=0.2,
+            on_overdue=lambda probe: overdue.append(probe.sequence),
+            on_outcome=lambda outcome: fates.append(outcome.kind),
+        )
+        summary: Summary = self.complete(bench, asked)
+        assert overdue == [1]
+        assert fates == [Fate.LATE, Fate.LOST]
+        assert (summary.figures.late, summary.figures.lost) == (1, 1)
+
+    def test_the_clock_may_be_the_process_s(self) -> None:
+        bench = Bench()
+        bench.serve()
+        summary = self.complete(bench, ping(bench.host, [SERVER], count=1, clock="user"))
+        assert summary.clocks == {Clock.USER: 1}
+
+    def test_a_misspelt_option_is_an_error(self) -> None:
+        with pytest.raises(TypeError, match="windw"):
+            ping(Bench().host, [SERVER], windw=3).close()  # type: ignore[call-arg]

@@ -1,0 +1,54 @@
+"""Refusal: ICMP said that a datagram of ours did not get there. A value; anyone can forge one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from udpecho.peer import Peer, is_ipv6
+
+_UNREACHABLE, _TIME_EXCEEDED, _FRAGMENTATION_NEEDED = 3, 11, 4  # RFC 792
+_UNREACHABLE6, _TIME_EXCEEDED6 = 1, 3  # RFC 4443
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """That ICMP refused a datagram: which, who said so, and why."""
+
+    to: Peer | None
+    """Where it was sent, if the kernel says so."""
+
+    data: bytes
+    """As much of its data as the message quoted, from the start: perhaps none (RFC 792)."""
+
+    errno: int
+    """What Linux makes of the message: ECONNREFUSED, EHOSTUNREACH and others (icmp(7))."""
+
+    by: Peer | None
+    """Who sent the message; its port is 0."""
+
+    icmp_type: int | None
+    icmp_code: int | None
+    """The message's type and code, ICMPv6's if the addresses are IPv6's; None if not told."""
+
+    when: int | None = None
+    """When the kernel received it, in ns since 1970, where a socket asks for that."""
+
+    mtu: int | None = None
+    """The most bytes that the next link takes in a packet, where the message tells it."""
+
+    @property
+    def is_unreachable(self) -> bool:
+        """Tell "destination unreachable", whichever the reason; "fragmentation needed" apart."""
+        if self._is_ipv6:
+            return self.icmp_type == _UNREACHABLE6
+        return self.icmp_type == _UNREACHABLE and self.icmp_code != _FRAGMENTATION_NEEDED
+
+    @property
+    def is_time_exceeded(self) -> bool:
+        """Tell "time exceeded": its TTL, or hop limit, ended at whoever says so."""
+        return self.icmp_type == (_TIME_EXCEEDED6 if self._is_ipv6 else _TIME_EXCEEDED)
+
+    @property
+    def _is_ipv6(self) -> bool:
+        peer = self.by or self.to
+        return peer is not None and is_ipv6(peer[0])
