@@ -125,7 +125,7 @@ def oldest(session: nox.Session) -> None:
 @nox.session
 def build(session: nox.Session) -> None:
     """Build a wheel and an sdist of what is committed, the same bytes from any clone."""
-    session.install("build", "setuptools >= 64")
+    session.install("--upgrade", "build", "setuptools", "wheel")
     when = subprocess.check_output(["git", "log", "-1", "--format=%ct"], text=True).strip()
     built = []
     with tempfile.TemporaryDirectory() as folder:
