@@ -84,7 +84,7 @@ OVER_BUDGET: dict[str, str] = {
     "client.pending.Pending": "to be taken apart",
     "ping.preparing.prepare": "a line for each option, and what they mean",
     "port.inbox.Inbox": "to be taken apart",
-    "port.port.UDPPort": "what Twisted's interfaces ask of a port, each a line or two",
+    "port.kernelport.KernelPort": "what Twisted's interfaces ask of a port, each a line or two",
     "testing.sockets.MemorySocket": "what socket.socket has that a Twisted port calls",
 }
 """What exceeds a budget, and why."""

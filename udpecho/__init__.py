@@ -39,9 +39,11 @@ __all__ = [
     "ResolveFailed",
     "SendFailed",
     "ServerCounters",
+    "StockPortOnly",
     "Stranger",
     "UdpAddress",
     "UdpEchoError",
+    "UdpPort",
     "WrongFamily",
     "adopt_udp",
     "everywhere",
@@ -67,6 +69,7 @@ if TYPE_CHECKING:
     from udpecho.errors import ReplyTimeout as ReplyTimeout
     from udpecho.errors import ResolveFailed as ResolveFailed
     from udpecho.errors import SendFailed as SendFailed
+    from udpecho.errors import StockPortOnly as StockPortOnly
     from udpecho.errors import UdpEchoError as UdpEchoError
     from udpecho.errors import WrongFamily as WrongFamily
     from udpecho.guard.guard import Guard as Guard
@@ -79,6 +82,7 @@ if TYPE_CHECKING:
     from udpecho.port.hooks import PortCounters as PortCounters
     from udpecho.port.listen import adopt_udp as adopt_udp
     from udpecho.port.listen import listen_udp as listen_udp
+    from udpecho.port.port import UdpPort as UdpPort
     from udpecho.refusal import Refusal as Refusal
     from udpecho.server.addresses import InheritedSocket as InheritedSocket
     from udpecho.server.addresses import UdpAddress as UdpAddress
@@ -92,6 +96,7 @@ else:
         {
             "client.asking": (
                 "ClientCounters",
+                "StockPortOnly",
                 "Stranger",
             ),
             "client.client": (
@@ -111,6 +116,7 @@ else:
                 "ReplyTimeout",
                 "ResolveFailed",
                 "SendFailed",
+                "StockPortOnly",
                 "UdpEchoError",
                 "WrongFamily",
             ),
@@ -129,6 +135,7 @@ else:
                 "adopt_udp",
                 "listen_udp",
             ),
+            "port.port": ("UdpPort",),
             "server.addresses": (
                 "InheritedSocket",
                 "UdpAddress",

@@ -21,6 +21,7 @@ __all__ = [
     "ReplyTimeout",
     "ResolveFailed",
     "SendFailed",
+    "StockPortOnly",
     "UdpEchoError",
     "WrongFamily",
 ]
@@ -67,6 +68,10 @@ class PortClosed(UdpEchoError, error.ConnectionClosed):
 
 class PortUnavailable(UdpEchoError):
     """Our own port can't serve here, and no other may serve beyond loopback without leave."""
+
+
+class StockPortOnly(UdpEchoError, RuntimeError):
+    """What Twisted's own port, which serves here in place of ours, can't do."""
 
 
 class PeerReplaced(UdpEchoError):

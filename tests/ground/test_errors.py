@@ -19,6 +19,7 @@ from udpecho.errors import (
     ReplyTimeout,
     ResolveFailed,
     SendFailed,
+    StockPortOnly,
     UdpEchoError,
     WrongFamily,
 )
@@ -31,6 +32,7 @@ CAUGHT_BY: list[tuple[UdpEchoError, str, tuple[type[Exception], ...]]] = [
     (ClientClosed("closed"), "closed", ()),
     (PeerReplaced("replaced"), "replaced", ()),
     (PortClosed("the port is closed"), "the port is closed", (error.ConnectionClosed,)),
+    (StockPortOnly("not again"), "not again", (RuntimeError,)),
     (PortUnavailable("it can't serve"), "it can't serve", ()),
     (
         DatagramTooLong(65508, 65507),

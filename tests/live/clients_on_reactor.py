@@ -18,7 +18,6 @@ from typing import Any, TypeVar, cast
 
 from twisted.internet import defer, reactor
 from twisted.internet.address import IPv4Address, IPv6Address
-from twisted.internet.interfaces import IListeningPort
 from twisted.internet.protocol import DatagramProtocol
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
@@ -29,6 +28,7 @@ from udpecho.client.request import Reply
 from udpecho.errors import ClientClosed, PeerReplaced, Refused, ReplyTimeout, SendFailed
 from udpecho.peer import Peer
 from udpecho.port.listen import STOCK_PORT, adopt_udp, listen_udp
+from udpecho.port.port import UdpPort
 from udpecho.reactors import IDatagramReactor
 from udpecho.server.addresses import UdpAddress
 from udpecho.server.server import EchoServer
@@ -103,7 +103,7 @@ class LoopbackCase(TestCase):
 
     timeout = 30
 
-    def port_of(self, listening: IListeningPort) -> int:
+    def port_of(self, listening: UdpPort) -> int:
         self.addCleanup(lambda: defer.maybeDeferred(listening.stopListening))
         host = listening.getHost()
         assert isinstance(host, IPv4Address | IPv6Address)

@@ -17,10 +17,11 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.server.test_server import Notebook
 from udpecho.guard.policy import Policy
 from udpecho.guard.reasons import Reason
+from udpecho.port.stock import DRAIN
 from udpecho.reactors import IDatagramReactor
 from udpecho.server.addresses import LOOPBACK, InheritedSocket, UdpAddress, everywhere
 from udpecho.server.server import EchoServer
-from udpecho.server.service import DRAIN_SECONDS, EchoService
+from udpecho.server.service import EchoService
 from udpecho.testing.network import MemoryNetwork
 from udpecho.testing.record import Fate
 
@@ -216,7 +217,7 @@ class Stopping(ServiceCase):
         flooding = [self.host.callLater(0, flood)]
         self.net.advance(0.1)
         stopped = service.stopService()
-        self.net.advance(DRAIN_SECONDS + 0.01)
+        self.net.advance(DRAIN + 0.01)
         self.successResultOf(stopped)
         self.assertEqual(self.host.getReaders(), [])
         flooding[-1].cancel()

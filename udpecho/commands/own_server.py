@@ -39,7 +39,7 @@ class OwnServer:
         """Serve on a port that the kernel chooses. Raises NotServing or CannotListenError."""
         if not IReactorProcess.providedBy(reactor):  # in memory there are no processes
             listening = listen_udp(reactor, 0, EchoServer(), address)
-            self.port = listening.getHost().port  # type: ignore[attr-defined]
+            self.port = listening.getHost().port
             self._stop = lambda: maybeDeferred(listening.stopListening)
             return
         child = _Child()

@@ -10,14 +10,14 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
 from twisted.internet.error import MessageLengthError
-from twisted.internet.interfaces import IDelayedCall, IListeningPort
+from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.protocol import DatagramProtocol
 
 from udpecho.instrument.instrument import Observer, ProbeSocket, SocketOptions
 from udpecho.instrument.probe import Probe, Unsent
 from udpecho.instrument.stamps import Stamp
 from udpecho.peer import Peer, is_ipv6
-from udpecho.port import listen_udp
+from udpecho.port import UdpPort, listen_udp
 from udpecho.reactors import IDatagramReactor, monotonic_clock
 from udpecho.refusal import Refusal
 
@@ -92,7 +92,7 @@ class _ReactorSocket(DatagramProtocol):
     """A socket of ReactorInstrument's; a refusal there names no probe, so the oldest takes it."""
 
     observer: Observer
-    listening: IListeningPort
+    listening: UdpPort
     transport: Any
 
     def __init__(self, stamp: Callable[[], Stamp]) -> None:

@@ -9,7 +9,7 @@ __all__ = [
     "Batch",
     "IBatchProtocol",
     "PortCounters",
-    "UDPPort",
+    "UdpPort",
     "adopt",
     "adopt_udp",
     "encode",
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from udpecho.port.listen import adopt_udp as adopt_udp
     from udpecho.port.listen import listen_udp as listen_udp
     from udpecho.port.listen import why_not_ours as why_not_ours
-    from udpecho.port.port import UDPPort as UDPPort
+    from udpecho.port.port import UdpPort as UdpPort
     from udpecho.port.sockets import adopt as adopt
     from udpecho.port.sockets import leave_to_others as leave_to_others
     from udpecho.port.sockets import open_udp as open_udp
@@ -50,7 +50,7 @@ else:
                 "listen_udp",
                 "why_not_ours",
             ),
-            "port": ("UDPPort",),
+            "port": ("UdpPort",),
             "sockets": (
                 "adopt",
                 "leave_to_others",

@@ -45,24 +45,24 @@ class IBatchProtocol(Interface):
 
 @dataclass(frozen=True, slots=True)
 class PortCounters:
-    """What a port has met with so far, in datagrams."""
+    """What a port has met with so far, in datagrams; None is what it can't count."""
 
-    dropped: int = 0
+    dropped: int | None = 0
     """Lost by the kernel because the receive buffer was full."""
 
-    too_long: int = 0
+    too_long: int | None = 0
     """Longer than maxPacketSize, and not delivered."""
 
-    mapped: int = 0
+    mapped: int | None = 0
     """Not delivered because they came over IPv6 with an IPv4 source."""
 
-    strangers: int = 0
+    strangers: int | None = 0
     """Not delivered because a connected port's peer did not send them: they came before."""
 
-    refused: int = 0
+    refused: int | None = 0
     """Sent, and refused by ICMP."""
 
-    not_sent: Mapping[str, int] = field(default_factory=dict)
+    not_sent: Mapping[str, int] | None = field(default_factory=dict)
     """Written, but not sent by the kernel, by the error's name ("EAGAIN"). What a batch's echo()
     could not send, it returns."""
 

@@ -11,35 +11,21 @@ from __future__ import annotations
 import os
 import socket
 from functools import cache
-from typing import Any, cast
+from typing import Any
 
 from twisted.internet.interfaces import (
-    IListeningPort,
     IReactorFDSet,
-    IReactorSocket,
     IReactorUDP,
 )
 from twisted.internet.protocol import DatagramProtocol
-from twisted.internet.udp import Port
 from twisted.logger import Logger
 
 from udpecho.kernel import calls
-from udpecho.port.hooks import IBatchProtocol, PortCounters, check_hooks
-from udpecho.port.port import UDPPort
-from udpecho.port.sockets import adopt, check_interface, leave_to_others, open_udp
-
-__all__ = [
-    "MAX_PACKET_SIZE",
-    "STOCK_PORT",
-    "IBatchProtocol",
-    "PortCounters",
-    "UDPPort",
-    "adopt",
-    "adopt_udp",
-    "leave_to_others",
-    "listen_udp",
-    "open_udp",
-]
+from udpecho.port.hooks import check_hooks
+from udpecho.port.kernelport import KernelPort
+from udpecho.port.port import UdpPort
+from udpecho.port.sockets import adopt, check_interface, open_udp
+from udpecho.port.stock import StockPort, adopt_stock
 
 MAX_PACKET_SIZE = 65536
 """More than any UDP datagram holds, so that none is too long."""
@@ -48,10 +34,6 @@ STOCK_PORT = "UDPECHO_STOCK_PORT"
 """The environment variable that, set to 1, has Twisted's port serve where ours could."""
 
 NEEDS = "it needs a 64-bit little-endian Linux from 4.12 on"
-
-_TURN = 16384
-"""Bytes that Twisted's port may read in a turn, in place of 256 KiB: of small datagrams, so many
-that timers and SIGTERM wait for seconds. (Empty ones it does not count at all.)"""
 
 _log = Logger()
 
@@ -66,7 +48,7 @@ def listen_udp(
     reuse_port: bool = False,
     receive_buffer: int | None = None,
     timestamps: bool = False,
-) -> IListeningPort:
+) -> UdpPort:
     """Listen as reactor.listenUDP does, but an IPv6 socket takes IPv6 only.
 
     interface is an IP address, with its scope if it is link-local (fe80::1%eth0). Larger
@@ -78,7 +60,7 @@ def listen_udp(
     check_hooks(protocol)
     if not IReactorFDSet.providedBy(reactor):
         listen = getattr(reactor, "listen_one_family", IReactorUDP(reactor).listenUDP)
-        return cast(IListeningPort, listen(port, protocol, interface, maxPacketSize))
+        return StockPort(reactor, listen(port, protocol, interface, maxPacketSize))
     skt = open_udp(check_interface(interface), port, reuse_port)
     return _serve(reactor, skt, protocol, maxPacketSize, receive_buffer, timestamps)
 
@@ -91,7 +73,7 @@ def adopt_udp(
     *,
     receive_buffer: int | None = None,
     timestamps: bool = False,
-) -> IListeningPort:
+) -> UdpPort:
     """Listen on a bound socket that someone else opened, as listen_udp does.
 
     The descriptor is copied: it stays the caller's to close. Raises ValueError if it is not a
@@ -118,14 +100,14 @@ def _serve(
     max_packet_size: int,
     receive_buffer: int | None,
     timestamps: bool,
-) -> IListeningPort:
+) -> UdpPort:
     """Have a socket served by our own port, or by Twisted's where ours can't."""
     if stock_port_is_chosen():
         _say_what_is_missing(f"{STOCK_PORT} is set")
     elif not calls.can_serve(skt):
         _say_what_is_missing(NEEDS)
     else:
-        served = UDPPort(
+        served = KernelPort(
             reactor,
             protocol,
             max_packet_size,
@@ -136,7 +118,7 @@ def _serve(
         served.startListening()
         return served
     with skt:
-        return _stock_port(reactor, skt, protocol, max_packet_size, receive_buffer)
+        return adopt_stock(reactor, skt, protocol, max_packet_size, receive_buffer)
 
 
 @cache
@@ -147,24 +129,3 @@ def _say_what_is_missing(why: str) -> None:
         " a connect() that can be repeated, counters of drops and send errors",
         why=why,
     )
-
-
-def _stock_port(
-    reactor: Any,
-    skt: socket.socket,
-    protocol: DatagramProtocol,
-    max_packet_size: int,
-    receive_buffer: int | None,
-) -> IListeningPort:
-    """Have Twisted's port serve a socket, of which it makes a copy."""
-    if receive_buffer is not None:
-        skt.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-    if IReactorSocket.providedBy(reactor):
-        served = reactor.adoptDatagramPort(skt.fileno(), skt.family, protocol, max_packet_size)
-    else:
-        host, port = skt.getsockname()[:2]
-        skt.close()
-        served = IReactorUDP(reactor).listenUDP(port, protocol, host, max_packet_size)
-    if isinstance(served, Port):
-        served.maxThroughput = _TURN
-    return served

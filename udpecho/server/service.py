@@ -11,7 +11,7 @@ from twisted.application.service import Service
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IListeningPort, IReactorFDSet
+from twisted.internet.interfaces import IReactorFDSet
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
@@ -19,16 +19,10 @@ from udpecho.errors import PortUnavailable
 from udpecho.guard.guard import Guard
 from udpecho.guard.policy import Policy
 from udpecho.peer import format_peer, is_loopback
-from udpecho.port import UDPPort, adopt_udp, leave_to_others, listen_udp, why_not_ours
+from udpecho.port import UdpPort, adopt_udp, leave_to_others, listen_udp, why_not_ours
 from udpecho.reactors import IDatagramReactor, monotonic_clock
 from udpecho.server.addresses import LOOPBACK, Listen, UdpAddress, bind, doing_without, trial
 from udpecho.server.server import EchoServer, ServerCounters
-
-DRAIN_SECONDS = 0.25
-"""A stop answers what is queued, but for no longer: whoever stops a service waits for it."""
-
-QUIET_TURNS = 2
-"""The queue is empty when the reactor has turned this often and nothing came."""
 
 _LOOPBACK_HINT = ", this machine only; to serve the network: --listen=udp:1060"
 
@@ -62,9 +56,9 @@ class EchoService(Service):
         self._log = log or Logger()
         self._guard = Guard(policy)  # one: a source's rate is what it asks of all addresses
         self._bound: list[tuple[Listen, socket.socket]] = []
-        self._ports: list[IListeningPort] = []
-        self._shared: set[IListeningPort] = set()  # those ports which other processes may have, too
-        self._servers: dict[IListeningPort, EchoServer] = {}  # whose ports are open, or closing
+        self._ports: list[UdpPort] = []
+        self._shared: set[UdpPort] = set()  # those ports which other processes may have, too
+        self._servers: dict[UdpPort, EchoServer] = {}  # whose ports are open, or closing
         self._ended = ServerCounters()  # what those did whose ports are closed
 
     def bind(self) -> None:
@@ -103,8 +97,9 @@ class EchoService(Service):
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:
-        await self._drain()
-        if self._ports and not self.running:  # or else it has been started again meanwhile
+        if self._ports:
+            await deferLater(self._reactor, 0)  # whoever restarts it meanwhile keeps its sockets
+        if self._ports and not self.running:
             await self._close()
             self._log.info("udpecho has stopped: {counts}", counts=_words(self.counters()))
 
@@ -112,8 +107,8 @@ class EchoService(Service):
         ports, self._ports = self._ports, []
         return DeferredList([Deferred.fromCoroutine(self._close_port(port)) for port in ports])
 
-    async def _close_port(self, port: IListeningPort) -> None:
-        if port in self._shared and isinstance(port, UDPPort):
+    async def _close_port(self, port: UdpPort) -> None:
+        if port in self._shared:
             with suppress(OSError):  # it has lost its socket
                 leave_to_others(port.getHandle())  # or what comes while it closes would be lost
         self._shared.discard(port)
@@ -168,7 +163,7 @@ class EchoService(Service):
     def _new_server(self) -> EchoServer:
         return EchoServer(self._now, self._log, self._guard)
 
-    def _opened(self, port: IListeningPort, server: EchoServer) -> None:
+    def _opened(self, port: UdpPort, server: EchoServer) -> None:
         self._ports.append(port)
         self._servers[port] = server
 
@@ -176,20 +171,6 @@ class EchoService(Service):
         for _, skt in self._bound:
             skt.close()
         self._bound.clear()
-
-    async def _drain(self) -> None:
-        """Let the reactor turn until nothing more comes in, or until it is time to go.
-
-        Our own port drains as it stops; Twisted's would drop what is queued.
-        """
-        if all(isinstance(port, UDPPort) for port in self._ports):
-            return
-        end = self._now() + DRAIN_SECONDS
-        quiet = 0
-        while self._ports and quiet < QUIET_TURNS and self._now() < end:
-            before = self.counters().received
-            await deferLater(self._reactor, 0)
-            quiet = quiet + 1 if self.counters().received == before else 0
 
 
 def _want_our_port(listen: Listen) -> None:
