@@ -269,6 +269,11 @@ class AskingClient(DatagramProtocol):
         assert leg.transport is not None
         return leg.transport
 
+    def _listen_at(self, interface: str) -> None:
+        """Open the first socket; without an interface others may follow, as they are needed."""
+        self._interface = interface
+        self._use(self._listen(interface))
+
     def _use(self, transport: IUDPTransport) -> None:
         """Ask from this socket those peers that are of its family."""
         self._closed = False

@@ -12,12 +12,12 @@ nobody's reply.
 from __future__ import annotations
 
 from socket import SO_ERROR, SOL_SOCKET, socket
-from typing import Any, Self, cast
+from typing import Self, cast
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import ISystemHandle, IUDPTransport
 
-from udpecho.client.asking import RETRIES, TIMEOUT, AskingClient
+from udpecho.client.asking import RETRIES, TIMEOUT, WINDOW, AskingClient, OnStranger
 from udpecho.client.request import Reply, Request
 from udpecho.errors import ClientClosed, PeerReplaced, SendFailed
 from udpecho.names import checked_peer, resolve
@@ -28,17 +28,6 @@ from udpecho.refusal import Refusal
 
 class UnconnectedClient(AskingClient):
     """A client that names the peer in each request."""
-
-    @classmethod
-    async def open(cls, reactor: IDatagramReactor, interface: str = "", **options: Any) -> Self:
-        """Make a client with a socket; without an interface, one of each family as needed.
-
-        Raises CannotListenError if the interface's address can't be had.
-        """
-        client = cls(reactor, **options)
-        client._interface = interface
-        client._use(client._listen(interface))
-        return client
 
     def request(
         self,
@@ -69,6 +58,23 @@ class EchoClient(UnconnectedClient):
 
     verify_peer = verify_echo = False
 
+    @classmethod
+    async def open(
+        cls,
+        reactor: IDatagramReactor,
+        interface: str = "",
+        *,
+        window: int = WINDOW,
+        on_stranger: OnStranger | None = None,
+    ) -> Self:
+        """Make a client with a socket; without an interface, one of each family as needed.
+
+        Raises CannotListenError if the interface's address can't be had.
+        """
+        client = cls(reactor, window=window, on_stranger=on_stranger)
+        client._listen_at(interface)
+        return client
+
     def peerRefused(self, refusal: Refusal) -> None:
         """Take no notice, as a program that calls recvfrom and no more gets none."""
 
@@ -87,10 +93,35 @@ class MatchingEchoClient(UnconnectedClient):
     """
 
     def __init__(
-        self, reactor: IDatagramReactor, *, verify_echo: bool = True, **options: Any
+        self,
+        reactor: IDatagramReactor,
+        *,
+        verify_echo: bool = True,
+        window: int = WINDOW,
+        on_stranger: OnStranger | None = None,
     ) -> None:
+        """Make a client for an app that listens with it itself; see open()."""
         self.verify_echo = verify_echo
-        super().__init__(reactor, **options)
+        super().__init__(reactor, window=window, on_stranger=on_stranger)
+
+    @classmethod
+    async def open(
+        cls,
+        reactor: IDatagramReactor,
+        interface: str = "",
+        *,
+        verify_echo: bool = True,
+        window: int = WINDOW,
+        on_stranger: OnStranger | None = None,
+    ) -> Self:
+        """Make a client with a socket; without an interface, one of each family as needed.
+
+        window is the most requests in flight at once. Raises CannotListenError if the
+        interface's address can't be had.
+        """
+        client = cls(reactor, verify_echo=verify_echo, window=window, on_stranger=on_stranger)
+        client._listen_at(interface)
+        return client
 
     def pending_peers(self) -> list[Peer]:
         """List who has been asked and still owes a reply."""
@@ -117,22 +148,42 @@ class ConnectedEchoClient(AskingClient):
         *,
         interface: str = "",
         verify_echo: bool = True,
-        **options: Any,
+        window: int = WINDOW,
+        on_stranger: OnStranger | None = None,
     ) -> None:
+        """Make a client for an app that listens with it itself; see open()."""
         self.verify_echo = verify_echo
-        super().__init__(reactor, **options)
+        super().__init__(reactor, window=window, on_stranger=on_stranger)
         self.peer = checked_peer((host, port))
         self._interface = interface
         self._writing: Request | None = None
         self._refusals = 0
 
     @classmethod
-    async def open(cls, reactor: IDatagramReactor, host: str, port: int, **options: Any) -> Self:
+    async def open(
+        cls,
+        reactor: IDatagramReactor,
+        host: str,
+        port: int,
+        *,
+        interface: str = "",
+        verify_echo: bool = True,
+        window: int = WINDOW,
+        on_stranger: OnStranger | None = None,
+    ) -> Self:
         """Make a client connected to a host, given by name or address, and a port.
 
-        Raises ResolveFailed, BadAddress, CannotListenError, or SendFailed if there is no route.
+        It asks from the address interface; window is the most requests in flight at once. Raises
+        ResolveFailed, BadAddress, CannotListenError, or SendFailed if there is no route.
         """
-        client = cls(reactor, *(await resolve(reactor, host, port)), **options)
+        client = cls(
+            reactor,
+            *(await resolve(reactor, host, port)),
+            interface=interface,
+            verify_echo=verify_echo,
+            window=window,
+            on_stranger=on_stranger,
+        )
         client._use(client._connected_socket(client.peer))
         return client
 
