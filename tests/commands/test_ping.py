@@ -20,8 +20,8 @@ from twisted.python.usage import UsageError
 from udpecho.commands.console import NO_REPLY, OK
 from udpecho.commands.extras import Unusable
 from udpecho.commands.ping import NEW_OBJECTS, ping_command
-from udpecho.commands.ping_options import OWN_COUNT, PingOptions
-from udpecho.commands.report import ReportOptions, exit_status, report_command
+from udpecho.commands.ping_options import OWN_COUNT, PingOptions, PingSettings
+from udpecho.commands.report import ReportOptions, ReportSettings, exit_status, report_command
 from udpecho.instrument.probe import Fate
 from udpecho.ping.figures import Figures, Summary, TargetSummary
 from udpecho.ping.outcome import Outcome
@@ -36,10 +36,10 @@ VALIDATOR = Draft202012Validator(
 )
 
 
-def options_of(*arguments: str) -> Any:
-    options: Any = PingOptions()
+def settings_of(*arguments: str) -> PingSettings:
+    options = PingOptions()
     options.parseOptions(arguments)
-    return options
+    return options.settings()
 
 
 class Terminal:
@@ -63,7 +63,7 @@ class Terminal:
 
     def begin(self, *arguments: str) -> Deferred[int]:
         command: Coroutine[Any, Any, int] = ping_command(
-            self.host, options_of(*arguments), self.said.append, self.complained.append
+            self.host, settings_of(*arguments), self.said.append, self.complained.append
         )
         running = Deferred.fromCoroutine(command)
         running.addBoth(self.results.append)
@@ -223,10 +223,10 @@ class TestJson:
         Terminal().ping("--json", *arguments)
         saved, picture = tmp_path / "saved.json", tmp_path / "picture.png"
         saved.write_text(capsys.readouterr().out)
-        options: Any = ReportOptions()
+        options = ReportOptions()
         options.parseOptions([str(saved), "--plot", str(picture), "--lines"])
         said: list[str] = []
-        assert report_command(options, said.append) == OK
+        assert report_command(options.settings(), said.append) == OK
         assert said == self_said.said
         assert picture.read_bytes().startswith(b"\x89PNG")
 
@@ -238,10 +238,9 @@ class TestJson:
     ) -> None:
         if text is not None:
             (tmp_path / "file").write_text(text)
-        options: Any = ReportOptions()
-        options.parseOptions([str(tmp_path / "file")])
+        settings = ReportSettings(str(tmp_path / "file"))
         with pytest.raises(Unusable, match=message):
-            report_command(options, print)
+            report_command(settings, print)
 
 
 def test_plot_draws_the_run(tmp_path: Path) -> None:
@@ -279,7 +278,7 @@ def test_a_picture_that_cannot_be_written_is_one_clear_line(tmp_path: Path) -> N
 )
 def test_a_wrong_option_is_one_clear_line(arguments: list[str], message: str) -> None:
     with pytest.raises(UsageError) as caught:
-        options_of(*arguments)
+        settings_of(*arguments)
     assert message in str(caught.value)
 
 
@@ -287,7 +286,7 @@ def test_a_wrong_option_is_one_clear_line(arguments: list[str], message: str) ->
     ("text", "value"), [("EF", 46), ("af41", 34), ("CS1", 8), ("0x2e", 46), ("0", 0)]
 )
 def test_dscp_by_name_or_number(text: str, value: int) -> None:
-    assert options_of("-Q", text)["dscp"] == value
+    assert settings_of("-Q", text).dscp == value
 
 
 @pytest.mark.parametrize(
@@ -296,8 +295,8 @@ def test_dscp_by_name_or_number(text: str, value: int) -> None:
 def test_an_interface_is_an_address_or_a_name(
     text: str, source: str | None, device: str | None
 ) -> None:
-    options = options_of("-I", text)
-    assert (options["source"], options["device"]) == (source, device)
+    settings = settings_of("-I", text)
+    assert (settings.source, settings.device) == (source, device)
 
 
 @pytest.mark.parametrize(
@@ -315,7 +314,7 @@ def test_the_exit_status(received: int, arguments: list[str], status: int, why: 
     figures = Figures(sent=10, replied=received, lost=10 - received)
     target = TargetSummary("h", ("192.0.2.1", 7), figures, ())
     summary = Summary(0, figures, (target,), 0, {}, figures.rtt)
-    assert exit_status(summary, options_of(*arguments)) == status, why
+    assert exit_status(summary, settings_of(*arguments)) == status, why
 
 
 class TestLiveTable:

@@ -11,14 +11,14 @@ nobody's reply.
 
 from __future__ import annotations
 
-from socket import SO_ERROR, SOL_SOCKET, socket
 from typing import Self, cast
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import ISystemHandle, IUDPTransport
+from twisted.internet.interfaces import IUDPTransport
 
 from udpecho.client.asking import RETRIES, TIMEOUT, WINDOW, AskingClient, OnStranger
 from udpecho.client.request import Reply, Request
+from udpecho.client.sockets import connect, pending_error
 from udpecho.errors import ClientClosed, PeerReplaced, SendFailed
 from udpecho.names import checked_peer, resolve
 from udpecho.peer import Peer, format_peer, is_ipv6
@@ -214,7 +214,7 @@ class ConnectedEchoClient(AskingClient):
     def startProtocol(self) -> None:
         """Connect the socket of an app that made this protocol and listens with it."""
         assert self.transport is not None
-        _connect(self.transport, self.peer)
+        connect(self.transport, self.peer)
         super().startProtocol()
 
     def refused(self, transport: IUDPTransport) -> None:
@@ -230,7 +230,7 @@ class ConnectedEchoClient(AskingClient):
         while it is in use; the app's has a pending error, unless reading has taken it.
         """
         ours = transport is not self._given
-        if transport in self._transports.values() and (ours or _pending_error(transport)):
+        if transport in self._transports.values() and (ours or pending_error(transport)):
             self._transports.clear()
             self._peerRefused()
         else:
@@ -279,7 +279,7 @@ class ConnectedEchoClient(AskingClient):
     def _connected_socket(self, peer: Peer) -> IUDPTransport:
         transport = self._listen(self._interface or ("::" if is_ipv6(peer[0]) else ""))
         try:
-            _connect(transport, peer)
+            connect(transport, peer)
         except SendFailed:
             transport.stopListening()
             raise
@@ -291,25 +291,10 @@ class ConnectedEchoClient(AskingClient):
         try:
             if old is None:
                 raise RuntimeError
-            _connect(old, peer)
+            connect(old, peer)
         except RuntimeError:  # what Twisted's stock port raises
             replaced = list(self._transports.values())
             self._use(self._connected_socket(peer))
             for transport in replaced:
                 transport.stopListening()
         return peer
-
-
-def _connect(transport: IUDPTransport, peer: Peer) -> None:
-    try:
-        transport.connect(*peer)
-    except OSError as error:
-        raise SendFailed(error.errno, f"can't reach {peer[0]}: {error.strerror}") from error
-
-
-def _pending_error(transport: IUDPTransport) -> int:
-    """Read the errno that ICMP left on a socket, or 0 (socket(7), SO_ERROR)."""
-    handle = ISystemHandle(transport, None)
-    if handle is None:
-        return 0
-    return cast(socket, handle.getHandle()).getsockopt(SOL_SOCKET, SO_ERROR)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from socket import SO_ERROR, SOL_SOCKET, socket
+from typing import Protocol, cast
 
-from twisted.internet.interfaces import IUDPTransport
+from twisted.internet.interfaces import ISystemHandle, IUDPTransport
 from twisted.internet.protocol import DatagramProtocol
 
+from udpecho.errors import SendFailed
 from udpecho.peer import Peer
 from udpecho.port import Batch
 from udpecho.refusal import Refusal
@@ -70,3 +72,19 @@ class Leg(DatagramProtocol):
     def datagramNotSent(self, data: bytes, addr: Peer | None, error: OSError) -> None:
         """Hand on a send error."""
         self._client.datagramNotSent(data, addr, error)
+
+
+def connect(transport: IUDPTransport, peer: Peer) -> None:
+    """Connect a client's socket; raises SendFailed if there is no way to the peer."""
+    try:
+        transport.connect(*peer)
+    except OSError as error:
+        raise SendFailed(error.errno, f"can't reach {peer[0]}: {error.strerror}") from error
+
+
+def pending_error(transport: IUDPTransport) -> int:
+    """Read the errno that ICMP left on a socket, or 0 (socket(7), SO_ERROR)."""
+    handle = ISystemHandle(transport, None)
+    if handle is None:
+        return 0
+    return cast(socket, handle.getHandle()).getsockopt(SOL_SOCKET, SO_ERROR)

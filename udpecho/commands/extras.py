@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TextIO
 
 from udpecho.errors import UdpEchoError
 
@@ -18,13 +18,11 @@ class Unusable(UdpEchoError):
     """The command can't do what it was asked; the text says why, in one line."""
 
 
-def trace_of(options: Any) -> Trace | None:
-    """Make what --plot draws from, if there is to be a picture."""
-    if options["plot"] is None:
-        return None
-    with wanting("plot", options):
+def trace_type() -> type[Trace]:
+    """Load what --plot draws from."""
+    with wanting("plot"):
         from udpecho.show import Trace
-    return Trace()
+    return Trace
 
 
 def write_plot(file: str, trace: Trace, summary: Summary) -> None:
@@ -40,7 +38,7 @@ def write_plot(file: str, trace: Trace, summary: Summary) -> None:
 
 
 @contextmanager
-def wanting(extra: str, options: Any) -> Iterator[None]:
+def wanting(extra: str) -> Iterator[None]:
     """Turn the absence of a library into what to do about it."""
     try:
         yield
@@ -53,7 +51,7 @@ def wanting(extra: str, options: Any) -> Iterator[None]:
 
 
 @contextmanager
-def lines_of(file: str) -> Iterator[Any]:
+def lines_of(file: str) -> Iterator[TextIO]:
     """Open a file of lines; - is standard input."""
     if file == "-":
         yield sys.stdin

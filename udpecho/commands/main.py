@@ -17,9 +17,9 @@ from twisted.python import usage
 from udpecho.commands.console import FAILED, printable
 from udpecho.commands.options import Command
 from udpecho.commands.ping import ping_command
-from udpecho.commands.ping_options import PingOptions
-from udpecho.commands.report import ReportOptions, report_command
-from udpecho.commands.send import SendOptions, send
+from udpecho.commands.ping_options import PingOptions, PingSettings
+from udpecho.commands.report import ReportOptions, ReportSettings, report_command
+from udpecho.commands.send import SendOptions, SendSettings, send
 from udpecho.commands.talk import TalkOptions, talk
 from udpecho.errors import UdpEchoError
 
@@ -48,23 +48,23 @@ def run_command(argv: Sequence[str] | None = None) -> None:
     options: Any = Options()
     try:
         options.parseOptions(sys.argv[1:] if argv is None else argv)
+        asked = options.subOptions.settings()
     except usage.UsageError as error:
         _complain(f"udpecho: {error}")
         raise SystemExit(FAILED) from None
-    chosen = options.subOptions
-    if isinstance(chosen, ReportOptions):
-        raise SystemExit(_report(chosen))
-    if isinstance(chosen, SendOptions):
-        task.react(_run, [lambda reactor: send(reactor, chosen, _say, _complain)])
-    elif isinstance(chosen, PingOptions):
-        task.react(_run, [lambda reactor: ping_command(reactor, chosen, _say, _complain)])
+    if isinstance(asked, ReportSettings):
+        raise SystemExit(_report(asked))
+    if isinstance(asked, SendSettings):
+        task.react(_run, [lambda reactor: send(reactor, asked, _say, _complain)])
+    elif isinstance(asked, PingSettings):
+        task.react(_run, [lambda reactor: ping_command(reactor, asked, _say, _complain)])
     else:
-        task.react(_run, [lambda reactor: talk(reactor, chosen)])
+        task.react(_run, [lambda reactor: talk(reactor, asked)])
 
 
-def _report(options: ReportOptions) -> int:
+def _report(asked: ReportSettings) -> int:
     try:
-        return report_command(options, _say)
+        return report_command(asked, _say)
     except UdpEchoError as error:
         _complain(f"udpecho: {error}")
         return FAILED

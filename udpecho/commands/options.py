@@ -1,8 +1,4 @@
-"""What an option's text means: what tap and cli share, each error one clear line.
-
-A ValueError's text names the option, what was expected and what came, since twisted.python.usage
-prints that text alone.
-"""
+"""What the options of all commands, and of twistd's udpecho, have in common."""
 
 from __future__ import annotations
 
@@ -38,6 +34,13 @@ class Command(usage.Options):
         """Refuse what is not an option."""
         if args:
             raise usage.UsageError(f"expected options only, got {args[0]!r}")
+
+
+def chosen_family(options: usage.Options) -> bool | None:
+    """Read -4 and -6: whether it is to be IPv6 (True), IPv4 (False), or either."""
+    if options["ipv4"] and options["ipv6"]:
+        raise usage.UsageError("expected -4 or -6, got both")
+    return True if options["ipv6"] else False if options["ipv4"] else None
 
 
 PATIENCE: list[list[object]] = [

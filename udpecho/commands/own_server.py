@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet import task
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IReactorProcess
 from twisted.internet.protocol import ProcessProtocol, Protocol
@@ -30,24 +30,24 @@ class NotServing(UdpEchoError):
 
 
 class OwnServer:
-    """A server on loopback: start() it, ping its port, stop() it."""
+    """A server on loopback: start() it, ping its address, stop() it."""
 
-    port: int
+    address: tuple[str, int]
     _stop: Callable[[], Deferred[Any]]
 
     async def start(self, reactor: Any, address: str) -> None:
         """Serve on a port that the kernel chooses. Raises NotServing or CannotListenError."""
         if not IReactorProcess.providedBy(reactor):  # in memory there are no processes
             listening = listen_udp(reactor, 0, EchoServer(), address)
-            self.port = listening.getHost().port
-            self._stop = lambda: maybeDeferred(listening.stopListening)
+            self.address = address, listening.getHost().port
+            self._stop = listening.stopListening
             return
         child = _Child()
         # -P: by -m alone, Python would look for modules in the working directory first.
         command = [sys.executable, "-P", "-m", "udpecho.commands.own_server", address]
         reactor.spawnProcess(child, sys.executable, command, os.environ, childFDs=_CHILD_FDS)
         self._stop = child.stop
-        self.port = await child.serving
+        self.address = address, await child.serving
 
     async def stop(self) -> None:
         """End it."""

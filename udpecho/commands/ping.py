@@ -1,4 +1,4 @@
-"""The ping and report commands: what a run's outcomes look like, and which exit status they give.
+"""udpecho ping: a run from its hosts to its exit status.
 
 Imports what measures (hdrhistogram, rich, matplotlib) only when a command is run: udpecho
 works without.
@@ -10,7 +10,7 @@ import gc
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from errno import EADDRNOTAVAIL, ENODEV
 from typing import TYPE_CHECKING, Any
@@ -18,9 +18,11 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet.defer import CancelledError, Deferred
 
 from udpecho.commands.console import FAILED, Say
-from udpecho.commands.extras import Unusable, lines_of, trace_of, wanting, write_plot
+from udpecho.commands.extras import Unusable, lines_of, trace_type, wanting, write_plot
 from udpecho.commands.own_server import OwnServer
+from udpecho.commands.ping_options import PingSettings
 from udpecho.commands.report import exit_status
+from udpecho.errors import UdpEchoError
 from udpecho.names import host_and_port
 
 if TYPE_CHECKING:
@@ -37,50 +39,61 @@ looking through them all takes 0.1 s, in which nothing is sent, and a tenth of t
 """
 
 
-async def ping_command(reactor: Any, options: Any, say: Say, complain: Say) -> int:
+async def ping_command(reactor: Any, asked: PingSettings, say: Say, complain: Say) -> int:
     """Probe the hosts until the count, the deadline or the user ends it; sum up."""
-    with wanting("ping", options):
-        from udpecho.instrument import choose_instrument
-        from udpecho.ping import Ping
+    with wanting("ping"):
+        from udpecho.ping import prepare
+    draws = None if asked.plot is None else trace_type()
+    unresolved: list[UdpEchoError] = []
 
-    own = await _start_own_server(reactor, options, say) if options["own server"] else None
+    def tell(error: UdpEchoError) -> None:
+        unresolved.append(error)
+        complain(f"udpecho: {error}")
+
+    own = await _start_own_server(reactor, asked, say) if asked.own_server else None
     try:
-        plan, unresolved = await _plan(reactor, options, complain)
-        view, trace = _view(plan, options, say), trace_of(options)
-        instrument = choose_instrument(
+        run = await prepare(
             reactor,
-            _socket_options(options),
-            size=plan.size,
-            stamps=options["clock"] == "kernel",
+            [own.address] if own is not None else _hosts(asked),
+            count=asked.count,
+            interval=asked.interval,
+            timeout=asked.timeout,
+            deadline=asked.deadline,
+            size=asked.size,
+            flows=asked.flows,
+            connected=asked.connected,
+            ipv6=asked.ipv6,
+            source=asked.source,
+            device=asked.device,
+            ttl=asked.ttl,
+            dscp=asked.dscp,
+            clock=asked.clock,
+            on_unresolved=tell,
         )
-        run = Ping(
-            instrument,
-            plan,
-            connected=options["accept"] == "connected",
-            deadline_ns=options["deadline"] and round(options["deadline"] * 1e9),
-            on_outcome=_both(view.outcome, trace.add) if trace else view.outcome,
-            on_overdue=view.overdue,
-        )
-        summary = await _run(reactor, run, view, trace, complain)
-        if trace is not None:
-            write_plot(options["plot"], trace, summary)
+        summary, trace = await _run(reactor, run, _view(run.plan, asked, say), draws, complain)
+        if trace is not None and asked.plot is not None:
+            write_plot(asked.plot, trace, summary)
     except OSError as error:
-        raise Unusable(_why_not(error, options)) from error
+        raise Unusable(_why_not(error, asked)) from error
     finally:
         if own is not None:
             await own.stop()
-    return FAILED if unresolved else exit_status(summary, options)
+    return FAILED if unresolved else exit_status(summary, asked)
 
 
-async def _run(reactor: Any, run: Ping, view: View, trace: Trace | None, complain: Say) -> Summary:
+async def _run(
+    reactor: Any, run: Ping, view: View, draws: type[Trace] | None, complain: Say
+) -> tuple[Summary, Trace | None]:
     """Run to the end; an interrupt only hastens it."""
     from udpecho.show.text import interim_text
 
     interrupted: Deferred[Summary] = Deferred()
+    run.listen(view.outcome, view.overdue)
     done = run.start()
     view.start(run, reactor)
+    trace = None if draws is None else draws(run.started.monotonic_ns)
     if trace is not None:
-        trace.start_ns = run.started.monotonic_ns
+        run.listen(trace.add)
     done.addBoth(lambda result: None if interrupted.called else interrupted.callback(result))
     with _rare_collections(), _on_quit(lambda: complain(interim_text(run.glance())), reactor):
         try:
@@ -90,91 +103,65 @@ async def _run(reactor: Any, run: Ping, view: View, trace: Trace | None, complai
             await done
     summary = run.summary()
     view.end(summary)
-    return summary
+    return summary, trace
 
 
-async def _plan(reactor: Any, options: Any, complain: Say) -> tuple[Plan, int]:
-    """Find the hosts; return the plan and how many were not found."""
-    from udpecho.names import resolve_all
-    from udpecho.ping.plan import Plan, Target
-
-    hosts = [*options["hosts"], *_hosts_in(options["targets"])]
-    found, failures = await resolve_all(reactor, hosts, ipv6=options["family"])
-    for failure in failures:
-        complain(f"udpecho: {failure}")
-    if not found:
+def _hosts(asked: PingSettings) -> list[tuple[str, int]]:
+    """List the hosts of the command line and those of a file."""
+    hosts = list(asked.hosts)
+    if asked.targets is not None:
+        with lines_of(asked.targets) as lines:
+            try:
+                hosts += [host_and_port(name) for name in target_names(lines)]
+            except ValueError as error:
+                raise Unusable(f"{asked.targets}: {error}") from error
+    if not hosts:
         raise Unusable("no host to ping")
-    plan = Plan(
-        targets=tuple(Target(name, peer) for name, peer in found),
-        interval_ns=round(options["interval"] * 1e9),
-        count=options["count"],
-        timeout_ns=round(options["timeout"] * 1e9),
-        size=options["size"],
-        flows=options["flows"],
-    )
-    return plan, len(failures)
+    return hosts
 
 
-def _hosts_in(file: str | None) -> Sequence[tuple[str, int]]:
-    if file is None:
-        return []
-    from udpecho.commands.ping import target_names
-
-    with lines_of(file) as lines:
-        try:
-            return [host_and_port(name) for name in target_names(lines)]
-        except ValueError as error:
-            raise Unusable(f"{file}: {error}") from error
+def target_names(lines: Iterable[str]) -> list[str]:
+    """Read a file of hosts: one a line, empty lines and what follows a # left out."""
+    bare = (line.partition("#")[0].strip() for line in lines)
+    return [name for name in bare if name]
 
 
-async def _start_own_server(reactor: Any, options: Any, say: Say) -> OwnServer:
-    """Serve on loopback, and be the host to ping."""
-    address = "::1" if options["family"] else "127.0.0.1"
+async def _start_own_server(reactor: Any, asked: PingSettings, say: Say) -> OwnServer:
+    """Serve on loopback, to be pinged."""
     own = OwnServer()
-    await own.start(reactor, address)
-    options["hosts"] = [(address, own.port)]
-    if not options["json"]:
-        say(f"No host given: pinging an echo server of our own, on loopback port {own.port}.")
+    await own.start(reactor, "::1" if asked.ipv6 else "127.0.0.1")
+    if not asked.json:
+        _, port = own.address
+        say(f"No host given: pinging an echo server of our own, on loopback port {port}.")
     return own
 
 
-def _why_not(error: OSError, options: Any) -> str:
+def _why_not(error: OSError, asked: PingSettings) -> str:
     """Word why there is no socket; most often it is where the probes were to be sent from."""
     why = error.strerror or error
     not_ours = error.errno in (ENODEV, EADDRNOTAVAIL) or isinstance(error, socket.gaierror)
-    if options["interface"] is not None and not_ours:  # gaierror: it is of another family
-        return f"-I: expected where to send from, got {options['interface']!r}: {why}"
+    if asked.interface is not None and not_ours:  # gaierror: it is of another family
+        return f"-I: expected where to send from, got {asked.interface!r}: {why}"
     return f"can't ping: {why}"
 
 
-def _socket_options(options: Any) -> Any:
-    from udpecho.instrument import SocketOptions
-
-    return SocketOptions(
-        source=options["source"],
-        device=options["device"],
-        ttl=options["ttl"],
-        dscp=options["dscp"],
-    )
-
-
-def _view(plan: Plan, options: Any, say: Say) -> View:
+def _view(plan: Plan, asked: PingSettings, say: Say) -> View:
     """Choose what is seen of the run while it goes on."""
     from udpecho.show import Json, Lines, Quiet, wants_table
 
-    if options["json"]:
+    if asked.json:
         return Json(sys.stdout)
-    if options["quiet"]:
+    if asked.quiet:
         return Quiet(say)
     if sys.stdout.isatty() and wants_table(plan):
-        with wanting("ping", options):
+        with wanting("ping"):
             from udpecho.show import LiveTable
         return LiveTable(say)
     return Lines(
         say,
-        numeric=bool(options["numeric"]),
-        timestamps=bool(options["timestamps"]),
-        outstanding=bool(options["outstanding"]),
+        numeric=asked.numeric,
+        timestamps=asked.timestamps,
+        outstanding=asked.outstanding,
     )
 
 
@@ -202,17 +189,3 @@ def _on_quit(do: Callable[[], None], reactor: Any) -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGQUIT, before)
-
-
-def _both(one: Callable[[Any], None], other: Callable[[Any], None]) -> Callable[[Any], None]:
-    def each(value: Any) -> None:
-        one(value)
-        other(value)
-
-    return each
-
-
-def target_names(lines: Iterable[str]) -> list[str]:
-    """Read a file of hosts: one a line, empty lines and what follows a # left out."""
-    bare = (line.partition("#")[0].strip() for line in lines)
-    return [name for name in bare if name]

@@ -6,11 +6,12 @@ import getopt
 import re
 import sys
 from collections.abc import Sequence
-from typing import ClassVar
+from dataclasses import dataclass
+from typing import ClassVar, Literal
 
 from twisted.python import usage
 
-from udpecho.commands.options import Command
+from udpecho.commands.options import Command, chosen_family
 from udpecho.names import DEFAULT_PORT, canonical_host, host_and_port
 from udpecho.values import number, one_of, whole_number
 
@@ -64,6 +65,42 @@ class Interspersed(Command):
         super().parseOptions([*front, "--", *arguments])
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PingSettings:
+    """What is asked of a ping. Durations are in seconds; None is what was not said."""
+
+    hosts: tuple[tuple[str, int], ...] = ()
+    targets: str | None = None
+    """A file of more hosts."""
+
+    own_server: bool = False
+    """Whether there is no host but a server of its own."""
+
+    count: int | None = None
+    interval: float = 1.0
+    deadline: float | None = None
+    timeout: float = 1.0
+    size: int = 56
+    ttl: int | None = None
+    dscp: int | None = None
+    interface: str | None = None
+    """What -I said: an address (source) or a network interface (device)."""
+
+    source: str | None = None
+    device: str | None = None
+    connected: bool = False
+    flows: int = 1
+    clock: Literal["kernel", "user"] = "kernel"
+    ipv6: bool | None = None
+    max_loss: float | None = None
+    plot: str | None = None
+    json: bool = False
+    quiet: bool = False
+    numeric: bool = False
+    timestamps: bool = False
+    outstanding: bool = False
+
+
 class PingOptions(Interspersed):
     """Loss, delay, jitter, reordering, duplicates."""
 
@@ -110,17 +147,40 @@ class PingOptions(Interspersed):
         """Read the hosts."""
         self["hosts"] = [_host(text) for text in hosts]
 
-    def postOptions(self) -> None:
-        """Settle what depends on more than one option."""
-        if self["ipv4"] and self["ipv6"]:
-            raise usage.UsageError("expected -4 or -6, got both")
-        self["family"] = True if self["ipv6"] else False if self["ipv4"] else None
-        self["source"], self["device"] = _source_or_device(self["interface"])
-        self["own server"] = not self["hosts"] and self["targets"] is None
-        if self["own server"]:
-            self["count"] = self["count"] or (None if self["deadline"] else OWN_COUNT)
-            self["interval"] = self["interval"] or OWN_INTERVAL
-        self["interval"] = self["interval"] or 1.0
+    def settings(self) -> PingSettings:
+        """Settle what depends on more than one option; raises UsageError."""
+        source, device = _source_or_device(self["interface"])
+        own_server = not self["hosts"] and self["targets"] is None
+        count, interval = self["count"], self["interval"]
+        if own_server:
+            count = count or (None if self["deadline"] else OWN_COUNT)
+            interval = interval or OWN_INTERVAL
+        return PingSettings(
+            hosts=tuple(self["hosts"]),
+            targets=self["targets"],
+            own_server=own_server,
+            count=count,
+            interval=interval or 1.0,
+            deadline=self["deadline"],
+            timeout=self["timeout"],
+            size=self["size"],
+            ttl=self["ttl"],
+            dscp=self["dscp"],
+            interface=self["interface"],
+            source=source,
+            device=device,
+            connected=self["accept"] == "connected",
+            flows=self["flows"],
+            clock=self["clock"],
+            ipv6=chosen_family(self),
+            max_loss=self["max-loss"],
+            plot=self["plot"],
+            json=bool(self["json"]),
+            quiet=bool(self["quiet"]),
+            numeric=bool(self["numeric"]),
+            timestamps=bool(self["timestamps"]),
+            outstanding=bool(self["outstanding"]),
+        )
 
 
 def _host(text: str) -> tuple[str, int]:

@@ -2,54 +2,64 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import ClassVar
 
 from twisted.python import usage
 
 from udpecho.commands.console import NO_REPLY, OK, Say
-from udpecho.commands.extras import Unusable, lines_of, trace_of, wanting, write_plot
-from udpecho.commands.ping_options import Interspersed, plot_file
+from udpecho.commands.extras import Unusable, lines_of, trace_type, wanting, write_plot
+from udpecho.commands.ping_options import Interspersed, PingSettings, plot_file
 from udpecho.ping.figures import Summary
 
 
-def report_command(options: Any, say: Say) -> int:
+def report_command(settings: ReportSettings, say: Say) -> int:
     """Show a saved run again."""
-    with wanting("ping", options):
+    with wanting("ping"):
         from udpecho.show import record, text
     try:
-        with lines_of(options["file"]) as lines:
+        with lines_of(settings.file) as lines:
             recording = record.read(lines)
     except record.NotARecord as error:
-        raise Unusable(f"{options['file']}: {error}") from error
+        raise Unusable(f"{settings.file}: {error}") from error
     say(text.banner(recording.start.plan))
-    if options["lines"]:
+    if settings.lines:
         for outcome in recording.outcomes:
             if (line := text.outcome_text(outcome)) is not None:
                 say(line)
     say("")
     if not recording.complete:
-        say(f"{options['file']} was cut short: this is what there is of it")
+        say(f"{settings.file} was cut short: this is what there is of it")
     for line in text.summary_text(recording.summary):
         say(line)
-    if (trace := trace_of(options)) is not None:
+    if settings.plot is not None:
+        trace = trace_type()()
         for outcome in recording.outcomes:
             trace.add(outcome)
-        write_plot(options["plot"], trace, recording.summary)
+        write_plot(settings.plot, trace, recording.summary)
     return exit_status(recording.summary)
 
 
-def exit_status(summary: Summary, options: Any = None) -> int:
+def exit_status(summary: Summary, asked: PingSettings | None = None) -> int:
     """Give ping's exit status: 1 without a reply, or with fewer than -c and -w together want."""
     figures = summary.figures
     if not figures.received:
         return NO_REPLY
-    if options is None:
+    if asked is None:
         return OK
-    limit = options["max-loss"]
-    if limit is not None and 100 * (figures.loss or 0.0) > limit:
+    if asked.max_loss is not None and 100 * (figures.loss or 0.0) > asked.max_loss:
         return NO_REPLY
-    wanted = (options["count"] or 0) * len(summary.targets) if options["deadline"] else 0
+    wanted = (asked.count or 0) * len(summary.targets) if asked.deadline else 0
     return NO_REPLY if figures.received < wanted else OK
+
+
+@dataclass(frozen=True, slots=True)
+class ReportSettings:
+    """What is asked of report."""
+
+    file: str
+    plot: str | None = None
+    lines: bool = False
 
 
 class ReportOptions(Interspersed):
@@ -72,3 +82,7 @@ class ReportOptions(Interspersed):
         if len(files) != 1:
             raise usage.UsageError(f"expected one FILE, got {len(files)}")
         [self["file"]] = files
+
+    def settings(self) -> ReportSettings:
+        """Say what was asked for."""
+        return ReportSettings(self["file"], self["plot"], bool(self["lines"]))

@@ -3,19 +3,39 @@
 from __future__ import annotations
 
 import os
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import ClassVar, Literal
 
-from twisted.internet.defer import Deferred
 from twisted.python import usage
 
-from udpecho.client import ConnectedEchoClient, EchoClient, MatchingEchoClient, Reply, Stranger
+from udpecho.client import (
+    RETRIES,
+    TIMEOUT,
+    ConnectedEchoClient,
+    EchoClient,
+    MatchingEchoClient,
+    Stranger,
+)
 from udpecho.commands.console import NO_REPLY, OK, Say, describe_reply, describe_stranger
-from udpecho.commands.options import PATIENCE, Command
+from udpecho.commands.options import PATIENCE, Command, chosen_family
 from udpecho.errors import Refused, ReplyTimeout
 from udpecho.names import host_and_port, resolve
-from udpecho.peer import Peer, format_peer
+from udpecho.peer import Peer, format_peer, is_ipv6
 from udpecho.reactors import IDatagramReactor
 from udpecho.values import one_of
+
+
+@dataclass(frozen=True, slots=True)
+class SendSettings:
+    """What is asked of send; timeout is in seconds."""
+
+    host: str
+    port: int
+    message: bytes
+    accept: Literal["any", "connected", "matching"] = "matching"
+    ipv6: bool | None = None
+    timeout: float = TIMEOUT
+    retries: int = RETRIES
 
 
 class SendOptions(Command):
@@ -50,36 +70,41 @@ class SendOptions(Command):
             raise usage.UsageError(str(error)) from error
         self["message"] = os.fsencode(args[1])
 
-    def postOptions(self) -> None:
-        """Settle the family."""
-        if self["ipv4"] and self["ipv6"]:
-            raise usage.UsageError("expected -4 or -6, got both")
-        self["family"] = True if self["ipv6"] else False if self["ipv4"] else None
+    def settings(self) -> SendSettings:
+        """Say what was asked for; raises UsageError."""
+        host, port = self["peer"]
+        return SendSettings(
+            host,
+            port,
+            message=self["message"],
+            accept=self["accept"],
+            ipv6=chosen_family(self),
+            timeout=self["timeout"],
+            retries=self["retries"],
+        )
 
 
-async def send(reactor: IDatagramReactor, options: Any, say: Say, complain: Say) -> int:
+async def send(reactor: IDatagramReactor, asked: SendSettings, say: Say, complain: Say) -> int:
     """Send one request and say what came back."""
 
     def stranger(data: bytes, peer: Peer, reason: Stranger) -> None:
         say(describe_stranger(data, peer))
 
-    host, port = await resolve(reactor, *options["peer"], ipv6=options["family"])
-    wildcard = "::" if ":" in host else "0.0.0.0"
-    patience = {"timeout": options["timeout"], "retries": options["retries"]}
-    asked: Deferred[Reply]
+    host, port = await resolve(reactor, asked.host, asked.port, ipv6=asked.ipv6)
+    wildcard = "::" if is_ipv6(host) else "0.0.0.0"
+    message, timeout, retries = asked.message, asked.timeout, asked.retries
     client: EchoClient | MatchingEchoClient | ConnectedEchoClient
-    if options["accept"] == "connected":
+    if asked.accept == "connected":
         client = await ConnectedEchoClient.open(reactor, host, port, on_stranger=stranger)
     else:
-        kind = EchoClient if options["accept"] == "any" else MatchingEchoClient
+        kind = EchoClient if asked.accept == "any" else MatchingEchoClient
         client = await kind.open(reactor, wildcard, on_stranger=stranger)
     try:
         say(f"local {format_peer(client.local_addresses[0])}")
         if isinstance(client, ConnectedEchoClient):
-            asked = client.request(options["message"], **patience)
+            reply = await client.request(message, timeout=timeout, retries=retries)
         else:
-            asked = client.request(options["message"], (host, port), **patience)
-        reply = await asked
+            reply = await client.request(message, (host, port), timeout=timeout, retries=retries)
     except (ReplyTimeout, Refused) as error:
         complain(f"udpecho: {error}")
         return NO_REPLY

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import ClassVar
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
-from udpecho.client import MatchingEchoClient, Reply, Stranger
+from udpecho.client import RETRIES, TIMEOUT, MatchingEchoClient, Reply, Stranger
 from udpecho.commands.console import (
     FAILED,
     NO_REPLY,
     OK,
-    Console,
     describe_reply,
     describe_stranger,
     open_console,
@@ -23,6 +23,15 @@ from udpecho.names import DEFAULT_PORT, host_and_port
 from udpecho.peer import Peer, format_peer
 from udpecho.reactors import IDatagramReactor
 from udpecho.values import port_number
+
+
+@dataclass(frozen=True, slots=True)
+class TalkSettings:
+    """What is asked of talk; timeout is in seconds."""
+
+    port: int = DEFAULT_PORT
+    timeout: float = TIMEOUT
+    retries: int = RETRIES
 
 
 class TalkOptions(Command):
@@ -40,54 +49,74 @@ class TalkOptions(Command):
         *PATIENCE,
     ]
 
+    def settings(self) -> TalkSettings:
+        """Say what was asked for."""
+        return TalkSettings(self["port"], self["timeout"], self["retries"])
+
 
 class Talk:
     """A conversation with many servers: each line a request, its outcome another line."""
 
-    client: MatchingEchoClient
-    console: Console
-
-    def __init__(self, options: Any) -> None:
-        self._port: int = options["port"]
-        self._patience = {"timeout": options["timeout"], "retries": options["retries"]}
+    def __init__(self, settings: TalkSettings) -> None:
+        self._settings = settings
         self._outstanding = 0
         self._misread = 0
         self._ended = False
-        self.over: Deferred[None] = Deferred()
+        self._over: Deferred[None] = Deferred()
         """Fires when the input has ended and nothing is outstanding."""
 
-    def line(self, text: str) -> None:
+    async def run(self, reactor: IDatagramReactor) -> int:
+        """Go on until the input ends or the user interrupts; return the exit status."""
+        self._client = await MatchingEchoClient.open(reactor, on_stranger=self._stranger)
+        self._console = open_console(self._line, self._end)
+        self._console.say(f"local {format_peer(self._client.local_addresses[0])}")
+        try:
+            await self._over
+        except CancelledError:
+            pass  # Ctrl-C: sum up what there is
+        finally:
+            await self._client.close()
+        text, status = self._summary()
+        self._console.say(text)
+        self._console.leave()
+        await self._console.gone
+        return status
+
+    def _line(self, text: str) -> None:
         """Send what a line says, or show who owes a reply if it is empty."""
         if not text.strip():
-            owing = ", ".join(map(format_peer, self.client.pending_peers()))
-            self.console.say(f"pending {owing or 'none'}")
+            owing = ", ".join(map(format_peer, self._client.pending_peers()))
+            self._console.say(f"pending {owing or 'none'}")
             return
         where, space, message = text.lstrip().partition(" ")
         try:
             if not space:
                 raise ValueError(f"expected HOST[:PORT] MESSAGE, got {text!r}")
-            address = host_and_port(where, self._port)
+            address = host_and_port(where, self._settings.port)
         except ValueError as error:
             self._misread += 1
-            self.console.complain(f"udpecho: {error}")
+            self._console.complain(f"udpecho: {error}")
             return
         self._outstanding += 1
         data = message.encode("utf-8", "surrogateescape")
-        asked = self.client.request(data, address, **self._patience)
+        settings = self._settings
+        asked = self._client.request(
+            data, address, timeout=settings.timeout, retries=settings.retries
+        )
         asked.addCallbacks(self._replied, self._failed).addBoth(self._settled)
 
-    def stranger(self, data: bytes, peer: Peer, reason: Stranger) -> None:
+    def _stranger(self, data: bytes, peer: Peer, reason: Stranger) -> None:
         """Show a datagram that is nobody's reply."""
-        self.console.say(describe_stranger(data, peer))
+        self._console.say(describe_stranger(data, peer))
 
-    def end(self) -> None:
+    def _end(self) -> None:
         """Take no more lines."""
         self._ended = True
         self._check_over()
 
-    def summary(self) -> tuple[str, int]:
+    def _summary(self) -> tuple[str, int]:
         """Sum up in a line and in an exit status."""
-        count = self.client.counters()
+        count = self._client.counters()
         no_reply = count.timed_out + count.refused
         text = (
             f"{count.requests} requests, {count.replied} replies, {count.timed_out} timed out, "
@@ -98,37 +127,21 @@ class Talk:
         return text, NO_REPLY if no_reply else OK
 
     def _replied(self, reply: Reply) -> None:
-        self.console.say(describe_reply(reply))
+        self._console.say(describe_reply(reply))
 
     def _failed(self, failure: Failure) -> None:
         if not failure.check(ClientClosed):  # which ends all of them, as the summary says
-            self.console.complain(f"udpecho: {failure.getErrorMessage()}")
+            self._console.complain(f"udpecho: {failure.getErrorMessage()}")
 
     def _settled(self, _: None) -> None:
         self._outstanding -= 1
         self._check_over()
 
     def _check_over(self) -> None:
-        if self._ended and not self._outstanding and not self.over.called:
-            self.over.callback(None)
+        if self._ended and not self._outstanding and not self._over.called:
+            self._over.callback(None)
 
 
-async def talk(reactor: IDatagramReactor, options: Any) -> int:
+async def talk(reactor: IDatagramReactor, settings: TalkSettings) -> int:
     """Ask what standard input says, until it ends or the user interrupts."""
-    conversation = Talk(options)
-    conversation.client = client = await MatchingEchoClient.open(
-        reactor, on_stranger=conversation.stranger
-    )
-    conversation.console = console = open_console(conversation.line, conversation.end)
-    console.say(f"local {format_peer(client.local_addresses[0])}")
-    try:
-        await conversation.over
-    except CancelledError:
-        pass  # Ctrl-C: sum up what there is
-    finally:
-        await client.close()
-    text, status = conversation.summary()
-    console.say(text)
-    console.leave()
-    await console.gone
-    return status
+    return await Talk(settings).run(reactor)
