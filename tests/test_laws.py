@@ -83,8 +83,6 @@ OVER_BUDGET: dict[str, str] = {
     "client.asking.AskingClient": "to be taken apart",
     "client.pending.Pending": "to be taken apart",
     "ping.preparing.prepare": "a line for each option, and what they mean",
-    "port.inbox.Inbox": "to be taken apart",
-    "port.kernelport.KernelPort": "what Twisted's interfaces ask of a port, each a line or two",
     "testing.sockets.MemorySocket": "what socket.socket has that a Twisted port calls",
 }
 """What exceeds a budget, and why."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import socket
 import struct
+from ctypes import c_void_p
 from errno import EAGAIN, EPERM
-from functools import partial
 from typing import Any, cast
 
 import pytest
@@ -21,8 +21,8 @@ from udpecho.kernel.layout import (
     control_messages,
     sent_to,
 )
-from udpecho.kernel.messages import BATCH, Headers
-from udpecho.port import echo
+from udpecho.kernel.messages import BATCH
+from udpecho.port import echo, sieve
 from udpecho.port.batch import Batch
 from udpecho.port.echo import Reply
 from udpecho.port.inbox import Inbox
@@ -62,22 +62,19 @@ class Kernel:
         self.layout = layout
         self.known = sent_to(layout, socket.inet_pton(layout.family, host)) if host else b""
         self.socket = Socket()
-        self.inbox = Inbox(layout, self.known)
-        self.reply = Reply(cast(socket.socket, self.socket), self.inbox)
+        self.inbox = Inbox(layout, self.known, self._receive)
+        self.reply = Reply(cast(socket.socket, self.socket), self.inbox, self._send)
         self.batch = Batch(self.inbox, self.reply)
         self.memory = self.inbox.memory
         self.sent: list[Item] = []
         self.controls: list[int] = []
         self.refuses: dict[int, int] = {}
-        cast(Any, self.inbox.headers).receive = self._receive
-        for headers in (self.reply._plain, self.reply._whole):
-            cast(Any, headers).send = partial(self._send, headers)
+        self.fails = 0
 
     def gives(self, *items: Item) -> Batch:
         """Have the batch receive these."""
         self._items = items
         assert self.inbox.receive(-1) == len(items)
-        self.batch.renew()
         return self.batch
 
     def gives_back(self, item: Item) -> Item:
@@ -86,7 +83,9 @@ class Kernel:
         kernel.gives(item).echo()
         return kernel.sent[0]
 
-    def _receive(self, fd: int) -> int:
+    def _receive(self, fd: int, place: c_void_p, most: int) -> int:
+        if self.fails:
+            return -self.fails
         headers = self.inbox.headers
         for index, (name, described, data) in enumerate(self._items):
             control = self._as_it_comes(described)
@@ -99,7 +98,11 @@ class Kernel:
             headers.lengths[index] = len(data)
         return len(self._items)
 
-    def _send(self, headers: Headers, fd: int, start: int, stop: int) -> int:
+    def _send(self, fd: int, place: c_void_p, count: int) -> int:
+        both = (self.reply._plain, self.reply._whole)
+        [headers] = (each for each in both if any(place is other for other in each.at))
+        start = next(index for index, other in enumerate(headers.at) if other is place)
+        stop = start + count
         for index in range(start, stop):
             if index in self.refuses:
                 return index - start or -self.refuses[index]
@@ -156,7 +159,7 @@ def test_its_columns_have_a_value_for_each_item() -> None:
         ipv4(b"a", port=7, ttl=64, tos=1), ipv4(b"", host="127.0.0.1", port=258, ttl=3, tos=0xB8)
     )
     assert len(batch) == batch.datagrams == 2
-    assert batch.octets == 1
+    assert batch.nbytes == 1
     assert batch.columns().ttls == bytes([64, 3])
     assert batch.columns().tos == bytes([1, 0xB8])
 
@@ -183,7 +186,7 @@ def test_a_trains_datagrams_come_one_by_one_the_last_maybe_shorter() -> None:
     batch = Kernel().gives(ipv4(b"alone"), a_train(b"aabbc", 2))
     assert [data for data, _ in batch] == [b"alone", b"aa", b"bb", b"c"]
     assert batch.datagrams == 4
-    assert batch.octets == 10
+    assert batch.nbytes == 10
 
 
 def test_what_a_guard_judges_by_is_packed_without_gaps() -> None:
@@ -245,22 +248,22 @@ def receiving(layout: Layout, *items: Item) -> Inbox:
 def test_ipv4_behind_ipv6_is_found() -> None:
     hosts = ["::1", "::ffff:127.0.0.1", "2001:db8::ffff:7f00:1"]
     items = [(ipv6_name(host, 7), ipv6_control("::1"), b"") for host in hosts]
-    assert receiving(IPV6, *items).mapped() == [1]
-    assert receiving(IPV6, items[0], items[2]).mapped() == []
+    assert sieve.mapped(receiving(IPV6, *items)) == [1]
+    assert sieve.mapped(receiving(IPV6, items[0], items[2])) == []
 
 
 def test_strangers_are_found_by_address_port_and_scope() -> None:
     peer = ipv6_name("fe80::1", 7, 3)
     names = [peer, ipv6_name("fe80::1", 7, 4), ipv6_name("fe80::1", 8, 3), ipv6_name("::1", 7)]
     items = [(name, ipv6_control("::1"), b"") for name in names]
-    assert receiving(IPV6, *items).not_from(peer) == [1, 2, 3]
-    assert receiving(IPV6, items[0]).not_from(peer) == []
+    assert sieve.not_from(receiving(IPV6, *items), peer) == [1, 2, 3]
+    assert sieve.not_from(receiving(IPV6, items[0]), peer) == []
 
 
 def test_what_is_longer_than_the_limit_is_found_by_the_length_of_a_datagram() -> None:
     items = [ipv4(b"x" * 11), ipv4(b"x" * 10), a_train(b"x" * 40, 10)]
-    assert receiving(IPV4, *items).longer_than(10) == [0]
-    assert receiving(IPV4, *items).longer_than(11) == []
+    assert sieve.longer_than(receiving(IPV4, *items), 10) == [0]
+    assert sieve.longer_than(receiving(IPV4, *items), 11) == []
 
 
 def test_the_echo_goes_back_as_it_came_from_the_address_that_was_asked() -> None:
@@ -394,7 +397,7 @@ def test_what_was_known_of_a_batch_is_not_believed_of_the_next() -> None:
         batch = kernel.gives(*items)
         fresh = Kernel().gives(*items)
         assert batch.columns() == fresh.columns()
-        assert (batch.datagrams, batch.octets) == (fresh.datagrams, fresh.octets)
+        assert (batch.datagrams, batch.nbytes) == (fresh.datagrams, fresh.nbytes)
         assert list(batch) == list(fresh)
         batch.echo()
         assert kernel.sent == [kernel.gives_back(each) for each in items]
@@ -422,7 +425,7 @@ def test_what_is_dropped_is_left_out_of_everything() -> None:
     batch = kernel.gives(ipv4(b"0"), a_train(b"1122", 2), ipv4(b"333"), ipv4(b"4"))
     assert batch.drop([1]) == 2
     assert batch.drop([1, 2]) == 1, "what was dropped before is not counted again"
-    assert (batch.datagrams, batch.octets) == (2, 2)
+    assert (batch.datagrams, batch.nbytes) == (2, 2)
     assert [data for data, _ in batch] == [b"0", b"4"]
     assert batch.echo() == (2, 2, {})
     assert [data for _, _, data in kernel.sent] == [b"0", b"4"]
@@ -463,7 +466,7 @@ def test_a_full_batch_is_echoed_whole() -> None:
 def test_a_batch_that_is_over_is_empty() -> None:
     kernel = Kernel()
     batch = kernel.gives(ipv4(b"a"), ipv4(b"b"))
-    batch.over()
+    kernel.inbox.forget()
     assert (len(batch), list(batch), batch.datagrams) == (0, [], 0)
     assert batch.echo() == (0, 0, {})
     assert len(kernel.gives(ipv4(b"a"), ipv4(b"b"))) == 2
@@ -472,7 +475,7 @@ def test_a_batch_that_is_over_is_empty() -> None:
 def test_nothing_received_is_an_empty_batch_and_the_reason() -> None:
     kernel = Kernel()
     kernel.gives(ipv4(b"a"))
-    cast(Any, kernel.inbox.headers).receive = lambda fd: -EAGAIN
+    kernel.fails = EAGAIN
     assert kernel.inbox.receive(-1) == -EAGAIN
     assert len(kernel.batch) == 0
 

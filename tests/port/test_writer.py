@@ -73,9 +73,10 @@ def test_each_datagram_is_sent_or_reported_and_never_both(answers: list[int]) ->
 
 
 class Kernel:
-    """Takes what is sent, or says why not."""
+    """Takes what is sent, or says why not; count is what is being delivered meanwhile."""
 
     def __init__(self) -> None:
+        self.count = 0
         self.calls: list[list[bytes]] = []
         self.names: list[int] = []
         self.error = 0
@@ -126,8 +127,8 @@ class Told:
 
 def make(kernel: Kernel, clock: Clock) -> tuple[Writer, Told]:
     told = Told()
-    writer = Writer(clock, -1, IPV4, told)
-    kernel.outbox = writer._outbox
+    writer = Writer(clock, -1, IPV4, told, kernel)
+    kernel.outbox = writer.outbox
     return writer, told
 
 
@@ -152,18 +153,18 @@ def test_what_is_written_while_a_batch_is_read_waits_for_its_end(
     kernel: Kernel, now: Clock
 ) -> None:
     writer, _ = make(kernel, now)
-    writer.gathering = True
+    kernel.count = 1
     writer.write(b"a", HOME, None)
     writer.write(b"b", HOME, None)
     assert kernel.calls == []
-    writer.gathering = False
+    kernel.count = 0
     writer.flush()
     assert kernel.calls == [[b"a", b"b"]]
 
 
 def test_a_full_array_leaves_before_the_turn_ends(kernel: Kernel, now: Clock) -> None:
     writer, _ = make(kernel, now)
-    writer.gathering = True
+    kernel.count = 1
     for _ in range(BATCH + 1):
         writer.write(b"x", HOME, None)
     assert list(map(len, kernel.calls)) == [BATCH]
@@ -241,7 +242,7 @@ def test_one_that_raises_when_told_keeps_no_other_from_being_told(
         raise ValueError("from a test")
 
     writer._tell = fails
-    writer.gathering = True
+    kernel.count = 1
     writer.write(b"a", HOME, None)
     writer.write(b"b", HOME, None)
     writer.flush()
@@ -250,7 +251,7 @@ def test_one_that_raises_when_told_keeps_no_other_from_being_told(
 
 
 def test_without_anyone_to_tell_errors_are_counted_still(kernel: Kernel, now: Clock) -> None:
-    writer = Writer(now, -1, IPV4, None)
+    writer = Writer(now, -1, IPV4, None, kernel)
     kernel.error = EINVAL
     for _ in range(3):
         writer.write(b"x", HOME[:NAME], None)

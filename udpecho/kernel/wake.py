@@ -52,7 +52,8 @@ class Watch:
         self._fd = fd
         self._epoll = select.epoll()
         self._epoll.register(fd, _EVENTS)
-        self._away = False
+        self.away = False
+        """Whether it looks away."""
 
     def fileno(self) -> int:
         """Return the descriptor that is readable when the socket has something to read."""
@@ -60,15 +61,15 @@ class Watch:
 
     def look_away(self) -> None:
         """Watch it no more, until look_again()."""
-        if not self._away:
+        if not self.away:
             self._epoll.unregister(self._fd)
-            self._away = True
+            self.away = True
 
     def look_again(self) -> None:
         """Watch it again, and what has come meanwhile; nothing if it is closed."""
-        if self._away and not self._epoll.closed:
+        if self.away and not self._epoll.closed:
             self._epoll.register(self._fd, _EVENTS)
-            self._away = False
+            self.away = False
 
     def close(self) -> None:
         """Watch it no more."""

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import socket
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from ctypes import c_void_p
 from errno import EINVAL, EIO, EMSGSIZE
 from types import MappingProxyType
 from typing import NamedTuple
 
+from udpecho.kernel import calls
 from udpecho.kernel.layout import IPV6, NAME, RECORD, control_messages
 from udpecho.kernel.messages import BATCH, Headers, full, send_all
 from udpecho.names import with_scope
@@ -33,15 +35,21 @@ class Echoed(NamedTuple):
     """What became of an echo; errors counts datagrams by errno."""
 
     datagrams: int
-    octets: int
+    nbytes: int
     errors: Mapping[int, int]
 
 
 class Reply:
     """Sends an inbox's items back to their senders."""
 
-    def __init__(self, skt: socket.socket, inbox: Inbox) -> None:
+    def __init__(
+        self,
+        skt: socket.socket,
+        inbox: Inbox,
+        send: Callable[[int, c_void_p, int], int] = calls.send,
+    ) -> None:
         self._socket = skt
+        self._send = send
         self._fd = skt.fileno()
         self._inbox = inbox
         layout, memory = inbox.layout, inbox.memory
@@ -66,7 +74,7 @@ class Reply:
             self._ttl_option = socket.IPPROTO_IP, socket.IP_TTL
 
     def send(
-        self, datagrams: int, octets: int, dropped: Collection[int], ttls: bytes, tos: bytes
+        self, datagrams: int, nbytes: int, dropped: Collection[int], ttls: bytes, tos: bytes
     ) -> Echoed:
         """Send all items but those dropped, of which there are so many datagrams and bytes.
 
@@ -89,10 +97,10 @@ class Reply:
             self._map[self._ttl_at : count * RECORD : RECORD] = ttls
             self._map[self._tos_at : count * RECORD : RECORD] = tos
         try:
-            sent = 0 if dropped else headers.send(self._fd, 0, count)
+            sent = 0 if dropped else self._send(self._fd, headers.at[0], count)
             if sent == count:
-                return Echoed(datagrams, octets, _NO_ERRORS)
-            return self._send_from(headers, max(sent, 0), datagrams, octets, dropped)
+                return Echoed(datagrams, nbytes, _NO_ERRORS)
+            return self._send_from(headers, max(sent, 0), datagrams, nbytes, dropped)
         finally:
             if own:
                 self._socket.setsockopt(*self._ttl_option, own)
@@ -120,7 +128,7 @@ class Reply:
         headers: Headers,
         first: int,
         datagrams: int,
-        octets: int,
+        nbytes: int,
         dropped: Collection[int],
     ) -> Echoed:
         """Go on with an echo that could not be sent all at once."""
@@ -129,20 +137,20 @@ class Reply:
         unsent: list[tuple[int, int]] = []
 
         def send(start: int, stop: int) -> int:
-            return headers.send(self._fd, start, stop)
+            return self._send(self._fd, headers.at[start], stop - start)
 
         for start, stop in self._runs(first, dropped):
             send_all(send, start, stop, lambda index, errno: unsent.append((index, errno)))
         for index, errno in unsent:
             datagrams -= inbox.datagrams_of(index)
-            octets -= inbox.length(index)
+            nbytes -= inbox.length(index)
             if errno in _NOT_AS_A_TRAIN and index in inbox.trains:
                 sent = self._send_apart(index, errors)
                 datagrams += len(sent)
-                octets += sum(sent)
+                nbytes += sum(sent)
             else:
                 errors[errno] += inbox.datagrams_of(index)
-        return Echoed(datagrams, octets, errors)
+        return Echoed(datagrams, nbytes, errors)
 
     def _runs(self, start: int, dropped: Collection[int]) -> Iterator[tuple[int, int]]:
         """Give the stretches of items, from one on, that are not dropped."""

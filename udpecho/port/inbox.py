@@ -12,27 +12,56 @@ equal byte for byte, and all that was read out of them still holds.
 
 from __future__ import annotations
 
-import struct
-from functools import lru_cache
+from collections.abc import Callable, Sequence
+from ctypes import c_void_p
 from itertools import accumulate
-from operator import itemgetter
 
-from udpecho.kernel.layout import CONTROL, NAME, RECORD, Layout, canonical
+from udpecho.columns import Columns
+from udpecho.kernel import calls
+from udpecho.kernel.layout import CONTROL, IPV6, NAME, RECORD, Layout, canonical
 from udpecho.kernel.messages import BATCH, HEADER, LONGEST, Headers, Memory, full
 from udpecho.port.address import Address, decode_again
 
-_MAPPED = b"\0" * 10 + b"\xff\xff"
+_NOTHING = Columns(b"", b"")
 
 
 class Inbox:
     """Room for up to 128 items, filled again and again."""
 
-    def __init__(self, layout: Layout, known: bytes = b"") -> None:
+    turn: int
+    """Another number for each batch, and for when it is over."""
+
+    count: int
+    """How many items there are."""
+
+    datagrams: int
+    """How many datagrams they are."""
+
+    nbytes: int
+    """How many bytes of data they have."""
+
+    longest: int
+    """No item has more bytes."""
+
+    trains: dict[int, int]
+    """The items that are trains, and the bytes of one datagram of each."""
+
+    sizes: memoryview
+    """Bytes of data of each item, as a column, which may go on: the same object for as long as
+    batches have as many items, of the same lengths."""
+
+    untold: int
+    """How many bytes of each record's control messages the kernel does not give."""
+
+    def __init__(
+        self,
+        layout: Layout,
+        known: bytes = b"",
+        receive: Callable[[int, c_void_p, int], int] = calls.receive,
+    ) -> None:
         """Make room; known is the control message (see sent_to) that the kernel does not give."""
         self.layout = layout
         self.untold = len(known)
-        """How many bytes of each record's control messages the kernel does not give."""
-
         self.memory = Memory()
         for at in self.memory.record_at:
             self.memory.write(at + NAME, known)
@@ -40,54 +69,60 @@ class Inbox:
         self.headers.sizes[:] = full(LONGEST)
         self.headers.control_sizes[:] = full(CONTROL - self.untold)
         self._headers_map = self.headers.map
+        self._receive, self._first = receive, self.headers.at[0]
+        self._cutter = _Cutter(self.memory, layout)
+        self._described = b""  # the records that the columns were cut from
+        self._columns = _NOTHING
         self._fresh = self._written = self._headers_map[: BATCH * HEADER]
         self._known = b""
         self._lengths: list[int] = []
-        self._octets = [0]
+        self._nbytes = [0]
         self._stamped = False
         self._put = False  # whether records had to be put in order
         self._as_they_came = self._in_order = b""
         self._datagrams = 0
-        self.count = 0
-        """How many items there are."""
-
-        self.datagrams = 0
-        """How many datagrams they are."""
-
-        self.octets = 0
-        """How many bytes of data they have."""
-
-        self.longest = 0
-        """No item has more bytes."""
-
-        self.trains: dict[int, int] = {}
-        """The items that are trains, and the bytes of one datagram of each."""
-
-        self.sizes: memoryview = self.headers.lengths[:0]
-        """Bytes of data of each item, as a column, which may go on: another when they change."""
+        self.turn = self.count = self.datagrams = self.nbytes = self.longest = 0
+        self.trains = {}
+        self.sizes = self.headers.lengths[:0]
 
     def receive(self, fd: int) -> int:
         """Take what a socket has; return how many items, or -errno."""
         image = self._headers_map
         written = self._written
         image[: len(written)] = written
-        count = self.headers.receive(fd)
+        count = self._receive(fd, self._first, BATCH)
         if count <= 0:
             self._written = b""
             self.forget()
             return count
+        self.turn += 1
         size = count * HEADER
         self._written = self._fresh[:size]
         self.count = count
         if image[:size] != self._known[:size] or (self._put and not self._put_again()):
             self._measure(image[:size])
         self.datagrams = self._datagrams if self.trains else count
-        self.octets = self._octets[count]
+        self.nbytes = self._nbytes[count]
         return count
 
     def forget(self) -> None:
         """Be empty."""
-        self.count = self.datagrams = self.octets = 0
+        self.count = self.datagrams = self.nbytes = 0
+        self.turn += 1
+
+    def columns(self) -> Columns:
+        """Give what the kernel said of every item, cut where it was received.
+
+        A batch that is as the last one has the same Columns: not equal ones, but that object.
+        It is as the last one if its headers and its records are the same byte for byte: as many
+        items of the same lengths, of the same senders, asking in the same way.
+        """
+        records = self.memory.map[: self.count * RECORD]
+        if records != self._described:
+            self._described = records
+            counts = list(map(self.datagrams_of, range(self.count))) if self.trains else ()
+            self._columns = self._cutter.cut(self.count, counts) if records else _NOTHING
+        return self._columns
 
     @property
     def lengths(self) -> list[int]:
@@ -143,44 +178,14 @@ class Inbox:
         """Copy all that the kernel said of the items, from their senders' addresses on."""
         return self.memory.read(0, self.count * RECORD)
 
-    def ttls(self) -> bytes:
-        """Copy the TTLs or hop limits, a byte each."""
-        return self.memory.octets(self.layout.ttl, self.count)
-
-    def traffic_classes(self) -> bytes:
-        """Copy DSCP and ECN, a byte each."""
-        return self.memory.octets(self.layout.tos, self.count)
-
-    def longer_than(self, limit: int) -> list[int]:
-        """Find the items whose datagrams have more bytes than the limit."""
-        sizes = map(self.trains.get, range(self.count), self.lengths)
-        return [index for index, size in enumerate(sizes) if size > limit]
-
-    def mapped(self) -> list[int]:
-        """Find the items that came over IPv6 with an IPv4 address for a source."""
-        layout = self.layout
-        if 0 not in self.memory.octets(layout.host, self.count):
-            return []
-        return [i for i, host in enumerate(self._cut(layout.host, 12)) if host == _MAPPED]
-
-    def not_from(self, name: bytes) -> list[int]:
-        """Find the items that another than this peer sent, given as a socket address."""
-        names = self._cut(0, len(name))
-        if names.count(name) == self.count:
-            return []
-        return [index for index, other in enumerate(names) if other != name]
-
-    def _cut(self, offset: int, octets: int) -> list[bytes]:
-        """Give so many bytes at an offset of each record."""
-        return list(map(_first, _cutter(offset, octets).iter_unpack(self.records())))
-
     def _measure(self, image: bytes) -> None:
         """Read out of the headers what is received, and whether it came as usual."""
         headers, count = self.headers, self.count
         self._known = image
+        self._described = b""
         self.sizes = memoryview(image).cast("Q")[7::8]
         self._lengths = self.sizes.tolist()
-        self._octets = list(accumulate(self._lengths, initial=0))
+        self._nbytes = list(accumulate(self._lengths, initial=0))
         self.longest = max(self._lengths)
         self.trains = {}
         self._put = self._stamped = False
@@ -214,9 +219,41 @@ class Inbox:
         return True
 
 
-_first = itemgetter(0)
+class _Cutter:
+    """Cuts columns out of records."""
+
+    def __init__(self, memory: Memory, layout: Layout) -> None:
+        self._memory = memory
+        self._layout = layout
+        self._ports = memory.column("H", 2)
+        self._hosts = memory.columns(layout.host, layout.host_size)
+        self._asked = memory.columns(layout.asked, layout.host_size)
+        self._local = memory.columns(layout.local, layout.host_size)
+
+    def cut(self, count: int, counts: Sequence[int]) -> Columns:
+        """Cut the first records' columns; counts are of the datagrams in each, if in trains."""
+        layout, memory = self._layout, self._memory
+        if layout is IPV6:
+            for_us = 0xFF not in memory.octets(layout.asked, count)
+        else:
+            for_us = self._asked[0][:count] == self._local[0][:count]
+        return Columns(
+            self._ports[:count].tobytes(),
+            _packed(self._hosts, count),
+            b"" if for_us else _packed(self._asked, count),
+            b"" if for_us else _packed(self._local, count),
+            memory.octets(layout.ttl, count),
+            memory.octets(layout.tos, count),
+            counts,
+        )
 
 
-@lru_cache
-def _cutter(offset: int, octets: int) -> struct.Struct:
-    return struct.Struct(f"{offset}x{octets}s{RECORD - offset - octets}x")
+def _packed(columns: Sequence[memoryview], count: int) -> bytes:
+    """Put addresses, whose words stand in these columns, one behind the other."""
+    if len(columns) == 1:
+        return columns[0][:count].tobytes()
+    packed = bytearray(8 * len(columns) * count)
+    words = memoryview(packed).cast("Q")
+    for at, column in enumerate(columns):
+        words[at :: len(columns)] = column[:count]
+    return bytes(packed)

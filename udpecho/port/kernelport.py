@@ -29,6 +29,7 @@ from udpecho.kernel.wake import Watch
 from udpecho.port.address import Address
 from udpecho.port.connection import Connection
 from udpecho.port.hooks import PortCounters
+from udpecho.port.inbox import Inbox
 from udpecho.port.reader import Reader
 from udpecho.port.sockets import only_address
 from udpecho.port.writer import Writer
@@ -46,6 +47,9 @@ class KernelPort:
     """A UDP socket, read in bounded turns: a UdpPort."""
 
     _log = Logger()
+
+    doRead: Callable[[], None]
+    """Delivers what has arrived, as much as a turn may hold: the reader's own method."""
 
     def __init__(
         self,
@@ -90,7 +94,8 @@ class KernelPort:
             calls.take_trains(skt)
         self._set_receive_buffer()
         not_sent = getattr(self._protocol, "datagramNotSent", None)
-        self._writer = Writer(self._reactor, skt.fileno(), self._layout, not_sent)
+        inbox = Inbox(self._layout, known)
+        self._writer = Writer(self._reactor, skt.fileno(), self._layout, not_sent, inbox)
         self._connection = Connection(skt, self._layout)
         self._watch = Watch(skt.fileno())
         self._reader = Reader(
@@ -101,8 +106,9 @@ class KernelPort:
             self._connection,
             self._writer,
             self._watch,
-            known,
+            inbox,
         )
+        self.doRead = self._reader.turn
         if hasattr(self._protocol, "peerRefused"):
             self._reader.queue_errors()
         self._watched = self._watch.fileno()
@@ -149,10 +155,6 @@ class KernelPort:
     def logPrefix(self) -> str:
         """Return the name that log lines bear."""
         return self._log_prefix
-
-    def doRead(self) -> None:
-        """Deliver what has arrived, as much as a turn may hold."""
-        self._reader.turn()
 
     def connectionLost(self, reason: Failure | None = None) -> None:
         """Close, when the reactor ends: after a last look at what is queued."""
@@ -239,7 +241,7 @@ class KernelPort:
         self.getHost()
         self.counters()
         self.connected = self._stopping = False
-        self._reader.closed = True
+        self._reader.close()
         if self._draining is not None:
             self._draining.cancel()
             self._draining = None

@@ -24,6 +24,8 @@ from udpecho.port.batch import Batch
 from udpecho.port.connection import Connection
 from udpecho.port.echo import Reply
 from udpecho.port.inbox import Inbox
+from udpecho.port.sieve import longer_than, not_from
+from udpecho.port.sieve import mapped as from_mapped
 from udpecho.port.writer import Writer
 
 TURN = 0.002
@@ -53,9 +55,9 @@ class Reader:
         connection: Connection,
         writer: Writer,
         watch: Watch,
-        known: bytes,
+        inbox: Inbox,
     ) -> None:
-        """Read for a protocol; known is what an Inbox is to know."""
+        """Read for a protocol, through an inbox."""
         self._socket = skt
         self._fd = skt.fileno()
         self._protocol = protocol
@@ -64,7 +66,7 @@ class Reader:
         self._writer = writer
         self._watch = watch
         self._is_ipv6 = layout is IPV6
-        self._inbox = Inbox(layout, known)
+        self._inbox = inbox
         self._batch = Batch(self._inbox, Reply(skt, self._inbox))
         by_batch: Callable[[Batch], None] | None = getattr(protocol, "batchReceived", None)
         self._deliver = by_batch or self._deliver_each
@@ -79,12 +81,17 @@ class Reader:
         calls.queue_errors(self._socket)
         self._queues_errors = True
 
+    def close(self) -> None:
+        """Read no more, also when this is called from within a turn."""
+        self.closed = True
+
     def turn(self) -> None:
         """Deliver what has arrived, as much as a turn may hold."""
         try:
             self._read_batches()
         finally:
-            self._watch.look_again()
+            if self._watch.away:
+                self._watch.look_again()
         if not self.closed and (self._errors_wait or self._writer.met_errors):
             self._take_errors()
 
@@ -105,21 +112,19 @@ class Reader:
         if count <= 0:
             self._errors_wait = self._queues_errors
             return count
-        self._batch.renew()
         # Not all that comes is for the protocol.
         if inbox.longest > self._limit or self._is_ipv6 or self._connection.peer is not None:
             self._sift()
         if count >= MANY:
             self._watch.look_away()
-        self._writer.gathering = True
         try:
             self._deliver(self._batch)
         except Exception:
             self._log.failure("{protocol} failed on a datagram", protocol=self._protocol)
         finally:
-            self._batch.over()
-            self._writer.gathering = False
-        self._writer.flush()
+            inbox.forget()
+        if self._writer.outbox.written:
+            self._writer.flush()
         return count
 
     def _deliver_each(self, batch: Batch) -> None:
@@ -134,16 +139,17 @@ class Reader:
         """Leave out of the batch what is not to be delivered to any protocol."""
         inbox, batch = self._inbox, self._batch
         if inbox.longest > self._limit:
-            self.counts["too_long"] += batch.drop(inbox.longer_than(self._limit))
-        if self._is_ipv6 and (mapped := inbox.mapped()):
+            self.counts["too_long"] += batch.drop(longer_than(inbox, self._limit))
+        if self._is_ipv6 and (mapped := from_mapped(inbox)):
             self.counts["mapped"] += batch.drop(mapped)
         peer = self._connection.peer
-        if peer is not None and (others := inbox.not_from(peer)):
+        if peer is not None and (others := not_from(inbox, peer)):
             self.counts["strangers"] += batch.drop(others)
 
     def _take_errors(self) -> None:
         """Tell the protocol who refused."""
-        self._errors_wait = self._writer.met_errors = False
+        self._errors_wait = False
+        self._writer.note_errors()
         for refusal in refusals(self._socket, ERRORS):
             self.counts["refused"] += 1
             if self._connection.peer is not None and not self._connection.is_peer(refusal.to):

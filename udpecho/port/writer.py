@@ -10,7 +10,7 @@ import os
 from collections import Counter
 from collections.abc import Callable
 from time import monotonic
-from typing import Any
+from typing import Any, Protocol
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
@@ -25,36 +25,47 @@ NotSent = Callable[[bytes, Any, OSError], None]
 """Told of a datagram, the address that it was written to, and what the kernel said."""
 
 
+class Reading(Protocol):
+    """What is being delivered: an inbox."""
+
+    count: int
+    """How many items there are; 0 when nothing is."""
+
+
 class Writer:
     """Sends through a socket what is written to it."""
 
     _log = Logger()
 
     def __init__(
-        self, reactor: IReactorTime, fd: int, layout: Layout, not_sent: NotSent | None
+        self,
+        reactor: IReactorTime,
+        fd: int,
+        layout: Layout,
+        not_sent: NotSent | None,
+        reading: Reading,
     ) -> None:
+        """Send for whoever reads, and will flush() when what it delivers has been answered."""
+        self._reading = reading
         self._reactor = reactor
         self._fd = fd
-        self._outbox = Outbox(layout)
+        self.outbox = Outbox(layout)
         self._tell = not_sent
         self._telling = False
         self._untold: list[tuple[bytes, Any, int]] = []
         self._later: IDelayedCall | None = None
         self._flushed_at = 0.0
-        self.gathering = False
-        """Whether whoever sets this will call flush() before the turn ends."""
-
         self.met_errors = False
-        """Whether an error was met, of a datagram or of an earlier one; reset by who cares."""
+        """Whether an error was met, of a datagram or of an earlier one, since note_errors()."""
 
         self.not_sent: Counter[int] = Counter()
         """How many datagrams the kernel would not send, by errno."""
 
     def write(self, data: bytes, destination: bytes, address: object) -> int:
         """Take a datagram for a destination (see Outbox.add); return its length in bytes."""
-        if not self._outbox.add(data, destination, address):
+        if not self.outbox.add(data, destination, address):
             self.flush()
-        elif not self.gathering and self._later is None:
+        elif not self._reading.count and self._later is None:
             if monotonic() - self._flushed_at > BURST:
                 self.flush()
             else:
@@ -63,16 +74,20 @@ class Writer:
 
     def flush(self) -> None:
         """Send what has gathered, and tell what could not be sent."""
-        if not self._outbox.written:
+        if not self.outbox.written:
             return
-        unsent = self._outbox.flush(self._fd)
-        self.met_errors |= self._outbox.met_errors
+        unsent = self.outbox.flush(self._fd)
+        self.met_errors |= self.outbox.met_errors
         self._flushed_at = monotonic()
         if unsent:
             self.not_sent.update(errno for _, _, errno in unsent)
             self._untold += unsent
             if not self._telling:
                 self._tell_unsent()
+
+    def note_errors(self) -> None:
+        """Take the errors that were met as known."""
+        self.met_errors = False
 
     def close(self) -> None:
         """Send what has gathered, and be done."""

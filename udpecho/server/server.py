@@ -111,7 +111,7 @@ class EchoServer(DatagramProtocol):
 
     def batchReceived(self, batch: Batch) -> None:
         """Send a batch back in place, less what must not be answered (our own port's hook)."""
-        received, octets = batch.datagrams, batch.octets
+        received, size = batch.datagrams, batch.nbytes
         columns = batch.columns()
         unanswered = self._guard.judge_batch(columns, self._now())
         if unanswered:
@@ -122,9 +122,9 @@ class EchoServer(DatagramProtocol):
             self._tos = columns.tos.translate(_WITHOUT_ECN)
         echoed = batch.echo(self._ttls, self._tos)
         self._received += received
-        self._bytes_received += octets
+        self._bytes_received += size
         self._echoed += echoed.datagrams
-        self._bytes_echoed += echoed.octets
+        self._bytes_echoed += echoed.nbytes
         for number, times in echoed.errors.items():
             self._not_sent(number, times)
 
