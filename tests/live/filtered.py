@@ -1,18 +1,19 @@
 """Run a program under a filter of system calls: python -m tests.live.filtered FILTER COMMAND.
 
 "family" is what RestrictAddressFamilies=none and MemoryDenyWriteExecute=yes do: no socket can be
-opened, no memory is both written and executed. "no-recvmmsg" is a kernel without that call. Names
-of system calls, separated by commas, are all that is allowed beside: the rest fails with EPERM,
-as by SystemCallFilter=. For x86-64 (seccomp(2), bpf; systemd.exec(5)).
+opened, no memory is both written and executed. CALL=ERROR has a call fail: recvmmsg=ENOSYS is a
+kernel without it. Names of system calls, separated by commas, are all that is allowed beside: the
+rest fails with EPERM, as by SystemCallFilter=. For x86-64 (seccomp(2), bpf; systemd.exec(5)).
 """
 
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import re
 import sys
-from errno import EAFNOSUPPORT, ENOSYS, EPERM
+from errno import EAFNOSUPPORT, EPERM
 from pathlib import Path
 from struct import pack
 
@@ -21,7 +22,7 @@ HEADER = Path("/usr/include/x86_64-linux-gnu/asm/unistd_64.h")
 
 _LOAD, _EQUAL, _ANY_BIT, _RETURN = 0x20, 0x15, 0x45, 0x06
 _ALLOW, _FAIL = 0x7FFF0000, 0x00050000
-_SOCKET, _MMAP, _MPROTECT, _RECVMMSG = 41, 9, 10, 299
+_SOCKET, _MMAP, _MPROTECT = 41, 9, 10
 _PROT_WRITE, _PROT_EXEC = 2, 4
 _NUMBER, _THIRD_ARGUMENT = 0, 32  # offsets in struct seccomp_data
 _PR_SET_NO_NEW_PRIVS, _SYS_SECCOMP, _SET_MODE_FILTER = 38, 317, 1
@@ -32,9 +33,15 @@ def statement(code: int, value: int, yes: int = 0, no: int = 0) -> bytes:
     return pack("=HBBI", code, yes, no, value)
 
 
-def failing(number: int, errno: int) -> bytes:
+def failing(number: int, error: int) -> bytes:
     """Have a system call fail."""
-    return statement(_EQUAL, number, 0, 1) + statement(_RETURN, _FAIL | errno)
+    return statement(_EQUAL, number, 0, 1) + statement(_RETURN, _FAIL | error)
+
+
+def numbers() -> dict[str, int]:
+    """Read the numbers of system calls, by name."""
+    listed = re.findall(r"#define __NR_(\w+) (\d+)", HEADER.read_text())
+    return {name: int(number) for name, number in listed}
 
 
 def family() -> bytes:
@@ -59,8 +66,8 @@ def family() -> bytes:
 
 def allowing(names: list[str]) -> bytes:
     """Deny all but these system calls."""
-    numbers = dict(re.findall(r"#define __NR_(\w+) (\d+)", HEADER.read_text()))
-    allowed = [int(numbers[name]) for name in names if name in numbers]
+    known = numbers()
+    allowed = [known[name] for name in names if name in known]
     each = (statement(_EQUAL, n, 0, 1) + statement(_RETURN, _ALLOW) for n in allowed)
     return b"".join(each) + statement(_RETURN, _FAIL | EPERM)
 
@@ -72,8 +79,9 @@ def program(kinds: list[str]) -> bytes:
     for kind in kinds:
         if kind == "family":
             body += family()
-        elif kind == "no-recvmmsg":
-            body += failing(_RECVMMSG, ENOSYS)
+        elif "=" in kind:
+            name, _, error = kind.partition("=")
+            body += failing(numbers()[name], getattr(errno, error))
         else:
             names.append(kind)
     return body + (allowing(names) if names else statement(_RETURN, _ALLOW))

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ import pytest_twisted  # type: ignore[import-untyped]
 
 from tests.live.conftest import Start, addresses, bound, echo
 from tests.live.filtered import HEADER
-from tests.live.program import ROOT, environment, python, twistd
+from tests.live.program import ROOT, environment, python, run, twistd, udpecho
 from tests.live.test_twistd import activated
 from udpecho.errors import PortUnavailable
 from udpecho.kernel import calls
@@ -26,6 +27,9 @@ pytestmark = pytest.mark.skipif(
     sys.platform != "linux" or not HEADER.exists(),
     reason="needs x86-64 Linux and its headers (linux-libc-dev)",
 )
+
+NO_BATCHES = ["recvmmsg=ENOSYS", "recvmmsg=EPERM", "sendmmsg=ENOSYS", "sendmmsg=EPERM"]
+"""A kernel without a call that our port needs, and a filter that denies it (as units do)."""
 
 REFUSED = r"^udpecho: udpecho's own port can't serve 0\.0\.0\.0 \(it needs .*--stock-port"
 
@@ -86,13 +90,14 @@ def test_our_port_serves_under_the_units_filter(unit: bool, start: Start) -> Non
         service.stop()
 
 
+@pytest.mark.parametrize("denied", NO_BATCHES)
 @pytest.mark.parametrize("inherited", [False, True], ids=["opened", "inherited"])
-def test_beyond_loopback_nothing_else_serves(inherited: bool, start: Start) -> None:
+def test_beyond_loopback_nothing_else_serves(inherited: bool, denied: str, start: Start) -> None:
     """One line says what is missing, and the service does not start."""
     with bound("0.0.0.0") as skt:
         where = "--listen=systemd:index=0" if inherited else "--interface=0.0.0.0"
         options = [where] if inherited else [where, "--port=0"]
-        command = filtered("no-recvmmsg", *twistd("udpecho", *options))
+        command = filtered(denied, *twistd("udpecho", *options))
         service = start(activated(command, "echo", [skt]), pass_fds=[skt.fileno()])
         assert service.process.wait(20) == 1
         assert re.search(REFUSED, service.errors)
@@ -110,11 +115,22 @@ def test_beyond_loopback_nothing_else_serves(inherited: bool, start: Start) -> N
     ids=["permitted", "chosen", "loopback"],
 )
 def test_with_leave_twisteds_port_serves(options: list[str], chosen: str, start: Start) -> None:
-    command = filtered("no-recvmmsg", *twistd("udpecho", "--port=0", *options))
+    command = filtered(NO_BATCHES[0], *twistd("udpecho", "--port=0", *options))
     service = start(command, env=environment(**{STOCK_PORT: chosen}))
     [(_, port)] = addresses(service)
     assert echo(("127.0.0.1", port)) == b"hello"
     assert "Twisted's UDP port serves instead of udpecho's own" in service.output
+
+
+@pytest.mark.parametrize("denied", NO_BATCHES)
+def test_who_asks_goes_on(denied: str, server: tuple[str, int], tmp_path: Path) -> None:
+    """What asks needs no guard; the ping's clock is then the process's own."""
+    where = "{}:{}".format(*server)
+    sent = run(filtered(denied, *udpecho("send", where, "hello")), tmp_path)
+    assert (sent.returncode, sent.stdout.count("reply 127.0.0.1")) == (0, 1), sent.stderr
+    pinged = run(filtered(denied, *udpecho("ping", "--count=1", where)), tmp_path)
+    assert (pinged.returncode, pinged.stdout.count("64 bytes from")) == (0, 1), pinged.stderr
+    assert "clock: the process's own" in pinged.stdout
 
 
 def test_leave_is_no_choice(start: Start) -> None:

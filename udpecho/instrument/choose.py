@@ -8,6 +8,7 @@ from twisted.internet.interfaces import IReactorFDSet
 
 from udpecho.instrument.instrument import Instrument, SocketOptions
 from udpecho.instrument.reactor import ReactorInstrument
+from udpecho.kernel.calls import has_batches
 from udpecho.reactors import IDatagramReactor
 
 
@@ -18,11 +19,10 @@ def choose_instrument(
 
     Raises OSError if the options need what only Linux has.
     """
-    if IReactorFDSet.providedBy(reactor):
-        from udpecho.instrument import kernel
+    if IReactorFDSet.providedBy(reactor) and has_batches():
+        from udpecho.instrument.kernel import KernelInstrument
 
-        if kernel.SUPPORTED:
-            return kernel.KernelInstrument(reactor, options, size=size, stamps=stamps)
+        return KernelInstrument(reactor, options, size=size, stamps=stamps)
     if (options.device, options.ttl, options.dscp) != (None, None, None):
         raise OSError(errno.ENOTSUP, "an interface, TTL or DSCP can be set on Linux only")
     return ReactorInstrument(reactor, options)

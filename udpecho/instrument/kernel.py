@@ -16,7 +16,6 @@ from twisted.internet.interfaces import IReadDescriptor
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from udpecho.instrument import stamped
 from udpecho.instrument.bulk import Intake, Outlet
 from udpecho.instrument.clocks import read_clocks
 from udpecho.instrument.instrument import Observer, ProbeSocket, SocketOptions
@@ -24,8 +23,6 @@ from udpecho.instrument.stamped import StampedSocket
 from udpecho.instrument.stamps import Stamp
 from udpecho.kernel.wake import ExactTimer
 from udpecho.peer import Peer, is_ipv6
-
-SUPPORTED = stamped.SUPPORTED
 
 TURN_SECONDS = 0.002
 """After this the reactor gets its turn, though more has come."""

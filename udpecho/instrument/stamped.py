@@ -33,8 +33,6 @@ from udpecho.peer import Peer
 from udpecho.port import Address, encode
 from udpecho.refusal import Refusal
 
-SUPPORTED = calls.SUPPORTED
-
 # linux/net_tstamp.h
 _TX_SOFTWARE, _RX_SOFTWARE, _SOFTWARE, _OPT_ID, _OPT_TSONLY = (
     1 << 1,
