@@ -63,11 +63,16 @@ class Census:
         if self.stock_ports is not None and self.stock_ports < least:
             yield f"Twisted's own UDP ports: expected {least} at least, got {self.stock_ports}"
 
-    def expectation(self, skips: list[str]) -> dict[str, Any]:
-        """Write down this run as what later ones must do; the reasons known so far are kept."""
-        passed = {wing: count[PASSED] for wing, count in sorted(self.wings.items())}
-        passed = {wing: number for wing, number in passed.items() if number}
-        written: dict[str, Any] = {"passed": passed, "skips": sorted({*skips, *self.reasons})}
+    def expectation(self, known: dict[str, Any]) -> dict[str, Any]:
+        """Write down this run as what later ones must do.
+
+        Wings that were not run are expected as before, and reasons known so far are kept.
+        """
+        passed = {wing: count[PASSED] for wing, count in self.wings.items() if count[PASSED]}
+        written: dict[str, Any] = {
+            "passed": dict(sorted({**known.get("passed", {}), **passed}.items())),
+            "skips": sorted({*known.get("skips", ()), *self.reasons}),
+        }
         return written if self.stock_ports is None else written | {"stock_ports": self.stock_ports}
 
 
@@ -118,8 +123,7 @@ class Plugin:
             return
         known = json.loads(FILE.read_text(encoding="utf-8"))
         if self._renew:
-            skips = known.get(self._name, {}).get("skips", [])
-            known[self._name] = self.census.expectation(skips)
+            known[self._name] = self.census.expectation(known.get(self._name, {}))
             FILE.write_text(json.dumps(known, indent=2) + "\n", encoding="utf-8")
         self.complaints = list(self.census.complaints(known[self._name]))
         if self.complaints:

@@ -69,10 +69,11 @@ def test_it_is_shown_by_wing() -> None:
 def test_what_is_written_down_is_what_is_then_expected() -> None:
     census = taken()
     census.add("tests/live/test_b.py::test_2", SKIPPED, "not here (yet)")
-    expected = census.expectation(EXPECTED["skips"])  # type: ignore[arg-type]
-    assert expected["passed"] == {"guard": 2, "house": 1}
+    expected = census.expectation({"passed": {"guard": 9, "client": 4}, "skips": ["needs port 7"]})
+    assert expected["passed"] == {"client": 4, "guard": 2, "house": 1}
     assert expected["skips"] == ["needs port 7", "not here (yet)"]
-    assert list(census.complaints(expected)) == []
+    census.add("tests/client/test_c.py::test", PASSED)
+    assert [line.partition(":")[0] for line in census.complaints(expected)] == ["client"]
 
 
 def test_wings() -> None:
