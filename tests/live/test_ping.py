@@ -73,6 +73,14 @@ def served(port: int, inside: tuple[str, ...] = ()) -> Callable[[], bool]:
     return lambda: f":{port:04X} " in subprocess.check_output(command, text=True)
 
 
+def dropped(port: int, inside: tuple[str, ...] = ()) -> int:
+    """Read how many datagrams a server's sockets had no room for, as happens on a busy machine."""
+    command = [*inside, "cat", "/proc/net/udp", "/proc/net/udp6"]
+    table = subprocess.check_output(command, text=True)
+    lines = [line for line in table.splitlines() if f":{port:04X} 00000000" in line]
+    return sum(int(line.split()[-1]) for line in lines)
+
+
 @pytest.fixture
 def namespace() -> Iterator[tuple[str, ...]]:
     if os.geteuid() != 0 or shutil.which("ip") is None:
@@ -127,9 +135,11 @@ def test_hosts_that_are_probed_together(namespace: tuple[str, ...]) -> None:
     with a_hundred_hosts(namespace):
         summary = summary_of(*options, inside=namespace)
         longer = summary_of(*options, "-s1400", inside=namespace)
+        by_the_server = dropped(1060, namespace)
+    assert summary["lost"] + longer["lost"] == by_the_server
     for found in (summary, longer):
         assert found["sent"] == 4 * len(hosts)
-        assert found["replied"] == 4 * len(answering)
+        assert found["replied"] + found["lost"] == 4 * len(answering)
         assert found["refused"] == 4 * (len(closed) + len(prohibited))
         assert found["strangers"] == found["forged"] == found["duplicates"] == 0
 
@@ -142,7 +152,9 @@ def test_the_kernel_stamps_each_of_those_sent_together(
     hosts = [f"10.66.0.{n}:{9 if n <= closed * 8 and n % 8 == 0 else 1060}" for n in range(1, 65)]
     with a_hundred_hosts(namespace):
         summary = summary_of("-c40", "-i.005", *hosts, inside=namespace)
-    assert (summary["replied"], summary["refused"]) == (40 * (64 - closed), 40 * closed)
+        by_the_server = dropped(1060, namespace)
+    assert (summary["lost"], summary["refused"]) == (by_the_server, 40 * closed)
+    assert summary["replied"] == 40 * (64 - closed) - by_the_server > 0
     stamped = summary["clocks"]["kernel"] / summary["replied"]
     assert stamped > 0.97, "a step of the clock may be suspected, on a busy machine"
 
@@ -156,9 +168,9 @@ run_command(sys.argv[1:])
 """
 
 
-@pytest.mark.parametrize(("stamps", "times"), [(True, 20), (False, 20 * 20)])
+@pytest.mark.parametrize("stamps", [True, False])
 def test_without_stamps_each_is_sent_by_its_own_time(
-    namespace: tuple[str, ...], stamps: bool, times: int
+    namespace: tuple[str, ...], stamps: bool
 ) -> None:
     """A driver that stamps nothing has the process's clocks decide: one reading for each."""
     hosts = [f"10.66.0.{n}:1060" for n in range(1, 21)]
@@ -168,9 +180,12 @@ def test_without_stamps_each_is_sent_by_its_own_time(
             [*namespace, *command, "ping", "--json", "-c40", "-i.005", *hosts], env=environment()
         )
     *lines, summary = map(json.loads, shown.splitlines())
-    sent = [line["sent_ns"] for line in lines if line["type"] == "reply" and line["sequence"] > 20]
-    assert len(sent) == 20 * 20, "of the second half: a stamp has been seen by then"
-    assert len(set(sent)) == times
+    replies = [line for line in lines if line["type"] == "reply" and line["sequence"] > 20]
+    assert replies, "of the second half: a stamp has been seen by then"
+    groups = {line["sequence"] for line in replies}
+    times = {line["sent_ns"] for line in replies}
+    assert len(times) == (len(groups) if stamps else len(replies))
+    assert len(groups) < len(replies), "many leave together"
     assert (summary["clocks"]["kernel"] > 0) == stamps
 
 
@@ -240,9 +255,11 @@ def test_what_our_own_buffer_had_no_room_for_is_told() -> None:
             timeout=PATIENCE,
             check=False,
         )
+        by_the_server = dropped(int(port))
         server.communicate(timeout=PATIENCE)
     summary = json.loads(done.stdout.splitlines()[-1])
-    assert summary["dropped"] == summary["lost"] > 0
+    assert summary["lost"] == summary["dropped"] + by_the_server
+    assert summary["dropped"] > 0
 
 
 def test_the_users_clock_can_be_asked_for() -> None:
