@@ -181,6 +181,13 @@ def columns(
     )
 
 
+def one(
+    judged: Guard, peer: tuple[str, int], now: float, /, *counts: int, **known: object
+) -> Reason | None:
+    """Judge a datagram, or a train of them, by itself."""
+    return judged.judge(columns((peer, known), counts=counts), now).get(0)
+
+
 @pytest.mark.parametrize(("peer", "known", "options", "verdict", "why"), VERDICTS)
 def test_one_datagram(
     peer: tuple[str, int],
@@ -189,7 +196,7 @@ def test_one_datagram(
     verdict: Reason | None,
     why: str,
 ) -> None:
-    assert guard(**options).judge(peer, 0.0, **known) is verdict, why  # type: ignore[arg-type]
+    assert one(guard(**options), peer, 0.0, **known) is verdict, why
 
 
 @pytest.mark.parametrize(("peer", "known", "options", "verdict", "why"), VERDICTS)
@@ -206,25 +213,25 @@ def test_the_same_datagram_among_others(
     usual = {name: usual[name] for name in known}
     other = ("2001:db8:5::1", 50000) if ":" in peer[0] else ("203.0.113.5", 50000)
     judged = guard(**options)
-    without = judged.judge(other, 0.0, **usual)  # type: ignore[arg-type]
+    without = one(judged, other, 0.0, **usual)
     batch = columns((other, usual), (peer, known), (other, usual))
     expected = {0: without, 1: verdict, 2: without}
-    found = judged.judge_batch(batch, 0.0)
+    found = judged.judge(batch, 0.0)
     assert found == {index: reason for index, reason in expected.items() if reason}, why
 
 
 def test_an_empty_batch_is_no_trouble() -> None:
-    assert guard().judge_batch(Columns(b"", b""), 0.0) == {}
+    assert guard().judge(Columns(b"", b""), 0.0) == {}
 
 
 def test_a_prefix_is_limited_as_one() -> None:
     judged = guard(rate=10, burst=4, slip=0)
     neighbours = [(f"192.0.2.{number}", 40000) for number in range(6)]
-    verdicts = [judged.judge(peer, 1.0) for peer in neighbours]
+    verdicts = [one(judged, peer, 1.0) for peer in neighbours]
     assert verdicts == [None] * 4 + [Reason.OVER_RATE] * 2
-    assert judged.judge(("192.0.3.1", 40000), 1.0) is None
-    assert judged.judge(CLIENT, 1.1) is None, "a tenth of a second brings one more"
-    assert judged.judge(CLIENT, 1.1) is Reason.OVER_RATE
+    assert one(judged, ("192.0.3.1", 40000), 1.0) is None
+    assert one(judged, CLIENT, 1.1) is None, "a tenth of a second brings one more"
+    assert one(judged, CLIENT, 1.1) is Reason.OVER_RATE
 
 
 @pytest.mark.parametrize(
@@ -242,7 +249,7 @@ def test_a_prefix_is_limited_as_one() -> None:
 def test_who_is_limited(options: dict[str, object], peer: tuple[str, int], limited: bool) -> None:
     judged = guard(**{"rate": 1, "burst": 1, "slip": 0, **options})
     batch = columns(*[(peer, {})] * 3)
-    refused = judged.judge_batch(batch, 0.0)
+    refused = judged.judge(batch, 0.0)
     assert refused == ({1: Reason.OVER_RATE, 2: Reason.OVER_RATE} if limited else {})
 
 
@@ -250,18 +257,18 @@ def test_a_refused_datagram_costs_its_source_nothing() -> None:
     """Or a spoofer with port 0 would use up his victim's allowance."""
     judged = guard(rate=1, burst=2, slip=0)
     forged = columns(*[(("192.0.2.1", 0), {})] * 64)
-    judged.judge_batch(forged, 0.0)
-    assert judged.judge(CLIENT, 0.0) is None
-    assert judged.judge(CLIENT, 0.0) is None
-    assert judged.judge(CLIENT, 0.0) is Reason.OVER_RATE
+    judged.judge(forged, 0.0)
+    assert one(judged, CLIENT, 0.0) is None
+    assert one(judged, CLIENT, 0.0) is None
+    assert one(judged, CLIENT, 0.0) is Reason.OVER_RATE
 
 
 def test_a_train_is_charged_for_each_datagram_in_it() -> None:
     judged = guard(rate=1, burst=100, slip=0)
     trains = columns(*[(CLIENT, {})] * 3, counts=(60, 60, 60))
-    assert judged.judge_batch(trains, 0.0) == {2: Reason.OVER_RATE}
-    assert judged.judge(CLIENT, 20.0) is Reason.OVER_RATE, "20 too many were let through"
-    assert judged.judge(CLIENT, 21.0) is None
+    assert judged.judge(trains, 0.0) == {2: Reason.OVER_RATE}
+    assert one(judged, CLIENT, 20.0) is Reason.OVER_RATE, "20 too many were let through"
+    assert one(judged, CLIENT, 21.0) is None
 
 
 def test_a_spoofed_victim_still_gets_a_quarter() -> None:
@@ -270,39 +277,39 @@ def test_a_spoofed_victim_still_gets_a_quarter() -> None:
     answered = asked = 0
     for step in range(400):
         now = step / 100
-        judged.judge_batch(columns(*[(("192.0.2.1", 50000), {})] * 63), now)
+        judged.judge(columns(*[(("192.0.2.1", 50000), {})] * 63), now)
         asked += 1
-        answered += judged.judge(CLIENT, now) is None
+        answered += one(judged, CLIENT, now) is None
     assert answered >= asked * 0.2
     assert answered <= asked * 0.3, "the flood is over the limit, so the victim is too"
 
 
 def test_a_clock_that_steps_back_is_as_one_that_stands() -> None:
     judged = guard(rate=1, burst=1, slip=0)
-    assert judged.judge(CLIENT, 100.0) is None
-    assert judged.judge(CLIENT, 0.0) is Reason.OVER_RATE
-    assert judged.judge(CLIENT, 100.5) is Reason.OVER_RATE
-    assert judged.judge(CLIENT, 101.0) is None
+    assert one(judged, CLIENT, 100.0) is None
+    assert one(judged, CLIENT, 0.0) is Reason.OVER_RATE
+    assert one(judged, CLIENT, 100.5) is Reason.OVER_RATE
+    assert one(judged, CLIENT, 101.0) is None
 
 
 def test_no_step_of_the_clock_is_too_large_to_count() -> None:
     judged = guard(rate=MAX_RATE, burst=MAX_RATE)
     for now in (0.0, 3e9, 0.0, 3e9):  # a century
-        assert judged.judge(CLIENT, now) is None
+        assert one(judged, CLIENT, now) is None
 
 
 def test_a_batch_half_refused_is_charged_for_the_other_half() -> None:
     judged = guard(rate=1, burst=4, slip=0)
     half = columns(*[(("192.0.2.1", port), {}) for port in (0, 40000, 53, 40000)])
-    assert set(judged.judge_batch(half, 0.0)) == {0, 2}
-    assert judged.judge_batch(columns(*[(CLIENT, {})] * 3), 0.0) == {2: Reason.OVER_RATE}
+    assert set(judged.judge(half, 0.0)) == {0, 2}
+    assert judged.judge(columns(*[(CLIENT, {})] * 3), 0.0) == {2: Reason.OVER_RATE}
 
 
 def test_neighbours_in_a_batch_are_charged_together() -> None:
     judged = guard(rate=1, burst=4, slip=0)
     neighbours = columns(*[((f"192.0.2.{number}", 40000), {}) for number in (1, 2, 3)])
-    assert judged.judge_batch(neighbours, 0.0) == {}
-    assert set(judged.judge_batch(neighbours, 0.0)) == {1, 2}
+    assert judged.judge(neighbours, 0.0) == {}
+    assert set(judged.judge(neighbours, 0.0)) == {1, 2}
 
 
 def test_sources_without_number_are_not_remembered() -> None:
@@ -312,7 +319,7 @@ def test_sources_without_number_are_not_remembered() -> None:
         addresses = (
             ((start + step) << 8).to_bytes(4, "big") for step in range(0, 1 << 16, 1 << 10)
         )
-        judged.judge_batch(Columns(b"\xc0\0" * 64, b"".join(addresses)), 0.0)
+        judged.judge(Columns(b"\xc0\0" * 64, b"".join(addresses)), 0.0)
         sizes.add(len(judged._known))
     assert max(sizes) <= deciding._KNOWN_SOURCES
 
@@ -382,23 +389,23 @@ def test_a_batch_is_judged_as_its_datagrams_one_by_one(
         one_by_one = {}
         for index, (peer, known) in enumerate(rows):
             count = counts[index] if counts else 1
-            one_by_one[index] = alone.judge(peer, now, count=count, **known)  # type: ignore[arg-type]
-        found = together.judge_batch(columns(*rows, counts=counts), now)
+            one_by_one[index] = one(alone, peer, now, *((count,) if counts else ()), **known)
+        found = together.judge(columns(*rows, counts=counts), now)
         assert found == {index: reason for index, reason in one_by_one.items() if reason}
 
 
 def test_a_blameless_batch_is_blameless_again_until_a_port_becomes_our_own() -> None:
     judged = Guard(Policy(), key=b"key")
     batch = Columns(b"\x9c\x40", bytes([127, 0, 0, 1]), ttls=b"\x40")
-    assert judged.judge_batch(batch, 0.0) == judged.judge_batch(batch, 1.0) == {}
+    assert judged.judge(batch, 0.0) == judged.judge(batch, 1.0) == {}
     judged.add_own_port(40000)
-    assert judged.judge_batch(batch, 2.0) == {0: Reason.OWN_PORT}
+    assert judged.judge(batch, 2.0) == {0: Reason.OWN_PORT}
 
 
 def test_a_batch_that_is_limited_is_charged_each_time_that_it_comes() -> None:
     judged = Guard(Policy(rate=1, burst=2), key=b"key")
     batch = Columns(b"\x9c\x40", bytes([192, 0, 2, 1]), ttls=b"\x40")
-    assert [judged.judge_batch(batch, 0.0) for _ in range(3)][:2] == [{}, {}]
+    assert [judged.judge(batch, 0.0) for _ in range(3)][:2] == [{}, {}]
     assert Reason.OVER_RATE in [
-        reason for _ in range(8) for reason in judged.judge_batch(batch, 0.0).values()
+        reason for _ in range(8) for reason in judged.judge(batch, 0.0).values()
     ]

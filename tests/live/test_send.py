@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.live.conftest import Start, bound, free_port, needs_ipv6, needs_our_port
-from tests.live.program import Program, run, udpecho
+from tests.live.program import Program, environment, run, udpecho
 from udpecho import __version__
 
 Address = tuple[str, int]
@@ -196,3 +196,15 @@ def test_wrong_commands(command: list[str], complaint: str, tmp_path: Path) -> N
     ended = run(udpecho(*command), tmp_path)
     assert ended.returncode == 2
     assert re.fullmatch(rf"udpecho: {complaint}\n", ended.stderr), ended.stderr
+
+
+@needs_our_port("the notice is left out there")
+def test_without_our_own_port_it_says_what_is_missing(
+    server: tuple[str, int], tmp_path: Path
+) -> None:
+    """It goes on over Twisted's, and a user learns what that lacks: once, on stderr."""
+    env = environment(UDPECHO_STOCK_PORT="1")
+    ended = run(udpecho("send", f"127.0.0.1:{server[1]}", "hello"), tmp_path, env=env)
+    assert ended.returncode == 0
+    assert ended.stderr.count("Twisted's UDP port serves instead of udpecho's own") == 1
+    assert ended.stderr.count("\n") == 1

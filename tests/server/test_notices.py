@@ -21,22 +21,29 @@ def batch(*peers: tuple[str, int], counts: tuple[int, ...] = ()) -> Columns:
     )
 
 
+def note(unanswered: Unanswered, reason: Reason, peer: tuple[str, int], now: float) -> str | None:
+    """Count one datagram; return the line that is due, if one is."""
+    lines = unanswered.note({0: reason}, batch(peer), now)
+    assert len(lines) <= 1
+    return lines[0] if lines else None
+
+
 def test_the_first_refusal_for_a_reason_has_a_line_at_once() -> None:
     unanswered = Unanswered()
-    assert unanswered.note(Reason.PORT_ZERO, ("192.0.2.1", 0), 5.0) == (
+    assert note(unanswered, Reason.PORT_ZERO, ("192.0.2.1", 0), 5.0) == (
         "not answered: source port 0: 1 datagram; top sources: 192.0.2.1 (1)"
     )
-    assert unanswered.note(Reason.PORT_ZERO, ("192.0.2.1", 0), 5.1) is None
-    assert unanswered.note(Reason.MULTICAST, ("192.0.2.1", 40000), 5.2) is not None
+    assert note(unanswered, Reason.PORT_ZERO, ("192.0.2.1", 0), 5.1) is None
+    assert note(unanswered, Reason.MULTICAST, ("192.0.2.1", 40000), 5.2) is not None
 
 
 def test_a_flood_has_one_line_in_30_seconds_with_its_count_and_sources() -> None:
     unanswered = Unanswered()
-    unanswered.note(Reason.OVER_RATE, ("192.0.2.1", 40000), 0.0)
+    note(unanswered, Reason.OVER_RATE, ("192.0.2.1", 40000), 0.0)
     lines = []
     for second in range(1, 95):
         sources = batch(*[("198.51.100.7", 50000)] * 3, ("203.0.113.1", 50000))
-        lines += unanswered.note_batch(dict.fromkeys(range(4), Reason.OVER_RATE), sources, second)
+        lines += unanswered.note(dict.fromkeys(range(4), Reason.OVER_RATE), sources, second)
     assert (
         lines
         == [
@@ -50,7 +57,7 @@ def test_a_flood_has_one_line_in_30_seconds_with_its_count_and_sources() -> None
 
 def test_a_service_port_is_named_with_what_to_do() -> None:
     """Who tests with nping, which sends from port 53, must find out why nothing comes back."""
-    line = Unanswered().note(Reason.SERVICE_PORT, ("2001:db8::1", 53), 0.0)
+    line = note(Unanswered(), Reason.SERVICE_PORT, ("2001:db8::1", 53), 0.0)
     assert line == (
         "not answered: from a service's port: 1 datagram; top sources: [2001:db8::1]:53 (1); "
         "--allow-source-port answers a port like this"
@@ -61,26 +68,26 @@ def test_a_batch_may_begin_several_reasons() -> None:
     unanswered = Unanswered()
     found = {0: Reason.PORT_ZERO, 2: Reason.SERVICE_PORT}
     peers = batch(("192.0.2.1", 0), ("192.0.2.2", 40000), ("192.0.2.3", 53), counts=(3, 1, 64))
-    lines = unanswered.note_batch(found, peers, 0.0)
+    lines = unanswered.note(found, peers, 0.0)
     assert [line.split(";")[0] for line in lines] == [
         "not answered: source port 0: 3 datagrams",
         "not answered: from a service's port: 64 datagrams",
     ]
     assert unanswered.counts == {Reason.PORT_ZERO: 3, Reason.SERVICE_PORT: 64}
-    assert unanswered.note_batch({}, peers, 0.0) == []
+    assert unanswered.note({}, peers, 0.0) == []
 
 
 def test_what_was_asked_for_is_counted_but_not_said() -> None:
     unanswered = Unanswered()
-    assert unanswered.note(Reason.DISCARDED, ("192.0.2.1", 40000), 0.0) is None
-    assert unanswered.note_batch({0: Reason.DISCARDED}, batch(("192.0.2.1", 40000)), 1.0) == []
+    assert note(unanswered, Reason.DISCARDED, ("192.0.2.1", 40000), 0.0) is None
+    assert unanswered.note({0: Reason.DISCARDED}, batch(("192.0.2.1", 40000)), 1.0) == []
     assert unanswered.counts == {Reason.DISCARDED: 2}
 
 
 def test_a_line_has_no_more_than_three_sources() -> None:
     unanswered = Unanswered()
     peers = [(f"192.0.2.{number}", 0) for number in range(6)]
-    (line,) = unanswered.note_batch(dict.fromkeys(range(6), Reason.PORT_ZERO), batch(*peers), 0.0)
+    (line,) = unanswered.note(dict.fromkeys(range(6), Reason.PORT_ZERO), batch(*peers), 0.0)
     assert line.count("192.0.2.") == 3
 
 

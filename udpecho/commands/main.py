@@ -12,7 +12,9 @@ from typing import Any, ClassVar
 from twisted.internet import task
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import CannotListenError
+from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent, globalLogPublisher
 from twisted.python import usage
+from zope.interface import provider
 
 from udpecho.commands.console import FAILED, printable
 from udpecho.commands.options import Command
@@ -75,6 +77,7 @@ async def _run(reactor: Any, command: Callable[[Any], Coroutine[Any, Any, int]])
     started: Deferred[None] = Deferred()
     reactor.callWhenRunning(started.callback, None)
     await started  # until the reactor runs, an interrupt is Python's KeyboardInterrupt
+    globalLogPublisher.addObserver(_warn)
     running = Deferred.fromCoroutine(command(reactor))
     done: Deferred[None] = Deferred()
 
@@ -101,6 +104,14 @@ async def _run(reactor: Any, command: Callable[[Any], Coroutine[Any, Any, int]])
 
 def _say(line: str) -> None:
     print(printable(line), flush=True)
+
+
+@provider(ILogObserver)
+def _warn(event: LogEvent) -> None:
+    """Pass on what udpecho warns of, such as the want of its own port."""
+    ours = str(event.get("log_namespace", "")).startswith("udpecho.")
+    if ours and event.get("log_level") is LogLevel.warn:
+        _complain(f"udpecho: {formatEvent(event)}")
 
 
 def _complain(line: str) -> None:

@@ -1,7 +1,7 @@
 """May this datagram be answered, and if not, why: policy, and nothing that touches a socket.
 
-Guard.judge decides for one datagram, Guard.judge_batch for a batch of them, to the same
-effect. A batch comes as columns, packed as the kernel wrote them. Each check first asks of a
+Guard.judge decides for a batch, be it of one. A batch comes as columns, packed as the kernel
+wrote them. Each check first asks of a
 whole column, in one step, whether there is anything to look at; only a batch with something
 wrong in it is looked at datagram by datagram.
 """
@@ -16,7 +16,7 @@ from typing import TypeAlias
 
 from udpecho.columns import Columns, Sources, every_byte_but, split_addresses, split_ports
 from udpecho.guard.policy import Policy
-from udpecho.guard.prefixes import Prefixes, pack_host
+from udpecho.guard.prefixes import Prefixes
 from udpecho.guard.ratelimit import RateLimiter
 from udpecho.guard.reasons import (
     BAD_DESTINATIONS,
@@ -84,36 +84,10 @@ class Guard:
         self._blameless = None
         self._plain_high_bytes = every_byte_but(port >> 8 for port in self._ports)
 
-    def judge(
-        self,
-        peer: tuple[str, int],
-        now: float,
-        *,
-        asked: str = "",
-        local: str = "",
-        ttl: int | None = None,
-        count: int = 1,
-    ) -> Reason | None:
-        """Say why a datagram must not be answered, or None; charge it to its source if not.
-
-        Addresses are in canonical form, and empty where nobody knows; now is in seconds of a
-        monotonic clock. For asked, local and count see Columns.
-        """
-        source = pack_host(peer[0])
-        there, here = (pack_host(host) if host else b"" for host in (asked, local))
-        reason = self._reason(peer[1], source, there, here, ttl)
-        if reason is not None or self.policy.discard:
-            return reason or Reason.DISCARDED
-        bucket = self._verdict(source)
-        if isinstance(bucket, Reason) or bucket == _EXEMPT:
-            return None
-        (over,) = self._limiter.take(bucket, (count,), self._nanoseconds(now))
-        return Reason.OVER_RATE if over else None
-
-    def judge_batch(self, batch: Columns, now: float) -> Mapping[int, Reason]:
+    def judge(self, batch: Columns, now: float) -> Mapping[int, Reason]:
         """Say which datagrams of a batch must not be answered, by index, and charge the others.
 
-        The same as judge for each of them, in order; now is in seconds of a monotonic clock.
+        The same as for a batch of each of them, in order; now is in seconds of a monotonic clock.
         """
         if batch == self._blameless:
             return _NOTHING_AGAINST
@@ -194,7 +168,7 @@ class Guard:
         )
 
     def _reasons(self, batch: Columns, sources: Sequence[bytes]) -> dict[int, Reason]:
-        """Look at each datagram of a batch, as judge does, but for the rate."""
+        """Look at each datagram of a batch, for all but the rate."""
         size = len(sources)
         nothing = (b"",) * size
         reasons = map(

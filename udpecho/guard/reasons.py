@@ -27,7 +27,6 @@ class Reason(enum.Enum):
     DENIED = "not allowed"
     DISCARDED = "discarded"
     OVER_RATE = "over the rate"
-    TRUNCATED = "too long"  # found by whoever reads the socket; the guard sees no payload
 
 
 RESERVED_PORTS = range(1, 1024)

@@ -61,13 +61,8 @@ class Unanswered:
         self._top: dict[Reason, TopSources] = {}
         self._notices: Notices[Reason] = Notices()
 
-    def note(self, reason: Reason, peer: tuple[str, int], now: float) -> str | None:
-        """Count one datagram; return a line if one is due. now is in seconds."""
-        self._add(reason, peer, 1)
-        return self._line(reason, 1, now)
-
-    def note_batch(self, unanswered: Mapping[int, Reason], batch: Columns, now: float) -> list[str]:
-        """Count what judge_batch found; return the lines that are due. now is in seconds."""
+    def note(self, unanswered: Mapping[int, Reason], batch: Columns, now: float) -> list[str]:
+        """Count what the guard found; return the lines that are due. now is in seconds."""
         if not unanswered:
             return []
         ports = split_ports(batch.ports)

@@ -15,6 +15,7 @@ from twisted.logger import Logger
 
 from udpecho.columns import Columns
 from udpecho.guard.guard import Guard
+from udpecho.guard.prefixes import pack_host
 from udpecho.guard.reasons import Reason
 from udpecho.port import Batch
 from udpecho.server.notices import Notices, Unanswered
@@ -90,14 +91,15 @@ class EchoServer(DatagramProtocol):
         self._guard.add_own_port(self.transport.getHost().port)
 
     def datagramReceived(self, datagram: bytes, addr: tuple[str, int]) -> None:
-        """Send a datagram back, unless it must not be answered."""
+        """Send a datagram back, unless it must not be answered: it is judged as a batch of one."""
         assert self.transport is not None
         self._received += 1
         self._bytes_received += len(datagram)
+        columns = Columns(addr[1].to_bytes(2, "big"), pack_host(addr[0]))
         now = self._now()
-        reason = self._guard.judge(addr, now)
-        if reason is not None:
-            self._warn(self._unanswered.note(reason, addr, now))
+        unanswered = self._guard.judge(columns, now)
+        if unanswered:
+            self._note(unanswered, columns, now)
             return
         try:
             self.transport.write(datagram, addr)
@@ -113,9 +115,11 @@ class EchoServer(DatagramProtocol):
         """Send a batch back in place, less what must not be answered (our own port's hook)."""
         received, size = batch.datagrams, batch.nbytes
         columns = batch.columns()
-        unanswered = self._guard.judge_batch(columns, self._now())
+        now = self._now()
+        unanswered = self._guard.judge(columns, now)
         if unanswered:
             received += self._leave_out(unanswered, batch, columns)
+            self._note(unanswered, columns, now)
         if columns is not self._columns:
             self._columns = columns
             self._ttls = columns.ttls if self._keeps_ttl else columns.ttls.translate(_ONE_LESS)
@@ -135,9 +139,12 @@ class EchoServer(DatagramProtocol):
         """
         counts = columns.counts
         judged = sum(counts[index] for index in unanswered) if counts else len(unanswered)
-        known = judged - batch.drop(unanswered)
-        self._warn(*self._unanswered.note_batch(unanswered, columns, self._now()))
-        return known
+        return judged - batch.drop(unanswered)
+
+    def _note(self, unanswered: Mapping[int, Reason], columns: Columns, now: float) -> None:
+        """Count what must not be answered, and say so."""
+        for line in self._unanswered.note(unanswered, columns, now):
+            self._log.warn("{line}", line=line)
 
     def counters(self) -> ServerCounters:
         """Count what has happened so far."""
@@ -149,10 +156,6 @@ class EchoServer(DatagramProtocol):
             self._unanswered.counts,
             self._send_errors,
         )
-
-    def _warn(self, *lines: str | None) -> None:
-        for line in filter(None, lines):
-            self._log.warn("{line}", line=line)
 
     def _not_sent(self, number: int | None, times: int = 1) -> None:
         """Count replies that the kernel would not send; an error costs that reply alone."""
