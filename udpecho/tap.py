@@ -20,7 +20,7 @@ from udpecho.guard.policy import Policy, network, source_ports
 from udpecho.guard.ratelimit import MAX_RATE
 from udpecho.names import ip_address
 from udpecho.peer import format_peer
-from udpecho.reactors import IDatagramReactor
+from udpecho.reactors import AnyReactor
 from udpecho.server import LOOPBACK, EchoService, Listen, UdpAddress, listen
 from udpecho.values import port_number, whole_number
 
@@ -200,7 +200,7 @@ def makeService(options: Any) -> Service:
 
     log = Logger("udpecho")
     service = EchoService(
-        cast(IDatagramReactor, reactor),
+        cast(AnyReactor, reactor),
         options["listens"],
         options["policy"],
         log=log,

@@ -38,7 +38,7 @@ from udpecho.errors import (
 from udpecho.names import known_peer, resolve
 from udpecho.peer import Peer, format_peer, is_ipv6
 from udpecho.port import Batch, listen_udp
-from udpecho.reactors import IDatagramReactor, monotonic_clock
+from udpecho.reactors import AnyReactor, datagram_reactor, monotonic_clock
 from udpecho.refusal import Refusal
 
 TIMEOUT = 1.0
@@ -105,15 +105,15 @@ class AskingClient(DatagramProtocol):
 
     def __init__(
         self,
-        reactor: IDatagramReactor,
+        reactor: AnyReactor,
         *,
         window: int = WINDOW,
         on_stranger: OnStranger | None = None,
     ) -> None:
         if window < 1:
             raise ValueError(f"window: expected at least 1, got {window!r}")
-        self._reactor = reactor
-        self._now = monotonic_clock(reactor)
+        self._reactor = datagram_reactor(reactor)
+        self._now = monotonic_clock(self._reactor)
         self._pending = Pending(
             self._transmit,
             self._set_alarm,

@@ -22,7 +22,7 @@ from udpecho.client.sockets import connect, pending_error
 from udpecho.errors import ClientClosed, PeerReplaced, SendFailed
 from udpecho.names import checked_peer, resolve
 from udpecho.peer import Peer, format_peer, is_ipv6
-from udpecho.reactors import IDatagramReactor
+from udpecho.reactors import AnyReactor, datagram_reactor
 from udpecho.refusal import Refusal
 
 
@@ -61,7 +61,7 @@ class EchoClient(UnconnectedClient):
     @classmethod
     async def open(
         cls,
-        reactor: IDatagramReactor,
+        reactor: AnyReactor,
         interface: str = "",
         *,
         window: int = WINDOW,
@@ -94,7 +94,7 @@ class MatchingEchoClient(UnconnectedClient):
 
     def __init__(
         self,
-        reactor: IDatagramReactor,
+        reactor: AnyReactor,
         *,
         verify_echo: bool = True,
         window: int = WINDOW,
@@ -107,7 +107,7 @@ class MatchingEchoClient(UnconnectedClient):
     @classmethod
     async def open(
         cls,
-        reactor: IDatagramReactor,
+        reactor: AnyReactor,
         interface: str = "",
         *,
         verify_echo: bool = True,
@@ -142,7 +142,7 @@ class ConnectedEchoClient(AskingClient):
 
     def __init__(
         self,
-        reactor: IDatagramReactor,
+        reactor: AnyReactor,
         host: str,
         port: int,
         *,
@@ -162,7 +162,7 @@ class ConnectedEchoClient(AskingClient):
     @classmethod
     async def open(
         cls,
-        reactor: IDatagramReactor,
+        reactor: AnyReactor,
         host: str,
         port: int,
         *,
@@ -178,7 +178,7 @@ class ConnectedEchoClient(AskingClient):
         """
         client = cls(
             reactor,
-            *(await resolve(reactor, host, port)),
+            *(await resolve(datagram_reactor(reactor), host, port)),
             interface=interface,
             verify_echo=verify_echo,
             window=window,

@@ -21,11 +21,11 @@ from udpecho.ping.figures import Summary
 from udpecho.ping.outcome import Outcome
 from udpecho.ping.plan import Plan, Target
 from udpecho.ping.run import Ping, ignore
-from udpecho.reactors import IDatagramReactor
+from udpecho.reactors import AnyReactor, datagram_reactor
 
 
 async def prepare(
-    reactor: IDatagramReactor,
+    reactor: AnyReactor,
     targets: Sequence[tuple[str, int]],
     *,
     count: int | None = 10,
@@ -59,7 +59,8 @@ async def prepare(
     address are left out. Raises ResolveFailed (with on_unresolved only if no host is left),
     BadAddress, OSError for what this system can't do, or ValueError for what no plan can be.
     """
-    found, failures = await resolve_all(reactor, targets, ipv6=ipv6)
+    datagrams = datagram_reactor(reactor)
+    found, failures = await resolve_all(datagrams, targets, ipv6=ipv6)
     if failures and on_unresolved is None:
         raise failures[0]
     for failure in failures:
@@ -78,7 +79,7 @@ async def prepare(
     options = SocketOptions(source=source, device=device, ttl=ttl, dscp=dscp)
     stamps = clock == "kernel"
     return Ping(
-        choose_instrument(reactor, options, size=size, stamps=stamps),
+        choose_instrument(datagrams, options, size=size, stamps=stamps),
         plan,
         connected=connected,
         deadline_ns=None if deadline is None else round(deadline * 1e9),
@@ -88,7 +89,7 @@ async def prepare(
 
 
 async def ping(
-    reactor: IDatagramReactor,
+    reactor: AnyReactor,
     targets: Sequence[tuple[str, int]],
     *,
     count: int = 10,

@@ -20,7 +20,7 @@ from udpecho.guard.guard import Guard
 from udpecho.guard.policy import Policy
 from udpecho.peer import format_peer, is_loopback
 from udpecho.port import UdpPort, adopt_udp, leave_to_others, listen_udp, why_not_ours
-from udpecho.reactors import IDatagramReactor, monotonic_clock
+from udpecho.reactors import AnyReactor, datagram_reactor, monotonic_clock
 from udpecho.server.addresses import LOOPBACK, Listen, UdpAddress, bind, doing_without, trial
 from udpecho.server.server import EchoServer, ServerCounters
 
@@ -37,7 +37,7 @@ class EchoService(Service):
 
     def __init__(
         self,
-        reactor: IDatagramReactor,
+        reactor: AnyReactor,
         listens: Sequence[Listen] = LOOPBACK,
         policy: Policy | None = None,
         log: Logger | None = None,
@@ -50,9 +50,9 @@ class EchoService(Service):
         alone: our port refuses the first, and answers with one hop fewer than it was asked with.
         """
         self._stock_port = stock_port
-        self._reactor = reactor
+        self._reactor = datagram_reactor(reactor)
         self._listens = tuple(listens)
-        self._now = monotonic_clock(reactor)
+        self._now = monotonic_clock(self._reactor)
         self._log = log or Logger()
         self._guard = Guard(policy)  # one: a source's rate is what it asks of all addresses
         self._bound: list[tuple[Listen, socket.socket]] = []
