@@ -88,19 +88,20 @@ class Reader:
     def turn(self) -> None:
         """Deliver what has arrived, as much as a turn may hold."""
         try:
-            self._read_batches()
+            if self.read() == BATCH and self._batches > 1:
+                self._read_on()
         finally:
             if self._watch.away:
                 self._watch.look_again()
         if not self.closed and (self._errors_wait or self._writer.met_errors):
             self._take_errors()
 
-    def _read_batches(self) -> None:
-        if self.read() == BATCH and self._batches > 1:
-            until = monotonic() + TURN
-            for _ in range(self._batches - 1):
-                if self.closed or self.read() < BATCH or monotonic() > until:
-                    break
+    def _read_on(self) -> None:
+        """Deliver further batches, as long as they are full and the turn is not over."""
+        until = monotonic() + TURN
+        for _ in range(self._batches - 1):
+            if self.closed or self.read() < BATCH or monotonic() > until:
+                break
 
     def read(self) -> int:
         """Deliver a batch; return how many items it had, or 0 or less if none."""

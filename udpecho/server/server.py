@@ -113,33 +113,36 @@ class EchoServer(DatagramProtocol):
 
     def batchReceived(self, batch: Batch) -> None:
         """Send a batch back in place, less what must not be answered (our own port's hook)."""
-        received, size = batch.datagrams, batch.nbytes
         columns = batch.columns()
         now = self._now()
         unanswered = self._guard.judge(columns, now)
         if unanswered:
-            received += self._leave_out(unanswered, batch, columns)
+            self._leave_out(unanswered, batch, columns)
             self._note(unanswered, columns, now)
         if columns is not self._columns:
             self._columns = columns
             self._ttls = columns.ttls if self._keeps_ttl else columns.ttls.translate(_ONE_LESS)
             self._tos = columns.tos.translate(_WITHOUT_ECN)
-        echoed = batch.echo(self._ttls, self._tos)
-        self._received += received
-        self._bytes_received += size
-        self._echoed += echoed.datagrams
-        self._bytes_echoed += echoed.nbytes
-        for number, times in echoed.errors.items():
-            self._not_sent(number, times)
+        datagrams, nbytes, errors = batch.echo(self._ttls, self._tos)
+        self._echoed += datagrams
+        self._bytes_echoed += nbytes
+        if errors:
+            datagrams, nbytes = batch.datagrams, batch.nbytes
+            for number, times in errors.items():
+                self._not_sent(number, times)
+        self._received += datagrams
+        self._bytes_received += nbytes
 
-    def _leave_out(self, unanswered: Mapping[int, Reason], batch: Batch, columns: Columns) -> int:
-        """Drop what must not be answered; return how much of it the port had dropped itself.
+    def _leave_out(self, unanswered: Mapping[int, Reason], batch: Batch, columns: Columns) -> None:
+        """Drop what must not be answered, and count it as received.
 
-        That were IPv4-mapped sources, for which there is a reason, too.
+        What the port had dropped itself is among it: IPv4-mapped sources, which have a reason.
         """
         counts = columns.counts
-        judged = sum(counts[index] for index in unanswered) if counts else len(unanswered)
-        return judged - batch.drop(unanswered)
+        before = batch.nbytes
+        batch.drop(unanswered)
+        self._received += sum(counts[each] for each in unanswered) if counts else len(unanswered)
+        self._bytes_received += before - batch.nbytes
 
     def _note(self, unanswered: Mapping[int, Reason], columns: Columns, now: float) -> None:
         """Count what must not be answered, and say so."""
