@@ -28,7 +28,16 @@ HERE = nox.session(venv_backend="none")
 
 UNIT = ["tests", "--ignore=tests/live"]
 
-DEPEND_ON_THE_PORT = ("clients", "matrix_forgery", "port", "send", "share", "talk", "twistd")
+DEPEND_ON_THE_PORT = (
+    "clients",
+    "matrix_forgery",
+    "port",
+    "send",
+    "share",
+    "talk",
+    "twistd",
+    "udpport",
+)
 """The live tests, by file, that are to run over Twisted's own port too."""
 
 
