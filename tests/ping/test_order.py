@@ -87,7 +87,7 @@ class TestSuccessions:
         for index, rtt_ns in fates:
             successions.record(index, rtt_ns)
         assert (successions.bursts, successions.longest) == (bursts, longest)
-        assert not successions._held
+        assert not successions.held
 
     def test_ipdv_is_of_successive_probes_only(self) -> None:
         """10 13 _ 20 18: |3|, two undefined beside the loss (RFC 3393, 2.4), and |-2|."""

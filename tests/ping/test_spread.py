@@ -28,7 +28,7 @@ def test_the_buckets_are_those_the_library_would_count_in(digits: int, times: li
     histogram = HdrHistogram(FINEST_NS, LONGEST_NS, digits)
     for time in times:
         assert histogram.record_value(time)
-    counts = spread_of(*times, digits=digits)._counts
+    counts = spread_of(*times, digits=digits).counts
     assert counts is not None
     assert list(counts) == list(histogram.counts)
 
@@ -36,9 +36,9 @@ def test_the_buckets_are_those_the_library_would_count_in(digits: int, times: li
 @pytest.mark.parametrize("digits", [2, 3])
 def test_the_scale_ends_where_the_library_ends(digits: int) -> None:
     spread = spread_of(0, LONGEST_NS, 2 * LONGEST_NS, digits=digits)
-    assert spread._counts is not None
-    assert spread._counts[0] == 1
-    assert sum(spread._counts) == 3
+    assert spread.counts is not None
+    assert spread.counts[0] == 1
+    assert sum(spread.counts) == 3
 
 
 class TestDistribution:

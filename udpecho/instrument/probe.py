@@ -49,6 +49,19 @@ class Probe:
 
     fate: Fate | None = None
 
+    def leaves(self, now: Stamp) -> None:
+        """Note the moment just before it is sent."""
+        self.sent = now
+
+    def departed(self, kernel_ns: int) -> None:
+        """Note when the kernel says that it left."""
+        self.departed_ns = kernel_ns
+
+    def end(self, fate: Fate) -> Fate:
+        """Note what became of it, and return that."""
+        self.fate = fate
+        return fate
+
 
 Arrival: TypeAlias = tuple[bytes, Peer, int | None, int | None]
 """A datagram, its sender, when it came by the kernel, in ns since 1970, and its TTL."""

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
+from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.error import MessageLengthError
 from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.protocol import DatagramProtocol
@@ -17,7 +17,7 @@ from udpecho.instrument.instrument import Observer, ProbeSocket, SocketOptions
 from udpecho.instrument.probe import Probe, Unsent
 from udpecho.instrument.stamps import Stamp
 from udpecho.peer import Peer, is_ipv6
-from udpecho.port import UdpPort, listen_udp
+from udpecho.port import listen_udp
 from udpecho.reactors import IDatagramReactor, monotonic_clock
 from udpecho.refusal import Refusal
 
@@ -32,7 +32,7 @@ class ReactorInstrument:
         self._reactor = reactor
         self._seconds = monotonic_clock(reactor)
         self._source = options.source
-        self._sockets: list[_ReactorSocket] = []
+        self._sockets: list[ReactorSocket] = []
         self._alarm: IDelayedCall | None = None
         self._look: IDelayedCall | None = None
 
@@ -47,9 +47,8 @@ class ReactorInstrument:
 
     def open(self, peer: Peer, *, connected: bool) -> ProbeSocket:
         """Open a socket of a peer's family; if connected, for that peer alone. Raises OSError."""
-        socket = _ReactorSocket(self.stamp)
         wildcard = "::" if is_ipv6(peer[0]) else ""
-        socket.listening = listen_udp(self._reactor, 0, socket, self._source or wildcard)
+        socket = ReactorSocket(self._reactor, self._source or wildcard, self.stamp)
         self._sockets.append(socket)
         if connected:
             socket.connect(peer)
@@ -59,7 +58,7 @@ class ReactorInstrument:
         """Tell the observer from now on, and return when that is."""
         self._observer = observer
         for socket in self._sockets:
-            socket.observer = observer
+            socket.tell(observer)
         return self.stamp()
 
     def wake_at(self, monotonic_ns: int) -> None:
@@ -78,7 +77,7 @@ class ReactorInstrument:
         for call in (self._alarm, self._look):
             if call is not None and call.active():
                 call.cancel()
-        closing = [maybeDeferred(s.listening.stopListening) for s in self._sockets]
+        closing = [socket.close() for socket in self._sockets]
         return gatherResults(closing).addCallback(lambda _: None)
 
     def _due(self) -> None:
@@ -88,25 +87,36 @@ class ReactorInstrument:
         self._observer.due()
 
 
-class _ReactorSocket(DatagramProtocol):
-    """A socket of ReactorInstrument's; a refusal there names no probe, so the oldest takes it."""
+class ReactorSocket(DatagramProtocol):
+    """A ProbeSocket; a refusal there names no probe, so the oldest takes it."""
 
-    observer: Observer
-    listening: UdpPort
     transport: Any
+    _observer: Observer
 
-    def __init__(self, stamp: Callable[[], Stamp]) -> None:
+    def __init__(self, reactor: IDatagramReactor, source: str, stamp: Callable[[], Stamp]) -> None:
+        """Listen on an address, and a port that the system chooses. Raises CannotListenError."""
         self._stamp = stamp
         self._connected = False
         self._sent: deque[tuple[Probe, bytes]] = deque(maxlen=BLAMED)
+        self._listening = listen_udp(reactor, 0, self, source)
 
     @property
     def port(self) -> int:
-        return int(self.transport.getHost().port)
+        """Its number."""
+        return self._listening.getHost().port
 
     def connect(self, peer: Peer) -> None:
+        """Hear one peer only."""
         self.transport.connect(*peer)
         self._connected = True
+
+    def tell(self, observer: Observer) -> None:
+        """Tell an observer what comes from now on."""
+        self._observer = observer
+
+    def close(self) -> Deferred[None]:
+        """Close it; the Deferred fires when that is done."""
+        return self._listening.stopListening()
 
     def expect(self, peer: Peer) -> None:
         """Do nothing: a transport is told with each datagram."""
@@ -131,14 +141,16 @@ class _ReactorSocket(DatagramProtocol):
         self.transport.write(payload, None if self._connected else probe.flow.peer)
 
     def datagramReceived(self, data: bytes, peer: tuple[str, int]) -> None:
+        """Tell the observer."""
         arrival = (data, (peer[0], peer[1]), None, getattr(peer, "ttl", None))
-        self.observer.came(self, [arrival], self._stamp())
+        self._observer.came(self, [arrival], self._stamp())
 
     def connectionRefused(self) -> None:
+        """Tell the observer that the oldest probe without a fate was refused."""
         while self._sent:
             probe, data = self._sent.popleft()
             if probe.fate is None:
                 peer = probe.flow.peer
                 refusal = Refusal(peer, data, errno.ECONNREFUSED, peer, None, None)
-                self.observer.refused(refusal)
+                self._observer.refused(refusal)
                 return

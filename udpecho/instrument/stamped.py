@@ -173,7 +173,7 @@ class StampedSocket:
             number, kernel_ns = departed
             probe = self._sent.pop(number, None)
             if probe is not None:
-                probe.departed_ns = kernel_ns
+                probe.departed(kernel_ns)
                 self._stamped = True
         if others:
             data = intake.data()
@@ -186,7 +186,7 @@ class StampedSocket:
         return count
 
     def _send_alone(self, probe: Probe, payload: bytes, unsent: list[Unsent]) -> None:
-        probe.sent = read_clocks()
+        probe.leaves(read_clocks())
         try:
             self._transmit(payload, probe.flow.peer)
         except OSError:
@@ -203,7 +203,7 @@ class StampedSocket:
         outlet.fill(payloads, [names[probe.flow.peer] for probe in probes], self._name_size)
         now = read_clocks()
         for probe in probes:
-            probe.sent = now
+            probe.leaves(now)
 
         def send(start: int, stop: int) -> int:
             """Send some, and keep count as the kernel does."""

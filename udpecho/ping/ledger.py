@@ -70,7 +70,9 @@ class Ledger:
         memory_ns: int = MEMORY_NS,
         limit: int = MEMORY_LIMIT,
         random: Callable[[int], bytes] = os.urandom,
+        first: int = 0,
     ) -> None:
+        """Begin an empty book. Probes are numbered from first."""
         if not MIN_SIZE <= size <= MAX_SIZE:
             raise ValueError(f"a probe has {MIN_SIZE} to {MAX_SIZE} bytes, not {size}")
         self._filling = random(size - HEADER_SIZE)
@@ -83,7 +85,7 @@ class Ledger:
         self._mask = int.from_bytes(random(4), "big")
         self._places = 1 << (limit - 1).bit_length()  # a power of two: numbers wrap at one, too
         self._ring: list[Probe | None] = [None] * self._places
-        self._issued = self._oldest = self._in_time = 0
+        self._issued = self._oldest = self._in_time = first
         self._given_up: list[Outcome] = []
         self._flows: dict[tuple[int, Peer], Flow] = {}
         self.outstanding = 0
@@ -217,9 +219,8 @@ class Ledger:
         return lost
 
     def _decide(self, probe: Probe, fate: Fate) -> Fate:
-        probe.fate = fate
         self.outstanding -= 1
-        return fate
+        return probe.end(fate)
 
     def _settle(
         self,

@@ -21,14 +21,16 @@ class Arrivals:
         "_highest",
         "_jitter_ns",
         "_last_rtt_ns",
-        "_records",
         "extent",
+        "records",
         "reordered",
     )
 
     def __init__(self) -> None:
         self.reordered = self.extent = self._count = self._highest = 0
-        self._records: deque[tuple[int, int]] = deque(maxlen=REMEMBERED_RECORDS)
+        self.records: deque[tuple[int, int]] = deque(maxlen=REMEMBERED_RECORDS)
+        """Replies that one to an earlier probe may still come behind: their probe, their place."""
+
         self._last_rtt_ns: int | None = None
         self._jitter_ns: float | None = None
 
@@ -50,9 +52,9 @@ class Arrivals:
         else:
             self._highest = index
             if index > undecided:
-                self._records.append((index, self._count))
-        while self._records and self._records[0][0] < undecided:
-            self._records.popleft()
+                self.records.append((index, self._count))
+        while self.records and self.records[0][0] < undecided:
+            self.records.popleft()
         if self._last_rtt_ns is not None:
             difference = abs(rtt_ns - self._last_rtt_ns)
             jitter = self._jitter_ns or 0.0
@@ -62,7 +64,7 @@ class Arrivals:
     def _first_beyond(self, index: int) -> int:
         """Return the place of the first reply to a later probe: it was a record then."""
         place = self._count
-        for record, when in reversed(self._records):
+        for record, when in reversed(self.records):
             if record < index:
                 break
             place = when
@@ -77,9 +79,9 @@ class Successions:
 
     __slots__ = (
         "_burst",
-        "_held",
         "_previous_rtt_ns",
         "bursts",
+        "held",
         "ipdv_count",
         "ipdv_max_ns",
         "ipdv_sum_ns",
@@ -92,17 +94,19 @@ class Successions:
         self.ipdv_count = self.ipdv_sum_ns = self.ipdv_max_ns = 0
         self._burst = 0
         self.undecided = 1
-        self._held: dict[int, int | None] = {}
+        self.held: dict[int, int | None] = {}
+        """Fates that wait for those of earlier probes."""
+
         self._previous_rtt_ns: int | None = None
 
     def record(self, index: int, rtt_ns: int | None) -> None:
         """Note a fate: the round trip of a whole reply, or None."""
         if index != self.undecided:
-            self._held[index] = rtt_ns
+            self.held[index] = rtt_ns
             return
         self._follow(rtt_ns)
-        while self._held and self.undecided in self._held:
-            self._follow(self._held.pop(self.undecided))
+        while self.held and self.undecided in self.held:
+            self._follow(self.held.pop(self.undecided))
 
     def _follow(self, rtt_ns: int | None) -> None:
         self.undecided += 1

@@ -54,19 +54,21 @@ scale_of = cache(Scale)
 class Spread:
     """A growing set of times."""
 
-    __slots__ = ("_counts", "_scale", "_squares", "count", "max_ns", "min_ns", "sum_ns")
+    __slots__ = ("_scale", "_squares", "count", "counts", "max_ns", "min_ns", "sum_ns")
 
     def __init__(self, digits: int) -> None:
         self._scale = scale_of(digits)
-        self._counts: array[int] | None = None  # a host that never replies costs nothing
+        self.counts: array[int] | None = None
+        """How many times fell into each bucket; a host that never replies costs nothing."""
+
         self._squares = 0
         self.count = self.sum_ns = self.min_ns = self.max_ns = 0
 
     def record(self, time_ns: int, times: int = 1) -> None:
         """Add a time, which is not negative, once or several times."""
-        counts = self._counts
+        counts = self.counts
         if counts is None:
-            counts = self._counts = self._empty()
+            counts = self.counts = self._empty()
             self.min_ns = time_ns
         counted_ns = time_ns if time_ns < LONGEST_NS else LONGEST_NS
         scale = self._scale
@@ -83,12 +85,12 @@ class Spread:
 
     def include(self, other: Spread) -> None:
         """Add all the times of another spread of the same number of digits."""
-        if other._counts is None:
+        if other.counts is None:
             return
-        if self._counts is None:
-            self._counts = self._empty()
+        if self.counts is None:
+            self.counts = self._empty()
             self.min_ns = other.min_ns
-        own, others = self._counts, other._counts
+        own, others = self.counts, other.counts
         add_array(own.buffer_info()[0], others.buffer_info()[0], len(own), own.itemsize)
         self.count += other.count
         self.sum_ns += other.sum_ns
@@ -98,10 +100,10 @@ class Spread:
 
     def distribution(self) -> Distribution:
         """Describe the times recorded so far."""
-        if self._counts is None:
+        if self.counts is None:
             return Distribution()
         low, high = self.min_ns, self.max_ns
-        middles = self._middles(self._counts)
+        middles = self._middles(self.counts)
         median, p90, p99, p999 = (min(max(middle, low), high) for middle in middles)
         stddev = isqrt(self.count * self._squares - self.sum_ns**2) // self.count
         mean = self.sum_ns // self.count
