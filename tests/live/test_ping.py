@@ -275,6 +275,30 @@ def test_a_closed_port_is_refused_probe_by_probe() -> None:
 
 
 @pytest.mark.parametrize(
+    ("address", "icmp"), [("127.0.0.1", (3, 3)), ("::1", (1, 4))], ids=["ICMP", "ICMPv6"]
+)
+def test_a_program_hears_which_message_refused(address: str, icmp: tuple[int, int]) -> None:
+    text = f"""
+from twisted.internet import task
+from twisted.internet.defer import ensureDeferred
+from udpecho.ping import ping
+
+async def main(reactor):
+    told = []
+    await ping(reactor, [({address!r}, 9)], count=2, interval=0.01, on_outcome=told.append)
+    for outcome in told:
+        print(outcome.reason, outcome.icmp_type, outcome.icmp_code)
+
+task.react(lambda reactor: ensureDeferred(main(reactor)))
+"""
+    done = subprocess.run(
+        python("-c", text), env=environment(), capture_output=True, text=True, timeout=PATIENCE,
+        check=False,
+    )  # fmt: skip
+    assert done.stdout == 2 * "ECONNREFUSED {} {}\n".format(*icmp), done.stderr
+
+
+@pytest.mark.parametrize(
     ("missing", "arguments", "extra"),
     [
         ("hdrh", ["ping"], "udpecho[ping]"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Iterable
+from errno import ECONNREFUSED, EHOSTUNREACH, EPERM
 from itertools import count
 
 import pytest
@@ -15,10 +16,12 @@ from udpecho.instrument.probe import Fate, Flow, Probe
 from udpecho.instrument.stamps import Clock, Stamp
 from udpecho.ping.ledger import HEADER_SIZE, MAX_SIZE, MEMORY_NS, MIN_SIZE, Ledger
 from udpecho.ping.outcome import Outcome, Surplus
+from udpecho.refusal import Refusal
 
 MS = 1_000_000
 TIMEOUT = 1000 * MS
 HOST = ("192.0.2.1", 7)
+BY = ("192.0.2.254", 0)
 FLOW = Flow("echo.example", HOST, 40001)
 OTHER_FLOW = Flow("echo.example", HOST, 40002)
 
@@ -41,6 +44,10 @@ def issue(ledger: Ledger, number: int = 1, now: int = 0, flow: Flow = FLOW) -> P
 
 def remembered(ledger: Ledger, probes: Iterable[Probe]) -> int:
     return sum(ledger.find(probe.header) is probe for probe in probes)
+
+
+def refusal_of(quoted: bytes) -> Refusal:
+    return Refusal(HOST, quoted, ECONNREFUSED, BY, 3, 3)
 
 
 def answer(ledger: Ledger, data: bytes, now: int = 5 * MS, flow: Flow = FLOW) -> Outcome:
@@ -167,11 +174,41 @@ def test_a_refusal_ends_a_probe_once() -> None:
     ledger = new_ledger()
     probe = issue(ledger)
     assert ledger.find(payload_of(ledger, probe)) is probe, "ICMP quotes the payload"
-    refused = ledger.refuse(probe, MS, "ECONNREFUSED", HOST)
+    refusal = refusal_of(payload_of(ledger, probe))
+    refused = ledger.refused(refusal, MS)
     assert refused is not None
-    assert (refused.kind, refused.reason, refused.peer) == (Fate.REFUSED, "ECONNREFUSED", HOST)
-    assert ledger.refuse(probe, 2 * MS, "ECONNREFUSED") is None
+    assert (refused.kind, refused.reason, refused.peer) == (Fate.REFUSED, "ECONNREFUSED", BY)
+    assert (refused.icmp_type, refused.icmp_code) == (3, 3)
+    assert (refused.flow, refused.at_ns) == (FLOW, MS)
+    assert ledger.outstanding == 0
+    assert ledger.refused(refusal, 2 * MS) is None
+    assert ledger.unsent(probe, EPERM, 2 * MS) is None
     assert answer(ledger, payload_of(ledger, probe)).kind is Surplus.DUPLICATE
+
+
+def test_a_refusal_that_quotes_no_probe_is_nobodys() -> None:
+    ledger = new_ledger()
+    probe = issue(ledger)
+    for quoted in (b"", payload_of(ledger, probe)[:7], bytes(56)):
+        assert ledger.refused(refusal_of(quoted), MS) is None
+    assert ledger.outstanding == 1
+
+
+def test_that_a_ttl_ended_on_the_way_is_told_from_what_linux_calls_it() -> None:
+    """Linux has one errno, EHOSTUNREACH, for it and for a host that can't be reached."""
+    ledger = new_ledger()
+    payload = payload_of(ledger, issue(ledger))
+    refused = ledger.refused(Refusal(HOST, payload, EHOSTUNREACH, BY, 11, 0), MS)
+    assert refused is not None
+    assert (refused.reason, refused.icmp_type, refused.icmp_code) == ("ETIME", 11, 0)
+
+
+def test_what_our_own_kernel_would_not_send_has_no_peer() -> None:
+    ledger = new_ledger()
+    refused = ledger.unsent(issue(ledger), EPERM, MS)
+    assert refused is not None
+    assert (refused.kind, refused.reason, refused.peer) == (Fate.REFUSED, "EPERM", None)
+    assert (refused.icmp_type, refused.icmp_code) == (None, None)
 
 
 def test_a_probe_is_lost_when_it_is_forgotten_and_then_no_longer_known() -> None:
@@ -251,7 +288,7 @@ def test_any_interleaving_gives_each_probe_one_fate_and_each_datagram_one_count(
             probe = issue(ledger, next(numbers), now)
             probes.append((probe, payload_of(ledger, probe)))
         elif event == "refusal" and probe is not None:
-            outcomes += filter(None, [ledger.refuse(probe, now, "ECONNREFUSED")])
+            outcomes += filter(None, [ledger.refused(refusal_of(payload), now)])
         elif event in ("second", "hour"):
             now += 1000 * MS if event == "second" else 3_600_000 * MS
         else:

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from errno import ETIME, errorcode
 from itertools import chain, count
 from struct import Struct
 
@@ -26,6 +27,7 @@ from udpecho.instrument.probe import Fate, Flow, Probe
 from udpecho.instrument.stamps import Stamp, round_trip
 from udpecho.peer import Peer
 from udpecho.ping.outcome import Outcome, Surplus
+from udpecho.refusal import Refusal
 
 HEADER_SIZE = 16
 MIN_SIZE = HEADER_SIZE
@@ -180,11 +182,29 @@ class Ledger:
             peer,
         )
 
-    def refuse(
-        self, probe: Probe, now_ns: int, reason: str, by: Peer | None = None
-    ) -> Outcome | None:
-        """Note that a probe was refused; None if its fate was known (a forged or slow ICMP)."""
-        return self._settle(probe, _REFUSED, now_ns, reason, by)
+    def refused(self, refusal: Refusal, now_ns: int) -> Outcome | None:
+        """Note that ICMP refused a probe.
+
+        None if the message quotes none that is remembered, or one whose fate was known: it is
+        forged, or slow.
+        """
+        probe = self.find(refusal.data)
+        if probe is None or probe.fate is not None:
+            return None
+        number = ETIME if refusal.is_time_exceeded else refusal.errno
+        return self._settled(probe, _REFUSED, now_ns)._replace(
+            peer=refusal.by,
+            reason=errorcode.get(number, "?"),
+            icmp_type=refusal.icmp_type,
+            icmp_code=refusal.icmp_code,
+        )
+
+    def unsent(self, probe: Probe, errno: int, now_ns: int) -> Outcome | None:
+        """Note that our own kernel would not send a probe; None if its fate was known."""
+        if probe.fate is not None:
+            return None
+        reason = errorcode.get(errno, "?")
+        return self._settled(probe, _REFUSED, now_ns)._replace(reason=reason)
 
     def overdue(self, now_ns: int) -> list[Probe]:
         """Return, once each, the probes without a fate whose timeout has passed."""
@@ -222,16 +242,8 @@ class Ledger:
         self.outstanding -= 1
         return probe.end(fate)
 
-    def _settle(
-        self,
-        probe: Probe,
-        fate: Fate,
-        now_ns: int,
-        reason: str | None = None,
-        peer: Peer | None = None,
-    ) -> Outcome | None:
-        if probe.fate is not None:
-            return None
+    def _settled(self, probe: Probe, fate: Fate, now_ns: int) -> Outcome:
+        """Decide what becomes of a probe that nothing answers."""
         return Outcome(
             self._decide(probe, fate),
             now_ns,
@@ -239,13 +251,11 @@ class Ledger:
             probe.sequence,
             probe.flow_sequence,
             probe.sent.monotonic_ns,
-            peer=peer,
-            reason=reason,
         )
 
     def _forget_oldest(self, now_ns: int, lost: list[Outcome]) -> None:
         place = self._oldest % self._places
         probe, self._ring[place] = self._ring[place], None
         self._oldest += 1
-        if probe is not None and (outcome := self._settle(probe, _LOST, now_ns)):
-            lost.append(outcome)
+        if probe is not None and probe.fate is None:
+            lost.append(self._settled(probe, _LOST, now_ns))

@@ -27,7 +27,8 @@ class Outcome(NamedTuple):
     """A probe's fate, or a surplus datagram. at_ns is when it was known, by the monotonic clock.
 
     sent_ns is by the same clock. A stranger has no flow; what is not known is None. The peer
-    is whoever sent the datagram, or refused (None if that was our kernel: see reason).
+    is whoever sent the datagram, or refused (None if that was our kernel). The reason of a
+    refusal is an errno by name, beside ICMP's type and code where the kernel tells them.
     """
 
     kind: Fate | Surplus
@@ -42,3 +43,5 @@ class Outcome(NamedTuple):
     ttl: int | None = None
     peer: Peer | None = None
     reason: str | None = None
+    icmp_type: int | None = None
+    icmp_code: int | None = None

@@ -7,7 +7,6 @@ comes, the stats count it. What is left to decide here is when the run ends.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Sequence
-from errno import errorcode
 from typing import TypeVar
 
 from twisted.internet.defer import Deferred
@@ -17,7 +16,6 @@ from udpecho.errors import BadAddress
 from udpecho.instrument import Instrument, ProbeSocket
 from udpecho.instrument.probe import Arrival, Probe
 from udpecho.instrument.stamps import Stamp
-from udpecho.peer import Peer
 from udpecho.ping.figures import Glance, Summary
 from udpecho.ping.ledger import Ledger
 from udpecho.ping.outcome import Outcome
@@ -168,11 +166,9 @@ class Ping:
 
     def refused(self, refusal: Refusal) -> None:
         """Note whose fate a refusal is; one that quotes too little is nobody's."""
-        probe = self._ledger.find(refusal.data)
-        if probe is not None:
-            exceeded = refusal.is_time_exceeded
-            reason = "ETIME" if exceeded else errorcode.get(refusal.errno, "?")
-            self._refuse(probe, reason, refusal.by)
+        outcome = self._ledger.refused(refusal, self._instrument.now())
+        if outcome is not None:
+            self._tell(outcome)
             if self._ends_at_ns is not None:
                 self._wind_up_if_all_is_known()
 
@@ -198,16 +194,12 @@ class Ping:
             self._stats.sent(flows, self._instrument.now() - due_ns)
             sent += len(probes)
             for probe, errno in unsent:
-                self._refuse(probe, errorcode.get(errno, "?"), None)
+                outcome = self._ledger.unsent(probe, errno, self._instrument.now())
+                if outcome is not None:
+                    self._tell(outcome)
             if self._ended_ns is not None:  # whoever was told has ended it
                 break
         return sent
-
-    def _refuse(self, probe: Probe, reason: str, by: Peer | None) -> None:
-        now_ns = self._instrument.now()
-        outcome = self._ledger.refuse(probe, now_ns, reason, by)
-        if outcome is not None:
-            self._tell(outcome)
 
     def _tell(self, outcome: Outcome) -> None:
         self._stats.add(outcome)
