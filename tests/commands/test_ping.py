@@ -17,11 +17,11 @@ from rich.console import Console
 from twisted.internet.defer import Deferred
 from twisted.python.usage import UsageError
 
-from udpecho.commands.console import NO_REPLY, OK
 from udpecho.commands.extras import Unusable
 from udpecho.commands.ping import NEW_OBJECTS, ping_command
 from udpecho.commands.ping_options import OWN_COUNT, PingOptions, PingSettings
-from udpecho.commands.report import ReportOptions, ReportSettings, exit_status, report_command
+from udpecho.commands.report import ReportOptions, ReportSettings, report_command
+from udpecho.commands.status import NO_REPLY, OK, exit_status
 from udpecho.instrument.probe import Fate
 from udpecho.ping.figures import Figures, Summary, TargetSummary
 from udpecho.ping.outcome import Outcome

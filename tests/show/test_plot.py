@@ -12,7 +12,7 @@ from udpecho.instrument.stamps import Clock
 from udpecho.ping.figures import Summary
 from udpecho.ping.outcome import Outcome, Surplus
 from udpecho.ping.stats import Stats
-from udpecho.show.plot import FORMATS, MOST_POINTS, MOST_ROWS, Thinned, Trace, _rows, draw
+from udpecho.show.plot import FORMATS, MOST_POINTS, MOST_ROWS, Thinned, Trace, choose_rows, draw
 
 MS = 1_000_000
 PEER = ("192.0.2.1", 7)
@@ -101,7 +101,7 @@ def test_late_replies_are_apart() -> None:
 
 
 def test_the_worst_flows_are_drawn_first_and_the_rest_left_out() -> None:
-    rows = _rows(*run(flows_of(20), 10, bad=40013))
+    rows = choose_rows(*run(flows_of(20), 10, bad=40013))
     assert len(rows) == MOST_ROWS
     assert rows[0][0] == "source port 40013"
     assert len(rows[0][1].losses.times_s) == 5

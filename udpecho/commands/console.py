@@ -21,8 +21,7 @@ from twisted.internet.stdio import StandardIO
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from udpecho.client import Reply
-from udpecho.peer import Peer, format_peer
+from udpecho.commands.wording import printable
 
 MAX_LINE = 1 << 20
 """Bytes of a line, at most: several times what the longest datagram could need."""
@@ -68,11 +67,6 @@ class TypedLine:
             start -= 1
             room -= width
         return f"{_CLEAR}{self._prompt}{printable(self._text[start:])}"
-
-
-def printable(text: str) -> str:
-    """Write text so that any terminal and any encoding takes it."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _columns(character: str) -> int:
@@ -195,28 +189,3 @@ def open_console(take_line: Callable[[str], None], take_end: Callable[[], None])
     console = (TerminalConsole if terminal else Console)(take_line, take_end)
     StandardIO(console)
     return console
-
-
-OK, NO_REPLY, FAILED = 0, 1, 2
-
-
-Say = Callable[[str], None]
-
-
-def describe(data: bytes) -> str:
-    """Write a datagram's text; nothing in it can steer a terminal."""
-    try:
-        return repr(data.decode())
-    except UnicodeDecodeError:
-        return repr(data)[1:]
-
-
-def describe_reply(reply: Reply) -> str:
-    """Write a reply's line, its round-trip time in milliseconds."""
-    who, size, time = format_peer(reply.peer), len(reply.data), reply.rtt * 1000
-    return f"reply {who} {size} bytes {time:.3f} ms {describe(reply.data)}"
-
-
-def describe_stranger(data: bytes, peer: Peer) -> str:
-    """Write the line of a datagram that is nobody's reply."""
-    return f"stranger {format_peer(peer)} {len(data)} bytes {describe(data)}"

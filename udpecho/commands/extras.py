@@ -1,4 +1,4 @@
-"""What only extras have: a library that is missing is one line, and what to do about it."""
+"""What a command takes from outside, libraries of extras and files: if missing, one line."""
 
 from __future__ import annotations
 

@@ -16,13 +16,14 @@ from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent, global
 from twisted.python import usage
 from zope.interface import provider
 
-from udpecho.commands.console import FAILED, printable
 from udpecho.commands.options import Command
 from udpecho.commands.ping import ping_command
 from udpecho.commands.ping_options import PingOptions, PingSettings
 from udpecho.commands.report import ReportOptions, ReportSettings, report_command
 from udpecho.commands.send import SendOptions, SendSettings, send
+from udpecho.commands.status import FAILED
 from udpecho.commands.talk import TalkOptions, talk
+from udpecho.commands.wording import printable
 from udpecho.errors import UdpEchoError
 
 

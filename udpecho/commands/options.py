@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import getopt
+import sys
 from collections.abc import Sequence
 
 from twisted.python import usage
@@ -36,6 +38,23 @@ class Command(usage.Options):
             raise usage.UsageError(f"expected options only, got {args[0]!r}")
 
 
+class Interspersed(Command):
+    """Options that may stand behind the arguments, as GNU's programs let them."""
+
+    def parseOptions(self, options: Sequence[str] | None = None) -> None:
+        """Read the command line, with the options moved to its front."""
+        given = sys.argv[1:] if options is None else list(options)
+        try:
+            moved, arguments = getopt.gnu_getopt(given, self.shortOpt, self.longOpt)
+        except getopt.GetoptError as error:
+            raise usage.UsageError(str(error)) from error
+        front = [
+            f"{name}={value}" if value and name.startswith("--") else name + value
+            for name, value in moved
+        ]
+        super().parseOptions([*front, "--", *arguments])
+
+
 def chosen_family(options: usage.Options) -> bool | None:
     """Read -4 and -6: whether it is to be IPv6 (True), IPv4 (False), or either."""
     if options["ipv4"] and options["ipv6"]:
@@ -47,3 +66,13 @@ PATIENCE: list[list[object]] = [
     ["timeout", "t", TIMEOUT, "Seconds to wait, doubled at each retry.", seconds("--timeout")],
     ["retries", "r", RETRIES, "Attempts after the first.", whole_number("--retries", 0, 1000)],
 ]
+
+
+PLOT_FORMATS = ("svg", "png")
+
+
+def plot_file(text: str) -> str:
+    """Read the name of a picture's file, whose ending says of which kind it is."""
+    if text.rpartition(".")[2].lower() not in PLOT_FORMATS:
+        raise ValueError(f"--plot: expected FILE.svg or FILE.png, got {text!r}")
+    return text

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import CancelledError, Deferred
 
-from udpecho.commands.console import FAILED, Say
 from udpecho.commands.extras import Unusable, lines_of, trace_type, wanting, write_plot
 from udpecho.commands.own_server import OwnServer
 from udpecho.commands.ping_options import PingSettings
-from udpecho.commands.report import exit_status
+from udpecho.commands.status import FAILED, exit_status
+from udpecho.commands.wording import Say
 from udpecho.errors import UdpEchoError
 from udpecho.names import host_and_port
 

@@ -1,22 +1,17 @@
-"""The options of udpecho ping and report: iputils' letters where ping has the same thing."""
+"""The options of udpecho ping: iputils' letters where ping has the same thing."""
 
 from __future__ import annotations
 
-import getopt
 import re
-import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from twisted.python import usage
 
-from udpecho.commands.options import Command, chosen_family
+from udpecho.commands.options import Interspersed, chosen_family, plot_file
 from udpecho.names import DEFAULT_PORT, canonical_host, host_and_port
+from udpecho.ping.ledger import MAX_SIZE, MIN_SIZE
 from udpecho.values import number, one_of, whole_number
-
-PLOT_FORMATS = ("svg", "png")
-MIN_SIZE, MAX_SIZE = 16, 65507  # as in probe, which is not imported for --help
 
 OWN_COUNT, OWN_INTERVAL = 10, 0.2
 """What a ping without a host does: enough to see, and it ends by itself."""
@@ -36,33 +31,9 @@ def dscp(text: str) -> int:
     return value
 
 
-def plot_file(text: str) -> str:
-    """Read the name of a picture's file, whose ending says of which kind it is."""
-    if text.rpartition(".")[2].lower() not in PLOT_FORMATS:
-        raise ValueError(f"--plot: expected FILE.svg or FILE.png, got {text!r}")
-    return text
-
-
 def percentage(text: str) -> float:
     """Read a percentage, with its sign or without."""
     return number("--max-loss", 0, 100)(text.removesuffix("%"))
-
-
-class Interspersed(Command):
-    """Options that may stand behind the arguments, as GNU's programs let them."""
-
-    def parseOptions(self, options: Sequence[str] | None = None) -> None:
-        """Read the command line, with the options moved to its front."""
-        given = sys.argv[1:] if options is None else list(options)
-        try:
-            moved, arguments = getopt.gnu_getopt(given, self.shortOpt, self.longOpt)
-        except getopt.GetoptError as error:
-            raise usage.UsageError(str(error)) from error
-        front = [
-            f"{name}={value}" if value and name.startswith("--") else name + value
-            for name, value in moved
-        ]
-        super().parseOptions([*front, "--", *arguments])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

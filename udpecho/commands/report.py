@@ -7,10 +7,10 @@ from typing import ClassVar
 
 from twisted.python import usage
 
-from udpecho.commands.console import NO_REPLY, OK, Say
 from udpecho.commands.extras import Unusable, lines_of, trace_type, wanting, write_plot
-from udpecho.commands.ping_options import Interspersed, PingSettings, plot_file
-from udpecho.ping.figures import Summary
+from udpecho.commands.options import Interspersed, plot_file
+from udpecho.commands.status import exit_status
+from udpecho.commands.wording import Say
 
 
 def report_command(settings: ReportSettings, say: Say) -> int:
@@ -38,19 +38,6 @@ def report_command(settings: ReportSettings, say: Say) -> int:
             trace.add(outcome)
         write_plot(settings.plot, trace, recording.summary)
     return exit_status(recording.summary)
-
-
-def exit_status(summary: Summary, asked: PingSettings | None = None) -> int:
-    """Give ping's exit status: 1 without a reply, or with fewer than -c and -w together want."""
-    figures = summary.figures
-    if not figures.received:
-        return NO_REPLY
-    if asked is None:
-        return OK
-    if asked.max_loss is not None and 100 * (figures.loss or 0.0) > asked.max_loss:
-        return NO_REPLY
-    wanted = (asked.count or 0) * len(summary.targets) if asked.deadline else 0
-    return NO_REPLY if figures.received < wanted else OK
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,9 @@ from udpecho.client import (
     MatchingEchoClient,
     Stranger,
 )
-from udpecho.commands.console import NO_REPLY, OK, Say, describe_reply, describe_stranger
 from udpecho.commands.options import PATIENCE, Command, chosen_family
+from udpecho.commands.status import NO_REPLY, OK
+from udpecho.commands.wording import Say, describe_reply, describe_stranger
 from udpecho.errors import Refused, ReplyTimeout
 from udpecho.names import host_and_port, resolve
 from udpecho.peer import Peer, format_peer, is_ipv6

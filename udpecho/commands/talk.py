@@ -9,15 +9,10 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
 from udpecho.client import RETRIES, TIMEOUT, MatchingEchoClient, Reply, Stranger
-from udpecho.commands.console import (
-    FAILED,
-    NO_REPLY,
-    OK,
-    describe_reply,
-    describe_stranger,
-    open_console,
-)
+from udpecho.commands.console import open_console
 from udpecho.commands.options import PATIENCE, Command
+from udpecho.commands.status import FAILED, NO_REPLY, OK
+from udpecho.commands.wording import describe_reply, describe_stranger
 from udpecho.errors import ClientClosed
 from udpecho.names import DEFAULT_PORT, host_and_port
 from udpecho.peer import Peer, format_peer

@@ -96,7 +96,7 @@ class Trace:
 
 def draw(trace: Trace, summary: Summary, image_format: str) -> bytes:
     """Draw a run as an image file's bytes, "svg" or "png"."""
-    rows = list(_rows(trace, summary))
+    rows = list(choose_rows(trace, summary))
     height = 3.4 if len(rows) == 1 else 0.9 + 1.15 * len(rows)
     picture = Figure(figsize=(9, height), layout="constrained")
     grid: Any = picture.subplots(
@@ -123,7 +123,7 @@ def draw(trace: Trace, summary: Summary, image_format: str) -> bytes:
     return out.getvalue()
 
 
-def _rows(trace: Trace, summary: Summary) -> list[tuple[str, _Row, Figures]]:
+def choose_rows(trace: Trace, summary: Summary) -> list[tuple[str, _Row, Figures]]:
     """Choose what is drawn: a lone target's flows, or targets; the worst first if not all."""
     if len(summary.targets) == 1 and len(summary.targets[0].flows) > 1:
         [target] = summary.targets
