@@ -23,7 +23,18 @@ import udpecho
 PACKAGE = Path(udpecho.__file__).parent
 PLUGINS = PACKAGE.parent / "twisted" / "plugins"
 
-GROUND = ("errors", "peer", "refusal", "scopes", "values", "names", "reactors", "columns", "doors")
+GROUND = (
+    "errors",
+    "peer",
+    "refusal",
+    "scopes",
+    "sizes",
+    "values",
+    "names",
+    "reactors",
+    "columns",
+    "doors",
+)
 
 MAY_IMPORT: dict[str, set[str]] = {
     "kernel": set(),
@@ -54,7 +65,7 @@ LONGEST_CHAIN = 10
 
 PURE = frozenset(
     {
-        "columns", "doors", "peer", "refusal", "values",
+        "columns", "doors", "peer", "refusal", "sizes", "values",
         "guard.guard", "guard.reasons", "guard.policy", "guard.prefixes", "guard.ratelimit",
         "ping.plan", "ping.ledger", "ping.outcome", "ping.stats", "ping.figures", "ping.spread",
         "ping.order", "instrument.probe", "instrument.stamps", "kernel.layout", "show.record",

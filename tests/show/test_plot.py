@@ -12,7 +12,7 @@ from udpecho.instrument.stamps import Clock
 from udpecho.ping.figures import Summary
 from udpecho.ping.outcome import Outcome, Surplus
 from udpecho.ping.stats import Stats
-from udpecho.show.plot import FORMATS, MOST_POINTS, MOST_ROWS, Thinned, Trace, choose_rows, draw
+from udpecho.show.plot import MOST_POINTS, MOST_ROWS, Thinned, Trace, choose_rows, draw
 
 MS = 1_000_000
 PEER = ("192.0.2.1", 7)
@@ -46,7 +46,7 @@ def flows_of(number: int) -> list[Flow]:
     return [Flow("echo.example", PEER, 40000 + n) for n in range(number)]
 
 
-@pytest.mark.parametrize("image_format", FORMATS)
+@pytest.mark.parametrize("image_format", ["svg", "png"])
 @pytest.mark.parametrize(
     ("flows", "probes", "why"),
     [

@@ -40,6 +40,7 @@ from udpecho.peer import Peer, format_peer, is_ipv6
 from udpecho.port import Batch, listen_udp
 from udpecho.reactors import AnyReactor, datagram_reactor, monotonic_clock
 from udpecho.refusal import Refusal
+from udpecho.sizes import MAX_IPV4_DATA
 
 TIMEOUT = 1.0
 """Seconds for the first attempt when nothing is known of the path (RFC 8085, 3.1.1)."""
@@ -49,9 +50,6 @@ RETRIES = 2
 
 WINDOW = 256
 """Requests in flight at most: their replies fit in a socket's default receive buffer."""
-
-MAX_DATAGRAM = 65507
-"""Bytes: IPv4's 65535 less its header (20) and UDP's (8)."""
 
 _PASSING = frozenset({EAGAIN, EINTR, ENOBUFS})
 """Errors of a full queue: the attempt is lost as if on the way, and the time-out sends again."""
@@ -157,7 +155,7 @@ class AskingClient(DatagramProtocol):
         try:
             if (
                 self._closed
-                or len(data) > MAX_DATAGRAM
+                or len(data) > MAX_IPV4_DATA
                 or not 0 < timeout < inf  # written so that NaN fails it, too
                 or retries < 0
             ):
@@ -179,8 +177,8 @@ class AskingClient(DatagramProtocol):
         """Say why a request can't be made."""
         if self._closed:
             return ClientClosed("the client has no open socket")
-        if length > MAX_DATAGRAM:
-            return DatagramTooLong(length, MAX_DATAGRAM)
+        if length > MAX_IPV4_DATA:
+            return DatagramTooLong(length, MAX_IPV4_DATA)
         if not 0 < timeout < inf:
             return ValueError(f"timeout: expected seconds above 0, got {timeout!r}")
         return ValueError(f"retries: expected 0 or more, got {retries!r}")
@@ -199,7 +197,7 @@ class AskingClient(DatagramProtocol):
             reason = error.socketError
             self._pending.settle(request, SendFailed(reason.errno, reason.strerror))
         except MessageLengthError:
-            self._pending.settle(request, DatagramTooLong(len(request.data), MAX_DATAGRAM))
+            self._pending.settle(request, DatagramTooLong(len(request.data), MAX_IPV4_DATA))
         except OSError as error:
             self._unsent += 1
             self._not_sent(request, error.errno or 0)

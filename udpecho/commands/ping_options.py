@@ -96,7 +96,7 @@ class PingOptions(Interspersed):
         ["interface", "I", None, "Source address, or network interface."],
         ["accept", "a", "matching", "One socket for all hosts that checks who replies with what "
          "(matching), or one for each, connected.", one_of("--accept", ("connected", "matching"))],
-        ["flows", "f", 1, "Source ports to probe each host from, in turn: so many paths of a "
+        ["flows", "f", 1, "Source ports to probe each host from, in turn: as many paths of a "
          "load-balanced network.", whole_number("--flows", 1, 1024)],
         ["clock", None, "kernel", "Whose timestamps tell the round trips: kernel or user.",
          one_of("--clock", ("kernel", "user"))],

@@ -24,14 +24,14 @@ class Intake:
     """Room for a batch of datagrams and what the kernel says of each; sockets share it."""
 
     def __init__(self, size: int) -> None:
-        """Make room for datagrams of so many bytes; a longer one is cut."""
+        """Make room for datagrams of this many bytes; a longer one is cut."""
         self._count = 0
         self._memory = Memory()
         self._headers = Headers(self._memory, IPV6)  # its names are the longest
         self._headers.sizes[:] = full(min(size, LONGEST))
 
     def take(self, fd: int, most: int, receive: Receive = calls.receive) -> int:
-        """Take what a socket has, at most so many, and BATCH; return how many that are.
+        """Take what a socket has, at most this many and at most BATCH; return how many came.
 
         receive says from which queue.
         """
@@ -70,7 +70,7 @@ class Outlet:
     """Room for datagrams of one size that leave together; sockets share it."""
 
     def __init__(self, size: int) -> None:
-        """Make room for datagrams of so many bytes."""
+        """Make room for datagrams of this many bytes."""
         self._memory = Memory(record=NAME, slot=size)
         self._headers = Headers(self._memory, IPV6)
         self._headers.sizes[:] = full(size)
@@ -78,7 +78,7 @@ class Outlet:
     def fill(self, data: Sequence[bytes], names: Sequence[bytes], name_size: int) -> None:
         """Lay out datagrams, each with the socket address that it goes to.
 
-        A name has 32 bytes, of which so many count: none for a socket that has a peer.
+        A name has 32 bytes, of which name_size count: none for a socket that has a peer.
         """
         self._memory.write(0, b"".join(names))
         self._memory.write(self._memory.slot_at[0], b"".join(data))

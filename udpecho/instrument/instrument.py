@@ -1,8 +1,8 @@
 """What a ping measures with: sockets, clocks and a timer, of any reactor or of Linux's best.
 
-The kernel's stamps and an exact timer need Linux and a reactor with descriptors (see
-kernel_instrument). Everywhere else, and on a MemoryNetwork host, a reactor's own sockets and
-timers serve; their times include the delays of the process.
+The kernel's stamps and an exact timer need Linux and a reactor with descriptors (see kernel).
+Everywhere else, and on a MemoryNetwork host, a reactor's own sockets and timers serve; their
+times include the delays of the process.
 """
 
 from __future__ import annotations

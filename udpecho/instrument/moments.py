@@ -53,8 +53,8 @@ def arrivals(
 ) -> list[tuple[bytes, int | None, int | None]]:
     """Read of datagrams who sent each, when it came, in ns by the kernel, and with which TTL.
 
-    A record (see _cmsg) has so many bytes of control messages as sizes says, and a socket
-    address of so many as name.
+    sizes are the bytes of control messages that each record has (see kernel.layout), name those
+    of its socket address.
     """
     read = []
     places, rows = range(NAME, len(records), RECORD), _rows(name, _ARRIVAL).iter_unpack(records)
@@ -86,7 +86,7 @@ def departures(records: bytes, sizes: Sequence[int]) -> list[tuple[int, int] | N
 
 @cache
 def _rows(name: int, control: str) -> struct.Struct:
-    """Lay out a record: a socket address of so many bytes, then control messages."""
+    """Lay out a record: a socket address of this many bytes, then control messages."""
     padding = RECORD - NAME - struct.calcsize("=" + control)
     return struct.Struct(f"={name}s{NAME - name}x{control}{padding}x")
 

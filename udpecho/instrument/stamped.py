@@ -140,7 +140,7 @@ class StampedSocket:
         return unsent
 
     def arrivals(self, most: int) -> Iterator[tuple[list[Arrival], Stamp]]:
-        """Take datagrams from the queue, at most so many, and tell when they were taken.
+        """Take datagrams from the queue, at most this many, and tell when they were taken.
 
         What is taken together has one reading of the clocks. Where only they tell the time,
         each is taken by itself.
@@ -153,7 +153,7 @@ class StampedSocket:
             yield self._arrivals(), now
 
     def notices(self, most: int) -> list[Refusal]:
-        """Take at most so much from the error queue: note stamps, and return refusals."""
+        """Take at most this much from the error queue: note stamps, and return refusals."""
         self._take_notices(most)
         refused, self._refused = self._refused, []
         return refused

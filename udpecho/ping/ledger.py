@@ -28,11 +28,12 @@ from udpecho.instrument.stamps import Stamp, round_trip
 from udpecho.peer import Peer
 from udpecho.ping.outcome import Outcome, Surplus
 from udpecho.refusal import Refusal
+from udpecho.sizes import MAX_IPV4_DATA
 
 HEADER_SIZE = 16
 MIN_SIZE = HEADER_SIZE
-MAX_SIZE = 65507
-"""65535 bytes less IPv4's header of 20 and UDP's of 8; IPv6 could carry 20 more."""
+MAX_SIZE = MAX_IPV4_DATA
+"""Of either family, so that hosts of both have probes of one size."""
 
 MEMORY_NS = 10_000_000_000
 """A probe is remembered this long after its timeout, to know a late reply and a duplicate.
@@ -50,7 +51,7 @@ _HEADER = Struct("!IIII")
 _NONCES = Struct("!II")
 _HALF = HEADER_SIZE // 2
 _NUMBERS = 1 << 32
-_FETCHED = 256  # random bytes are fetched for so many probes at once: one system call, not 256
+_FETCHED = 256  # random bytes are fetched for this many probes at once: one system call, not 256
 
 # As plain names: on Python 3.11 an enumeration looks its members up in Python code.
 _REPLIED, _LATE, _LOST, _REFUSED, _CORRUPT = Fate

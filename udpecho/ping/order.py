@@ -10,7 +10,7 @@ from collections import deque
 
 REMEMBERED_RECORDS = 256
 """Replies that came before one to an earlier probe, remembered until that is decided, to tell how
-far it came behind them. A reply overtaken by more has an extent of so many at least."""
+far it came behind them. A reply overtaken by more has an extent of at least this."""
 
 
 class Arrivals:

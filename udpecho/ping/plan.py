@@ -97,7 +97,7 @@ class Plan:
 
 
 class Group(NamedTuple):
-    """Targets that are probed together, so long after an interval began."""
+    """Targets that are probed together, offset_ns after an interval began."""
 
     offset_ns: int
     targets: range

@@ -219,7 +219,7 @@ class Ping:
     # Its end.
 
     def _wind_up(self, now_ns: int, wait_ns: int) -> None:
-        """Send no more, and wait so long for what is outstanding."""
+        """Send no more, and wait this long for what is outstanding."""
         if self._ended_ns is not None:
             return
         if not self._ledger.outstanding:

@@ -72,7 +72,7 @@ class Stats:
         self._schedule = Spread(3)
 
     def sent(self, flows: Sequence[Flow], late_ns: int | None = None) -> None:
-        """Count probes sent together, one of each flow, so much later than the schedule said."""
+        """Count probes sent together, one of each flow, late_ns after the schedule said."""
         for flow in flows:
             (self._tallies.get(flow) or self._begin(flow)).sent += 1
         if late_ns is not None:

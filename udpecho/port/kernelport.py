@@ -34,6 +34,7 @@ from udpecho.port.reader import Reader
 from udpecho.port.sockets import only_address
 from udpecho.port.writer import Writer
 from udpecho.scopes import without_scope
+from udpecho.sizes import MAX_IPV4_DATA, MAX_IPV6_DATA
 
 DRAIN = 0.25
 """Seconds that a port which stops may take for what was queued."""
@@ -85,7 +86,7 @@ class KernelPort:
         """Open the socket and read from it; raises CannotListenError."""
         self._socket = skt = self._open()
         self._layout = IPV6 if skt.family == socket.AF_INET6 else IPV4
-        self._max_write = 65527 if self._layout is IPV6 else 65507
+        self._max_write = MAX_IPV6_DATA if self._layout is IPV6 else MAX_IPV4_DATA
         known = self._known_of_arrivals()
         calls.describe_arrivals(skt, destination=not known)
         if self._timestamps:

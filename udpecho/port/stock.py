@@ -28,6 +28,7 @@ from zope.interface import implementer
 from udpecho.errors import BadAddress, DatagramTooLong, PortClosed, StockPortOnly
 from udpecho.port.hooks import PortCounters
 from udpecho.reactors import monotonic_clock
+from udpecho.sizes import MAX_IPV4_DATA
 
 DRAIN = 0.25
 """Seconds that a port which stops may take for what was queued."""
@@ -38,8 +39,6 @@ QUIET_TURNS = 2
 TURN = 16384
 """Bytes that Twisted's port may read in a turn, in place of 256 KiB: of small datagrams, so many
 that timers and SIGTERM wait for seconds. (Empty ones it does not count at all.)"""
-
-MAX_DATAGRAM = 65507
 
 UNCOUNTED = PortCounters(None, None, None, None, None, None)
 """What Twisted's port counts."""
@@ -98,7 +97,7 @@ class StockPort:
         try:
             return int(self._port.write(datagram, addr) or 0)
         except MessageLengthError:
-            raise DatagramTooLong(len(datagram), MAX_DATAGRAM) from None
+            raise DatagramTooLong(len(datagram), MAX_IPV4_DATA) from None
         except (InvalidAddressError, AssertionError) as error:  # asserted: there is an address
             raise BadAddress(addr, f"expected an IP address and a port, got {addr!r}") from error
 

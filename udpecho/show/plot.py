@@ -17,8 +17,6 @@ from udpecho.ping.figures import Figures, Summary
 from udpecho.ping.outcome import Outcome
 from udpecho.show.text import milliseconds, percent
 
-FORMATS = ("svg", "png")
-
 MOST_POINTS = 10_000
 """Points of one panel: several for each dot of its width. Beyond, every other is left out."""
 
@@ -26,7 +24,7 @@ MOST_ROWS = 16
 """Rows of a picture, the worst first: more could not be read."""
 
 LOG_FROM = 30.0
-"""Where the slowest reply took so many times as long as the fastest, the scale is logarithmic."""
+"""Where the slowest reply took this many times as long as the fastest, the scale is logarithmic."""
 
 # Okabe and Ito's colours, which differ to the colour-blind too; the marks differ in print.
 REPLY_COLOUR, LOSS_COLOUR, LATE_COLOUR = "#0072B2", "#D55E00", "#009E73"

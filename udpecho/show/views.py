@@ -1,6 +1,6 @@
 """What is seen of a run while it goes on, and at its end: nothing, lines, or JSON.
 
-The live table of a terminal is in live, which needs rich.
+The live table of a terminal is in table, which needs rich.
 """
 
 from __future__ import annotations

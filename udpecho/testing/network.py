@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 from udpecho.errors import BadAddress, DatagramTooLong, WrongFamily
 from udpecho.peer import Peer, is_ipv6, is_loopback
+from udpecho.sizes import MAX_IPV4_DATA, MAX_IPV6_DATA
 from udpecho.testing.host import MemoryHost, MemoryPort, Refusals
 from udpecho.testing.link import HOLD, Link
 from udpecho.testing.record import Datagram, Fate, Fault, Record
-from udpecho.testing.sockets import MAX_IPV4_DATA, MAX_IPV6_DATA
 from udpecho.testing.stack import RECEIVE_BUFFER, Stack, canonical_peer
 from udpecho.testing.wire import Wire
 

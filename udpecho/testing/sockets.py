@@ -13,14 +13,9 @@ from typing import TypeAlias
 
 from udpecho.names import canonical_host
 from udpecho.peer import Peer, is_ipv6, is_loopback
+from udpecho.sizes import MAX_IPV4_DATA, MAX_IPV6_DATA
 from udpecho.testing.record import Datagram, Fate
 from udpecho.testing.stack import IPV4_ANY, IPV6_ANY, Stack, os_error
-
-MAX_IPV4_DATA = 65507
-"""65535 bytes of IPv4 packet, less 20 of its header and 8 of UDP's (RFC 791, RFC 768)."""
-
-MAX_IPV6_DATA = 65527
-"""65535 bytes of IPv6 payload, which the IPv6 header is no part of, less 8 (RFC 8200)."""
 
 QUEUE_OVERHEAD = 768
 """Bytes charged for a queued datagram beside its data, of which 64 are charged at least: so
