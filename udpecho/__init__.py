@@ -53,11 +53,11 @@ __all__ = [
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from udpecho.client.asking import ClientCounters as ClientCounters
     from udpecho.client.asking import Stranger as Stranger
     from udpecho.client.client import ConnectedEchoClient as ConnectedEchoClient
     from udpecho.client.client import EchoClient as EchoClient
     from udpecho.client.client import MatchingEchoClient as MatchingEchoClient
+    from udpecho.client.counting import ClientCounters as ClientCounters
     from udpecho.client.request import Reply as Reply
     from udpecho.errors import BadAddress as BadAddress
     from udpecho.errors import ClientClosed as ClientClosed
@@ -94,11 +94,8 @@ else:
     __getattr__ = Door(
         globals(),
         {
-            "client.asking": (
-                "ClientCounters",
-                "StockPortOnly",
-                "Stranger",
-            ),
+            "client.asking": ("Stranger",),
+            "client.counting": ("ClientCounters",),
             "client.client": (
                 "ConnectedEchoClient",
                 "EchoClient",

@@ -1,43 +1,41 @@
-"""What the three clients share: their sockets, their one timer, and a request's way through.
+"""What the three clients share: a request's way out, and a datagram's way in.
 
 A client differs in two decisions, made in client.py: which datagram answers which request
-(verify_peer, verify_echo), and how a datagram leaves. Replies are matched as they come; the
-timer is one delayed call, whatever the number of requests.
+(verify_peer, verify_echo), and how a datagram leaves. Replies are matched as they come.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum
 from errno import EAGAIN, EINTR, ENOBUFS
 from functools import partial
 from math import inf
 
-from twisted.internet.defer import CancelledError, Deferred, DeferredList, fail, maybeDeferred
+from twisted.internet.defer import Deferred, DeferredList, fail, maybeDeferred
 from twisted.internet.error import CannotListenError, MessageLengthError
-from twisted.internet.interfaces import IDelayedCall, IUDPTransport
+from twisted.internet.interfaces import IUDPTransport
 from twisted.internet.protocol import DatagramProtocol
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from udpecho.client.alarm import Alarm
+from udpecho.client.counting import ClientCounters, counted
 from udpecho.client.ended import Unclaimed
 from udpecho.client.pending import Pending
 from udpecho.client.request import Reply, Request
-from udpecho.client.sockets import Leg
+from udpecho.client.sockets import Sockets
 from udpecho.errors import (
     ClientClosed,
     DatagramTooLong,
     Refused,
-    ReplyTimeout,
     SendFailed,
     UdpEchoError,
-    WrongFamily,
 )
 from udpecho.names import known_peer, resolve
-from udpecho.peer import Peer, format_peer, is_ipv6
-from udpecho.port import Batch, listen_udp
+from udpecho.peer import Peer, format_peer
+from udpecho.port import Batch
 from udpecho.reactors import AnyReactor, datagram_reactor, monotonic_clock
 from udpecho.refusal import Refusal
 from udpecho.sizes import MAX_IPV4_DATA
@@ -65,36 +63,11 @@ class Stranger(Enum):
 OnStranger = Callable[[bytes, Peer, Stranger], None]
 
 
-@dataclass(frozen=True, slots=True)
-class ClientCounters:
-    """What became of a client's requests, and of what arrived.
-
-    requests = outstanding + replied + timed_out + refused + cancelled + failed. sent counts
-    datagrams, attempts that the kernel would not take (unsent) apart.
-    """
-
-    requests: int
-    outstanding: int
-    replied: int
-    timed_out: int
-    refused: int
-    cancelled: int
-    failed: int
-    sent: int
-    unsent: int
-    late: int
-    duplicates: int
-    strangers: int
-
-
 class AskingClient(DatagramProtocol):
     """A client without an opinion on who may answer: the base of the three."""
 
     noisy = False
     _log = Logger()
-    _given: IUDPTransport | None = None
-    """The socket of an app that made this protocol itself; it may close it when it likes."""
-
     verify_peer = True
     """Whether a request is answered by the peer that was asked, or by anyone."""
 
@@ -112,19 +85,17 @@ class AskingClient(DatagramProtocol):
             raise ValueError(f"window: expected at least 1, got {window!r}")
         self._reactor = datagram_reactor(reactor)
         self._now = monotonic_clock(self._reactor)
+        self._sockets = Sockets(self._reactor, self)
+        self._alarm = Alarm(self._reactor, self._now, lambda: self._pending.expire())
         self._pending = Pending(
             self._transmit,
-            self._set_alarm,
+            self._alarm.set,
             self._now,
             window,
             verify_peer=self.verify_peer,
             verify_echo=self.verify_echo,
         )
         self._on_stranger = on_stranger
-        self._transports: dict[bool, IUDPTransport] = {}  # by "is it IPv6"
-        self._interface: str | None = None  # where it may open sockets itself, if it may
-        self._closed = True  # until it has a socket
-        self._wake: IDelayedCall | None = None
         self._sent = self._unsent = self._late = self._duplicates = self._strangers = 0
 
     # What a subclass decides.
@@ -144,7 +115,8 @@ class AskingClient(DatagramProtocol):
     def _write(self, request: Request) -> None:
         """Give an attempt to the kernel."""
         peer = request.peer
-        transport = self._transports.get(":" in peer[0]) or self._open_for(peer)
+        sockets = self._sockets
+        transport = sockets.by_family.get(":" in peer[0]) or sockets.open_for(peer)
         transport.write(request.data, peer)
 
     # Asking.
@@ -154,12 +126,12 @@ class AskingClient(DatagramProtocol):
     ) -> Deferred[Reply]:
         try:
             if (
-                self._closed
+                not self._sockets.open
                 or len(data) > MAX_IPV4_DATA
                 or not 0 < timeout < inf  # written so that NaN fails it, too
                 or retries < 0
             ):
-                raise self._misused(len(data), timeout, retries)
+                raise _misused(self._sockets.open, len(data), timeout, retries)
             peer = known_peer(tuple(address))
         except (UdpEchoError, ValueError) as error:
             return fail(error)
@@ -167,25 +139,11 @@ class AskingClient(DatagramProtocol):
             data = bytes(data)
         request = self._pending.ask(data, peer, timeout, retries)
         if peer is None:
-            family = self._only_family()
+            family = self._sockets.only_family()
             resolve(self._reactor, *address[:2], ipv6=family).addCallbacks(
-                partial(self._pending.found, request), partial(self._unresolved, request)
+                partial(self._pending.found, request), partial(_unresolved, self._pending, request)
             )
         return request
-
-    def _misused(self, length: int, timeout: float, retries: int) -> Exception:
-        """Say why a request can't be made."""
-        if self._closed:
-            return ClientClosed("the client has no open socket")
-        if length > MAX_IPV4_DATA:
-            return DatagramTooLong(length, MAX_IPV4_DATA)
-        if not 0 < timeout < inf:
-            return ValueError(f"timeout: expected seconds above 0, got {timeout!r}")
-        return ValueError(f"retries: expected 0 or more, got {retries!r}")
-
-    def _unresolved(self, request: Request, failure: Failure) -> None:
-        if not request.called and isinstance(failure.value, Exception):
-            self._pending.settle(request, failure.value)
 
     def _transmit(self, request: Request) -> None:
         """Send one attempt; what can't be sent at all ends its request now."""
@@ -235,7 +193,7 @@ class AskingClient(DatagramProtocol):
         else:
             self._strangers += 1
             if self._on_stranger is not None:
-                owes = self._pending.owes(peer)
+                owes = next(self._pending.owed_by(peer), None) is not None
                 reason = Stranger.WRONG_BYTES if owes else Stranger.NOT_ASKED
                 try:
                     self._on_stranger(data, peer, reason)
@@ -245,115 +203,65 @@ class AskingClient(DatagramProtocol):
     def _refuse(self, peer: Peer, requests: list[Request]) -> None:
         self._pending.fail(requests, lambda _: Refused(f"{format_peer(peer)} refused"))
 
-    # The timer.
-
-    def _set_alarm(self, when: float | None) -> None:
-        if self._wake is not None:
-            self._wake.cancel()
-            self._wake = None
-        if when is not None:
-            self._wake = self._reactor.callLater(max(0.0, when - self._now()), self._alarm)
-
-    def _alarm(self) -> None:
-        self._wake = None
-        self._pending.expire()
-
     # Sockets.
-
-    def _listen(self, interface: str) -> IUDPTransport:
-        """Open a socket of the client's own."""
-        leg = Leg(self)
-        listen_udp(self._reactor, 0, leg, interface)
-        assert leg.transport is not None
-        return leg.transport
-
-    def _listen_at(self, interface: str) -> None:
-        """Open the first socket; without an interface others may follow, as they are needed."""
-        self._interface = interface
-        self._use(self._listen(interface))
-
-    def _use(self, transport: IUDPTransport) -> None:
-        """Ask from this socket those peers that are of its family."""
-        self._closed = False
-        self._transports[is_ipv6(transport.getHost().host)] = transport
-
-    def _open_for(self, peer: Peer) -> IUDPTransport:
-        """Open a socket of the peer's family, if that is for us to do."""
-        ipv6 = is_ipv6(peer[0])
-        if self._interface != "":
-            has = "IPv4" if ipv6 else "IPv6"
-            text = f"expected an {has} address for this socket, got {peer[0]}"
-            raise WrongFamily(peer[0], text)
-        transport = self._listen("::" if ipv6 else "")
-        self._use(transport)
-        return transport
-
-    def _only_family(self) -> bool | None:
-        """Tell which family the sockets are bound to: IPv6 (True), IPv4 (False), or either."""
-        if self._interface == "" or len(self._transports) != 1:
-            return None
-        return next(iter(self._transports))
 
     def closed(self, transport: IUDPTransport) -> None:
         """Hear that a socket is closed; if the client still used it, it ends what is pending."""
-        used = [ipv6 for ipv6, other in self._transports.items() if other is transport]
-        for ipv6 in used:
-            del self._transports[ipv6]
-        if used and not self._transports:
-            self._closed = True
-            self._fail_all(lambda _: ClientClosed("the client's socket was closed"))
+        if self._sockets.forget(transport):
+            self._pending.fail(
+                self._pending.all(), lambda _: ClientClosed("the client's socket was closed")
+            )
 
     def startProtocol(self) -> None:
         """Use the socket of an app that made this protocol and listens with it."""
         assert self.transport is not None
-        self._given = self.transport
-        self._use(self.transport)
+        self._sockets.give(self.transport)
 
     def stopProtocol(self) -> None:
         """Do without it again."""
-        assert self._given is not None
-        self.closed(self._given)
+        assert self._sockets.given is not None
+        self.closed(self._sockets.given)
 
     def connectionRefused(self) -> None:
         """Take a refusal from it."""
-        assert self._given is not None
-        self.refused(self._given)
+        assert self._sockets.given is not None
+        self.refused(self._sockets.given)
 
     @property
     def local_addresses(self) -> list[Peer]:
         """The addresses and ports of the client's open sockets."""
-        hosts = [transport.getHost() for transport in self._transports.values()]
-        return [(host.host, host.port) for host in hosts]
+        return self._sockets.addresses()
 
     async def close(self) -> None:
         """Fail what is outstanding with ClientClosed and close the sockets; twice is harmless."""
-        self._closed = True
-        transports = list(self._transports.values())
-        self._transports.clear()
-        self._fail_all(lambda _: ClientClosed("the client was closed"))
+        transports = self._sockets.close()
+        self._pending.fail(self._pending.all(), lambda _: ClientClosed("the client was closed"))
         await DeferredList([maybeDeferred(each.stopListening) for each in transports])
-
-    def _fail_all(self, error: Callable[[Request], UdpEchoError]) -> None:
-        self._pending.fail(self._pending.all(), error)
 
     def counters(self) -> ClientCounters:
         """Count what has happened so far."""
-        ended = dict(self._pending.ended)
-        ended_as = [ended.pop(way, 0) for way in (Reply, ReplyTimeout, Refused, CancelledError)]
-        replied, timed_out, refused, cancelled = ended_as
-        failed = sum(ended.values())
-        outstanding = len(self._pending)
-        return ClientCounters(
-            requests=outstanding + sum(ended_as) + failed,
-            outstanding=outstanding,
-            replied=replied,
-            timed_out=timed_out,
-            refused=refused,
-            cancelled=cancelled,
-            failed=failed,
+        return counted(
+            self._pending,
             sent=self._sent,
             unsent=self._unsent,
             late=self._late,
             duplicates=self._duplicates,
             strangers=self._strangers,
         )
+
+
+def _misused(is_open: bool, length: int, timeout: float, retries: int) -> Exception:
+    """Say why a request can't be made."""
+    if not is_open:
+        return ClientClosed("the client has no open socket")
+    if length > MAX_IPV4_DATA:
+        return DatagramTooLong(length, MAX_IPV4_DATA)
+    if not 0 < timeout < inf:
+        return ValueError(f"timeout: expected seconds above 0, got {timeout!r}")
+    return ValueError(f"retries: expected 0 or more, got {retries!r}")
+
+
+def _unresolved(pending: Pending, request: Request, failure: Failure) -> None:
+    """End a request whose peer was not found, unless it has ended meanwhile."""
+    if not request.called and isinstance(failure.value, Exception):
+        pending.settle(request, failure.value)

@@ -72,7 +72,7 @@ class EchoClient(UnconnectedClient):
         Raises CannotListenError if the interface's address can't be had.
         """
         client = cls(reactor, window=window, on_stranger=on_stranger)
-        client._listen_at(interface)
+        client._sockets.listen_at(interface)
         return client
 
     def peerRefused(self, refusal: Refusal) -> None:
@@ -120,7 +120,7 @@ class MatchingEchoClient(UnconnectedClient):
         interface's address can't be had.
         """
         client = cls(reactor, verify_echo=verify_echo, window=window, on_stranger=on_stranger)
-        client._listen_at(interface)
+        client._sockets.listen_at(interface)
         return client
 
     def pending_peers(self) -> list[Peer]:
@@ -205,7 +205,7 @@ class ConnectedEchoClient(AskingClient):
         Raises what open() does, and then the first peer stays.
         """
         peer = await resolve(self._reactor, host, port)
-        if self._closed:
+        if not self._sockets.open:
             raise ClientClosed("the client has no open socket")
         first, self.peer = self.peer, self._connect_again(peer)
         text = f"{format_peer(first)} was replaced by {format_peer(peer)}"
@@ -219,7 +219,7 @@ class ConnectedEchoClient(AskingClient):
 
     def refused(self, transport: IUDPTransport) -> None:
         """Fail what the peer owes, unless it is a socket of the first peer that tells so."""
-        if transport in self._transports.values():
+        if transport in self._sockets:
             self._peerRefused()
 
     def closed(self, transport: IUDPTransport) -> None:
@@ -229,9 +229,9 @@ class ConnectedEchoClient(AskingClient):
         ICMP's; then the next request opens another. Nothing else closes a socket of our own
         while it is in use; the app's has a pending error, unless reading has taken it.
         """
-        ours = transport is not self._given
-        if transport in self._transports.values() and (ours or pending_error(transport)):
-            self._transports.clear()
+        ours = transport is not self._sockets.given
+        if transport in self._sockets and (ours or pending_error(transport)):
+            self._sockets.forget_all()
             self._peerRefused()
         else:
             super().closed(transport)
@@ -266,18 +266,18 @@ class ConnectedEchoClient(AskingClient):
         self._unsent += 1
 
     def _use(self, transport: IUDPTransport) -> None:
-        self._transports.clear()
-        super()._use(transport)
+        self._sockets.forget_all()
+        self._sockets.use(transport)
 
     def _transport(self) -> IUDPTransport:
-        for transport in self._transports.values():
+        for transport in self._sockets:
             return transport
         transport = self._connected_socket(self.peer)
         self._use(transport)
         return transport
 
     def _connected_socket(self, peer: Peer) -> IUDPTransport:
-        transport = self._listen(self._interface or ("::" if is_ipv6(peer[0]) else ""))
+        transport = self._sockets.listen(self._interface or ("::" if is_ipv6(peer[0]) else ""))
         try:
             connect(transport, peer)
         except SendFailed:
@@ -287,13 +287,13 @@ class ConnectedEchoClient(AskingClient):
 
     def _connect_again(self, peer: Peer) -> Peer:
         """Connect to a second peer, by another socket where the first can't."""
-        old = self._transports.get(is_ipv6(peer[0]))
+        old = self._sockets.by_family.get(is_ipv6(peer[0]))
         try:
             if old is None:
                 raise RuntimeError
             connect(old, peer)
         except RuntimeError:  # what Twisted's stock port raises
-            replaced = list(self._transports.values())
+            replaced = list(self._sockets)
             self._use(self._connected_socket(peer))
             for transport in replaced:
                 transport.stopListening()

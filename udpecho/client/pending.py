@@ -57,7 +57,9 @@ class Pending:
 
         self._deadlines = Deadlines(alarm)
         self._ended = Ended()
-        self._in_flight = 0
+        self.in_flight = 0
+        """How many requests have been sent and not ended."""
+
         self._held = False  # whether what waits is to wait on, room or not
         self._serial = 0
         self.ended: defaultdict[type, int] = defaultdict(int)
@@ -65,14 +67,9 @@ class Pending:
 
     def __len__(self) -> int:
         """Count the outstanding requests, in flight or not."""
-        return self._in_flight + len(self._waiting) + len(self._unresolved)
+        return self.in_flight + len(self._waiting) + len(self._unresolved)
 
     # Who owes what.
-
-    @property
-    def in_flight(self) -> int:
-        """How many requests have been sent and not ended."""
-        return self._in_flight
 
     def all(self) -> list[Request]:
         """List the outstanding requests in the order they were made."""
@@ -84,10 +81,6 @@ class Pending:
         """List who owes at least one reply, whoever was asked first coming first."""
         return list(self._owed)
 
-    def owes(self, peer: Peer) -> bool:
-        """Tell whether anything is owed by this peer."""
-        return self._debtor(peer) in self._owed
-
     def owed_by(self, peer: Peer) -> Iterator[Request]:
         """Go through the requests in flight that this peer owes a reply."""
         return in_order(self._owed.get(self._debtor(peer), {}))
@@ -95,7 +88,7 @@ class Pending:
     def oldest(self, peer: Peer, data: bytes) -> Request | None:
         """Find the request that a datagram answers."""
         owed = self._owed.get(self._debtor(peer))
-        return None if owed is None else owed.get(self._token(data))
+        return None if owed is None else owed.get(data if self._verify_echo else None)
 
     def refused(self, peer: Peer, quoted: bytes) -> list[Request]:
         """List the requests that a refusal ends: the one it quotes and those sent before it.
@@ -116,13 +109,10 @@ class Pending:
 
     def unclaimed(self, peer: Peer, data: bytes) -> Unclaimed | None:
         """Tell what a datagram is that answers no request, or None if it is a stranger's."""
-        return self._ended.recall((peer, self._token(data)))
+        return self._ended.recall((peer, data if self._verify_echo else None))
 
     def _debtor(self, peer: Peer) -> Peer | None:
         return peer if self._verify_peer else None
-
-    def _token(self, data: bytes) -> bytes | None:
-        return data if self._verify_echo else None
 
     # In.
 
@@ -139,7 +129,7 @@ class Pending:
             return request
         request.peer = peer
         request.debtor = peer if self._verify_peer else None
-        if self._held or self._waiting or self._in_flight >= self._window:
+        if self._held or self._waiting or self.in_flight >= self._window:
             self._waiting[request] = None
             return request
         self._held = True
@@ -166,7 +156,7 @@ class Pending:
             return
         self._held = True
         try:
-            while self._waiting and self._in_flight < self._window:
+            while self._waiting and self.in_flight < self._window:
                 self._send(self._waiting.popitem(last=False)[0])
         finally:
             self._held = False
@@ -174,7 +164,7 @@ class Pending:
     def _send(self, request: Request) -> None:
         """Send an attempt, once all is in its place: then a reply can't be too early."""
         if not request.attempts:
-            self._in_flight += 1
+            self.in_flight += 1
             owed = self._owed.get(request.debtor)
             if owed is None:
                 owed = self._owed[request.debtor] = {}
@@ -207,7 +197,7 @@ class Pending:
             request.callback(tuple.__new__(Reply, reply))  # in half the time that Reply() takes
             if self._waiting:
                 self._fill()
-        if not self._in_flight:
+        if not self.in_flight:
             self._deadlines.clear()
 
     def settle(self, request: Request, error: Exception) -> None:
@@ -252,7 +242,7 @@ class Pending:
             self._waiting.pop(request, None)
             self._unresolved.pop(request, None)
             return
-        self._in_flight -= 1
+        self.in_flight -= 1
         self._deadlines.stop(request)
         token = request.token
         owed = self._owed[request.debtor]
@@ -270,7 +260,7 @@ class Pending:
         """Do what follows when a request has left."""
         if self._waiting:
             self._fill()
-        if not self._in_flight:
+        if not self.in_flight:
             self._deadlines.clear()
 
 

@@ -1,16 +1,18 @@
-"""A client's own sockets: what comes from them is the client's."""
+"""A client's sockets: one of each family, opened as they are needed, or one that an app gave."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from socket import SO_ERROR, SOL_SOCKET, socket
 from typing import Protocol, cast
 
 from twisted.internet.interfaces import ISystemHandle, IUDPTransport
 from twisted.internet.protocol import DatagramProtocol
 
-from udpecho.errors import SendFailed
-from udpecho.peer import Peer
-from udpecho.port import Batch
+from udpecho.errors import SendFailed, WrongFamily
+from udpecho.peer import Peer, is_ipv6
+from udpecho.port import Batch, listen_udp
+from udpecho.reactors import IDatagramReactor
 from udpecho.refusal import Refusal
 
 
@@ -47,11 +49,11 @@ class Leg(DatagramProtocol):
     def startProtocol(self) -> None:
         """Learn the socket."""
         assert self.transport is not None
-        self._given = self.transport
+        self._socket = self.transport
 
     def stopProtocol(self) -> None:
         """Tell that it is closed."""
-        self._client.closed(self._given)
+        self._client.closed(self._socket)
 
     def datagramReceived(self, datagram: bytes, addr: tuple[str, int]) -> None:
         """Hand on a datagram."""
@@ -59,7 +61,7 @@ class Leg(DatagramProtocol):
 
     def connectionRefused(self) -> None:
         """Hand on a refusal that names nobody."""
-        self._client.refused(self._given)
+        self._client.refused(self._socket)
 
     def batchReceived(self, batch: Batch) -> None:
         """Hand on what arrived together."""
@@ -72,6 +74,91 @@ class Leg(DatagramProtocol):
     def datagramNotSent(self, data: bytes, addr: Peer | None, error: OSError) -> None:
         """Hand on a send error."""
         self._client.datagramNotSent(data, addr, error)
+
+
+class Sockets:
+    """The sockets that a client asks from; what comes from its own is the client's."""
+
+    def __init__(self, reactor: IDatagramReactor, client: Owner) -> None:
+        self._reactor = reactor
+        self._client = client
+        self._interface: str | None = None  # where it may open sockets itself, if it may
+        self.by_family: dict[bool, IUDPTransport] = {}
+        """Those in use, by "is it IPv6"."""
+
+        self.given: IUDPTransport | None = None
+        """The socket of an app that listens with the client itself; it may close it at will."""
+
+        self.open = False
+        """Whether there is one, or may be."""
+
+    def __iter__(self) -> Iterator[IUDPTransport]:
+        """Go through those in use."""
+        return iter(list(self.by_family.values()))
+
+    def give(self, transport: IUDPTransport) -> None:
+        """Use an app's socket."""
+        self.given = transport
+        self.use(transport)
+
+    def listen(self, interface: str) -> IUDPTransport:
+        """Open a socket, and do not use it yet. Raises CannotListenError."""
+        leg = Leg(self._client)
+        listen_udp(self._reactor, 0, leg, interface)
+        assert leg.transport is not None
+        return leg.transport
+
+    def listen_at(self, interface: str) -> None:
+        """Open and use the first socket; without an interface others may follow."""
+        self._interface = interface
+        self.use(self.listen(interface))
+
+    def use(self, transport: IUDPTransport) -> None:
+        """Ask from this socket those peers that are of its family."""
+        self.open = True
+        self.by_family[is_ipv6(transport.getHost().host)] = transport
+
+    def open_for(self, peer: Peer) -> IUDPTransport:
+        """Open a socket of the peer's family, if that is for us to do; else raise WrongFamily."""
+        ipv6 = is_ipv6(peer[0])
+        if self._interface != "":
+            has = "IPv4" if ipv6 else "IPv6"
+            text = f"expected an {has} address for this socket, got {peer[0]}"
+            raise WrongFamily(peer[0], text)
+        transport = self.listen("::" if ipv6 else "")
+        self.use(transport)
+        return transport
+
+    def only_family(self) -> bool | None:
+        """Tell which family the sockets are bound to: IPv6 (True), IPv4 (False), or either."""
+        if self._interface == "" or len(self.by_family) != 1:
+            return None
+        return next(iter(self.by_family))
+
+    def addresses(self) -> list[Peer]:
+        """List the addresses and ports of those in use."""
+        hosts = [transport.getHost() for transport in self]
+        return [(host.host, host.port) for host in hosts]
+
+    def forget(self, transport: IUDPTransport) -> bool:
+        """Use a socket no more; tell whether that was the last one."""
+        used = [ipv6 for ipv6, other in self.by_family.items() if other is transport]
+        for ipv6 in used:
+            del self.by_family[ipv6]
+        last = bool(used) and not self.by_family
+        self.open &= not last
+        return last
+
+    def forget_all(self) -> list[IUDPTransport]:
+        """Use none of them any more; return what they were. Others may follow."""
+        transports = list(self)
+        self.by_family.clear()
+        return transports
+
+    def close(self) -> list[IUDPTransport]:
+        """Use none of them any more, nor open others; return what is to be closed."""
+        self.open = False
+        return self.forget_all()
 
 
 def connect(transport: IUDPTransport, peer: Peer) -> None:
