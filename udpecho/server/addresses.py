@@ -12,7 +12,7 @@ from errno import EADDRNOTAVAIL, EAFNOSUPPORT, EPROTOTYPE
 from twisted.internet.error import CannotListenError
 from twisted.python.systemd import ListenFDs
 
-from udpecho.names import ip_address
+from udpecho.names import DEFAULT_PORT, ip_address
 from udpecho.peer import is_ipv6
 from udpecho.port import adopt, open_udp
 from udpecho.values import one_of, port_number, whole_number, wrong
@@ -48,7 +48,10 @@ def everywhere(port: int) -> tuple[UdpAddress, UdpAddress]:
     return UdpAddress(port, "0.0.0.0"), UdpAddress(port, "::", optional=True)
 
 
-LOOPBACK = (UdpAddress(1060, "127.0.0.1"), UdpAddress(1060, "::1", optional=True))
+LOOPBACK = (
+    UdpAddress(DEFAULT_PORT, "127.0.0.1"),
+    UdpAddress(DEFAULT_PORT, "::1", optional=True),
+)
 """Where the service listens when nobody says otherwise: this machine alone can ask it."""
 
 

@@ -18,13 +18,14 @@ from twisted.logger import Logger
 from udpecho.errors import PortUnavailable
 from udpecho.guard.guard import Guard
 from udpecho.guard.policy import Policy
+from udpecho.names import DEFAULT_PORT
 from udpecho.peer import format_peer, is_loopback
 from udpecho.port import UdpPort, adopt_udp, leave_to_others, listen_udp, why_not_ours
 from udpecho.reactors import AnyReactor, datagram_reactor, monotonic_clock
 from udpecho.server.addresses import LOOPBACK, Listen, UdpAddress, bind, doing_without, trial
 from udpecho.server.server import EchoServer, ServerCounters
 
-_LOOPBACK_HINT = ", this machine only; to serve the network: --listen=udp:1060"
+_LOOPBACK_HINT = f", this machine only; to serve the network: --listen=udp:{DEFAULT_PORT}"
 
 
 class EchoService(Service):
