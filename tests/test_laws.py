@@ -8,6 +8,7 @@ what is imported inside functions.
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -427,6 +428,40 @@ def test_the_table_names_the_wings_that_there_are() -> None:
     assert set(GROUND) <= files
     assert set(MAY_IMPORT) > NOT_BUILT
     assert set().union(*MAY_IMPORT.values()) <= set(MAY_IMPORT)
+
+
+ARCHITECTURE = PACKAGE.parent / "docs" / "architecture.md"
+
+
+def page_rows(heading: str) -> dict[str, list[str]]:
+    """Read a table of the page on architecture: what stands in code marks, by the first cell."""
+    section = ARCHITECTURE.read_text().partition(f"## {heading}\n")[2].partition("\n## ")[0]
+    table = [line.strip("| ").split(" | ") for line in section.splitlines() if line[:1] == "|"]
+    return {row[0]: re.findall(r"`([^`]+)`", row[-1]) for row in table[2:]}
+
+
+def test_the_page_on_architecture_has_the_same_table() -> None:
+    """Who reads the plan reads what the test holds the code to."""
+    told: dict[str, set[str]] = {}
+    for wings, may in page_rows("The laws").items():
+        for wing in re.findall(r"`([^`]+)`", wings):
+            told[wing] = set(may)
+    del told["udpecho/__init__"]
+    told["commands"] = MAY_IMPORT["commands"] - NOT_BUILT  # any but tap and testing
+    built = set(MAY_IMPORT) - NOT_BUILT
+    assert told == {wing: MAY_IMPORT[wing] - NOT_BUILT for wing in built}
+
+
+def test_the_page_on_architecture_names_every_room() -> None:
+    told = {wing.strip("`"): set(named) for wing, named in page_rows("The wings").items()}
+    told["ground"] = told.pop("the ground")
+    del told["tap"]
+    there: dict[str, set[str]] = {}
+    for room in rooms():
+        wing = wing_of(room)
+        if room not in doors() and room not in ("", "tap", "__main__", "kernel"):
+            there.setdefault(wing, set()).add(room.rpartition(".")[2])
+    assert told == there
 
 
 def test_no_circle() -> None:
