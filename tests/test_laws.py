@@ -488,6 +488,53 @@ def test_the_longest_chain_of_wings() -> None:
     assert max(longest.values()) <= LONGEST_CHAIN, longest
 
 
+SETS: dict[str, str] = {
+    "client.pending": "its book is kept in the requests, whose fields nobody else writes",
+    "port.stock": "Twisted's port reads too much in a turn, and takes no argument for it",
+    "show.table": "Twisted's LoopingCall takes its clock so",
+    "testing.host": "Twisted's DelayedCall leaves it to the reactor to say that it was called",
+}
+"""Rooms that set what is another object's, and why."""
+
+
+def sets_from_outside(source: str) -> list[str]:
+    """List what a room sets on objects other than self, unless it has their class."""
+    tree = ast.parse(source)
+    targets: list[ast.expr] = []
+    declared: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign):
+            targets += node.targets
+        elif isinstance(node, ast.AugAssign | ast.AnnAssign):
+            targets.append(node.target)
+        if isinstance(node, ast.ClassDef):
+            fields = (each for each in node.body if isinstance(each, ast.AnnAssign))
+            declared |= {each.target.id for each in fields if isinstance(each.target, ast.Name)}
+    inside = (each for target in targets for each in ast.walk(target))
+    attributes = [each for each in inside if isinstance(each, ast.Attribute)]
+    stored = [each for each in attributes if isinstance(each.ctx, ast.Store)]
+    own = {each.attr for each in stored if ast.unparse(each.value) == "self"} | declared
+    return [ast.unparse(each) for each in stored if each.attr not in own]
+
+
+def test_nothing_is_set_on_another_object_of_ours() -> None:
+    """What an object knows it learns by a call, which its class can look at and speak of."""
+    found = {
+        name: outside for name, source in rooms().items() if (outside := sets_from_outside(source))
+    }
+    assert {name: outside for name, outside in found.items() if name not in SETS} == {}
+    assert set(SETS) <= set(found)
+
+
+@pytest.mark.parametrize(
+    "line", ["probe.sent = 1", "a, socket.observer = 1, 2", "count.sent += 1", "x.y.z: int = 3"]
+)
+def test_what_is_set_from_outside_is_seen(line: str) -> None:
+    own = "class A:\n  b: int = 1\n  def c(self): self.d = 2\n"
+    assert len(sets_from_outside(f"{own}{line}")) == 1
+    assert sets_from_outside(f"{own}def f(a):\n  a.b = a.d = 3\n  a.names[1] = 2") == []
+
+
 def budgets() -> Iterator[tuple[str, str]]:
     """List what is larger than it should be, and how large."""
     for name, source in rooms().items():

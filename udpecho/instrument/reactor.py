@@ -125,7 +125,7 @@ class ReactorSocket(DatagramProtocol):
         """Send each probe, noting when; return those that won't go."""
         unsent = []
         for probe, payload in zip(probes, payloads, strict=True):
-            probe.sent = self._stamp()
+            probe.leaves(self._stamp())
             try:
                 self._send(probe, payload)
             except OSError as error:
