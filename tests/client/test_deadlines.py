@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from udpecho.client import deadlines
 from udpecho.client.deadlines import SPARE, Deadlines
 from udpecho.client.request import Request
 
@@ -135,3 +137,15 @@ def test_in_any_order_none_is_missed_and_none_is_early(
         if watching:
             assert watched.alarm is not None
             assert watched.alarm <= min(each.deadline for each in watching)
+
+
+def test_many_queues_that_are_in_use_are_not_looked_through_again_and_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A thousand time-outs that all wait cost a few searches for empty queues, not a thousand."""
+    searches: list[object] = []
+    monkeypatch.setattr(deadlines, "heapify", searches.append)
+    watched = Watched()
+    for number in range(1000):
+        watched.send(1000.0 + number)
+    assert 0 < len(searches) <= 10

@@ -162,3 +162,12 @@ def test_how_datagrams_are_grouped_makes_no_difference(
         fits = not mixed.charge({0: sum(counts[:cut])}, now)
         first = bytes(cut) if fits else mixed.take(0, counts[:cut], now)
         assert first + mixed.take(0, counts[cut:], now) == one_by_one
+
+
+def test_one_in_three_passes_however_long_a_flood_lasts() -> None:
+    """Also where what is remembered of its length begins anew."""
+    limiter = RateLimiter(1, 1, b"key", slip=3)
+    bucket = limiter.bucket(bytes([192, 0, 2, 1]))
+    assert limiter.take(bucket, (1,), 0) == b"\0"
+    over = b"".join(limiter.take(bucket, (1,) * 300, 0) for _ in range(60))
+    assert {over[at : at + 3].count(0) for at in range(0, len(over), 3)} == {1}

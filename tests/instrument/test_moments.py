@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from udpecho.instrument.moments import arrivals, departures
+from udpecho.instrument.moments import arrivals, departures, following
 from udpecho.kernel.layout import (
     IP_RECVERR,
     IP_TTL,
@@ -95,3 +95,13 @@ def test_which_send_left_and_when(
 def test_no_bytes_whatever_raise(control: bytes) -> None:
     arrivals(record(control), [len(control)], 16)
     departures(record(control), [len(control)])
+
+
+def test_sends_are_numbered_as_the_kernel_numbers_them() -> None:
+    """After four billion it begins anew, and so must we, or no stamp would find its probe."""
+    assert [following(number) for number in (0, 41, 0xFFFFFFFE, 0xFFFFFFFF)] == [
+        1,
+        42,
+        0xFFFFFFFF,
+        0,
+    ]

@@ -75,6 +75,13 @@ HOUR = 3_600_000 * MS
             Clock.USER,
             "stamps further apart than the process lived through",
         ),
+        (
+            At(0, HOUR, HOUR),
+            At(5 * MS, HOUR + 5 * MS, HOUR + 5 * MS + STEP_NS),
+            5 * MS + STEP_NS,
+            Clock.KERNEL,
+            "as far apart as two readings of the clocks may be",
+        ),
         (At(5, HOUR), At(0, HOUR), 0, Clock.USER, "never negative"),
     ],
 )

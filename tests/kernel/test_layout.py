@@ -111,3 +111,11 @@ def test_control_messages_are_read_as_they_were_laid_out(
 ) -> None:
     control = b"".join(control_message(*kind, data) for kind, data in messages.items())
     assert control_messages(control) == messages
+
+
+def test_a_control_message_that_is_cut_off_is_none() -> None:
+    """Half of a value would be another value."""
+    whole = control_message(1, 2, bytes(range(8)))
+    assert control_messages(whole) == {(1, 2): bytes(range(8))}
+    assert control_messages(whole[:-1]) == {}
+    assert control_messages(whole + whole[:-1]) == {(1, 2): bytes(range(8))}

@@ -198,7 +198,7 @@ def test_wrong_commands(command: list[str], complaint: str, tmp_path: Path) -> N
     assert re.fullmatch(rf"udpecho: {complaint}\n", ended.stderr), ended.stderr
 
 
-@needs_our_port("the notice is left out there")
+@needs_our_port("the log warns of what is missing")
 def test_without_our_own_port_it_says_what_is_missing(
     server: tuple[str, int], tmp_path: Path
 ) -> None:

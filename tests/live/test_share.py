@@ -13,12 +13,16 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
+from typing import cast
 
 import pytest
+import pytest_twisted  # type: ignore[import-untyped]
 
 from tests.live.conftest import Start, addresses, bound, free_port, needs_ipv6
 from tests.live.program import Program, twistd
+from udpecho.port import sockets
 from udpecho.port.sockets import leave_to_others, open_udp
+from udpecho.server import EchoService, UdpAddress, service
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="it is Linux that shares a port so")
 
@@ -131,3 +135,57 @@ def answered(asking: list[socket.socket], quiet: float = 0.5) -> set[socket.sock
             assert skt.recv(100) == b"now"
             heard.add(skt)
     return heard
+
+
+@pytest_twisted.ensureDeferred  # type: ignore[untyped-decorator]
+async def test_a_service_leaves_its_share_to_the_others_before_it_closes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """And only a share: what is its own alone is nobody else's."""
+    from twisted.internet import reactor
+
+    left: list[int] = []
+    monkeypatch.setattr(service, "leave_to_others", lambda skt: left.append(skt.getsockname()[1]))
+    shares = EchoService(
+        reactor, [UdpAddress(0, "127.0.0.1", reuse_port=True), UdpAddress(0, "127.0.0.1")]
+    )
+    shares.startService()
+    (_, shared_port), _ = shares.addresses()
+    await shares.stopService()
+    assert left == [shared_port]
+
+
+@needs_ipv6
+def test_an_ipv6_socket_takes_ipv6_alone() -> None:
+    with open_udp("::", 0) as skt:
+        assert skt.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY) == 1
+
+
+def test_a_group_is_no_address_of_one_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though connect() takes it, where there is a route to it."""
+
+    class Anywhere:
+        def __init__(self, *_: int) -> None:
+            self.family = socket.AF_INET
+
+        def __enter__(self) -> Anywhere:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            """Close nothing."""
+
+        def connect(self, address: object) -> None:
+            """Take any."""
+
+    class Bound:
+        family = socket.AF_INET
+
+        def __init__(self, host: str) -> None:
+            self.host = host
+
+        def getsockname(self) -> tuple[str, int]:
+            return self.host, 7
+
+    monkeypatch.setattr(socket, "socket", Anywhere)
+    for host, packed in (("224.0.0.251", None), ("0.0.0.0", None), ("192.0.2.1", b"\xc0\0\2\1")):
+        assert sockets.only_address(cast(socket.socket, Bound(host))) == packed

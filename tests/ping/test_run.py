@@ -389,3 +389,39 @@ def _original(data: bytes, probes: dict[bytes, Any]) -> bytes:
     """Find the probe that a datagram was before a bit of it was flipped."""
     value = int.from_bytes(data, "big")
     return min(probes, key=lambda probe: (int.from_bytes(probe, "big") ^ value).bit_count())
+
+
+def test_an_interrupted_run_waits_for_replies_that_take_twice_as_long() -> None:
+    """As the slowest so far: the network may have become slower since."""
+    bench = Bench(delay=0.05)
+    bench.serve()
+    run = bench.ping(count=None, interval_ns=50 * MS)
+    done = run.start()
+    bench.net.advance(0.12)
+    bench.net.link(bench.host, bench.server, delay=0.09)
+    bench.net.advance(0.05)
+    run.stop()
+    figures = bench.finish(done).figures
+    assert (figures.received, figures.lost) == (figures.sent, 0)
+
+
+def test_an_interrupt_never_makes_a_run_longer() -> None:
+    """Its count is over, one reply is missing: it ends with the timeout, stopped or not."""
+    bench = Bench(delay=0.2)
+    bench.serve()
+    bench.net.link(bench.host, bench.server, delay=0.2)
+    run = bench.ping(count=2, interval_ns=100 * MS, timeout_ns=1000 * MS)
+    done = run.start()
+    bench.net.advance(0.05)
+    bench.net.link(bench.host, bench.server, loss=1.0)
+    bench.net.advance(0.95)
+    run.stop()
+    assert bench.finish(done).elapsed_ns < 1150 * MS
+
+
+def test_with_nothing_outstanding_a_deadline_ends_it_at_once() -> None:
+    bench = Bench(delay=0.01)
+    bench.serve()
+    summary = bench.run(count=None, interval_ns=1000 * MS, deadline_ns=1500 * MS)
+    assert summary.figures.sent == 2
+    assert summary.elapsed_ns < 1600 * MS

@@ -90,3 +90,14 @@ class TestDistribution:
         assert d.mean_ns == pytest.approx(mean, abs=1)
         variance = sum((time - mean) ** 2 for time in times) / len(times)
         assert d.stddev_ns == pytest.approx(sqrt(variance), rel=1e-6, abs=1)
+
+
+@pytest.mark.parametrize("digits", [2, 3])
+def test_a_percentile_is_the_middle_of_its_bucket(digits: int) -> None:
+    """Its start would be less than nearly all that it stands for."""
+    library = HdrHistogram(FINEST_NS, LONGEST_NS, digits)
+    time_ns = 1_234_567_890
+    start = library.get_lowest_equivalent_value(time_ns)
+    following = library.get_highest_equivalent_value(time_ns) + 1
+    found = spread_of(MS, time_ns, 100_000 * MS, digits=digits).distribution()
+    assert found.median_ns == (start + following) // 2

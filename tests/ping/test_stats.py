@@ -144,3 +144,40 @@ class TestSummary:
         for name in ("sent", "replied", "lost", "refused", "corrupt", "late", "loss_bursts"):
             parts = [getattr(f.figures, name) for t in summary.targets for f in t.flows]
             assert getattr(summary.figures, name) == sum(parts)
+
+
+OTHER = Flow("echo.example", ("192.0.2.1", 7), 40002)
+
+
+def test_of_several_flows_the_longest_path_tells_the_hops() -> None:
+    stats = Stats(2)
+    for flow, ttl in ((FLOW, 60), (OTHER, 50)):
+        stats.sent([flow])
+        stats.add(Outcome(Fate.REPLIED, 0, flow, 1, 1, 0, MS, Clock.KERNEL, ttl=ttl))
+    figures = stats.summary(0).figures
+    assert (figures.ttl, figures.hops) == (50, 14)
+
+
+def test_of_several_flows_the_jitter_is_the_mean() -> None:
+    stats = Stats(2)
+    for flow, second in ((FLOW, 17 * MS), (OTHER, 33 * MS)):
+        for index, rtt_ns in ((1, MS), (2, second)):
+            stats.sent([flow])
+            stats.add(fate(Fate.REPLIED, index, rtt_ns, flow))
+    assert stats.summary(0).figures.jitter_ns == (MS + 2 * MS) // 2
+
+
+def test_each_of_those_sent_together_was_as_late() -> None:
+    stats = Stats(2)
+    stats.sent([FLOW, OTHER], 5 * MS)
+    stats.sent([FLOW], 0)
+    assert stats.summary(0).schedule_error.count == 3
+
+
+def test_a_glance_takes_what_is_undecided_for_no_loss() -> None:
+    stats = Stats(1)
+    for _ in range(10):
+        stats.sent([FLOW])
+    for index, kind in enumerate([Fate.REPLIED] * 3 + [Fate.LOST], 1):
+        stats.add(fate(kind, index, MS if kind is Fate.REPLIED else None))
+    assert stats.glance().loss == 0.25

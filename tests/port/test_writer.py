@@ -37,6 +37,7 @@ HOME = encode(IPV4, "192.0.2.1", 7)
         pytest.param(
             [-ENETUNREACH] * 3 + [2], 4, [(0, ENETUNREACH)], id="no route is of this datagram"
         ),
+        pytest.param([-EAGAIN, 1, -EAGAIN, 2], 4, [], id="what one met with is not the next one's"),
         pytest.param([-EPERM] * 3, 3, [(0, EPERM), (1, EPERM), (2, EPERM)], id="none goes"),
     ],
 )
@@ -258,3 +259,28 @@ def test_without_anyone_to_tell_errors_are_counted_still(kernel: Kernel, now: Cl
         now.advance(1)
     assert writer.not_sent == {EINVAL: 3}
     assert writer._untold == []
+
+
+def test_who_takes_his_time_between_two_writes_is_not_called_from_within_either(
+    kernel: Kernel, now: Clock
+) -> None:
+    """Then each write is sent at once, and fails at once."""
+    depth, deepest = 0, 0
+
+    def again(data: bytes, address: object, error: OSError) -> None:
+        nonlocal depth, deepest
+        depth += 1
+        deepest = max(depth, deepest)
+        if len(data) < 5:
+            now.rightNow += 1
+            writer.write(data + b"x", HOME, address)
+        depth -= 1
+
+    writer = Writer(now, -1, IPV4, again, kernel)
+    kernel.outbox = writer.outbox
+    kernel.error = EPERM
+    writer.write(b"x", HOME, None)
+    for _ in range(10):
+        now.advance(0)
+    assert deepest == 1
+    assert writer.not_sent == {EPERM: 5}

@@ -103,3 +103,14 @@ def test_whoever_sent_more_than_an_eighth_is_kept_and_never_overstated(
     assert len(kept) <= KEPT
     assert all(count <= true[name] for name, count in kept.items())
     assert {name for name in true if true[name] > true.total() / KEPT} <= set(kept)
+
+
+def test_who_comes_late_and_often_is_named_all_the_same() -> None:
+    """A newcomer takes over the count of whom it displaces, or the next would displace it."""
+    top = TopSources(kept=8)
+    for name in "abcdefgh":
+        top.add(name, 10)
+    for number in range(100):
+        top.add("late", 1)
+        top.add(f"once {number}", 1)
+    assert dict(top.most(8)).get("late", 0) >= 80

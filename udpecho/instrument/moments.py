@@ -84,6 +84,11 @@ def departures(records: bytes, sizes: Sequence[int]) -> list[tuple[int, int] | N
     return read
 
 
+def following(number: int) -> int:
+    """Give the number of the next send: the kernel counts in 32 bits (OPT_ID)."""
+    return (number + 1) & 0xFFFFFFFF
+
+
 @cache
 def _rows(name: int, control: str) -> struct.Struct:
     """Lay out a record: a socket address of this many bytes, then control messages."""

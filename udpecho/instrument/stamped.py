@@ -13,7 +13,7 @@ from functools import lru_cache
 
 from udpecho.instrument.bulk import Intake, Outlet
 from udpecho.instrument.clocks import read_clocks
-from udpecho.instrument.moments import arrivals, departures
+from udpecho.instrument.moments import arrivals, departures, following
 from udpecho.instrument.probe import Arrival, Probe, Unsent
 from udpecho.instrument.stamps import Stamp
 from udpecho.kernel import calls, layout
@@ -222,7 +222,7 @@ class StampedSocket:
             return
         for probe in probes:
             self._sent[self._number] = probe
-            self._number = (self._number + 1) & 0xFFFFFFFF
+            self._number = following(self._number)
         while len(self._sent) > _UNSTAMPED:
             del self._sent[next(iter(self._sent))]
 

@@ -1,0 +1,159 @@
+"""When a turn of reading ends, and which errors are told, on a socket that is none."""
+
+from __future__ import annotations
+
+import struct
+from errno import EAGAIN, ECONNREFUSED
+from socket import AF_INET, IPPROTO_IP
+from typing import Any
+
+import pytest
+
+from udpecho.kernel.layout import IP_RECVERR, IPV4
+from udpecho.kernel.messages import BATCH
+from udpecho.port import reader as reading
+from udpecho.port.batch import Batch
+from udpecho.port.inbox import Inbox
+from udpecho.port.reader import BATCHES, TURN, Reader
+from udpecho.refusal import Refusal
+
+PEER = ("192.0.2.1", 7)
+
+
+class Socket:
+    """A socket that has errors in its queue."""
+
+    family = AF_INET
+
+    def __init__(self) -> None:
+        self.errors = 0
+
+    def fileno(self) -> int:
+        return -1
+
+    def setsockopt(self, *option: int) -> None:
+        """Take any."""
+
+    def recvmsg(self, *_: int) -> tuple[bytes, list[tuple[int, int, bytes]], int, tuple[str, int]]:
+        if not self.errors:
+            raise BlockingIOError
+        self.errors -= 1
+        error = struct.pack("=IBBBxII8x", ECONNREFUSED, 2, 3, 3, 0, 0)
+        return b"quoted", [(IPPROTO_IP, IP_RECVERR, error)], 0, PEER
+
+
+class Connection:
+    """Whom the socket is connected to."""
+
+    def __init__(self) -> None:
+        self.address: tuple[str, int] | None = None
+
+    @property
+    def peer(self) -> bytes | None:
+        return None if self.address is None else b"a name"
+
+    def is_peer(self, address: tuple[str, int] | None) -> bool:
+        return address == self.address
+
+
+class Quiet:
+    """Nothing is written, and nobody looks away."""
+
+    away = met_errors = False
+    written: tuple[bytes, ...] = ()
+
+    @property
+    def outbox(self) -> Quiet:
+        return self
+
+    def look_away(self) -> None:
+        """Do nothing."""
+
+    def note_errors(self) -> None:
+        """Do nothing."""
+
+
+class Protocol:
+    """What is read for."""
+
+    def __init__(self, clock: Clock, takes: float = 0.0) -> None:
+        self.batches = 0
+        self.refusals: list[Refusal] = []
+        self._clock = clock
+        self._takes = takes
+
+    def batchReceived(self, batch: Batch) -> None:
+        self.batches += 1
+        self._clock.now += self._takes
+
+    def peerRefused(self, refusal: Refusal) -> None:
+        self.refusals.append(refusal)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr(reading, "monotonic", lambda: made.now)
+    return made
+
+
+def reader_of(
+    protocol: Protocol,
+    received: int,
+    skt: Socket | None = None,
+    connection: Connection | None = None,
+) -> Reader:
+    """Make a reader whose socket gives this many items at each call, or this -errno."""
+    source: Any = skt or Socket()
+    there: Any = connection or Connection()
+    quiet: Any = Quiet()
+    inbox = Inbox(IPV4, receive=lambda fd, place, most: received)
+    return Reader(source, IPV4, protocol, 65536, there, quiet, quiet, inbox)
+
+
+@pytest.mark.parametrize(
+    ("takes", "batches", "why"),
+    [
+        (0.0, BATCHES, "as many as a turn may have"),
+        (TURN * 1.5, 2, "the time is over while the second is delivered"),
+        (TURN / 3, 5, "the first does not count, and it must be over"),
+    ],
+)
+def test_a_turn_ends_in_time(clock: Clock, takes: float, batches: int, why: str) -> None:
+    protocol = Protocol(clock, takes)
+    reader_of(protocol, BATCH).turn()
+    assert protocol.batches == batches, why
+
+
+def test_a_batch_that_is_not_full_is_the_last(clock: Clock) -> None:
+    protocol = Protocol(clock)
+    reader_of(protocol, BATCH - 1).turn()
+    assert protocol.batches == 1
+
+
+def test_what_woke_it_though_nothing_came_is_in_the_queue_of_errors(clock: Clock) -> None:
+    protocol, skt = Protocol(clock), Socket()
+    reader = reader_of(protocol, -EAGAIN, skt)
+    reader.queue_errors()
+    skt.errors = 2
+    reader.turn()
+    assert [(each.to, each.data) for each in protocol.refusals] == [(PEER, b"quoted")] * 2
+
+
+@pytest.mark.parametrize(("connected", "told"), [(None, 1), (PEER, 1), (("192.0.2.9", 7), 0)])
+def test_a_refusal_of_an_earlier_peer_is_not_told(
+    clock: Clock, connected: tuple[str, int] | None, told: int
+) -> None:
+    protocol, skt, connection = Protocol(clock), Socket(), Connection()
+    connection.address = connected
+    reader = reader_of(protocol, -EAGAIN, skt, connection)
+    reader.queue_errors()
+    skt.errors = 1
+    reader.turn()
+    assert len(protocol.refusals) == told
+    assert reader.counts["refused"] == 1
