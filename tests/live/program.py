@@ -43,7 +43,9 @@ def environment(**extra: str) -> dict[str, str]:
     """Return an environment in which this tree's udpecho is found, installed or not."""
     counting = str(COUNTING) if STOCK_OPENED in os.environ else None
     path = os.pathsep.join(filter(None, [str(ROOT), counting, os.environ.get("PYTHONPATH")]))
-    return {**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", **extra}
+    # What this run of pytest was asked for is not for another that a program makes.
+    ours = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}
+    return {**ours, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", **extra}
 
 
 class Program:
