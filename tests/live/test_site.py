@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 import udpecho
-from tests.live.pages import ROOT
+import udpecho.ping
+import udpecho.testing
+from tests.live.pages import PAGES, ROOT
 from tests.live.program import python, run
 
 
@@ -19,7 +23,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("site")
     arguments = ["-W", "-q", "-b", "html", "-d", f"{out}/doctrees", str(ROOT / "docs"), str(out)]
     built = run(python("-m", "sphinx", *arguments), out)
-    assert (built.returncode, built.stderr) == (0, "")
+    assert built.returncode == 0, built.stderr
     return out
 
 
@@ -28,8 +32,19 @@ def test_every_page(site: Path) -> None:
         assert (site / page.relative_to(ROOT / "docs")).with_suffix(".html").exists()
 
 
-def test_every_public_name(site: Path) -> None:
-    """What `from udpecho import` gives is described."""
-    text = (site / "api" / "udpecho.html").read_text()
-    missing = [name for name in udpecho.__all__ if f">{name}<" not in text]
-    assert missing == []
+@pytest.mark.parametrize("module", [udpecho, udpecho.ping, udpecho.testing])
+def test_every_public_name(module: ModuleType, site: Path) -> None:
+    """What can be imported from a public door is described."""
+    page = module.__name__.removeprefix("udpecho.")
+    text = (site / "api" / f"{page}.html").read_text()
+    assert [name for name in module.__all__ if f">{name}<" not in text] == []
+
+
+@pytest.mark.parametrize(
+    "page", [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md"], ids=lambda page: page.name
+)
+def test_links(page: Path) -> None:
+    """What a page links to within the repository is there."""
+    targets = re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf-8"))
+    gone = [each for each in targets if "://" not in each and not (page.parent / each).exists()]
+    assert gone == []
