@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Literal, TypeAlias, cast
+from typing import Any, Literal, TypeAlias
 
 from twisted.internet.base import DelayedCall
 from twisted.internet.interfaces import IHostnameResolver
@@ -29,13 +29,26 @@ Refusals: TypeAlias = Literal["called", "closed"]
 class MemoryPort(Port):
     """Twisted's own UDP port, over a socket in memory."""
 
-    stack: Stack
-    ipv6_only: bool
     memory_socket: MemorySocket
+
+    def __init__(
+        self,
+        reactor: MemoryHost,
+        port: int,
+        protocol: DatagramProtocol,
+        interface: str,
+        size: int,
+        *,
+        ipv6_only: bool,
+    ) -> None:
+        self._stack = reactor.stack
+        self._ipv6_only = ipv6_only
+        init: Any = super().__init__  # Twisted's port has no annotations
+        init(port, protocol, interface, size, reactor)
 
     def createInternetSocket(self) -> Any:
         """Make the socket, which the port then binds."""
-        self.memory_socket = MemorySocket(self.stack, self.addressFamily, self.ipv6_only)
+        self.memory_socket = MemorySocket(self._stack, self.addressFamily, self._ipv6_only)
         return self.memory_socket
 
 
@@ -92,12 +105,10 @@ class MemoryHost:
     def _listen(
         self, port: int, protocol: DatagramProtocol, interface: str, size: int, *, ipv6_only: bool
     ) -> MemoryPort:
-        new_port: Any = MemoryPort  # Twisted's port has no annotations
-        listening = new_port(port, protocol, interface, size, self)
-        listening.stack = self.stack
-        listening.ipv6_only = ipv6_only
-        listening.startListening()
-        return cast(MemoryPort, listening)
+        listening = MemoryPort(self, port, protocol, interface, size, ipv6_only=ipv6_only)
+        start: Any = listening.startListening
+        start()
+        return listening
 
     # IReactorTime
 
