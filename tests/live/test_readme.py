@@ -40,7 +40,11 @@ def programs() -> list[tuple[Example, str]]:
 
 
 @pytest.mark.parametrize(("program", "expected"), programs(), ids=str)
-def test_program(program: Example, expected: str, tmp_path: Path) -> None:
+def test_program(
+    program: Example, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It runs as a user's would, whatever the pytest that runs it was told."""
+    monkeypatch.setenv("PYTEST_ADDOPTS", "--an-option-of-ours")
     file = tmp_path / "test_program.py"
     file.write_text(program.text, encoding="utf-8")
     runner = ["-m", "pytest", "-q", "-p", "no:cacheprovider"] if "def test_" in program.text else []
