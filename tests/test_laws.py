@@ -490,7 +490,7 @@ def test_the_longest_chain_of_wings() -> None:
 
 SETS: dict[str, str] = {
     "client.pending": "its book is kept in the requests, whose fields nobody else writes",
-    "port.stock": "Twisted's port reads too much in a turn, and takes no argument for it",
+    "port.stock": "Twisted's port takes no argument for how much it reads, nor a connect back",
     "show.table": "Twisted's LoopingCall takes its clock so",
     "testing.host": "Twisted's DelayedCall leaves it to the reactor to say that it was called",
 }

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import socket
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from twisted.internet.interfaces import IListeningPort, ISystemHandle, IUDPTrans
 from twisted.internet.protocol import DatagramProtocol
 from zope.interface.verify import verifyObject
 
-from udpecho.errors import BadAddress, DatagramTooLong, PortClosed, StockPortOnly
+from udpecho.errors import BadAddress, DatagramTooLong, PortClosed, StockPortOnly, WrongFamily
 from udpecho.port import PortCounters, UdpPort, listen_udp
 from udpecho.port.kernelport import KernelPort
 from udpecho.port.listen import STOCK_PORT
@@ -84,15 +85,74 @@ def test_a_misuse_has_one_name(port: UdpPort) -> None:
         port.write(b"x")
     with pytest.raises(DatagramTooLong):
         port.write(bytes(70000), (here.host, here.port))
+    asked: list[Callable[[str, int], object]] = [
+        port.connect,
+        lambda host, number: port.write(b"x", (host, number)),
+    ]
+    for ask in asked:
+        with pytest.raises(BadAddress, match="a port from 0 to 65535"):
+            ask(here.host, 65536)
+        with pytest.raises(WrongFamily):
+            ask("2001:db8::1", 9)
 
 
+def test_a_connect_that_fails_is_not_the_only_one(port: UdpPort) -> None:
+    here = port.getHost()
+    for wrong in ("localhost", "2001:db8::1"):
+        with pytest.raises(BadAddress):
+            port.connect(wrong, 9)
+    if isinstance(port.getHandle(), socket.socket):  # in memory a way is never missing
+        with pytest.raises(PermissionError):
+            port.connect("255.255.255.255", 9)  # no packet is sent; broadcast is not allowed
+    port.connect(here.host, here.port)
+    assert port.write(b"x") == 1
+
+
+KINDS = pytest.mark.parametrize("kind", ["ours", "stock", "memory"])
+
+
+def listen(kind: str, net: MemoryNetwork, monkeypatch: pytest.MonkeyPatch) -> UdpPort:
+    """Listen with a port that the test is to close."""
+    monkeypatch.setenv(STOCK_PORT, "1" if kind == "stock" else "0")
+    if kind == "memory":
+        return listen_udp(net.host("192.0.2.1"), 0, DatagramProtocol(), "192.0.2.1")
+    return listen_udp(reactor, 0, DatagramProtocol(), "127.0.0.1")
+
+
+@KINDS
 @pytest_twisted.ensureDeferred
-@pytest.mark.parametrize("stock", ["0", "1"])
-async def test_a_closed_port_says_so(stock: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(STOCK_PORT, stock)
-    port = listen_udp(reactor, 0, DatagramProtocol(), "127.0.0.1")
-    await port.stopListening()
-    with pytest.raises(PortClosed):
-        port.write(b"x", ("127.0.0.1", 9))
-    with pytest.raises(PortClosed):
-        port.connect("127.0.0.1", 9)
+async def test_who_stops_it_again_hears_when_it_is_closed(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    net = MemoryNetwork()
+    port = listen(kind, net, monkeypatch)
+    port.loseConnection()
+    stops = [port.stopListening(), port.stopListening()]
+    net.advance(1)
+    for stop in [*stops, port.stopListening()]:
+        net.advance(1)
+        await stop.addTimeout(2, reactor)
+
+
+@KINDS
+@pytest_twisted.ensureDeferred
+async def test_a_closed_port_says_so(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It knows its last address; what it can't do any more is refused by one name."""
+    net = MemoryNetwork()
+    port = listen(kind, net, monkeypatch)
+    here = port.getHost()
+    closed = port.stopListening()
+    net.advance(1)
+    await closed
+    assert port.getHost() == here
+    assert port.getHandle().fileno() == -1
+    asked: list[Callable[[], object]] = [
+        lambda: port.write(b"x", (here.host, 9)),
+        lambda: port.writeSequence([b"x"], (here.host, 9)),
+        lambda: port.connect(here.host, 9),
+        lambda: port.setBroadcastAllowed(True),
+        port.getBroadcastAllowed,
+    ]
+    for ask in asked:
+        with pytest.raises(PortClosed):
+            ask()

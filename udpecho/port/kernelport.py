@@ -204,11 +204,15 @@ class KernelPort:
         self._reader.queue_errors()
 
     def setBroadcastAllowed(self, enabled: bool) -> None:
-        """Let broadcast addresses be written to."""
+        """Let broadcast addresses be written to. Raises PortClosed."""
+        if not self.connected:
+            raise PortClosed("the port is closed")
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, enabled)
 
     def getBroadcastAllowed(self) -> bool:
-        """Tell whether broadcast addresses may be written to."""
+        """Tell whether broadcast addresses may be written to. Raises PortClosed."""
+        if not self.connected:
+            raise PortClosed("the port is closed")
         return bool(self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST))
 
     # What Twisted's interfaces do not have.

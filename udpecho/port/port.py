@@ -49,13 +49,13 @@ class UdpPort(Protocol):
         """
 
     def setBroadcastAllowed(self, enabled: bool) -> None:
-        """Let broadcast addresses be written to."""
+        """Let broadcast addresses be written to. Raises PortClosed."""
 
     def getBroadcastAllowed(self) -> bool:
-        """Tell whether broadcast addresses may be written to."""
+        """Tell whether broadcast addresses may be written to. Raises PortClosed."""
 
     def getHandle(self) -> socket.socket:
-        """Return the socket; in memory, what stands for one."""
+        """Return the socket, closed if the port is; in memory, what stands for one."""
 
     def counters(self) -> PortCounters:
         """Count what has happened so far; what this port can't count is None."""

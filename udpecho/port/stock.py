@@ -1,7 +1,7 @@
 """Twisted's own UDP port in place of ours: where ours can't serve, and in memory.
 
 What is peculiar to it stands here: it reads far too much in a turn, drops what is queued when it
-stops, can't be connected twice, and counts nothing.
+stops, can't be stopped nor connected twice, forgets its address, and counts nothing.
 """
 
 from __future__ import annotations
@@ -23,9 +23,12 @@ from twisted.internet.interfaces import (
 from twisted.internet.protocol import DatagramProtocol
 from twisted.internet.task import deferLater
 from twisted.internet.udp import Port
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from udpecho.errors import BadAddress, DatagramTooLong, PortClosed, StockPortOnly
+from udpecho.kernel.layout import IPV4, IPV6
+from udpecho.port.address import encode
 from udpecho.port.hooks import PortCounters
 from udpecho.reactors import monotonic_clock
 from udpecho.sizes import MAX_IPV4_DATA
@@ -52,6 +55,8 @@ class StockPort:
         """Wrap a port that listens."""
         self._reactor = reactor
         self._port = port
+        self._waiters: list[Deferred[None]] = []
+        self._note()
 
     def __repr__(self) -> str:
         """Name the port that is wrapped."""
@@ -60,13 +65,18 @@ class StockPort:
     def startListening(self) -> None:
         """Listen again."""
         self._port.startListening()
+        self._note()
 
     def stopListening(self) -> Deferred[None]:
         """Let the reactor turn until nothing more is queued, for 250 ms at most, and close.
 
-        The Deferred fires with None when the port is closed.
+        The Deferred fires with None when the port is closed: at once if it already is.
         """
-        return Deferred.fromCoroutine(self._stop())
+        done: Deferred[None] = Deferred()
+        self._waiters.append(done)
+        if len(self._waiters) == 1:  # Twisted's port, stopped twice, fails and tells nobody
+            Deferred.fromCoroutine(self._stop()).addBoth(self._tell_stopped)
+        return done
 
     async def _stop(self) -> None:
         now = monotonic_clock(self._reactor)
@@ -74,32 +84,36 @@ class StockPort:
         while self._port.connected and quiet < QUIET_TURNS and now() < until:
             await deferLater(self._reactor, 0)
             quiet = 0 if self._has_more() else quiet + 1
+        self._note()
         await maybeDeferred(self._port.stopListening)
+
+    def _tell_stopped(self, result: Failure | None) -> None:
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            waiter.callback(result)
 
     def loseConnection(self) -> None:
         """Stop listening."""
         self.stopListening()
 
     def getHost(self) -> IPv4Address | IPv6Address:
-        """Return the local address."""
-        host: IPv4Address | IPv6Address = self._port.getHost()
-        return host
+        """Return the local address; that of a closed port is its last that was seen."""
+        self._note()
+        return self._host
 
     def getHandle(self) -> socket.socket:
-        """Return the socket."""
-        handle: socket.socket = self._port.getHandle()
-        return handle
+        """Return the socket; that of a closed port is closed."""
+        return self._handle
 
     def write(self, datagram: bytes, addr: tuple[str, int] | None = None) -> Any:  # an int
         """Send a datagram; return its length in bytes. Raises what the kernel says, too."""
-        if not self._port.connected:
-            raise PortClosed("the port is closed")
+        self._check_open()
         try:
             return int(self._port.write(datagram, addr) or 0)
         except MessageLengthError:
             raise DatagramTooLong(len(datagram), MAX_IPV4_DATA) from None
-        except (InvalidAddressError, AssertionError) as error:  # asserted: there is an address
-            raise BadAddress(addr, f"expected an IP address and a port, got {addr!r}") from error
+        except (InvalidAddressError, AssertionError, OverflowError, TypeError) as error:
+            raise self._misuse(addr) from error  # asserted: there is an address, the peer's
 
     def writeSequence(self, seq: list[bytes], addr: tuple[str, int] | None = None) -> int:
         """Send a datagram that is in pieces."""
@@ -107,26 +121,50 @@ class StockPort:
 
     def connect(self, host: str, port: int) -> None:
         """Talk to one peer only. Raises StockPortOnly for a second one."""
-        if not self._port.connected:
-            raise PortClosed("the port is closed")
+        self._check_open()
+        encode(self._layout, host, port)  # or raises, before Twisted's port takes it for its peer
         try:
             self._port.connect(host, port)
-        except InvalidAddressError as error:
-            raise BadAddress(host, f"expected an IP address, got {host!r}") from error
         except RuntimeError as error:
             raise StockPortOnly(f"Twisted's own port can't be connected again: {error}") from None
+        except OSError:
+            self._port._connectedAddr = None  # it notes its peer before it has one
+            raise
 
     def setBroadcastAllowed(self, enabled: bool) -> None:
         """Let broadcast addresses be written to."""
+        self._check_open()
         self._port.setBroadcastAllowed(enabled)
 
     def getBroadcastAllowed(self) -> bool:
         """Tell whether broadcast addresses may be written to."""
+        self._check_open()
         return bool(self._port.getBroadcastAllowed())
 
     def counters(self) -> PortCounters:
         """Return None for each figure: Twisted's port counts nothing."""
         return UNCOUNTED
+
+    def _note(self) -> None:
+        """Keep what Twisted's port forgets when it is closed."""
+        if self._port.connected:
+            self._host: IPv4Address | IPv6Address = self._port.getHost()
+            self._handle: socket.socket = self._port.getHandle()
+            self._layout = IPV6 if isinstance(self._host, IPv6Address) else IPV4
+
+    def _check_open(self) -> None:
+        if not self._port.connected:
+            raise PortClosed("the port is closed")
+
+    def _misuse(self, addr: object) -> BadAddress:
+        """Name what is wrong with an address that Twisted's port did not take."""
+        match addr:
+            case (str(host), port):
+                try:
+                    encode(self._layout, host, port)
+                except BadAddress as error:
+                    return error
+        return BadAddress(addr, f"expected an IP address and a port, the peer's, got {addr!r}")
 
     def _has_more(self) -> bool:
         """Tell whether something is queued (an error, too, is something to read)."""
