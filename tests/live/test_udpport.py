@@ -156,3 +156,19 @@ async def test_a_closed_port_says_so(kind: str, monkeypatch: pytest.MonkeyPatch)
     for ask in asked:
         with pytest.raises(PortClosed):
             ask()
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_port_of_ours_listens_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a stop it opens another socket, as Twisted's does: here at the port that it had."""
+    monkeypatch.setenv(STOCK_PORT, "0")
+    first = listen_udp(reactor, 0, DatagramProtocol(), "127.0.0.1")
+    number = first.getHost().port
+    await first.stopListening()
+    port: Any = listen_udp(reactor, number, DatagramProtocol(), "127.0.0.1")
+    for _ in range(2):
+        await port.stopListening()
+        port.startListening()
+        assert port.getHost().port == number
+        assert port.write(b"x", ("127.0.0.1", number)) == 1
+    await port.stopListening()

@@ -17,7 +17,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.server.test_server import Notebook
 from udpecho.guard.policy import Policy
 from udpecho.guard.reasons import Reason
-from udpecho.port.stock import DRAIN
+from udpecho.port.port import DRAIN
 from udpecho.reactors import IDatagramReactor
 from udpecho.server.addresses import LOOPBACK, InheritedSocket, UdpAddress, everywhere
 from udpecho.server.server import EchoServer

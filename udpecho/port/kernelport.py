@@ -30,14 +30,12 @@ from udpecho.port.address import Address
 from udpecho.port.connection import Connection
 from udpecho.port.hooks import PortCounters
 from udpecho.port.inbox import Inbox
+from udpecho.port.port import DRAIN
 from udpecho.port.reader import Reader
 from udpecho.port.sockets import only_address
 from udpecho.port.writer import Writer
 from udpecho.scopes import without_scope
 from udpecho.sizes import MAX_IPV4_DATA, MAX_IPV6_DATA
-
-DRAIN = 0.25
-"""Seconds that a port which stops may take for what was queued."""
 
 DRAINED = 65536
 """Datagrams that it may take meanwhile: as many as fit in a receive buffer of 4 MiB, and more."""
@@ -57,15 +55,18 @@ class KernelPort:
         reactor: Any,
         protocol: DatagramProtocol,
         max_packet_size: int,
-        open_socket: Callable[[], socket.socket],
+        skt: socket.socket,
+        open_again: Callable[[], socket.socket],
         *,
         receive_buffer: int | None = None,
         timestamps: bool = False,
     ) -> None:
+        """Serve a socket; whoever listens again after a stop has another opened."""
         self._reactor = reactor
         self._protocol: Any = protocol
         self._limit = max_packet_size
-        self._open = open_socket
+        self._unserved: socket.socket | None = skt
+        self._open_again = open_again
         self._receive_buffer = receive_buffer
         self._timestamps = timestamps
         self._log_prefix = f"{type(protocol).__qualname__} (UDP)"
@@ -83,8 +84,9 @@ class KernelPort:
     # IListeningPort
 
     def startListening(self) -> None:
-        """Open the socket and read from it; raises CannotListenError."""
-        self._socket = skt = self._open()
+        """Read from the socket, or from another one after a stop; raises CannotListenError."""
+        self._socket = skt = self._unserved or self._open_again()
+        self._unserved = None
         self._layout = IPV6 if skt.family == socket.AF_INET6 else IPV4
         self._max_write = MAX_IPV6_DATA if self._layout is IPV6 else MAX_IPV4_DATA
         known = self._known_of_arrivals()

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -61,8 +62,15 @@ def listen_udp(
     if not IReactorFDSet.providedBy(reactor):
         listen = getattr(reactor, "listen_one_family", IReactorUDP(reactor).listenUDP)
         return StockPort(reactor, listen(port, protocol, interface, maxPacketSize))
-    skt = open_udp(check_interface(interface), port, reuse_port)
-    return _serve(reactor, skt, protocol, maxPacketSize, receive_buffer, timestamps)
+    host = check_interface(interface)
+    return _serve(
+        reactor,
+        lambda: open_udp(host, port, reuse_port),
+        protocol,
+        maxPacketSize,
+        receive_buffer,
+        timestamps,
+    )
 
 
 def adopt_udp(
@@ -80,7 +88,7 @@ def adopt_udp(
     UDP socket's.
     """
     check_hooks(protocol)
-    return _serve(reactor, adopt(fd), protocol, maxPacketSize, receive_buffer, timestamps)
+    return _serve(reactor, lambda: adopt(fd), protocol, maxPacketSize, receive_buffer, timestamps)
 
 
 def stock_port_is_chosen() -> bool:
@@ -95,13 +103,14 @@ def why_not_ours(skt: socket.socket) -> str | None:
 
 def _serve(
     reactor: Any,
-    skt: socket.socket,
+    open_socket: Callable[[], socket.socket],
     protocol: DatagramProtocol,
     max_packet_size: int,
     receive_buffer: int | None,
     timestamps: bool,
 ) -> UdpPort:
     """Have a socket served by our own port, or by Twisted's where ours can't."""
+    skt = open_socket()
     if stock_port_is_chosen():
         _say_what_is_missing(f"{STOCK_PORT} is set")
     elif not calls.can_serve(skt):
@@ -111,7 +120,8 @@ def _serve(
             reactor,
             protocol,
             max_packet_size,
-            lambda: skt,
+            skt,
+            open_socket,
             receive_buffer=receive_buffer,
             timestamps=timestamps,
         )

@@ -14,6 +14,9 @@ from twisted.internet.defer import Deferred
 
 from udpecho.port.hooks import PortCounters
 
+DRAIN = 0.25
+"""Seconds that a port which stops may take for what was queued."""
+
 
 class UdpPort(Protocol):
     """A UDP port that listens. It provides IListeningPort, IUDPTransport and ISystemHandle."""

@@ -30,11 +30,9 @@ from udpecho.errors import BadAddress, DatagramTooLong, PortClosed, StockPortOnl
 from udpecho.kernel.layout import IPV4, IPV6
 from udpecho.port.address import encode
 from udpecho.port.hooks import PortCounters
+from udpecho.port.port import DRAIN
 from udpecho.reactors import monotonic_clock
 from udpecho.sizes import MAX_IPV4_DATA
-
-DRAIN = 0.25
-"""Seconds that a port which stops may take for what was queued."""
 
 QUIET_TURNS = 2
 """The queue is empty when the reactor has turned this often and nothing waits."""
