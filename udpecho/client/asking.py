@@ -1,6 +1,6 @@
 """What the three clients share: a request's way out, and a datagram's way in.
 
-A client differs in two decisions, made in client.py: which datagram answers which request
+A client differs in two decisions, made in client: which datagram answers which request
 (verify_peer, verify_echo), and how a datagram leaves. Replies are matched as they come.
 """
 

@@ -1,6 +1,6 @@
 """The arrays that recvmmsg(2) and sendmmsg(2) work on, laid out so that columns can be cut.
 
-Memory is one mapping with, for each of 128 messages, a record (see _cmsg) and a slot for data.
+Memory is one mapping with, for each of 128 messages, a record (see layout) and a slot for data.
 Headers is an array of struct mmsghdr over it; several may stand over one memory, so that what
 one received another sends without a copy. A column is a strided memoryview: one field of every
 message, read, compared or copied in one go.

@@ -8,8 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 from twisted.application.service import Service
-from twisted.internet.address import IPv4Address, IPv6Address
-from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
+from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IReactorFDSet
 from twisted.internet.task import deferLater
@@ -113,7 +112,7 @@ class EchoService(Service):
             with suppress(OSError):  # it has lost its socket
                 leave_to_others(port.getHandle())  # or what comes while it closes would be lost
         self._shared.discard(port)
-        await maybeDeferred(port.stopListening)
+        await port.stopListening()
         self._ended += self._servers.pop(port).counters()
 
     def counters(self) -> ServerCounters:
@@ -123,9 +122,7 @@ class EchoService(Service):
     def addresses(self) -> list[tuple[str, int]]:
         """List the addresses and ports that are open."""
         hosts = [port.getHost() for port in self._ports]
-        return [
-            (host.host, host.port) for host in hosts if isinstance(host, IPv4Address | IPv6Address)
-        ]
+        return [(host.host, host.port) for host in hosts]
 
     def _open(self) -> None:
         if self._ports:
