@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from inspect import signature
+from inspect import Parameter, signature
 
 from zope.interface import Attribute, Interface
 
@@ -73,11 +73,16 @@ def check_hooks(protocol: object) -> None:
     if not callable(hook):
         return
     try:
-        signature(hook).bind(None)
-    except TypeError:
-        raise TypeError(
-            f"{type(protocol).__qualname__}: expected peerRefused(refusal), "
-            f"got peerRefused{signature(hook)}"
-        ) from None
+        taken = signature(hook)
     except ValueError:  # written in C: it has no signature
         return
+    positional = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
+    named = [each for each in taken.parameters.values() if each.kind in positional]
+    try:
+        taken.bind(None)
+        if len(named) > 2:  # by its defaults it can be called, and takes a refusal for a peer
+            raise TypeError
+    except TypeError:
+        raise TypeError(
+            f"{type(protocol).__qualname__}: expected peerRefused(refusal), got peerRefused{taken}"
+        ) from None
