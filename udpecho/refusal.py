@@ -30,7 +30,7 @@ class Refusal:
     icmp_code: int | None
     """The message's type and code, ICMPv6's if the addresses are IPv6's; None if not told."""
 
-    when: int | None = None
+    when: int | None
     """When the kernel received it, in ns since 1970, where a socket asks for that."""
 
     mtu: int | None = None

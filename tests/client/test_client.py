@@ -70,7 +70,7 @@ class Shouting(DatagramProtocol):
 
 def refusal(to: Peer, quoted: bytes) -> Refusal:
     """Make what ICMP says where nobody listens."""
-    return Refusal(to, quoted, errno.ECONNREFUSED, (to[0], 0), 3, 3)
+    return Refusal(to, quoted, errno.ECONNREFUSED, (to[0], 0), 3, 3, None)
 
 
 class ClientCase(SynchronousTestCase):

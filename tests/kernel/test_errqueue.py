@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import struct
 from errno import ECONNREFUSED, EHOSTUNREACH, EMSGSIZE, ENOMSG
-from socket import AF_INET, AF_INET6, IPPROTO_IP, IPPROTO_IPV6, SOL_SOCKET, inet_pton
+from socket import (
+    AF_INET,
+    AF_INET6,
+    IPPROTO_IP,
+    IPPROTO_IPV6,
+    SOL_SOCKET,
+    if_nametoindex,
+    inet_pton,
+)
 
 import pytest
 from hypothesis import given
@@ -100,6 +108,14 @@ def test_the_mtu_is_told_by_messages_about_size_alone() -> None:
     assert sized is not None
     assert other is not None
     assert (sized.mtu, other.mtu) == (1400, None)
+
+
+def test_a_router_on_a_link_of_ours_is_told_with_its_interface() -> None:
+    link_local = inet_pton(AF_INET6, "fe80::9")
+    by = struct.pack("=HHI16sI", AF_INET6, 0, 0, link_local, if_nametoindex("lo"))
+    found = refusal(b"", TO6, queued(ICMP6, 3, 0, by=by))
+    assert found is not None
+    assert found.by == ("fe80::9%lo", 0)
 
 
 def test_who_sends_it_may_be_unknown() -> None:

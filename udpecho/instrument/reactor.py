@@ -151,6 +151,6 @@ class ReactorSocket(DatagramProtocol):
             probe, data = self._sent.popleft()
             if probe.fate is None:
                 peer = probe.flow.peer
-                refusal = Refusal(peer, data, errno.ECONNREFUSED, peer, None, None)
+                refusal = Refusal(peer, data, errno.ECONNREFUSED, peer, None, None, None)
                 self._observer.refused(refusal)
                 return

@@ -34,7 +34,7 @@ _ROOM = 512
 _ERRORS = {(IPPROTO_IP, IP_RECVERR), (IPPROTO_IPV6, IPV6_RECVERR)}
 _STAMPS = {(SOL_SOCKET, SO_TIMESTAMPING), (SOL_SOCKET, SO_TIMESTAMPNS)}
 _TIMESPEC = struct.Struct("=qq")
-_SOCKADDR_IN, _SOCKADDR_IN6 = struct.Struct("=HH4s"), struct.Struct("=HHI16s")
+_SOCKADDR_IN, _SOCKADDR_IN6 = struct.Struct("=HH4s"), struct.Struct("=HHI16sI")
 
 
 def refusals(skt: socket.socket, most: int) -> Iterator[Refusal]:
@@ -84,7 +84,8 @@ def _offender(sockaddr: bytes) -> Peer | None:
     """Read who sent an ICMP message; its port is 0."""
     try:
         if int.from_bytes(sockaddr[:2], sys.byteorder) == AF_INET6:
-            return inet_ntop(AF_INET6, _SOCKADDR_IN6.unpack_from(sockaddr)[3]), 0
+            _, _, _, packed, scope = _SOCKADDR_IN6.unpack_from(sockaddr)
+            return without_scope((inet_ntop(AF_INET6, packed), 0, 0, scope))
         return inet_ntop(AF_INET, _SOCKADDR_IN.unpack_from(sockaddr)[2]), 0
     except (struct.error, ValueError):
         return None
