@@ -2,6 +2,11 @@
 
 Holds no payload and no socket. A column answers most questions as a whole, in one step; it is
 split into Python objects only for whoever must look at each.
+
+"As the last" is a contract. Most batches are like the one before: as many datagrams, as long, of
+the same senders, asking in the same way. Then what was worked out of the one before is handed on
+again, not an equal object but that one; and whoever works something out of it does so, too. So
+"is" asks whether a batch is as the last, at every step of its way, and that costs nothing.
 """
 
 from __future__ import annotations

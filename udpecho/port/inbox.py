@@ -47,8 +47,8 @@ class Inbox:
     """The items that are trains, and the bytes of one datagram of each."""
 
     sizes: memoryview
-    """Bytes of data of each item, as a column, which may go on: the same object for as long as
-    batches have as many items, of the same lengths."""
+    """Bytes of data of each item, as a column, which may go on: the same object as long as batches
+    are as the last (see columns)."""
 
     untold: int
     """How many bytes of each record's control messages the kernel does not give."""
@@ -113,9 +113,8 @@ class Inbox:
     def columns(self) -> Columns:
         """Give what the kernel said of every item, cut where it was received.
 
-        A batch that is as the last one has the same Columns: not equal ones, but that object.
-        It is as the last one if its headers and its records are the same byte for byte: as many
-        items of the same lengths, of the same senders, asking in the same way.
+        They are the same object for a batch that is as the last one (see columns): if its headers
+        and its records are the same byte for byte.
         """
         records = self.memory.map[: self.count * RECORD]
         if records != self._described:

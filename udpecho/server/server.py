@@ -119,7 +119,7 @@ class EchoServer(DatagramProtocol):
         if unanswered:
             self._leave_out(unanswered, batch, columns)
             self._note(unanswered, columns, now)
-        if columns is not self._columns:
+        if columns is not self._columns:  # as the last: see columns
             self._columns = columns
             self._ttls = columns.ttls if self._keeps_ttl else columns.ttls.translate(_ONE_LESS)
             self._tos = columns.tos.translate(_WITHOUT_ECN)
