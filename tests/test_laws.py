@@ -11,6 +11,7 @@ import ast
 import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -555,6 +556,17 @@ def test_budgets() -> None:
     """What is over a budget stands in a list, with its reason; what is not does not."""
     assert {name: size for name, size in budgets() if name not in OVER_BUDGET} == {}
     assert set(OVER_BUDGET) <= {name for name, _ in budgets()}
+
+
+def test_no_two_classes_have_one_name() -> None:
+    """Who reads a class's name, in a traceback or a type, need not ask which one is meant."""
+    names = Counter(
+        node.name
+        for source in rooms().values()
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.ClassDef)
+    )
+    assert [name for name, times in names.items() if times > 1] == []
 
 
 @pytest.mark.parametrize("wing", sorted(doors()))

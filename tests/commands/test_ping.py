@@ -22,7 +22,7 @@ from udpecho.commands.ping import NEW_OBJECTS, ping_command
 from udpecho.commands.ping_options import OWN_COUNT, PingOptions, PingSettings
 from udpecho.commands.report import ReportOptions, ReportSettings, report_command
 from udpecho.commands.status import NO_REPLY, OK, exit_status
-from udpecho.instrument.probe import Fate
+from udpecho.instrument.probe import ProbeFate
 from udpecho.ping.figures import Figures, Summary, TargetSummary
 from udpecho.ping.outcome import Outcome
 from udpecho.ping.plan import Plan, Target
@@ -357,7 +357,7 @@ class TestLiveTable:
 def test_a_row_shows_losses_among_the_sparks() -> None:
     row = Row("echo.example")
     for rtt in (1_000_000, None, 8_000_000):
-        row.add(Outcome(Fate.LOST if rtt is None else Fate.REPLIED, 0, rtt_ns=rtt))
+        row.add(Outcome(ProbeFate.LOST if rtt is None else ProbeFate.REPLIED, 0, rtt_ns=rtt))
     cells = row.cells()
     assert [str(cell) for cell in cells] == [
         "echo.example", "3", "33.33%", "8.000", "4.500", "1.000", "8.000", "▂x█",
@@ -369,8 +369,8 @@ def test_a_row_gives_up_a_probe_before_its_fate_is_known() -> None:
     for sequence in (1, 2):
         row.give_up(sequence)
     assert (row.known, row.loss) == (2, 1.0)
-    row.add(Outcome(Fate.LATE, 0, sequence=1, rtt_ns=5))
-    row.add(Outcome(Fate.LOST, 0, sequence=2))
+    row.add(Outcome(ProbeFate.LATE, 0, sequence=1, rtt_ns=5))
+    row.add(Outcome(ProbeFate.LOST, 0, sequence=2))
     assert (row.known, row.loss) == (2, 0.5)
 
 

@@ -21,7 +21,7 @@ EXPECTED = {
         "1 passed",
     ),
     "clients.md": ("b'hello' from", "answered|refused|timed out"),
-    "ping.md": (r"loss 0%[^\0]*Fate.REPLIED",),
+    "ping.md": (r"loss 0%[^\0]*ProbeFate.REPLIED",),
     "port.md": (r"asked at 127.0.0.1 with TTL \d+\nb'HELLO'",),
     "server.md": (r"\('127.0.0.1', \d+\)[^\0]*ServerCounters",),
     "testing.md": ("2 passed",),

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from udpecho.instrument.probe import Fate, Flow, Probe
+from udpecho.instrument.probe import Flow, Probe, ProbeFate
 from udpecho.instrument.stamps import Clock, Stamp
 from udpecho.ping.ledger import HEADER_SIZE, MAX_SIZE, MEMORY_NS, MIN_SIZE, Ledger
 from udpecho.ping.outcome import Outcome, Surplus
@@ -47,7 +47,7 @@ def remembered(ledger: Ledger, probes: Iterable[Probe]) -> int:
 
 
 def refusal_of(quoted: bytes) -> Refusal:
-    return Refusal(HOST, quoted, ECONNREFUSED, BY, 3, 3)
+    return Refusal(HOST, quoted, ECONNREFUSED, BY, 3, 3, None)
 
 
 def answer(ledger: Ledger, data: bytes, now: int = 5 * MS, flow: Flow = FLOW) -> Outcome:
@@ -67,9 +67,9 @@ def test_a_probe_has_the_size_that_was_asked_for_and_its_echo_is_a_reply(size: i
     assert len(payload) == size
     outcome = ledger.answer(payload, HOST, FLOW.port, at(5 * MS), ttl=63)
     assert outcome == Outcome(
-        Fate.REPLIED, 5 * MS, FLOW, 3, 3, MS, 4 * MS, Clock.USER, size, 63, HOST
+        ProbeFate.REPLIED, 5 * MS, FLOW, 3, 3, MS, 4 * MS, Clock.USER, size, 63, HOST
     )
-    assert probe.fate is Fate.REPLIED
+    assert probe.fate is ProbeFate.REPLIED
     assert ledger.outstanding == 0
 
 
@@ -99,23 +99,23 @@ def test_damage_anywhere_makes_a_reply_corrupt_and_never_a_forgery(size: int) ->
         probe = issue(ledger)
         damaged = bytearray(payload_of(ledger, probe))
         damaged[place] ^= 0x10
-        assert answer(ledger, bytes(damaged)).kind is Fate.CORRUPT
-        assert probe.fate is Fate.CORRUPT
+        assert answer(ledger, bytes(damaged)).kind is ProbeFate.CORRUPT
+        assert probe.fate is ProbeFate.CORRUPT
 
 
 @pytest.mark.parametrize(
     ("change", "kind", "why"),
     [
-        (lambda whole: whole[:-1], Fate.CORRUPT, "cut short"),
-        (lambda whole: whole + b"\0", Fate.CORRUPT, "made longer"),
-        (lambda whole: whole[:8], Fate.CORRUPT, "half a header still names the probe"),
+        (lambda whole: whole[:-1], ProbeFate.CORRUPT, "cut short"),
+        (lambda whole: whole + b"\0", ProbeFate.CORRUPT, "made longer"),
+        (lambda whole: whole[:8], ProbeFate.CORRUPT, "half a header still names the probe"),
         (lambda whole: whole[:7], Surplus.FORGED, "less than half a header names nothing"),
         (lambda whole: b"", Surplus.FORGED, "an empty datagram names nothing"),
         (lambda whole: whole[:4] + bytes(52), Surplus.FORGED, "the number alone can be guessed"),
         (lambda whole: bytes(56), Surplus.FORGED, "as a blind sweep would send"),
     ],
 )
-def test_what_comes_back_changed(change, kind: Fate | Surplus, why: str) -> None:  # type: ignore[no-untyped-def]
+def test_what_comes_back_changed(change, kind: ProbeFate | Surplus, why: str) -> None:  # type: ignore[no-untyped-def]
     ledger = new_ledger()
     payload = payload_of(ledger, issue(ledger))
     assert answer(ledger, change(payload)).kind is kind, why
@@ -124,7 +124,7 @@ def test_what_comes_back_changed(change, kind: Fate | Surplus, why: str) -> None
 def test_a_second_reply_is_a_duplicate_whatever_the_first_was() -> None:
     ledger = new_ledger()
     payload = payload_of(ledger, issue(ledger))
-    assert answer(ledger, payload[:-1]).kind is Fate.CORRUPT
+    assert answer(ledger, payload[:-1]).kind is ProbeFate.CORRUPT
     duplicate = answer(ledger, payload)
     assert (duplicate.kind, duplicate.sequence) == (Surplus.DUPLICATE, 1)
     assert answer(ledger, payload[:-1]).kind is Surplus.DUPLICATE
@@ -136,8 +136,8 @@ def test_a_reply_after_the_timeout_is_late_by_its_round_trip_not_by_when_it_was_
     quick.departed_ns = 10
     reply, came = payload_of(ledger, quick), at(3 * TIMEOUT)
     outcome = ledger.answer(reply, HOST, FLOW.port, came, arrived_ns=10 + TIMEOUT)
-    assert outcome.kind is Fate.REPLIED
-    assert answer(ledger, payload_of(ledger, slow), TIMEOUT + 1).kind is Fate.LATE
+    assert outcome.kind is ProbeFate.REPLIED
+    assert answer(ledger, payload_of(ledger, slow), TIMEOUT + 1).kind is ProbeFate.LATE
 
 
 def test_a_probe_is_overdue_once_and_may_be_answered_still() -> None:
@@ -147,7 +147,7 @@ def test_a_probe_is_overdue_once_and_may_be_answered_still() -> None:
     assert ledger.overdue(TIMEOUT) == []
     assert ledger.overdue(TIMEOUT + 1) == [silent]
     assert ledger.overdue(TIMEOUT + 1) == []
-    assert answer(ledger, payload_of(ledger, silent), 2 * TIMEOUT).kind is Fate.LATE
+    assert answer(ledger, payload_of(ledger, silent), 2 * TIMEOUT).kind is ProbeFate.LATE
 
 
 def test_two_names_of_one_address_share_their_replies() -> None:
@@ -156,7 +156,7 @@ def test_two_names_of_one_address_share_their_replies() -> None:
     ledger.add_flow(alias)
     for flow in (alias, FLOW):
         outcome = answer(ledger, payload_of(ledger, issue(ledger, flow=flow)), flow=FLOW)
-        assert (outcome.kind, outcome.flow) == (Fate.REPLIED, flow)
+        assert (outcome.kind, outcome.flow) == (ProbeFate.REPLIED, flow)
 
 
 def test_the_right_bytes_from_the_wrong_place_are_a_strangers() -> None:
@@ -167,7 +167,7 @@ def test_the_right_bytes_from_the_wrong_place_are_a_strangers() -> None:
     for data in (payload, b"anything"):
         unasked = ledger.answer(data, ("203.0.113.9", 7), FLOW.port, at(MS))
         assert (unasked.kind, unasked.flow) == (Surplus.STRANGER, None)
-    assert answer(ledger, payload).kind is Fate.REPLIED, "the probe can still be answered"
+    assert answer(ledger, payload).kind is ProbeFate.REPLIED, "the probe can still be answered"
 
 
 def test_a_refusal_ends_a_probe_once() -> None:
@@ -177,7 +177,7 @@ def test_a_refusal_ends_a_probe_once() -> None:
     refusal = refusal_of(payload_of(ledger, probe))
     refused = ledger.refused(refusal, MS)
     assert refused is not None
-    assert (refused.kind, refused.reason, refused.peer) == (Fate.REFUSED, "ECONNREFUSED", BY)
+    assert (refused.kind, refused.reason, refused.peer) == (ProbeFate.REFUSED, "ECONNREFUSED", BY)
     assert (refused.icmp_type, refused.icmp_code) == (3, 3)
     assert (refused.flow, refused.at_ns) == (FLOW, MS)
     assert ledger.outstanding == 0
@@ -198,7 +198,7 @@ def test_that_a_ttl_ended_on_the_way_is_told_from_what_linux_calls_it() -> None:
     """Linux has one errno, EHOSTUNREACH, for it and for a host that can't be reached."""
     ledger = new_ledger()
     payload = payload_of(ledger, issue(ledger))
-    refused = ledger.refused(Refusal(HOST, payload, EHOSTUNREACH, BY, 11, 0), MS)
+    refused = ledger.refused(Refusal(HOST, payload, EHOSTUNREACH, BY, 11, 0, None), MS)
     assert refused is not None
     assert (refused.reason, refused.icmp_type, refused.icmp_code) == ("ETIME", 11, 0)
 
@@ -207,7 +207,7 @@ def test_what_our_own_kernel_would_not_send_has_no_peer() -> None:
     ledger = new_ledger()
     refused = ledger.unsent(issue(ledger), EPERM, MS)
     assert refused is not None
-    assert (refused.kind, refused.reason, refused.peer) == (Fate.REFUSED, "EPERM", None)
+    assert (refused.kind, refused.reason, refused.peer) == (ProbeFate.REFUSED, "EPERM", None)
     assert (refused.icmp_type, refused.icmp_code) == (None, None)
 
 
@@ -217,7 +217,7 @@ def test_a_probe_is_lost_when_it_is_forgotten_and_then_no_longer_known() -> None
     answer(ledger, payload_of(ledger, answered))
     assert ledger.expire(TIMEOUT + MEMORY_NS + 1) == []
     [lost] = ledger.expire(TIMEOUT + MEMORY_NS + 2)
-    assert (lost.kind, lost.sequence, lost.sent_ns) == (Fate.LOST, 2, 1)
+    assert (lost.kind, lost.sequence, lost.sent_ns) == (ProbeFate.LOST, 2, 1)
     assert answer(ledger, payload_of(ledger, silent)).kind is Surplus.FORGED
 
 
@@ -299,9 +299,9 @@ def test_any_interleaving_gives_each_probe_one_fate_and_each_datagram_one_count(
         outcomes += ledger.expire(now)
         assert remembered(ledger, (probe for probe, _ in probes)) <= 20
     outcomes += ledger.close(now)
-    fates = Counter(o.sequence for o in outcomes if isinstance(o.kind, Fate))
+    fates = Counter(o.sequence for o in outcomes if isinstance(o.kind, ProbeFate))
     assert fates == Counter(range(1, len(probes) + 1))
     assert ledger.outstanding == 0
-    came = [o for o in outcomes if o.kind not in (Fate.LOST, Fate.REFUSED)]
+    came = [o for o in outcomes if o.kind not in (ProbeFate.LOST, ProbeFate.REFUSED)]
     assert len(came) == datagrams
-    assert {probe.fate for probe, _ in probes} <= set(Fate)
+    assert {probe.fate for probe, _ in probes} <= set(ProbeFate)

@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 
 from tests.ping.test_run import SERVER, Bench
 from udpecho.errors import BadAddress, ResolveFailed, UdpEchoError
-from udpecho.instrument.probe import Fate
+from udpecho.instrument.probe import ProbeFate
 from udpecho.instrument.stamps import Clock
 from udpecho.peer import Peer
 from udpecho.ping.figures import Summary
@@ -128,7 +128,7 @@ class TestLibrary:
         )
         summary: Summary = self.complete(bench, asked)
         assert overdue == [1]
-        assert fates == [Fate.LATE, Fate.LOST]
+        assert fates == [ProbeFate.LATE, ProbeFate.LOST]
         assert (summary.figures.late, summary.figures.lost) == (1, 1)
 
     def test_the_clock_may_be_the_process_s(self) -> None:

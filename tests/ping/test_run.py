@@ -14,7 +14,7 @@ from twisted.internet.protocol import DatagramProtocol
 from twisted.python.failure import Failure
 
 from udpecho.instrument.instrument import SocketOptions
-from udpecho.instrument.probe import Fate, Probe
+from udpecho.instrument.probe import Probe, ProbeFate
 from udpecho.instrument.reactor import ReactorInstrument
 from udpecho.instrument.stamps import Clock
 from udpecho.ping.figures import Summary
@@ -23,8 +23,7 @@ from udpecho.ping.plan import Plan, Target
 from udpecho.ping.run import BURST, Ping
 from udpecho.server.server import EchoServer
 from udpecho.testing.network import MemoryNetwork
-from udpecho.testing.record import Fate as Became
-from udpecho.testing.record import Fault
+from udpecho.testing.record import Fate, Fault
 
 MS = 1_000_000
 SERVER = ("192.0.2.1", 7)
@@ -96,7 +95,7 @@ class Bench:
         assert not self.host.getDelayedCalls(), "nothing is left to be done"
         return error
 
-    def kinds(self) -> list[Fate | Surplus]:
+    def kinds(self) -> list[ProbeFate | Surplus]:
         return [outcome.kind for outcome in self.outcomes]
 
 
@@ -105,7 +104,7 @@ def test_five_probes_five_replies(connected: bool) -> None:
     bench = Bench()
     bench.serve()
     summary = bench.run(connected=connected)
-    assert bench.kinds() == [Fate.REPLIED] * 5
+    assert bench.kinds() == [ProbeFate.REPLIED] * 5
     assert [outcome.sequence for outcome in bench.outcomes] == [1, 2, 3, 4, 5]
     figures = summary.figures
     assert (figures.sent, figures.replied, figures.loss) == (5, 5, 0.0)
@@ -169,7 +168,9 @@ def test_a_slow_reply_is_overdue_then_late() -> None:
     bench.serve()
     summary = bench.run(timeout_ns=150 * MS, count=3)
     assert bench.overdue == [1, 2]
-    assert bench.kinds() == [Fate.LATE, Fate.LOST, Fate.LOST], "150 ms after the last it ended"
+    assert bench.kinds() == [ProbeFate.LATE, ProbeFate.LOST, ProbeFate.LOST], (
+        "150 ms after the last it ended"
+    )
     assert summary.figures.rtt.max_ns == 300 * MS
 
 
@@ -253,7 +254,7 @@ def test_cancelling_ends_it_at_once() -> None:
     bench.net.advance(1)
     running.cancel()
     assert errors[0].check(CancelledError)
-    assert bench.kinds() == [Fate.LOST] * 11
+    assert bench.kinds() == [ProbeFate.LOST] * 11
     bench.net.advance(60)
     assert not bench.host.getDelayedCalls()
 
@@ -283,7 +284,7 @@ def test_after_its_end_nothing_more_is_sent_or_told() -> None:
     """Three probes are due together, each from a socket of its own, and none can go."""
     bench = Bench()
     bench.host.fail_sends(EPERM, times=3)
-    told: list[Fate | Surplus] = []
+    told: list[ProbeFate | Surplus] = []
 
     def stumble(outcome: Outcome) -> None:
         told.append(outcome.kind)
@@ -294,7 +295,7 @@ def test_after_its_end_nothing_more_is_sent_or_told() -> None:
     instrument = ReactorInstrument(bench.host, SocketOptions())
     run = Ping(instrument, plan, connected=True, on_outcome=stumble)
     assert bench.fail(run).check(LookupError)
-    assert told == [Fate.REFUSED]
+    assert told == [ProbeFate.REFUSED]
     assert run.summary().figures.sent == 1
 
 
@@ -369,7 +370,7 @@ def test_the_counts_are_what_the_network_did(faults: dict[str, float], flows: in
     bench.net.link(bench.server, bench.host, one_way=True, delay=0.01, **faults)
     summary = bench.run(count=40, flows=flows, interval_ns=5 * MS)
     figures = summary.figures
-    back = [d for d in bench.net.record if d.source == SERVER and d.fate is Became.DELIVERED]
+    back = [d for d in bench.net.record if d.source == SERVER and d.fate is Fate.DELIVERED]
     first: dict[bytes, Any] = {}
     probes = {d.data: d for d in bench.net.record if d.destination == SERVER}
     copies = Counter(_original(d.data, probes) for d in back)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from udpecho.instrument.probe import Fate, Flow
+from udpecho.instrument.probe import Flow, ProbeFate
 from udpecho.instrument.stamps import Clock
 from udpecho.ping.figures import Figures
 from udpecho.ping.outcome import Outcome, Surplus
@@ -19,7 +19,7 @@ MS = 1_000_000
 
 
 def fate(
-    kind: Fate | Surplus, index: int = 1, rtt_ns: int | None = None, flow: Flow = FLOW
+    kind: ProbeFate | Surplus, index: int = 1, rtt_ns: int | None = None, flow: Flow = FLOW
 ) -> Outcome:
     clock = None if rtt_ns is None else Clock.KERNEL
     return Outcome(kind, 0, flow, index, index, 0, rtt_ns, clock)
@@ -28,9 +28,9 @@ def fate(
 def test_only_what_may_still_be_overtaken_is_remembered() -> None:
     tally = Tally(FLOW, 3)
     for index in (*range(1, 1000), *range(1001, 1011)):
-        tally.add(fate(Fate.REPLIED, index, MS))
+        tally.add(fate(ProbeFate.REPLIED, index, MS))
     assert len(tally.arrivals.records) == 10, "1000 is still on its way"
-    tally.add(fate(Fate.REPLIED, 1000, MS))
+    tally.add(fate(ProbeFate.REPLIED, 1000, MS))
     assert (tally.arrivals.reordered, tally.arrivals.extent) == (1, 10)
     assert not tally.arrivals.records
 
@@ -47,7 +47,7 @@ class TestSummary:
         stats = Stats(1)
         stats.sent([FLOW])
         assert stats.summary(0).figures.loss is None, "a probe on its way is not a lost one"
-        stats.add(fate(Fate.LOST))
+        stats.add(fate(ProbeFate.LOST))
         figures = stats.summary(5).figures
         assert figures == Figures(sent=1, lost=1, loss_bursts=1, longest_loss_burst=1)
         assert figures.loss == 1.0
@@ -58,9 +58,11 @@ class TestSummary:
 
     def test_one_of_each_fate(self) -> None:
         stats = Stats(1)
-        for index, kind in enumerate(Fate, 1):
+        for index, kind in enumerate(ProbeFate, 1):
             stats.sent([FLOW], late_ns=index * 1000)
-            stats.add(fate(kind, index, 8 * MS if kind in (Fate.REPLIED, Fate.LATE) else None))
+            stats.add(
+                fate(kind, index, 8 * MS if kind in (ProbeFate.REPLIED, ProbeFate.LATE) else None)
+            )
         for surplus in Surplus:
             stats.add(fate(surplus, flow=FLOW))
         stats.add(Outcome(Surplus.STRANGER, 0))
@@ -83,9 +85,9 @@ class TestSummary:
                 stats.sent([flow])
                 lost = flow.port == 40011 and index > 5
                 stats.add(
-                    fate(Fate.LOST, index, flow=flow)
+                    fate(ProbeFate.LOST, index, flow=flow)
                     if lost
-                    else fate(Fate.REPLIED, index, MS * (1 + (flow.port == 40003)), flow=flow)
+                    else fate(ProbeFate.REPLIED, index, MS * (1 + (flow.port == 40003)), flow=flow)
                 )
         [target] = stats.summary(0).targets
         assert [flow.port for flow in target.worst_first()[:2]] == [40011, 40003]
@@ -99,7 +101,7 @@ class TestSummary:
         for flows, apart in ((MANY_FLOWS, True), (MANY_FLOWS + 1, False)):
             stats = Stats(flows)
             for index in range(1, 11):
-                stats.add(fate(Fate.REPLIED, index, 10_000_000 + 10_000 * (index > 6)))
+                stats.add(fate(ProbeFate.REPLIED, index, 10_000_000 + 10_000 * (index > 6)))
             rtt = stats.summary(0).figures.rtt
             assert (rtt.median_ns != rtt.p90_ns) is apart
 
@@ -108,7 +110,7 @@ class TestSummary:
         for number, rtt in ((1, 2 * MS), (2, 6 * MS)):
             flow = Flow(f"host{number}", (f"192.0.2.{number}", 7), 40001)
             stats.sent([flow])
-            stats.add(fate(Fate.REPLIED, 1, rtt, flow))
+            stats.add(fate(ProbeFate.REPLIED, 1, rtt, flow))
         summary = stats.summary(0)
         assert [target.name for target in summary.targets] == ["host1", "host2"]
         assert [target.figures.rtt.mean_ns for target in summary.targets] == [2 * MS, 6 * MS]
@@ -116,13 +118,13 @@ class TestSummary:
 
     @given(
         st.lists(
-            st.tuples(st.sampled_from(list(Fate)), st.integers(0, 3), st.integers(0, 10**10)),
+            st.tuples(st.sampled_from(list(ProbeFate)), st.integers(0, 3), st.integers(0, 10**10)),
             max_size=60,
         ),
         st.randoms(use_true_random=False),
     )
     def test_counts_add_up_in_any_order(
-        self, fates: list[tuple[Fate, int, int]], shuffler: random.Random
+        self, fates: list[tuple[ProbeFate, int, int]], shuffler: random.Random
     ) -> None:
         flows = [Flow("h", ("192.0.2.1", 7), 40000 + n) for n in range(4)]
         stats = Stats(4)
@@ -132,7 +134,7 @@ class TestSummary:
             flow = flows[which]
             indexes[flow] += 1
             stats.sent([flow])
-            whole = kind in (Fate.REPLIED, Fate.LATE)
+            whole = kind in (ProbeFate.REPLIED, ProbeFate.LATE)
             outcomes.append(fate(kind, indexes[flow], rtt if whole else None, flow))
         shuffler.shuffle(outcomes)
         for outcome in outcomes:
@@ -153,7 +155,7 @@ def test_of_several_flows_the_longest_path_tells_the_hops() -> None:
     stats = Stats(2)
     for flow, ttl in ((FLOW, 60), (OTHER, 50)):
         stats.sent([flow])
-        stats.add(Outcome(Fate.REPLIED, 0, flow, 1, 1, 0, MS, Clock.KERNEL, ttl=ttl))
+        stats.add(Outcome(ProbeFate.REPLIED, 0, flow, 1, 1, 0, MS, Clock.KERNEL, ttl=ttl))
     figures = stats.summary(0).figures
     assert (figures.ttl, figures.hops) == (50, 14)
 
@@ -163,7 +165,7 @@ def test_of_several_flows_the_jitter_is_the_mean() -> None:
     for flow, second in ((FLOW, 17 * MS), (OTHER, 33 * MS)):
         for index, rtt_ns in ((1, MS), (2, second)):
             stats.sent([flow])
-            stats.add(fate(Fate.REPLIED, index, rtt_ns, flow))
+            stats.add(fate(ProbeFate.REPLIED, index, rtt_ns, flow))
     assert stats.summary(0).figures.jitter_ns == (MS + 2 * MS) // 2
 
 
@@ -178,6 +180,6 @@ def test_a_glance_takes_what_is_undecided_for_no_loss() -> None:
     stats = Stats(1)
     for _ in range(10):
         stats.sent([FLOW])
-    for index, kind in enumerate([Fate.REPLIED] * 3 + [Fate.LOST], 1):
-        stats.add(fate(kind, index, MS if kind is Fate.REPLIED else None))
+    for index, kind in enumerate([ProbeFate.REPLIED] * 3 + [ProbeFate.LOST], 1):
+        stats.add(fate(kind, index, MS if kind is ProbeFate.REPLIED else None))
     assert stats.glance().loss == 0.25

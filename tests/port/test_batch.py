@@ -24,7 +24,7 @@ from udpecho.kernel.layout import (
 from udpecho.kernel.messages import BATCH
 from udpecho.port import echo, sieve
 from udpecho.port.batch import Batch
-from udpecho.port.echo import Reply
+from udpecho.port.echo import Echo
 from udpecho.port.inbox import Inbox
 
 Item = tuple[bytes, bytes, bytes]
@@ -63,7 +63,7 @@ class Kernel:
         self.known = sent_to(layout, socket.inet_pton(layout.family, host)) if host else b""
         self.socket = Socket()
         self.inbox = Inbox(layout, self.known, self._receive)
-        self.reply = Reply(cast(socket.socket, self.socket), self.inbox, self._send)
+        self.reply = Echo(cast(socket.socket, self.socket), self.inbox, self._send)
         self.batch = Batch(self.inbox, self.reply)
         self.memory = self.inbox.memory
         self.sent: list[Item] = []

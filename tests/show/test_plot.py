@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from udpecho.instrument.probe import Fate, Flow
+from udpecho.instrument.probe import Flow, ProbeFate
 from udpecho.instrument.stamps import Clock
 from udpecho.ping.figures import Summary
 from udpecho.ping.outcome import Outcome, Surplus
@@ -28,7 +28,7 @@ def run(flows: list[Flow], probes: int, bad: int | None = None) -> tuple[Trace, 
             lost = flow.port == bad and index % 2
             rtt = None if lost else round(rng.lognormvariate(0, 0.3) * MS)
             outcome = Outcome(
-                Fate.LOST if lost else Fate.REPLIED,
+                ProbeFate.LOST if lost else ProbeFate.REPLIED,
                 0,
                 flow,
                 index,
@@ -71,7 +71,7 @@ def test_a_picture_is_a_whole_file(
 def test_a_run_that_lost_everything_has_a_picture() -> None:
     trace, stats = Trace(), Stats(1)
     [flow] = flows_of(1)
-    outcome = Outcome(Fate.LOST, 0, flow, 1, 1, 0)
+    outcome = Outcome(ProbeFate.LOST, 0, flow, 1, 1, 0)
     stats.sent([flow])
     stats.add(outcome)
     trace.add(outcome)
@@ -95,7 +95,7 @@ def test_what_decides_no_fate_is_not_drawn() -> None:
 def test_late_replies_are_apart() -> None:
     trace = Trace()
     [flow] = flows_of(1)
-    trace.add(Outcome(Fate.LATE, 0, flow, 1, 1, 0, 2000 * MS, Clock.KERNEL))
+    trace.add(Outcome(ProbeFate.LATE, 0, flow, 1, 1, 0, 2000 * MS, Clock.KERNEL))
     assert trace.row("echo.example").late.values == [2000.0]
     assert trace.row("echo.example", flow.port).late.values == [2000.0]
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from udpecho.instrument.probe import Fate, Flow
+from udpecho.instrument.probe import Flow, ProbeFate
 from udpecho.instrument.stamps import Clock
 from udpecho.ping.outcome import Outcome, Surplus
 from udpecho.ping.plan import Plan, Target
@@ -28,7 +28,7 @@ SCHEMA = json.loads(files("udpecho.show").joinpath("ping.schema.json").read_text
 VALIDATOR = Draft202012Validator(SCHEMA)
 
 
-def sent(kind: Fate | Surplus, sequence: int, rtt_ns: int | None = None) -> Outcome:
+def sent(kind: ProbeFate | Surplus, sequence: int, rtt_ns: int | None = None) -> Outcome:
     return Outcome(
         kind,
         at_ns=sequence * MS + 60_000,
@@ -45,22 +45,22 @@ def sent(kind: Fate | Surplus, sequence: int, rtt_ns: int | None = None) -> Outc
 
 
 OUTCOMES = [
-    sent(Fate.REPLIED, 1, 7400),
+    sent(ProbeFate.REPLIED, 1, 7400),
     sent(Surplus.DUPLICATE, 1, 9000),
-    sent(Fate.LATE, 2, 2000 * MS),
+    sent(ProbeFate.LATE, 2, 2000 * MS),
     Outcome(Surplus.STRANGER, 3 * MS, size=0, peer=("2001:db8::9", 53)),
     Outcome(Surplus.FORGED, 3 * MS, FLOWS[0], size=4, ttl=1, peer=PEER),
-    sent(Fate.CORRUPT, 3, 8000),
-    sent(Fate.LOST, 4),
-    Outcome(Fate.REFUSED, 5 * MS, FLOWS[0], 5, 3, 5 * MS, peer=PEER, reason="ECONNREFUSED"),
-    Outcome(Fate.REFUSED, 6 * MS, FLOWS[1], 6, 3, 6 * MS, reason="EPERM"),
+    sent(ProbeFate.CORRUPT, 3, 8000),
+    sent(ProbeFate.LOST, 4),
+    Outcome(ProbeFate.REFUSED, 5 * MS, FLOWS[0], 5, 3, 5 * MS, peer=PEER, reason="ECONNREFUSED"),
+    Outcome(ProbeFate.REFUSED, 6 * MS, FLOWS[1], 6, 3, 6 * MS, reason="EPERM"),
 ]
 
 
 def record(outcomes: list[Outcome]) -> list[str]:
     stats = Stats(2)
     for outcome in outcomes:
-        if isinstance(outcome.kind, Fate) and outcome.flow:
+        if isinstance(outcome.kind, ProbeFate) and outcome.flow:
             stats.sent([outcome.flow], 1000)
         stats.add(outcome)
     lines = [outcome_line(outcome, START) for outcome in outcomes]

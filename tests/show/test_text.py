@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from udpecho.instrument.probe import Fate, Flow
+from udpecho.instrument.probe import Flow, ProbeFate
 from udpecho.instrument.stamps import Clock
 from udpecho.ping.outcome import Outcome, Surplus
 from udpecho.ping.plan import Plan, Target
@@ -25,19 +25,21 @@ HOST = Target("echo.example", ("192.0.2.1", 7))
 FLOW = Flow(HOST.name, HOST.peer, 40001)
 
 
-def reply(kind: Fate | Surplus = Fate.REPLIED, index: int = 1, flow: Flow = FLOW) -> Outcome:
+def reply(
+    kind: ProbeFate | Surplus = ProbeFate.REPLIED, index: int = 1, flow: Flow = FLOW
+) -> Outcome:
     """Make a reply that took as many ms as its index says."""
     return Outcome(kind, 0, flow, index, index, 0, index * MS, Clock.KERNEL, 56, 63, peer=flow.peer)
 
 
 def lost(index: int, flow: Flow = FLOW) -> Outcome:
-    return Outcome(Fate.LOST, 0, flow, index, index, 0)
+    return Outcome(ProbeFate.LOST, 0, flow, index, index, 0)
 
 
 def summary_of(*outcomes: Outcome) -> str:
     stats = Stats(1)
     for outcome in outcomes:
-        if isinstance(outcome.kind, Fate) and outcome.flow:
+        if isinstance(outcome.kind, ProbeFate) and outcome.flow:
             stats.sent([outcome.flow], 50_000)
         stats.add(outcome)
     return "\n".join(summary_text(stats.summary(4102 * MS)))
@@ -73,22 +75,22 @@ def test_the_banner_says_what_is_sent(plan: Plan, text: str) -> None:
             "64 bytes from echo.example (192.0.2.1): icmp_seq=1 ttl=63 time=1.000 ms (DUP!)",
         ),
         (
-            reply(Fate.LATE),
+            reply(ProbeFate.LATE),
             "64 bytes from echo.example (192.0.2.1): icmp_seq=1 ttl=63 time=1.000 ms (LATE!)",
         ),
         (
-            reply(Fate.CORRUPT),
+            reply(ProbeFate.CORRUPT),
             "64 bytes from echo.example (192.0.2.1): icmp_seq=1 ttl=63 time=1.000 ms (CORRUPT!)",
         ),
         (lost(1), None),
         (
             Outcome(
-                Fate.REFUSED, 0, FLOW, sequence=4, peer=("192.0.2.9", 0), reason="ECONNREFUSED"
+                ProbeFate.REFUSED, 0, FLOW, sequence=4, peer=("192.0.2.9", 0), reason="ECONNREFUSED"
             ),
             "From 192.0.2.9 icmp_seq=4 Destination Port Unreachable",
         ),
         (
-            Outcome(Fate.REFUSED, 0, FLOW, sequence=4, reason="EPERM"),
+            Outcome(ProbeFate.REFUSED, 0, FLOW, sequence=4, reason="EPERM"),
             "From our own kernel icmp_seq=4 Operation not permitted",
         ),
         (
@@ -102,7 +104,7 @@ def test_an_outcome_is_a_line_as_pings(outcome: Outcome, text: str | None) -> No
 
 
 def test_a_reply_without_a_name_or_a_ttl() -> None:
-    bare = Outcome(Fate.REPLIED, 0, FLOW, 1, 1, 0, 7400, Clock.USER, 56, None, HOST.peer)
+    bare = Outcome(ProbeFate.REPLIED, 0, FLOW, 1, 1, 0, 7400, Clock.USER, 56, None, HOST.peer)
     assert outcome_text(bare, numeric=True) == "64 bytes from 192.0.2.1: icmp_seq=1 time=0.0074 ms"
 
 
@@ -141,9 +143,9 @@ def test_the_summary_begins_as_pings_and_says_more() -> None:
     text = summary_of(
         *(reply(index=index) for index in (1, 2, 4, 3)),
         reply(Surplus.DUPLICATE),
-        reply(Fate.CORRUPT, 5),
+        reply(ProbeFate.CORRUPT, 5),
         lost(6),
-        Outcome(Fate.REFUSED, 0, FLOW, 7, 7, 0, peer=HOST.peer, reason="ECONNREFUSED"),
+        Outcome(ProbeFate.REFUSED, 0, FLOW, 7, 7, 0, peer=HOST.peer, reason="ECONNREFUSED"),
         Outcome(Surplus.STRANGER, 0),
     )
     assert text.splitlines() == [
@@ -236,7 +238,7 @@ def test_the_interim_line() -> None:
 )
 def test_the_clock_is_named(clocks: list[Clock], text: str) -> None:
     outcomes = [
-        Outcome(Fate.REPLIED, 0, FLOW, n, n, 0, MS, clock, 56, 63, HOST.peer)
+        Outcome(ProbeFate.REPLIED, 0, FLOW, n, n, 0, MS, clock, 56, 63, HOST.peer)
         for n, clock in enumerate(clocks, 1)
     ]
     assert text in summary_of(*outcomes)

@@ -27,7 +27,7 @@ from udpecho.commands.wording import printable
 from udpecho.errors import UdpEchoError
 
 
-class Options(Command):
+class Commands(Command):
     """The commands."""
 
     synopsis = "COMMAND [options]"
@@ -48,7 +48,7 @@ class Options(Command):
 
 def run_command(argv: Sequence[str] | None = None) -> None:
     """Run the udpecho command; leaves by SystemExit with its status."""
-    options: Any = Options()
+    options: Any = Commands()
     try:
         options.parseOptions(sys.argv[1:] if argv is None else argv)
         asked = options.subOptions.settings()

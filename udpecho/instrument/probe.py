@@ -10,7 +10,7 @@ from udpecho.instrument.stamps import Stamp
 from udpecho.peer import Peer
 
 
-class Fate(Enum):
+class ProbeFate(Enum):
     """What became of a probe: exactly one of these."""
 
     REPLIED = "replied"
@@ -47,7 +47,7 @@ class Probe:
     departed_ns: int | None = None
     """When it left, by the kernel."""
 
-    fate: Fate | None = None
+    fate: ProbeFate | None = None
 
     def leaves(self, now: Stamp) -> None:
         """Note the moment just before it is sent."""
@@ -57,7 +57,7 @@ class Probe:
         """Note when the kernel says that it left."""
         self.departed_ns = kernel_ns
 
-    def end(self, fate: Fate) -> Fate:
+    def end(self, fate: ProbeFate) -> ProbeFate:
         """Note what became of it, and return that."""
         self.fate = fate
         return fate

@@ -140,7 +140,7 @@ def dropped(skt: socket.socket) -> int:
 
 
 def set_buffer(skt: socket.socket, option: int, size: int) -> int:
-    """Ask for a buffer, SO_RCVBUF or SO_SNDBUF, of so many bytes; return what was granted.
+    """Ask for a buffer, SO_RCVBUF or SO_SNDBUF, of this many bytes; return what was granted.
 
     Beyond net.core.rmem_max or wmem_max it takes the privilege CAP_NET_ADMIN. Linux doubles what
     it is told, for its own bookkeeping (socket(7)); size and result are not doubled.

@@ -37,7 +37,7 @@ _STAMP = _HEADER.pack(32, SOL_SOCKET, SO_TIMESTAMPNS)
 
 
 def _padded(data: int) -> int:
-    """Give the room of a control message with so many bytes of data (CMSG_SPACE)."""
+    """Give the room of a control message with this many bytes of data (CMSG_SPACE)."""
     return _HEADER.size + (data + 7) // 8 * 8
 
 

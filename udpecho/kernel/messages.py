@@ -52,7 +52,7 @@ class Memory:
     """Room for a batch. A page is resident only when a datagram has touched it."""
 
     def __init__(self, record: int = RECORD, slot: int = _SLOT) -> None:
-        """Make room, with so many bytes for each record and each slot."""
+        """Make room, with this many bytes for each record and each slot."""
         self._record = record
         self.map = mmap.mmap(-1, BATCH * (record + slot), mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         self.map.madvise(getattr(mmap, "MADV_NOHUGEPAGE", 15))  # or 2 MiB at the first touch
@@ -75,7 +75,7 @@ class Memory:
         self.map[start : start + len(data)] = data
 
     def octets(self, offset: int, count: int) -> bytes:
-        """Copy one byte of each of so many records: four times as fast as by a column."""
+        """Copy one byte of each of this many records: four times as fast as by a column."""
         return self.map[offset : count * self._record : self._record]
 
     def columns(self, offset: int, octets: int) -> list[memoryview]:

@@ -23,7 +23,7 @@ from errno import ETIME, errorcode
 from itertools import chain, count
 from struct import Struct
 
-from udpecho.instrument.probe import Fate, Flow, Probe
+from udpecho.instrument.probe import Flow, Probe, ProbeFate
 from udpecho.instrument.stamps import Stamp, round_trip
 from udpecho.peer import Peer
 from udpecho.ping.outcome import Outcome, Surplus
@@ -54,7 +54,7 @@ _NUMBERS = 1 << 32
 _FETCHED = 256  # random bytes are fetched for this many probes at once: one system call, not 256
 
 # As plain names: on Python 3.11 an enumeration looks its members up in Python code.
-_REPLIED, _LATE, _LOST, _REFUSED, _CORRUPT = Fate
+_REPLIED, _LATE, _LOST, _REFUSED, _CORRUPT = ProbeFate
 _DUPLICATE, _FORGED, _STRANGER = Surplus
 
 
@@ -152,7 +152,7 @@ class Ledger:
 
         came is when it was taken from the kernel, arrived_ns when it came by the kernel.
         """
-        kind: Fate | Surplus
+        kind: ProbeFate | Surplus
         probe = self._ring[int.from_bytes(data[:4], "big") % self._places]
         whole = probe is not None and data == probe.header + self._filling
         if not whole:
@@ -239,11 +239,11 @@ class Ledger:
             self._forget_oldest(now_ns, lost)
         return lost
 
-    def _decide(self, probe: Probe, fate: Fate) -> Fate:
+    def _decide(self, probe: Probe, fate: ProbeFate) -> ProbeFate:
         self.outstanding -= 1
         return probe.end(fate)
 
-    def _settled(self, probe: Probe, fate: Fate, now_ns: int) -> Outcome:
+    def _settled(self, probe: Probe, fate: ProbeFate, now_ns: int) -> Outcome:
         """Decide what becomes of a probe that nothing answers."""
         return Outcome(
             self._decide(probe, fate),

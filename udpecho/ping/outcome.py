@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import NamedTuple
 
-from udpecho.instrument.probe import Fate, Flow
+from udpecho.instrument.probe import Flow, ProbeFate
 from udpecho.instrument.stamps import Clock
 from udpecho.peer import Peer
 
@@ -31,7 +31,7 @@ class Outcome(NamedTuple):
     refusal is an errno by name, beside ICMP's type and code where the kernel tells them.
     """
 
-    kind: Fate | Surplus
+    kind: ProbeFate | Surplus
     at_ns: int
     flow: Flow | None = None
     sequence: int | None = None

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from udpecho.instrument.probe import Fate, Flow
+from udpecho.instrument.probe import Flow, ProbeFate
 from udpecho.instrument.stamps import Clock
 from udpecho.peer import Peer
 from udpecho.ping.figures import Figures, FlowSummary, Glance, Summary, TargetSummary
@@ -23,8 +23,8 @@ MANY_FLOWS = 256
 INITIAL_TTLS = (64, 128, 255)
 """What hosts send with: Linux, macOS and the BSDs; Windows; routers and Solaris."""
 
-_FATES = frozenset(Fate)
-_WHOLE = frozenset((Fate.REPLIED, Fate.LATE))
+_FATES = frozenset(ProbeFate)
+_WHOLE = frozenset((ProbeFate.REPLIED, ProbeFate.LATE))
 
 
 class Tally:
@@ -35,7 +35,7 @@ class Tally:
     def __init__(self, flow: Flow, digits: int) -> None:
         self.flow = flow
         self.sent = 0
-        self.kinds: Counter[Fate | Surplus] = Counter()
+        self.kinds: Counter[ProbeFate | Surplus] = Counter()
         self.rtts = Spread(digits)
         self.arrivals = Arrivals()
         self.successions = Successions()
@@ -44,7 +44,7 @@ class Tally:
     @property
     def decided(self) -> int:
         """How many probes have their fate."""
-        return sum(self.kinds[fate] for fate in Fate)
+        return sum(self.kinds[fate] for fate in ProbeFate)
 
     def add(self, outcome: Outcome) -> None:
         """Count an outcome of this flow's."""
@@ -134,7 +134,7 @@ class Stats:
     def _figures(self, tallies: Iterable[Tally]) -> Figures:
         """Add up flows. What is a matter of order (bursts, IPDV, reordering) stays per flow."""
         tallies = list(tallies)
-        kinds: Counter[Fate | Surplus] = Counter()
+        kinds: Counter[ProbeFate | Surplus] = Counter()
         rtts = Spread(self._digits)
         for tally in tallies:
             kinds.update(tally.kinds)
@@ -146,11 +146,11 @@ class Stats:
         ttls = [tally.ttl for tally in tallies if tally.ttl is not None]
         return Figures(
             sent=sum(tally.sent for tally in tallies),
-            replied=kinds[Fate.REPLIED],
-            late=kinds[Fate.LATE],
-            lost=kinds[Fate.LOST],
-            refused=kinds[Fate.REFUSED],
-            corrupt=kinds[Fate.CORRUPT],
+            replied=kinds[ProbeFate.REPLIED],
+            late=kinds[ProbeFate.LATE],
+            lost=kinds[ProbeFate.LOST],
+            refused=kinds[ProbeFate.REFUSED],
+            corrupt=kinds[ProbeFate.CORRUPT],
             duplicates=kinds[Surplus.DUPLICATE],
             forged=kinds[Surplus.FORGED],
             reordered=sum(a.reordered for a in arrivals),

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Set
 
 from udpecho.columns import Columns
 from udpecho.port.address import Address
-from udpecho.port.echo import Echoed, Reply
+from udpecho.port.echo import Echo, Echoed
 from udpecho.port.inbox import Inbox
 
 __all__ = ["Batch", "Echoed"]
@@ -23,9 +23,9 @@ _NONE: Set[int] = frozenset()
 class Batch:
     """What arrived together. It is valid until the hook that it was given to returns."""
 
-    def __init__(self, inbox: Inbox, reply: Reply) -> None:
+    def __init__(self, inbox: Inbox, echo: Echo) -> None:
         self._inbox = inbox
-        self._reply = reply
+        self._echo = echo
         self._turn = 0  # of the inbox, when something was dropped
         self._dropped: Set[int] = _NONE
         self._datagrams = self._nbytes = 0  # of what was dropped
@@ -62,7 +62,7 @@ class Batch:
     def columns(self) -> Columns:
         """Give what the kernel said of every item, those dropped too.
 
-        Of a batch that is as the last one, the same object.
+        They are the same object for a batch that is as the last one (see columns).
         """
         return self._inbox.columns()
 
@@ -91,5 +91,5 @@ class Batch:
             _, _, _, _, came_with, came_as, _ = inbox.columns()
             ttls, tos = ttls or came_with, tos or came_as
         if inbox.turn != self._turn:
-            return self._reply.send(inbox.datagrams, inbox.nbytes, _NONE, ttls, tos)
-        return self._reply.send(self.datagrams, self.nbytes, self._dropped, ttls, tos)
+            return self._echo.send(inbox.datagrams, inbox.nbytes, _NONE, ttls, tos)
+        return self._echo.send(self.datagrams, self.nbytes, self._dropped, ttls, tos)

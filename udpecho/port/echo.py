@@ -39,7 +39,7 @@ class Echoed(NamedTuple):
     errors: Mapping[int, int]
 
 
-class Reply:
+class Echo:
     """Sends an inbox's items back to their senders."""
 
     def __init__(
@@ -61,11 +61,11 @@ class Reply:
         self._plain = Headers(memory, layout)
         self._plain.control_sizes[:] = full(layout.source - skipped)
         self._whole.control_sizes[:] = full(self._whole_size)
-        self._sizes = inbox.sizes
+        self._sizes = inbox.sizes  # of the last batch, as what follows is
         self._trains: list[int] = []
         self._map, self._ttl_at, self._tos_at = memory.map, layout.ttl, layout.tos
         self._interfaces = memory.column("I", layout.interface)
-        self._ttls = self._tos = b""  # of the last batch
+        self._ttls = self._tos = b""
         self._ttl = 0  # what all of that had, and no traffic class
         self._no_interfaces = memoryview(bytes(4 * BATCH)).cast("I")
         if layout is IPV6:
@@ -76,14 +76,14 @@ class Reply:
     def send(
         self, datagrams: int, nbytes: int, dropped: Collection[int], ttls: bytes, tos: bytes
     ) -> Echoed:
-        """Send all items but those dropped, of which there are so many datagrams and bytes.
+        """Send all items but those dropped: this many datagrams and bytes, so counted.
 
         ttls and tos have the byte that each item's reply is to carry.
         """
         inbox, count = self._inbox, self._inbox.count
         if not count:
             return Echoed(0, 0, _NO_ERRORS)
-        if inbox.sizes is not self._sizes:
+        if inbox.sizes is not self._sizes:  # as the last: see columns
             self._measure()
         if not self._skipped:
             self._interfaces[:count] = self._no_interfaces[:count]  # or routing is bypassed

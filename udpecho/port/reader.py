@@ -1,7 +1,7 @@
 """Reading in bounded turns: what is received is sifted and delivered, and errors are told.
 
-A turn takes so many datagrams, whatever their length, and so much time, so that no flood keeps
-the reactor from its other work.
+A turn has a most of datagrams, whatever their length, and of time, so that no flood keeps the
+reactor from its other work.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from udpecho.kernel.messages import BATCH, LONGEST
 from udpecho.kernel.wake import Watch
 from udpecho.port.batch import Batch
 from udpecho.port.connection import Connection
-from udpecho.port.echo import Reply
+from udpecho.port.echo import Echo
 from udpecho.port.inbox import Inbox
 from udpecho.port.sieve import longer_than, not_from
 from udpecho.port.sieve import mapped as from_mapped
@@ -67,7 +67,7 @@ class Reader:
         self._watch = watch
         self._is_ipv6 = layout is IPV6
         self._inbox = inbox
-        self._batch = Batch(self._inbox, Reply(skt, self._inbox))
+        self._batch = Batch(self._inbox, Echo(skt, self._inbox))
         by_batch: Callable[[Batch], None] | None = getattr(protocol, "batchReceived", None)
         self._deliver = by_batch or self._deliver_each
         self._batches = BATCHES if by_batch else 1

@@ -12,7 +12,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from udpecho.instrument.probe import Fate
+from udpecho.instrument.probe import ProbeFate
 from udpecho.ping.figures import Figures, Summary
 from udpecho.ping.outcome import Outcome
 from udpecho.show.text import milliseconds, percent
@@ -72,14 +72,14 @@ class Trace:
     def add(self, outcome: Outcome) -> None:
         """Take a fate; what is none is not drawn."""
         flow = outcome.flow
-        if flow is None or outcome.sent_ns is None or not isinstance(outcome.kind, Fate):
+        if flow is None or outcome.sent_ns is None or not isinstance(outcome.kind, ProbeFate):
             return
         time_s = (outcome.sent_ns - self.start_ns) / 1e9
         for row in (self._row(flow.target, flow.port), self._row(flow.target, 0)):
             match outcome.kind:
-                case Fate.REPLIED:
+                case ProbeFate.REPLIED:
                     row.replies.add(time_s, (outcome.rtt_ns or 0) / 1e6)
-                case Fate.LATE:
+                case ProbeFate.LATE:
                     row.late.add(time_s, (outcome.rtt_ns or 0) / 1e6)
                 case _:
                     row.losses.add(time_s, 0.0)

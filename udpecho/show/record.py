@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, fields
 from typing import Any, TypeAlias
 
-from udpecho.instrument.probe import Fate, Flow
+from udpecho.instrument.probe import Flow, ProbeFate
 from udpecho.instrument.stamps import Clock
 from udpecho.peer import Peer
 from udpecho.ping.figures import Distribution, Figures, FlowSummary, Summary, TargetSummary
@@ -26,8 +26,8 @@ SCHEMA = 1
 Json: TypeAlias = dict[str, Any]
 
 _MALFORMED = (ValueError, KeyError, TypeError, AttributeError)
-_TYPES: dict[Fate | Surplus, str] = {kind: kind.value for kind in (*Fate, *Surplus)}
-_TYPES[Fate.REPLIED] = "reply"
+_TYPES: dict[ProbeFate | Surplus, str] = {kind: kind.value for kind in (*ProbeFate, *Surplus)}
+_TYPES[ProbeFate.REPLIED] = "reply"
 _KINDS = {name: kind for kind, name in _TYPES.items()}
 
 
@@ -237,7 +237,7 @@ def _sum_up(start: Start, outcomes: list[Outcome]) -> Summary:
     plan = start.plan
     stats = Stats(len(plan.targets) * plan.flows)
     for outcome in outcomes:
-        if isinstance(outcome.kind, Fate) and outcome.flow is not None:
+        if isinstance(outcome.kind, ProbeFate) and outcome.flow is not None:
             stats.sent([outcome.flow])
         stats.add(outcome)
     return stats.summary(max((outcome.at_ns for outcome in outcomes), default=0))

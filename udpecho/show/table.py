@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 from twisted.internet.task import LoopingCall
 
-from udpecho.instrument.probe import Fate, Flow, Probe
+from udpecho.instrument.probe import Flow, Probe, ProbeFate
 from udpecho.ping import Ping
 from udpecho.ping.figures import Summary
 from udpecho.ping.outcome import Outcome
@@ -27,7 +27,7 @@ RECENT = 24
 MARGIN = 6
 """Lines of a terminal that are not rows: the title, the header, the foot, the prompt."""
 
-_WHOLE = (Fate.REPLIED, Fate.LATE)
+_WHOLE = (ProbeFate.REPLIED, ProbeFate.LATE)
 
 
 @dataclass(slots=True)
@@ -113,7 +113,7 @@ class LiveTable:
 
     def outcome(self, outcome: Outcome) -> None:
         """Count a fate in its row."""
-        if outcome.flow is not None and isinstance(outcome.kind, Fate):
+        if outcome.flow is not None and isinstance(outcome.kind, ProbeFate):
             self._row(outcome.flow).add(outcome)
 
     def overdue(self, probe: Probe) -> None:

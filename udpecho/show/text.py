@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from udpecho.instrument.probe import Fate
+from udpecho.instrument.probe import ProbeFate
 from udpecho.instrument.stamps import Clock
 from udpecho.peer import format_peer, is_ipv6
 from udpecho.ping.figures import Figures, FlowSummary, Glance, Summary, TargetSummary
@@ -49,16 +49,16 @@ def banner(plan: Plan) -> str:
 def outcome_text(outcome: Outcome, *, numeric: bool = False) -> str | None:
     """Write an outcome in one line, or None for one that ping says nothing about (a loss)."""
     match outcome.kind:
-        case Fate.LOST:
+        case ProbeFate.LOST:
             return None
-        case Fate.REFUSED:
+        case ProbeFate.REFUSED:
             reason = REASONS.get(outcome.reason or "", outcome.reason or "refused")
             by = "our own kernel" if outcome.peer is None else outcome.peer[0]
             return f"From {by} icmp_seq={outcome.sequence} {reason}"
         case Surplus.STRANGER | Surplus.FORGED:
             by = format_peer(outcome.peer) if outcome.peer else "?"
             return f"{outcome.size} bytes from {by}: {outcome.kind.value}, no reply to us"
-    remark = {Fate.REPLIED: "", Surplus.DUPLICATE: " (DUP!)", Fate.LATE: " (LATE!)"}
+    remark = {ProbeFate.REPLIED: "", Surplus.DUPLICATE: " (DUP!)", ProbeFate.LATE: " (LATE!)"}
     return (
         f"{(outcome.size or 0) + UDP_HEADER} bytes from {_source(outcome, numeric)}: "
         f"icmp_seq={outcome.sequence}{'' if outcome.ttl is None else f' ttl={outcome.ttl}'} "
