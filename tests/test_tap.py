@@ -56,6 +56,7 @@ BAD: list[tuple[str, str, str]] = [
         "--listen=udp:7 --interface=::1",
         "expected --listen, or --port and --interface, got both",
     ),
+    ("a slip", "--slip=256", "--slip: expected a whole number from 0 to 255, got '256'"),
     ("an argument", "7", "expected options only, got '7'"),
     ("an unknown option", "--prot=7", "option --prot not recognized"),
     ("an option without its value", "--port", "option --port requires argument"),
@@ -104,10 +105,12 @@ def test_wrong(reason: str, line: str, text: str) -> None:
 def test_policy() -> None:
     """Without options the policy is the library's own; each option changes what it names."""
     assert parsed("")["policy"] == Policy()
-    line = "--rate=0 --burst=5 --keep-ttl --discard --allow-source-port=53 --allow-source-port=123"
-    assert parsed(line)["policy"] == Policy(
+    line = "--rate=0 --burst=5 --slip=0 --keep-ttl --discard"
+    ports = " --allow-source-port=53 --allow-source-port=123"
+    assert parsed(line + ports)["policy"] == Policy(
         rate=0,
         burst=5,
+        slip=0,
         keep_ttl=True,
         discard=True,
         allow_source_ports=frozenset({53, 123}),

@@ -17,7 +17,7 @@ from twisted.python.systemd import ListenFDs
 from udpecho.commands import Command
 from udpecho.errors import PortUnavailable
 from udpecho.guard.policy import Policy, network, source_ports
-from udpecho.guard.ratelimit import MAX_RATE
+from udpecho.guard.ratelimit import MAX_RATE, MAX_SLIP
 from udpecho.names import ip_address
 from udpecho.peer import format_peer
 from udpecho.reactors import AnyReactor
@@ -31,7 +31,7 @@ _DEFAULTS = Policy()
 _GROUPS = {
     "Where to listen:": ("listen", "port", "interface"),
     "Whom to answer:": ("allow", "deny", "allow-source-port"),
-    "How often:": ("rate", "burst", "ipv4-prefix", "ipv6-prefix", "exempt"),
+    "How often:": ("rate", "burst", "slip", "ipv4-prefix", "ipv6-prefix", "exempt"),
     "How:": ("keep-ttl", "discard", "stock-port"),
     "And:": ("help", "version"),
 }
@@ -59,8 +59,7 @@ class Options(Command):
             "rate",
             None,
             _DEFAULTS.rate,
-            "Datagrams a second for each source prefix, over which one in four "
-            "passes; 0 for no limit.",
+            "Datagrams a second for each source prefix; 0 for no limit.",
             whole_number("--rate", 0, MAX_RATE),
         ],
         [
@@ -69,6 +68,13 @@ class Options(Command):
             _DEFAULTS.burst,
             "Datagrams at once for each source prefix.",
             whole_number("--burst", 1, MAX_RATE),
+        ],
+        [
+            "slip",
+            None,
+            _DEFAULTS.slip,
+            "Over the limit one in this many passes; 0: nothing.",
+            whole_number("--slip", 0, MAX_SLIP),
         ],
         [
             "ipv4-prefix",
@@ -171,6 +177,7 @@ class Options(Command):
             discard=bool(self["discard"]),
             rate=self["rate"],
             burst=self["burst"],
+            slip=self["slip"],
             ipv4_prefix=self["ipv4-prefix"],
             ipv6_prefix=self["ipv6-prefix"],
             allow=networks["allow"],

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from udpecho.guard.prefixes import LOOPBACK, Network, parse_network
-from udpecho.guard.ratelimit import MAX_RATE, SLIP
+from udpecho.guard.ratelimit import MAX_RATE, MAX_SLIP, SLIP
 from udpecho.values import naming
 
 
@@ -48,7 +48,7 @@ class Policy:
             ("burst", 1, MAX_RATE),
             ("ipv4_prefix", 0, 32),
             ("ipv6_prefix", 0, 128),
-            ("slip", 0, 255),
+            ("slip", 0, MAX_SLIP),
         ):
             value = getattr(self, name)
             if not least <= value <= most:

@@ -28,6 +28,9 @@ SLIP = 4
 silence the victim. (chrony's default leak answers one in four, Unbound lets one in ten through;
 BIND, NSD and Knot call it slip: one in two, one in two, every one, but cut short for DNS.)"""
 
+MAX_SLIP = 255
+"""The most that --slip takes: the key decides by a byte which one of a group passes."""
+
 MAX_RATE = 10**9
 """The most that --rate and --burst take: no network sends more, and the sums fit in 64 bits."""
 

@@ -38,6 +38,7 @@ FreeBSD's inetd refuses, in check_loop(), source ports of its own built-in servi
 
 REFLECTOR_PORTS = frozenset(
     {
+        1434,  # MS SQL's browser
         1900,  # SSDP
         3702,  # WS-Discovery
         5353,  # multicast DNS
@@ -53,8 +54,9 @@ TA14-017A lists most of the protocols). None lies where Linux takes ephemeral po
 BAD_SOURCES: Prefixes[Reason] = Prefixes(
     {
         # A datagram from an invalid source address must be discarded (RFC 1122, sections
-        # 3.2.1.3 and 4.1.3.6; RFC 4291, sections 2.5.2 and 2.7).
-        ip_network("0.0.0.0/32"): Reason.UNSPECIFIED_SOURCE,
+        # 3.2.1.3 and 4.1.3.6; RFC 4291, sections 2.5.2 and 2.7). 0.0.0.0/8 is "this network":
+        # no reply may be sent there (RFC 6890, table 1), though Linux has done so since 5.3.
+        ip_network("0.0.0.0/8"): Reason.UNSPECIFIED_SOURCE,
         ip_network("224.0.0.0/4"): Reason.MULTICAST_SOURCE,
         ip_network("255.255.255.255/32"): Reason.BROADCAST_SOURCE,
         ip_network("::/128"): Reason.UNSPECIFIED_SOURCE,
