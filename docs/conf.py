@@ -14,7 +14,8 @@ myst_heading_anchors = 3
 
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
-autodoc_default_options = {"members": True}
+autodoc_preserve_defaults = True
+autodoc_type_aliases = {"AnyReactor": "AnyReactor"}
 add_module_names = False
 maximum_signature_line_length = 80
 toc_object_entries = False

@@ -34,7 +34,7 @@ class UdpPort(Protocol):
         """Stop listening."""
 
     def write(self, datagram: bytes, addr: tuple[str, int] | None = None) -> int:
-        """Send a datagram of this many bytes, which is returned.
+        """Send a datagram, and return how many bytes it has.
 
         addr is an IP address and a port, None for the peer that the port is connected to.
         Raises DatagramTooLong (Twisted's MessageLengthError), BadAddress or PortClosed; Twisted's
