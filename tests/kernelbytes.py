@@ -43,7 +43,7 @@ def ipv6_control(asked: str, *, interface: int = 1, ttl: int = 64, tos: int = 0)
 
 
 def train(size: int) -> bytes:
-    """Lay out what comes before the rest with a train of datagrams of so many bytes."""
+    """Lay out what comes before the rest with a train of datagrams of this many bytes."""
     return control_message(layout.SOL_UDP, layout.UDP_GRO, struct.pack("=i", size))
 
 

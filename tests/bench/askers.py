@@ -2,7 +2,7 @@
 
 Each case asks in its turn, block after block, all in one process on one core: so they meet the
 same machine in the same mood. A case keeps 64 requests of 64 bytes outstanding at an echo
-server on loopback. MatchingEchoClient+100000 has so many more to a port that never answers.
+server on loopback. MatchingEchoClient+100000 has that many more pending, to a silent port.
 Prints, as JSON, for each case its microseconds of CPU time (of the process, user and system)
 for a request, block by block, and the kernel's share of them.
 """

@@ -50,7 +50,7 @@ def soak(
     random: Random,
     now: Callable[[], float] = time.monotonic,
 ) -> list[tuple[float, Figures]]:
-    """Send for so many seconds; return the server's figures and when it gave them."""
+    """Send for this many seconds; return the server's figures and when it gave them."""
     samples: list[tuple[float, Figures]] = []
     began = due = now()
     while now() - began < seconds:

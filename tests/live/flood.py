@@ -26,9 +26,9 @@ _SLICE = 0.002  # seconds: what is due in one is sent at once
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is to be sent: so many datagrams of a size, so many a second.
+    """What is to be sent: this many datagrams of a size, at a rate.
 
-    They claim to come from source, or from so many prefixes that begin with its own: of 24 bits
+    They claim to come from source, or from this many prefixes that begin with its own: of 24 bits
     over IPv4, of 56 over IPv6.
     """
 

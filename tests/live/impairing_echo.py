@@ -24,7 +24,7 @@ _TUNSETIFF, _IFF_TUN, _IFF_NO_PI = 0x400454CA, 0x0001, 0x1000
 LOSS, DOUBLE, DAMAGE, DELAY = 0.05, 0.05, 0.05, 0.05
 QUIET = 0.1  # seconds: then no more requests come
 BEHIND = 5
-"""A delayed reply waits until so many later requests have had theirs, or until no more come: a
+"""A delayed reply waits until this many later requests have had theirs, or until no more come: a
 delay in seconds would be one by chance, on a machine that has other work."""
 
 

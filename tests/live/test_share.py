@@ -47,7 +47,7 @@ def shared(start: Start, request: pytest.FixtureRequest) -> Iterator[Served]:
 
 
 def ask(asking: list[socket.socket], times: int = 10) -> None:
-    """Have each ask so many times, one request at a time: all must be answered."""
+    """Have each ask this many times, one request at a time: all must be answered."""
     for number in range(times):
         for skt in asking:
             skt.send(b"%d" % number)

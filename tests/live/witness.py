@@ -173,7 +173,7 @@ class Client:
             return False
 
     def ask_many(self, times: int, interval: float = 0.005) -> float:
-        """Ask so many times, and return the share that was answered in time."""
+        """Ask this many times, and return the share that was answered in time."""
         answered = 0
         for _ in range(times):
             answered += self.ask()
