@@ -536,6 +536,27 @@ def test_what_is_set_from_outside_is_seen(line: str) -> None:
     assert sets_from_outside(f"{own}def f(a):\n  a.b = a.d = 3\n  a.names[1] = 2") == []
 
 
+STANDS_TWICE: dict[str, str] = {
+    "REMEMBERED": "requests in client.ended, addresses in port.address: as many by chance",
+}
+"""Constants of one name and value in two rooms, and why."""
+
+
+def constants(source: str) -> Iterator[tuple[str, str]]:
+    """List a room's constants, and what each is."""
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.Assign):
+            for name in map(ast.unparse, node.targets):
+                if name.isupper():
+                    yield name.strip("_"), ast.unparse(node.value)
+
+
+def test_a_constant_stands_once() -> None:
+    """Whoever changes it would not know of the other."""
+    stands = Counter(each for source in rooms().values() for each in constants(source))
+    assert {name for (name, _), times in stands.items() if times > 1} == set(STANDS_TWICE)
+
+
 def budgets() -> Iterator[tuple[str, str]]:
     """List what is larger than it should be, and how large."""
     for name, source in rooms().items():

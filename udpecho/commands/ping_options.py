@@ -11,6 +11,7 @@ from twisted.python import usage
 from udpecho.commands.options import Interspersed, chosen_family, plot_file
 from udpecho.names import DEFAULT_PORT, canonical_host, host_and_port
 from udpecho.ping.ledger import MAX_SIZE, MIN_SIZE
+from udpecho.ping.plan import INTERVAL, SIZE, TIMEOUT
 from udpecho.values import number, one_of, whole_number
 
 OWN_COUNT, OWN_INTERVAL = 10, 0.2
@@ -48,10 +49,10 @@ class PingSettings:
     """Whether there is no host but a server of its own."""
 
     count: int | None = None
-    interval: float = 1.0
+    interval: float = INTERVAL
     deadline: float | None = None
-    timeout: float = 1.0
-    size: int = 56
+    timeout: float = TIMEOUT
+    size: int = SIZE
     ttl: int | None = None
     dscp: int | None = None
     interface: str | None = None
@@ -87,9 +88,9 @@ class PingOptions(Interspersed):
         ["interval", "i", None, "Seconds between two probes to a host, 0.0001 to 86400; 1 unless "
          "said.", number("-i", 0.0001, 86400)],
         ["deadline", "w", None, "Seconds after which no more is sent.", number("-w", 0.001, 1e9)],
-        ["timeout", "W", 1.0, "Seconds after which a reply is late, and to wait for the last "
+        ["timeout", "W", TIMEOUT, "Seconds after which a reply is late, and to wait for the last "
          "ones.", number("-W", 0.001, 3600)],
-        ["size", "s", 56, f"Bytes of payload, {MIN_SIZE} to {MAX_SIZE}: 16 hold what tells a "
+        ["size", "s", SIZE, f"Bytes of payload, {MIN_SIZE} to {MAX_SIZE}: 16 hold what tells a "
          "reply from a forgery.", whole_number("-s", MIN_SIZE, MAX_SIZE)],
         ["ttl", "t", None, "TTL, or hop limit.", whole_number("-t", 1, 255)],
         ["dscp", "Q", None, "DSCP, 0 to 63 or by name: EF, AF41, CS1.", dscp],
@@ -131,7 +132,7 @@ class PingOptions(Interspersed):
             targets=self["targets"],
             own_server=own_server,
             count=count,
-            interval=interval or 1.0,
+            interval=interval or INTERVAL,
             deadline=self["deadline"],
             timeout=self["timeout"],
             size=self["size"],

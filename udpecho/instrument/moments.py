@@ -19,6 +19,7 @@ from udpecho.kernel.errqueue import (
     stamp_ns,
 )
 from udpecho.kernel.layout import (
+    CONTROL_HEADER,
     IP_RECVERR,
     IP_TTL,
     IPV6_HOPLIMIT,
@@ -32,10 +33,12 @@ from udpecho.kernel.layout import (
 _STAMP = (SOL_SOCKET, SO_TIMESTAMPING)
 _TTLS = {(IPPROTO_IP, IP_TTL), (IPPROTO_IPV6, IPV6_HOPLIMIT)}
 
-_HEADER = struct.Struct("=Qii")  # struct cmsghdr: length with this header, level, type
-_STAMPED = _HEADER.pack(64, *_STAMP)
-_DESCRIBED = {_HEADER.pack(20, *key) for key in _TTLS}
-_QUEUED = {_HEADER.pack(48, IPPROTO_IP, IP_RECVERR), _HEADER.pack(60, IPPROTO_IPV6, IPV6_RECVERR)}
+_STAMPED = CONTROL_HEADER.pack(64, *_STAMP)
+_DESCRIBED = {CONTROL_HEADER.pack(20, *key) for key in _TTLS}
+_QUEUED = {
+    CONTROL_HEADER.pack(48, IPPROTO_IP, IP_RECVERR),
+    CONTROL_HEADER.pack(60, IPPROTO_IPV6, IPV6_RECVERR),
+}
 
 _ARRIVAL = "16sqq32x16si4x"
 """What comes beside a reply: a timestamp, then the TTL."""

@@ -26,6 +26,10 @@ class ProbeFate(Enum):
     __hash__ = object.__hash__  # Enum's own is Python code, which counting would pay for
 
 
+WHOLE = frozenset({ProbeFate.REPLIED, ProbeFate.LATE})
+"""The fates of probes whose replies came whole, and tell a round trip."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Flow:
     """One source port to one peer. Compared by identity: a run makes each flow once."""

@@ -14,7 +14,13 @@ from errno import EMSGSIZE
 from socket import AF_INET, AF_INET6, IPPROTO_IP, IPPROTO_IPV6, SOL_SOCKET, inet_ntop
 from typing import TypeAlias
 
-from udpecho.kernel.layout import IP_RECVERR, IPV6_RECVERR, SO_TIMESTAMPING, SO_TIMESTAMPNS
+from udpecho.kernel.layout import (
+    IP_RECVERR,
+    IPV6_RECVERR,
+    SO_TIMESTAMPING,
+    SO_TIMESTAMPNS,
+    TIMESPEC,
+)
 from udpecho.peer import Peer
 from udpecho.refusal import Refusal
 from udpecho.scopes import without_scope
@@ -33,7 +39,6 @@ _ROOM = 512
 
 _ERRORS = {(IPPROTO_IP, IP_RECVERR), (IPPROTO_IPV6, IPV6_RECVERR)}
 _STAMPS = {(SOL_SOCKET, SO_TIMESTAMPING), (SOL_SOCKET, SO_TIMESTAMPNS)}
-_TIMESPEC = struct.Struct("=qq")
 _SOCKADDR_IN, _SOCKADDR_IN6 = struct.Struct("=HH4s"), struct.Struct("=HHI16sI")
 
 
@@ -74,9 +79,9 @@ def stamp_ns(found: Found) -> int | None:
     It is the first of the three times of struct scm_timestamping, or the only one.
     """
     stamp = next((found[key] for key in _STAMPS & found.keys()), b"")
-    if len(stamp) < _TIMESPEC.size:
+    if len(stamp) < TIMESPEC.size:
         return None
-    seconds, nanoseconds = _TIMESPEC.unpack_from(stamp)
+    seconds, nanoseconds = TIMESPEC.unpack_from(stamp)
     return int(seconds) * 1_000_000_000 + int(nanoseconds) or None
 
 

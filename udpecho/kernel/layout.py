@@ -30,21 +30,25 @@ NAME = 32
 CONTROL = RECORD - NAME
 """Bytes of room for control messages, of which 144 can be needed."""
 
-_HEADER = struct.Struct("=Qii")  # struct cmsghdr: length with this header, level, type
+CONTROL_HEADER = struct.Struct("=Qii")
+"""struct cmsghdr: a control message's length with this header, its level and its type."""
+
+TIMESPEC = struct.Struct("=qq")
+"""struct timespec: seconds and nanoseconds."""
+
 _SEGMENT = struct.Struct("=QiiH6x")
-_TIMESPEC = struct.Struct("=qq")
-_STAMP = _HEADER.pack(32, SOL_SOCKET, SO_TIMESTAMPNS)
+_STAMP = CONTROL_HEADER.pack(32, SOL_SOCKET, SO_TIMESTAMPNS)
 
 
 def _padded(data: int) -> int:
     """Give the room of a control message with this many bytes of data (CMSG_SPACE)."""
-    return _HEADER.size + (data + 7) // 8 * 8
+    return CONTROL_HEADER.size + (data + 7) // 8 * 8
 
 
 def control_message(level: int, kind: int, data: bytes) -> bytes:
     """Lay out one control message, padded to where a next one begins (cmsg(3))."""
-    size = _HEADER.size + len(data)
-    return (_HEADER.pack(size, level, kind) + data).ljust(_padded(len(data)), b"\0")
+    size = CONTROL_HEADER.size + len(data)
+    return (CONTROL_HEADER.pack(size, level, kind) + data).ljust(_padded(len(data)), b"\0")
 
 
 @dataclass(frozen=True, slots=True, eq=False)  # there are two: hashed by identity, and fast
@@ -78,8 +82,8 @@ class Layout:
     def __post_init__(self) -> None:
         control = sum(map(len, self.plain))
         object.__setattr__(self, "control", control)
-        object.__setattr__(self, "segment", NAME + control + _HEADER.size)
-        object.__setattr__(self, "timestamp", NAME + control + _SEGMENT.size + _HEADER.size)
+        object.__setattr__(self, "segment", NAME + control + CONTROL_HEADER.size)
+        object.__setattr__(self, "timestamp", NAME + control + _SEGMENT.size + CONTROL_HEADER.size)
 
 
 _DEFAULT_TTL = b"\x40\0\0\0"
@@ -132,12 +136,12 @@ def control_messages(control: bytes) -> dict[tuple[int, int], bytes]:
     """Take control messages apart: level and type to data."""
     found = {}
     at = 0
-    while at + _HEADER.size <= len(control):
-        size, level, kind = _HEADER.unpack_from(control, at)
-        if size < _HEADER.size or at + size > len(control):
+    while at + CONTROL_HEADER.size <= len(control):
+        size, level, kind = CONTROL_HEADER.unpack_from(control, at)
+        if size < CONTROL_HEADER.size or at + size > len(control):
             break
-        found[level, kind] = control[at + _HEADER.size : at + size]
-        at += _padded(size - _HEADER.size)
+        found[level, kind] = control[at + CONTROL_HEADER.size : at + size]
+        at += _padded(size - CONTROL_HEADER.size)
     return found
 
 
@@ -151,8 +155,8 @@ def canonical(layout: Layout, control: bytes) -> tuple[bytes, int]:
     found = control_messages(control)
     parts = []
     for default in layout.plain:
-        size, level, kind = _HEADER.unpack_from(default)
-        data = found.get((level, kind), default[_HEADER.size : size])
+        size, level, kind = CONTROL_HEADER.unpack_from(default)
+        data = found.get((level, kind), default[CONTROL_HEADER.size : size])
         parts.append(control_message(level, kind, data))
     segment = int.from_bytes(found.get((SOL_UDP, UDP_GRO), b"")[:2], "little")
     parts.append(_SEGMENT.pack(18, SOL_UDP, UDP_SEGMENT, segment) if segment else bytes(24))
@@ -164,8 +168,8 @@ def canonical(layout: Layout, control: bytes) -> tuple[bytes, int]:
 
 def timestamp_ns(layout: Layout, record: bytes) -> int | None:
     """Read the time of arrival from a record, in ns since 1970, if it has one."""
-    at = layout.timestamp - _HEADER.size
+    at = layout.timestamp - CONTROL_HEADER.size
     if record[at : layout.timestamp] != _STAMP:
         return None
-    seconds, nanoseconds = _TIMESPEC.unpack_from(record, layout.timestamp)
+    seconds, nanoseconds = TIMESPEC.unpack_from(record, layout.timestamp)
     return int(seconds * 1_000_000_000 + nanoseconds)

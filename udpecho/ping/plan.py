@@ -14,6 +14,9 @@ from typing import NamedTuple
 from udpecho.peer import Peer
 from udpecho.ping.ledger import MAX_SIZE, MIN_SIZE
 
+INTERVAL, TIMEOUT, SIZE = 1.0, 1.0, 56
+"""What a ping does unless told otherwise, in seconds, seconds and bytes of payload."""
+
 MIN_INTERVAL_NS = 100_000
 """10,000 probes a second: about what one core can send, stamp, match and count."""
 
@@ -47,10 +50,10 @@ class Plan:
     """
 
     targets: tuple[Target, ...]
-    interval_ns: int = 1_000_000_000
+    interval_ns: int = round(INTERVAL * 1e9)
     count: int | None = None
-    timeout_ns: int = 1_000_000_000
-    size: int = 56
+    timeout_ns: int = round(TIMEOUT * 1e9)
+    size: int = SIZE
     flows: int = 1
 
     def __post_init__(self) -> None:

@@ -19,20 +19,23 @@ from udpecho.instrument.probe import Probe
 from udpecho.names import resolve_all
 from udpecho.ping.figures import Summary
 from udpecho.ping.outcome import Outcome
-from udpecho.ping.plan import Plan, Target
+from udpecho.ping.plan import INTERVAL, SIZE, TIMEOUT, Plan, Target
 from udpecho.ping.run import Ping, ignore
 from udpecho.reactors import AnyReactor, datagram_reactor
+
+COUNT = 10
+"""Probes to each host, unless told otherwise."""
 
 
 async def prepare(
     reactor: AnyReactor,
     targets: Sequence[tuple[str, int]],
     *,
-    count: int | None = 10,
-    interval: float = 1.0,
-    timeout: float = 1.0,
+    count: int | None = COUNT,
+    interval: float = INTERVAL,
+    timeout: float = TIMEOUT,
     deadline: float | None = None,
-    size: int = 56,
+    size: int = SIZE,
     flows: int = 1,
     connected: bool = False,
     ipv6: bool | None = None,
@@ -92,11 +95,11 @@ async def ping(
     reactor: AnyReactor,
     targets: Sequence[tuple[str, int]],
     *,
-    count: int = 10,
-    interval: float = 1.0,
-    timeout: float = 1.0,
+    count: int = COUNT,
+    interval: float = INTERVAL,
+    timeout: float = TIMEOUT,
     deadline: float | None = None,
-    size: int = 56,
+    size: int = SIZE,
     flows: int = 1,
     connected: bool = False,
     ipv6: bool | None = None,

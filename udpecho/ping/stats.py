@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from udpecho.instrument.probe import Flow, ProbeFate
+from udpecho.instrument.probe import WHOLE, Flow, ProbeFate
 from udpecho.instrument.stamps import Clock
 from udpecho.peer import Peer
 from udpecho.ping.figures import Figures, FlowSummary, Glance, Summary, TargetSummary
@@ -24,7 +24,6 @@ INITIAL_TTLS = (64, 128, 255)
 """What hosts send with: Linux, macOS and the BSDs; Windows; routers and Solaris."""
 
 _FATES = frozenset(ProbeFate)
-_WHOLE = frozenset((ProbeFate.REPLIED, ProbeFate.LATE))
 
 
 class Tally:
@@ -52,7 +51,7 @@ class Tally:
         self.kinds[kind] += 1
         if kind not in _FATES or index is None:
             return
-        if kind in _WHOLE and rtt_ns is not None:
+        if kind in WHOLE and rtt_ns is not None:
             self.rtts.record(rtt_ns)
             self.ttl = outcome.ttl
             self.successions.record(index, rtt_ns)

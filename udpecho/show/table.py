@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 from twisted.internet.task import LoopingCall
 
-from udpecho.instrument.probe import Flow, Probe, ProbeFate
+from udpecho.instrument.probe import WHOLE, Flow, Probe, ProbeFate
 from udpecho.ping import Ping
 from udpecho.ping.figures import Summary
 from udpecho.ping.outcome import Outcome
@@ -26,8 +26,6 @@ RECENT = 24
 
 MARGIN = 6
 """Lines of a terminal that are not rows: the title, the header, the foot, the prompt."""
-
-_WHOLE = (ProbeFate.REPLIED, ProbeFate.LATE)
 
 
 @dataclass(slots=True)
@@ -54,11 +52,11 @@ class Row:
         """Count a fate."""
         if outcome.sequence in self._given_up:
             self._given_up.discard(outcome.sequence)
-            if outcome.kind not in _WHOLE:
+            if outcome.kind not in WHOLE:
                 return
             self.known -= 1
         self.known += 1
-        rtt_ns = outcome.rtt_ns if outcome.kind in _WHOLE else None
+        rtt_ns = outcome.rtt_ns if outcome.kind in WHOLE else None
         self.recent.append(rtt_ns)
         if rtt_ns is None:
             return
