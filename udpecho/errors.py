@@ -67,11 +67,11 @@ class PortClosed(UdpEchoError, error.ConnectionClosed):
 
 
 class PortUnavailable(UdpEchoError):
-    """Our own port can't serve here, and no other may serve beyond loopback without leave."""
+    """Our own port can't serve here, and Twisted's may serve beyond loopback only if permitted."""
 
 
 class StockPortOnly(UdpEchoError, RuntimeError):
-    """What Twisted's own port, which serves here in place of ours, can't do."""
+    """Twisted's own port serves here in place of ours, and can't do what was asked of it."""
 
 
 class PeerReplaced(UdpEchoError):

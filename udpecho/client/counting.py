@@ -16,7 +16,7 @@ class ClientCounters:
     """What became of a client's requests, and of what arrived.
 
     requests = outstanding + replied + timed_out + refused + cancelled + failed. sent counts
-    datagrams, attempts that the kernel would not take (unsent) apart.
+    the datagrams that left; unsent, the attempts that the kernel would not take.
     """
 
     requests: int

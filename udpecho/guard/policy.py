@@ -18,7 +18,7 @@ from udpecho.values import naming
 class Policy:
     """What the operator decides; the defaults are meant for a public network.
 
-    With allow, only the networks in it are answered, with deny all but those; of two that
+    With allow, only its networks are answered; with deny, all but its networks. Of two that
     hold an address the longer prefix decides. rate (datagrams a second; 0 for no limit) and
     burst hold for each source prefix of the given lengths, save for the exempt networks; of
     those over it one in slip passes (0 for none). A reply leaves with one hop fewer than was

@@ -45,7 +45,7 @@ _STAMPING = _TX_SOFTWARE | _RX_SOFTWARE | _SOFTWARE | _OPT_ID | _OPT_TSONLY
 
 _BUFFER = 4 << 20
 """Bytes asked for each way, to hold what comes while the process is busy: at 10,000 replies a
-second and 768 bytes each, half a second. Where that takes a privilege, what sysctl allows."""
+second and 768 bytes each, half a second. Without the privilege for it, as much as sysctl allows."""
 
 _UNSTAMPED = 4096
 """Sends remembered that the kernel has not stamped: a driver may be unable to."""
@@ -54,7 +54,7 @@ _DRAUGHTS = range(8)
 """Batches taken at once from an error queue that is to be emptied, though ICMP may refill it."""
 
 _STRANGERS = 4096
-"""Senders that were not asked whose addresses are kept decoded, at some 300 bytes each."""
+"""Addresses kept decoded, of senders that were not asked: about 300 bytes each."""
 
 
 class StampedSocket:

@@ -98,7 +98,7 @@ class Ping:
 
         The Deferred fires with the summary when the run has ended, by its count or deadline or
         by stop(). Cancelling it ends the run at once. Raises OSError if there is no socket, and
-        BadAddress for a scope that there is not.
+        BadAddress for a scope that does not exist.
         """
         try:
             self._ways = open_ways(self._instrument, self.plan, self._ledger, self._connected)

@@ -120,5 +120,5 @@ class Spread:
             yield self._scale.middle(bisect_left(ranks, rank))
 
     def _empty(self) -> array[int]:
-        """Make counts all of which are there at once: none takes memory only when it is used."""
+        """Make all counts at once, so that none takes memory only when it is first used."""
         return array("I", [0]) * self._scale.buckets

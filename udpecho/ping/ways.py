@@ -18,7 +18,7 @@ Ways: TypeAlias = list[list[dict[ProbeSocket, list[Flow]]]]
 def open_ways(instrument: Instrument, plan: Plan, ledger: Ledger, connected: bool) -> Ways:
     """Give each target its flows: over sockets shared by all, or its own if connected.
 
-    The ledger learns of each flow. Raises OSError, and BadAddress for a scope that there is not.
+    The ledger learns of each flow. Raises OSError, and BadAddress for a scope that does not exist.
     """
     shared: dict[tuple[bool, int], ProbeSocket] = {}
 

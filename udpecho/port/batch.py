@@ -32,13 +32,13 @@ class Batch:
 
     @property
     def datagrams(self) -> int:
-        """How many datagrams there are, those dropped apart."""
+        """How many datagrams there are that are not dropped."""
         inbox = self._inbox
         return inbox.datagrams - (self._datagrams if inbox.turn == self._turn else 0)
 
     @property
     def nbytes(self) -> int:
-        """How many bytes of data there are, those dropped apart."""
+        """How many bytes of data those have."""
         inbox = self._inbox
         return inbox.nbytes - (self._nbytes if inbox.turn == self._turn else 0)
 
@@ -67,7 +67,7 @@ class Batch:
         return self._inbox.columns()
 
     def drop(self, indices: Iterable[int]) -> int:
-        """Leave items out from here on; return how many datagrams they are."""
+        """Leave these items out from here on; return how many datagrams they hold."""
         inbox = self._inbox
         if inbox.turn != self._turn:
             self._turn, self._dropped = inbox.turn, _NONE

@@ -130,7 +130,7 @@ class Outbox:
         self._sizes = headers.sizes
         self._destinations: list[bytes | None] = [None] * BATCH
         self.written: list[object] = []
-        """What waits, by what its writer called where it goes."""
+        """The addresses of what waits, as its writer gave them."""
 
         self.met_errors = False
         """Whether the last flush met an error, be it of the datagram or of an earlier one."""
@@ -138,7 +138,7 @@ class Outbox:
     def add(self, data: bytes, destination: bytes, address: object) -> int:
         """Take a datagram; destination is a record, or empty on a connected socket.
 
-        address is what its writer called it. Return the room that is left then.
+        address is that place as its writer gave it. Return the room that is left then.
         """
         index = len(self.written)
         length = len(data)
