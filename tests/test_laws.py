@@ -503,7 +503,7 @@ def test_the_longest_chain_of_wings() -> None:
 def test_a_circle_and_a_chain_are_seen() -> None:
     """An arrow that closes a circle, for a type checker alone; and one that adds a link."""
     back = "if TYPE_CHECKING:\n  from udpecho.port.reader import Reader"
-    assert circle([*arrows(), *imports("port.inbox", back)]) != []
+    assert circle([*arrows(), *imports("port.batch", back)]) != []
     assert longest_chain([*arrows(), Import("errors", "below.all", ours=True)]) == (
         1 + longest_chain(arrows())
     )

@@ -62,7 +62,7 @@ class Kernel:
         self.layout = layout
         self.known = sent_to(layout, socket.inet_pton(layout.family, host)) if host else b""
         self.socket = Socket()
-        self.inbox = Inbox(layout, self.known, self._receive)
+        self.inbox = Inbox(-1, layout, self.known, self._receive)
         self.reply = Echo(cast(socket.socket, self.socket), self.inbox, self._send)
         self.batch = Batch(self.inbox, self.reply)
         self.memory = self.inbox.memory
@@ -74,7 +74,7 @@ class Kernel:
     def gives(self, *items: Item) -> Batch:
         """Have the batch receive these."""
         self._items = items
-        assert self.inbox.receive(-1) == len(items)
+        assert self.inbox.receive() == len(items)
         return self.batch
 
     def gives_back(self, item: Item) -> Item:
@@ -476,7 +476,7 @@ def test_nothing_received_is_an_empty_batch_and_the_reason() -> None:
     kernel = Kernel()
     kernel.gives(ipv4(b"a"))
     kernel.fails = EAGAIN
-    assert kernel.inbox.receive(-1) == -EAGAIN
+    assert kernel.inbox.receive() == -EAGAIN
     assert len(kernel.batch) == 0
 
 

@@ -11,16 +11,16 @@ import pytest
 
 from udpecho.kernel.layout import IP_RECVERR, IPV4
 from udpecho.kernel.messages import BATCH
-from udpecho.port import reader as reading
 from udpecho.port.batch import Batch
 from udpecho.port.inbox import Inbox
+from udpecho.port.kernelsocket import KernelSocket
 from udpecho.port.reader import BATCHES, TURN, Reader
 from udpecho.refusal import Refusal
 
 PEER = ("192.0.2.1", 7)
 
 
-class Socket:
+class Handle:
     """A socket that has errors in its queue."""
 
     family = AF_INET
@@ -57,7 +57,7 @@ class Connection:
 
 
 class Quiet:
-    """Nothing is written, and nobody looks away."""
+    """Nothing is written, nobody looks away, and nothing is sent back."""
 
     away = met_errors = False
     written: tuple[bytes, ...] = ()
@@ -80,6 +80,7 @@ class Protocol:
         self.batches = 0
         self.refusals: list[Refusal] = []
         self._clock = clock
+        self.clock = lambda: clock.now
         self._takes = takes
 
     def batchReceived(self, batch: Batch) -> None:
@@ -96,24 +97,25 @@ class Clock:
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    made = Clock()
-    monkeypatch.setattr(reading, "monotonic", lambda: made.now)
-    return made
+def clock() -> Clock:
+    return Clock()
 
 
 def reader_of(
     protocol: Protocol,
     received: int,
-    skt: Socket | None = None,
+    handle: Handle | None = None,
     connection: Connection | None = None,
 ) -> Reader:
     """Make a reader whose socket gives this many items at each call, or this -errno."""
-    source: Any = skt or Socket()
+    source: Any = handle or Handle()
     there: Any = connection or Connection()
     quiet: Any = Quiet()
-    inbox = Inbox(IPV4, receive=lambda fd, place, most: received)
-    return Reader(source, IPV4, protocol, 65536, there, quiet, quiet, inbox)
+    skt: Any = KernelSocket(None, source)
+    skt.inbox = Inbox(-1, IPV4, receive=lambda fd, place, most: received)
+    skt.echo = skt.watch = quiet
+    skt.connection = there
+    return Reader(skt, protocol.clock, protocol, 65536, quiet)
 
 
 @pytest.mark.parametrize(
@@ -137,7 +139,7 @@ def test_a_batch_that_is_not_full_is_the_last(clock: Clock) -> None:
 
 
 def test_what_woke_it_though_nothing_came_is_in_the_queue_of_errors(clock: Clock) -> None:
-    protocol, skt = Protocol(clock), Socket()
+    protocol, skt = Protocol(clock), Handle()
     reader = reader_of(protocol, -EAGAIN, skt)
     reader.queue_errors()
     skt.errors = 2
@@ -149,7 +151,7 @@ def test_what_woke_it_though_nothing_came_is_in_the_queue_of_errors(clock: Clock
 def test_a_refusal_of_an_earlier_peer_is_not_told(
     clock: Clock, connected: tuple[str, int] | None, told: int
 ) -> None:
-    protocol, skt, connection = Protocol(clock), Socket(), Connection()
+    protocol, skt, connection = Protocol(clock), Handle(), Connection()
     connection.address = connected
     reader = reader_of(protocol, -EAGAIN, skt, connection)
     reader.queue_errors()

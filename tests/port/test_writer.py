@@ -16,7 +16,8 @@ from udpecho.kernel.layout import IPV4, NAME
 from udpecho.kernel.messages import BATCH, Headers, send_all
 from udpecho.port import writer as writing
 from udpecho.port.address import encode
-from udpecho.port.writer import Outbox, Writer
+from udpecho.port.outbox import Outbox
+from udpecho.port.writer import Writer
 
 HOME = encode(IPV4, "192.0.2.1", 7)
 
@@ -107,11 +108,10 @@ def kernel(monkeypatch: pytest.MonkeyPatch) -> Kernel:
 
 
 @pytest.fixture
-def now(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
+def now() -> Iterator[Clock]:
     """Move the time between two writes by hand."""
     clock = Clock()
     clock.advance(1000)
-    monkeypatch.setattr(writing, "monotonic", clock.seconds)
     yield clock
     assert not clock.getDelayedCalls()
 
@@ -128,8 +128,8 @@ class Told:
 
 def make(kernel: Kernel, clock: Clock) -> tuple[Writer, Told]:
     told = Told()
-    writer = Writer(clock, -1, IPV4, told, kernel)
-    kernel.outbox = writer.outbox
+    kernel.outbox = Outbox(-1, IPV4)
+    writer = Writer(clock, clock.seconds, kernel.outbox, told, kernel)
     return writer, told
 
 
@@ -252,7 +252,8 @@ def test_one_that_raises_when_told_keeps_no_other_from_being_told(
 
 
 def test_without_anyone_to_tell_errors_are_counted_still(kernel: Kernel, now: Clock) -> None:
-    writer = Writer(now, -1, IPV4, None, kernel)
+    kernel.outbox = Outbox(-1, IPV4)
+    writer = Writer(now, now.seconds, kernel.outbox, None, kernel)
     kernel.error = EINVAL
     for _ in range(3):
         writer.write(b"x", HOME[:NAME], None)
@@ -276,8 +277,8 @@ def test_who_takes_his_time_between_two_writes_is_not_called_from_within_either(
             writer.write(data + b"x", HOME, address)
         depth -= 1
 
-    writer = Writer(now, -1, IPV4, again, kernel)
-    kernel.outbox = writer.outbox
+    kernel.outbox = Outbox(-1, IPV4)
+    writer = Writer(now, now.seconds, kernel.outbox, again, kernel)
     kernel.error = EPERM
     writer.write(b"x", HOME, None)
     for _ in range(10):

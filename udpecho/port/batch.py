@@ -12,8 +12,7 @@ from collections.abc import Iterable, Iterator, Set
 
 from udpecho.columns import Columns
 from udpecho.port.address import Address
-from udpecho.port.echo import Echo, Echoed
-from udpecho.port.inbox import Inbox
+from udpecho.port.portsocket import Answering, Echoed, Incoming
 
 __all__ = ["Batch", "Echoed"]
 
@@ -23,7 +22,7 @@ _NONE: Set[int] = frozenset()
 class Batch:
     """What arrived together. It is valid until the hook that it was given to returns."""
 
-    def __init__(self, inbox: Inbox, echo: Echo) -> None:
+    def __init__(self, inbox: Incoming, echo: Answering) -> None:
         self._inbox = inbox
         self._echo = echo
         self._turn = 0  # of the inbox, when something was dropped

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import socket
+from collections.abc import Callable
+from typing import Any
 
 from udpecho.errors import BadAddress
 from udpecho.kernel import calls
@@ -16,8 +17,12 @@ from udpecho.scopes import without_scope
 class Connection:
     """The peer of a bound socket, if it has one."""
 
-    def __init__(self, skt: socket.socket, layout: Layout) -> None:
+    def __init__(
+        self, skt: Any, layout: Layout, disconnect: Callable[[Any], None] = calls.disconnect
+    ) -> None:
+        """Begin with a bound socket, be it the kernel's or what a reactor has for one."""
         self._socket = skt
+        self._disconnect = disconnect
         self._layout = layout
         self._bound = skt.getsockname()
         self._address: tuple[str, int] | None = None
@@ -61,6 +66,6 @@ class Connection:
         """Undo what connecting chose for a wildcard socket: its address, not right for the next."""
         if self._address is None or not is_wildcard(self._bound[0]):
             return
-        calls.disconnect(self._socket)
+        self._disconnect(self._socket)
         if not self._socket.getsockname()[1]:  # Linux forgets a port that it chose itself
             self._socket.bind(self._bound)

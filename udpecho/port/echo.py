@@ -13,13 +13,13 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from ctypes import c_void_p
 from errno import EINVAL, EIO, EMSGSIZE
 from types import MappingProxyType
-from typing import NamedTuple
 
 from udpecho.kernel import calls
 from udpecho.kernel.layout import IPV6, NAME, RECORD, control_messages
 from udpecho.kernel.messages import BATCH, Headers, full, send_all
 from udpecho.names import with_scope
 from udpecho.port.inbox import Inbox
+from udpecho.port.portsocket import Echoed
 
 _NOT_AS_A_TRAIN = frozenset({EINVAL, EIO, EMSGSIZE})
 """What the kernel says of a train that does not fit the path out, or its device."""
@@ -29,14 +29,6 @@ _NO_ERRORS: Mapping[int, int] = MappingProxyType({})
 
 WORTHWHILE = 8
 """Items from which on setting a TTL on the socket, and back, costs less than it saves."""
-
-
-class Echoed(NamedTuple):
-    """What became of an echo; errors counts datagrams by errno."""
-
-    datagrams: int
-    nbytes: int
-    errors: Mapping[int, int]
 
 
 class Echo:

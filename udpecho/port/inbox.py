@@ -55,11 +55,13 @@ class Inbox:
 
     def __init__(
         self,
+        fd: int,
         layout: Layout,
         known: bytes = b"",
         receive: Callable[[int, c_void_p, int], int] = calls.receive,
     ) -> None:
         """Make room; known is the control message (see sent_to) that the kernel does not give."""
+        self._fd = fd
         self.layout = layout
         self.untold = len(known)
         self.memory = Memory()
@@ -85,12 +87,12 @@ class Inbox:
         self.trains = {}
         self.sizes = self.headers.lengths[:0]
 
-    def receive(self, fd: int) -> int:
-        """Take what a socket has; return how many items, or -errno."""
+    def receive(self) -> int:
+        """Take what the socket has; return how many items, or -errno."""
         image = self._headers_map
         written = self._written
         image[: len(written)] = written
-        count = self._receive(fd, self._first, BATCH)
+        count = self._receive(self._fd, self._first, BATCH)
         if count <= 0:
             self._written = b""
             self.forget()
@@ -172,6 +174,10 @@ class Inbox:
             return Address.decode(self.layout, self.memory.read(record, record + RECORD))
         end = record + NAME + self.layout.control
         return decode_again(self.layout, self.memory.read(record, end))
+
+    def octets(self, at: int) -> bytes:
+        """Copy the byte at an offset of each item's record."""
+        return self.memory.octets(at, self.count)
 
     def records(self) -> bytes:
         """Copy all that the kernel said of the items, from their senders' addresses on."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable
 from errno import errorcode
-from time import monotonic
 from typing import Any
 
 from twisted.internet.address import IPv4Address, IPv6Address
@@ -23,17 +22,14 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from udpecho.errors import DatagramTooLong, PortClosed
-from udpecho.kernel import calls
-from udpecho.kernel.layout import IPV4, IPV6, sent_to
-from udpecho.kernel.wake import Watch
+from udpecho.kernel.layout import IPV6
 from udpecho.port.address import Address
-from udpecho.port.connection import Connection
 from udpecho.port.hooks import PortCounters
-from udpecho.port.inbox import Inbox
 from udpecho.port.port import DRAIN
+from udpecho.port.portsocket import PortSocket
 from udpecho.port.reader import Reader
-from udpecho.port.sockets import only_address
 from udpecho.port.writer import Writer
+from udpecho.reactors import monotonic_clock
 from udpecho.scopes import without_scope
 from udpecho.sizes import MAX_IPV4_DATA, MAX_IPV6_DATA
 
@@ -55,17 +51,18 @@ class KernelPort:
         reactor: Any,
         protocol: DatagramProtocol,
         max_packet_size: int,
-        skt: socket.socket,
-        open_again: Callable[[], socket.socket],
+        skt: PortSocket,
+        open_again: Callable[[], PortSocket],
         *,
         receive_buffer: int | None = None,
         timestamps: bool = False,
     ) -> None:
         """Serve a socket; whoever listens again after a stop has another opened."""
         self._reactor = reactor
+        self._now = monotonic_clock(reactor)
         self._protocol: Any = protocol
         self._limit = max_packet_size
-        self._unserved: socket.socket | None = skt
+        self._unserved: PortSocket | None = skt
         self._open_again = open_again
         self._receive_buffer = receive_buffer
         self._timestamps = timestamps
@@ -87,37 +84,25 @@ class KernelPort:
         """Read from the socket, or from another one after a stop; raises CannotListenError."""
         self._socket = skt = self._unserved or self._open_again()
         self._unserved = None
-        self._layout = IPV6 if skt.family == socket.AF_INET6 else IPV4
+        self._layout = skt.layout
         self._max_write = MAX_IPV6_DATA if self._layout is IPV6 else MAX_IPV4_DATA
-        known = self._known_of_arrivals()
-        calls.describe_arrivals(skt, destination=not known)
-        if self._timestamps:
-            calls.stamp_arrivals(skt)
-        if getattr(self._protocol, "takesTrains", False):
-            calls.take_trains(skt)
         self._set_receive_buffer()
-        not_sent = getattr(self._protocol, "datagramNotSent", None)
-        inbox = Inbox(self._layout, known)
-        self._writer = Writer(self._reactor, skt.fileno(), self._layout, not_sent, inbox)
-        self._connection = Connection(skt, self._layout)
-        self._watch = Watch(skt.fileno())
-        self._reader = Reader(
-            skt,
-            self._layout,
-            self._protocol,
-            self._limit,
-            self._connection,
-            self._writer,
-            self._watch,
-            inbox,
+        skt.open(
+            by_batch=hasattr(self._protocol, "batchReceived"),
+            trains=getattr(self._protocol, "takesTrains", False),
+            timestamps=self._timestamps,
         )
+        self._connection = skt.connection
+        not_sent = getattr(self._protocol, "datagramNotSent", None)
+        self._writer = Writer(self._reactor, self._now, skt.outbox, not_sent, skt.inbox)
+        self._reader = Reader(skt, self._now, self._protocol, self._limit, self._writer)
         self.doRead = self._reader.turn
         if hasattr(self._protocol, "peerRefused"):
             self._reader.queue_errors()
-        self._watched = self._watch.fileno()
+        self._watched = skt.watch.fileno()
         self.connected = True
         self._protocol.makeConnection(self)
-        self._reactor.addReader(self)
+        skt.start_reading(self, self.doRead)
 
     def stopListening(self) -> Deferred[None]:
         """Stop reading, deliver what was queued before (for 250 ms at most), and close.
@@ -130,8 +115,9 @@ class KernelPort:
         self._waiters.append(done)
         if not self._stopping:
             self._stopping = True
-            self._reactor.removeReader(self)
-            self._draining = self._reactor.callLater(0, self._drain, monotonic() + DRAIN, DRAINED)
+            self._socket.stop_reading(self)
+            until = self._now() + DRAIN
+            self._draining = self._reactor.callLater(0, self._drain, until, DRAINED)
         return done
 
     def loseConnection(self) -> None:
@@ -141,15 +127,16 @@ class KernelPort:
     def getHost(self) -> IPv4Address | IPv6Address:
         """Return the local address; that of a closed port is its last."""
         if self.connected:
-            self._host = without_scope(self._socket.getsockname())
+            self._host = without_scope(self._socket.handle.getsockname())
         kind = IPv6Address if self._layout is IPV6 else IPv4Address
         return kind("UDP", *self._host)
 
     # ISystemHandle, IReadDescriptor
 
     def getHandle(self) -> socket.socket:
-        """Return the socket."""
-        return self._socket
+        """Return the socket; where the reactor has its own kind, what stands for one."""
+        handle: socket.socket = self._socket.handle
+        return handle
 
     def fileno(self) -> int:
         """Return the descriptor that the reactor watches: not the socket's, but its epoll's."""
@@ -163,8 +150,8 @@ class KernelPort:
         """Close, when the reactor ends: after a last look at what is queued."""
         if not self.connected:
             return
-        until = monotonic() + DRAIN
-        while self._reader.read() > 0 and monotonic() < until:
+        until = self._now() + DRAIN
+        while self._reader.read() > 0 and self._now() < until:
             pass
         if self.connected:
             self._close()
@@ -209,20 +196,21 @@ class KernelPort:
         """Let broadcast addresses be written to. Raises PortClosed."""
         if not self.connected:
             raise PortClosed("the port is closed")
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, enabled)
+        self._socket.handle.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, enabled)
 
     def getBroadcastAllowed(self) -> bool:
         """Tell whether broadcast addresses may be written to. Raises PortClosed."""
         if not self.connected:
             raise PortClosed("the port is closed")
-        return bool(self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST))
+        handle = self._socket.handle
+        return bool(handle.getsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST))
 
     # What Twisted's interfaces do not have.
 
     def counters(self) -> PortCounters:
         """Count what has happened so far."""
         if self.connected:
-            self._dropped = calls.dropped(self._socket)
+            self._dropped = self._socket.dropped()
         not_sent = {
             errorcode.get(number, str(number)): times
             for number, times in self._writer.not_sent.items()
@@ -237,14 +225,14 @@ class KernelPort:
         count = self._reader.read()
         if not self.connected:
             return
-        if count > 0 and most > count and monotonic() < until:
+        if count > 0 and most > count and self._now() < until:
             self._draining = self._reactor.callLater(0, self._drain, until, most - count)
         else:
             self._close()
 
     def _close(self) -> None:
         self._writer.close()
-        self._reactor.removeReader(self)
+        self._socket.stop_reading(self)
         self.getHost()
         self.counters()
         self.connected = self._stopping = False
@@ -252,7 +240,7 @@ class KernelPort:
         if self._draining is not None:
             self._draining.cancel()
             self._draining = None
-        self._watch.close()
+        self._socket.watch.close()
         self._watched = -1
         self._protocol.doStop()
         self._socket.close()
@@ -262,20 +250,11 @@ class KernelPort:
 
     # Options of the socket.
 
-    def _known_of_arrivals(self) -> bytes:
-        """Give what need not be said of each datagram, to a protocol that takes whole batches.
-
-        That is where it was sent, if there is but one address. (Through which interface it came
-        is then not said either, which others may want to know.)
-        """
-        host = only_address(self._socket) if hasattr(self._protocol, "batchReceived") else None
-        return b"" if host is None else sent_to(self._layout, host)
-
     def _set_receive_buffer(self) -> None:
         asked = self._receive_buffer
         if asked is None:
             return
-        granted = calls.set_buffer(self._socket, socket.SO_RCVBUF, asked)
+        granted = self._socket.set_receive_buffer(asked)
         if granted < asked:
             self._log.warn(
                 "receive buffer: {asked} bytes asked for, {granted} granted"

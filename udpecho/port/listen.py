@@ -24,6 +24,7 @@ from twisted.logger import Logger
 from udpecho.kernel import calls
 from udpecho.port.hooks import check_hooks
 from udpecho.port.kernelport import KernelPort
+from udpecho.port.kernelsocket import KernelSocket
 from udpecho.port.port import UdpPort
 from udpecho.port.sockets import adopt, check_interface, open_udp
 from udpecho.port.stock import StockPort, adopt_stock
@@ -120,8 +121,8 @@ def _serve(
             reactor,
             protocol,
             max_packet_size,
-            skt,
-            open_socket,
+            KernelSocket(reactor, skt),
+            lambda: KernelSocket(reactor, open_socket()),
             receive_buffer=receive_buffer,
             timestamps=timestamps,
         )

@@ -6,24 +6,17 @@ reactor from its other work.
 
 from __future__ import annotations
 
-import socket
 from collections import Counter
 from collections.abc import Callable
 from errno import EAGAIN
-from time import monotonic
 from typing import Any
 
 from twisted.logger import Logger
 
-from udpecho.kernel import calls
-from udpecho.kernel.errqueue import refusals
-from udpecho.kernel.layout import IPV6, Layout
+from udpecho.kernel.layout import IPV6
 from udpecho.kernel.messages import BATCH, LONGEST
-from udpecho.kernel.wake import Watch
 from udpecho.port.batch import Batch
-from udpecho.port.connection import Connection
-from udpecho.port.echo import Echo
-from udpecho.port.inbox import Inbox
+from udpecho.port.portsocket import PortSocket
 from udpecho.port.sieve import longer_than, not_from
 from udpecho.port.sieve import mapped as from_mapped
 from udpecho.port.writer import Writer
@@ -48,26 +41,23 @@ class Reader:
 
     def __init__(
         self,
-        skt: socket.socket,
-        layout: Layout,
+        skt: PortSocket,
+        now: Callable[[], float],
         protocol: Any,
         max_packet_size: int,
-        connection: Connection,
         writer: Writer,
-        watch: Watch,
-        inbox: Inbox,
     ) -> None:
-        """Read for a protocol, through an inbox."""
+        """Read for a protocol; now tells seconds that truly pass."""
         self._socket = skt
-        self._fd = skt.fileno()
+        self._now = now
         self._protocol = protocol
         self._limit = min(max_packet_size, LONGEST - 1)  # what fills a slot may be longer yet
-        self._connection = connection
+        self._connection = skt.connection
         self._writer = writer
-        self._watch = watch
-        self._is_ipv6 = layout is IPV6
-        self._inbox = inbox
-        self._batch = Batch(self._inbox, Echo(skt, self._inbox))
+        self._watch = skt.watch
+        self._is_ipv6 = skt.layout is IPV6
+        self._inbox = skt.inbox
+        self._batch = Batch(skt.inbox, skt.echo)
         by_batch: Callable[[Batch], None] | None = getattr(protocol, "batchReceived", None)
         self._deliver = by_batch or self._deliver_each
         self._batches = BATCHES if by_batch else 1
@@ -78,7 +68,7 @@ class Reader:
 
     def queue_errors(self) -> None:
         """Hear of what ICMP refuses."""
-        calls.queue_errors(self._socket)
+        self._socket.queue_errors()
         self._queues_errors = True
 
     def close(self) -> None:
@@ -98,18 +88,18 @@ class Reader:
 
     def _read_on(self) -> None:
         """Deliver further batches, as long as they are full and the turn is not over."""
-        until = monotonic() + TURN
+        until = self._now() + TURN
         for _ in range(self._batches - 1):
-            if self.closed or self.read() < BATCH or monotonic() > until:
+            if self.closed or self.read() < BATCH or self._now() > until:
                 break
 
     def read(self) -> int:
         """Deliver a batch; return how many items it had, or 0 or less if none."""
         inbox = self._inbox
-        count = inbox.receive(self._fd)
+        count = inbox.receive()
         if count < 0 and count != -EAGAIN:  # ICMP's, of something sent: taking it clears it
             self._errors_wait = True
-            count = inbox.receive(self._fd)
+            count = inbox.receive()
         if count <= 0:
             self._errors_wait = self._queues_errors
             return count
@@ -151,7 +141,7 @@ class Reader:
         """Tell the protocol who refused."""
         self._errors_wait = False
         self._writer.note_errors()
-        for refusal in refusals(self._socket, ERRORS):
+        for refusal in self._socket.refusals(ERRORS):
             self.counts["refused"] += 1
             if self._connection.peer is not None and not self._connection.is_peer(refusal.to):
                 continue  # an earlier peer's

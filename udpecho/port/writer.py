@@ -9,14 +9,12 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable
-from time import monotonic
 from typing import Any, Protocol
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
-from udpecho.kernel.layout import NAME, Layout
-from udpecho.kernel.messages import BATCH, Headers, Memory, send_all
+from udpecho.port.portsocket import Outgoing, Unsent
 
 BURST = 0.00005
 """Seconds: two writes so close together are taken for a burst, and the rest of it gathers."""
@@ -40,21 +38,24 @@ class Writer:
     def __init__(
         self,
         reactor: IReactorTime,
-        fd: int,
-        layout: Layout,
+        now: Callable[[], float],
+        outbox: Outgoing,
         not_sent: NotSent | None,
         reading: Reading,
     ) -> None:
-        """Send for whoever reads, and will flush() when what it delivers has been answered."""
+        """Send for whoever reads, and will flush() when what it delivers has been answered.
+
+        now tells seconds that truly pass, and reading.count whether something is being delivered.
+        """
         self._reading = reading
         self._reactor = reactor
-        self._fd = fd
-        self.outbox = Outbox(layout)
+        self._now = now
+        self.outbox = outbox
         self._tell = not_sent
         self._telling = False
-        self._untold: list[tuple[bytes, Any, int]] = []
+        self._untold: list[Unsent] = []
         self._later: IDelayedCall | None = None
-        self._flushed_at = 0.0
+        self._flushed_at = -BURST
         self.met_errors = False
         """Whether an error was met, of a datagram or of an earlier one, since note_errors()."""
 
@@ -66,7 +67,7 @@ class Writer:
         if not self.outbox.add(data, destination, address):
             self.flush()
         elif not self._reading.count and self._later is None:
-            if monotonic() - self._flushed_at > BURST:
+            if self._now() - self._flushed_at > BURST:
                 self.flush()
             else:
                 self._later = self._reactor.callLater(0, self._end_turn)
@@ -76,9 +77,9 @@ class Writer:
         """Send what has gathered, and tell what could not be sent."""
         if not self.outbox.written:
             return
-        unsent = self.outbox.flush(self._fd)
+        unsent = self.outbox.flush()
         self.met_errors |= self.outbox.met_errors
-        self._flushed_at = monotonic()
+        self._flushed_at = self._now()
         if unsent:
             self.not_sent.update(errno for _, _, errno in unsent)
             self._untold += unsent
@@ -116,62 +117,3 @@ class Writer:
         self._telling = False
         if self._untold and self._later is None:
             self._later = self._reactor.callLater(0, self._end_turn)
-
-
-class Outbox:
-    """Up to 128 written datagrams that leave together."""
-
-    def __init__(self, layout: Layout) -> None:
-        self._memory = memory = Memory()
-        self._map = memory.map
-        self._slot_at = memory.slot_at
-        self._headers = headers = Headers(memory, layout)
-        self._name_size = layout.name
-        self._sizes = headers.sizes
-        self._destinations: list[bytes | None] = [None] * BATCH
-        self.written: list[object] = []
-        """The addresses of what waits, as its writer gave them."""
-
-        self.met_errors = False
-        """Whether the last flush met an error, be it of the datagram or of an earlier one."""
-
-    def add(self, data: bytes, destination: bytes, address: object) -> int:
-        """Take a datagram; destination is a record, or empty on a connected socket.
-
-        address is that place as its writer gave it. Return the room that is left then.
-        """
-        index = len(self.written)
-        length = len(data)
-        slot = self._slot_at[index]
-        self._map[slot : slot + length] = data
-        self._sizes[index] = length
-        if self._destinations[index] is not destination:
-            self._direct(index, destination)
-        self.written.append(address)
-        return BATCH - 1 - index
-
-    def _direct(self, index: int, destination: bytes) -> None:
-        """Have what stands at an index go somewhere else than what stood there last."""
-        self._destinations[index] = destination
-        self._memory.write(self._memory.record_at[index], destination)
-        self._headers.name_sizes[index] = self._name_size if destination else 0
-        self._headers.control_sizes[index] = max(len(destination) - NAME, 0)
-
-    def flush(self, fd: int) -> list[tuple[bytes, object, int]]:
-        """Send what was added; return (data, address, errno) of each that the kernel refused."""
-        written, self.written = self.written, []
-        unsent: list[tuple[bytes, object, int]] = []
-
-        def failed(index: int, errno: int) -> None:
-            slot = self._slot_at[index]
-            data = self._memory.read(slot, slot + self._sizes[index])
-            unsent.append((data, written[index], errno))
-
-        def send(start: int, stop: int) -> int:
-            sent = self._headers.send(fd, start, stop)
-            self.met_errors |= sent < 0
-            return sent
-
-        self.met_errors = False
-        send_all(send, 0, len(written), failed)
-        return unsent

@@ -1,0 +1,79 @@
+"""KernelSocket: a socket of the kernel's, with the arrays that recvmmsg(2) and sendmmsg(2) fill."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from udpecho.kernel import calls, errqueue
+from udpecho.kernel.layout import IPV4, IPV6, sent_to
+from udpecho.kernel.wake import Watch
+from udpecho.port.connection import Connection
+from udpecho.port.echo import Echo
+from udpecho.port.inbox import Inbox
+from udpecho.port.outbox import Outbox
+from udpecho.port.sockets import only_address
+from udpecho.refusal import Refusal
+
+
+class KernelSocket:
+    """A bound socket of a reactor that watches descriptors: a PortSocket."""
+
+    def __init__(self, reactor: Any, skt: socket.socket) -> None:
+        """Take a socket, and open nothing more yet."""
+        self._reactor = reactor
+        self.handle = skt
+        self.layout = IPV6 if skt.family == socket.AF_INET6 else IPV4
+
+    def open(self, *, by_batch: bool, trains: bool, timestamps: bool) -> None:
+        """Get ready to receive: batches or one by one, trains together, with times of arrival."""
+        skt, fd = self.handle, self.handle.fileno()
+        known = self._known_of_arrivals() if by_batch else b""
+        calls.describe_arrivals(skt, destination=not known)
+        if timestamps:
+            calls.stamp_arrivals(skt)
+        if trains:
+            calls.take_trains(skt)
+        self.inbox = Inbox(fd, self.layout, known)
+        self.outbox = Outbox(fd, self.layout)
+        self.echo = Echo(skt, self.inbox)
+        self.connection = Connection(skt, self.layout)
+        self.watch = Watch(fd)
+
+    def set_receive_buffer(self, size: int) -> int:
+        """Ask for a receive buffer of this many bytes; return what was granted."""
+        return calls.set_buffer(self.handle, socket.SO_RCVBUF, size)
+
+    def dropped(self) -> int:
+        """Count the datagrams lost to a full receive buffer."""
+        return calls.dropped(self.handle)
+
+    def queue_errors(self) -> None:
+        """Have what ICMP refuses kept, for refusals()."""
+        calls.queue_errors(self.handle)
+
+    def refusals(self, most: int) -> Iterator[Refusal]:
+        """Take what ICMP refused, at most this many."""
+        return errqueue.refusals(self.handle, most)
+
+    def start_reading(self, port: Any, turn: Callable[[], None]) -> None:
+        """Have the reactor watch the port, whose doRead is its turn."""
+        self._reactor.addReader(port)
+
+    def stop_reading(self, port: Any) -> None:
+        """Have the reactor watch the port no more."""
+        self._reactor.removeReader(port)
+
+    def close(self) -> None:
+        """Close it; what is queued is lost."""
+        self.handle.close()
+
+    def _known_of_arrivals(self) -> bytes:
+        """Give what need not be said of each datagram, to a protocol that takes whole batches.
+
+        That is where it was sent, if there is but one address. (Through which interface it came
+        is then not said either, which others may want to know.)
+        """
+        host = only_address(self.handle)
+        return b"" if host is None else sent_to(self.layout, host)
