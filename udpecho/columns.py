@@ -15,7 +15,10 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 from struct import Struct
+from types import MappingProxyType
 from typing import NamedTuple
+
+_NO_TRAINS: Mapping[int, int] = MappingProxyType({})
 
 
 class Columns(NamedTuple):
@@ -24,8 +27,9 @@ class Columns(NamedTuple):
     Ports are 2 bytes a datagram, addresses 4 or 16, all in network order. asked is where the
     datagram was sent, local the address that the kernel would answer from (IP_PKTINFO's
     ipi_addr and ipi_spec_dst): they differ if it was broadcast. ttls are a byte each, and tos
-    (DSCP and ECN), by which nobody is judged. counts tells of how many datagrams each stands
-    for, where trains of them came as one (UDP_GRO).
+    (DSCP and ECN), by which nobody is judged. sizes are the bytes of each one's data. Where a
+    train of datagrams came as one (UDP_GRO), that is all of theirs, and trains has, by its index,
+    the bytes of each datagram in it; the last may be shorter.
     """
 
     ports: bytes
@@ -34,7 +38,13 @@ class Columns(NamedTuple):
     local: bytes = b""
     ttls: bytes = b""
     tos: bytes = b""
-    counts: Sequence[int] = ()
+    sizes: Sequence[int] = ()
+    trains: Mapping[int, int] = _NO_TRAINS
+
+    def datagrams(self, index: int) -> int:
+        """Count the datagrams that one stands for."""
+        segment = self.trains.get(index)
+        return 1 if segment is None else -(-self.sizes[index] // segment)
 
 
 class Sources:
@@ -47,16 +57,16 @@ class Sources:
         self.each = (first,) * size if self._is_one else split_addresses(column, size)
         self.distinct = {first} if self._is_one else set(self.each)
 
-    def tally(self, counts: Sequence[int], without: Collection[int]) -> Mapping[bytes, int]:
-        """Count the datagrams of each address, without those at some indexes."""
+    def tally(self, costs: Sequence[int], without: Collection[int]) -> Mapping[bytes, int]:
+        """Add up what each address has to pay, those at some indexes apart; 1 each, if no costs."""
         if self._is_one and not without:
-            return {self.each[0]: sum(counts) if counts else self._size}
-        if not (counts or without):
+            return {self.each[0]: sum(costs) if costs else self._size}
+        if not (costs or without):
             return Counter(self.each)
         tally = dict.fromkeys(self.distinct, 0)
         for index, source in enumerate(self.each):
             if index not in without:
-                tally[source] += counts[index] if counts else 1
+                tally[source] += costs[index] if costs else 1
         return tally
 
 

@@ -59,21 +59,23 @@ class Options(Command):
             "rate",
             None,
             _DEFAULTS.rate,
-            "Datagrams a second for each source prefix; 0 for no limit.",
+            "Tokens a second for each source prefix; 0 for no limit. A datagram costs one, "
+            "and one more for each further 1500 bytes of its data begun.",
             whole_number("--rate", 0, MAX_RATE),
         ],
         [
             "burst",
             None,
             _DEFAULTS.burst,
-            "Datagrams at once for each source prefix.",
+            "Tokens at once for each source prefix. A datagram passes while there is one; what it "
+            "costs beyond is owed.",
             whole_number("--burst", 1, MAX_RATE),
         ],
         [
             "slip",
             None,
             _DEFAULTS.slip,
-            "Over the limit one in this many passes; 0: nothing.",
+            "Over the limit one datagram in this many passes, if it costs one token; 0: none.",
             whole_number("--slip", 0, MAX_SLIP),
         ],
         [

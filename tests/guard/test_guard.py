@@ -18,6 +18,9 @@ KEY = b"a key of sixteen"
 CLIENT = ("192.0.2.1", 40000)
 CLIENT6 = ("2001:db8::1", 40000)
 
+Row = tuple[tuple[str, int], dict[str, object]]
+"""Who sent a datagram, and what is known of it."""
+
 
 def guard(**options: object) -> Guard:
     made = Guard(Policy(**options), key=KEY)  # type: ignore[arg-type]
@@ -168,29 +171,32 @@ VERDICTS = [
 ]
 
 
-def columns(
-    *rows: tuple[tuple[str, int], dict[str, object]], counts: tuple[int, ...] = ()
-) -> Columns:
-    """Lay datagrams out as the kernel would; all of them know the same things."""
+def columns(*rows: Row) -> Columns:
+    """Lay datagrams out as the kernel would; all of them know the same things.
+
+    What has a segment is a train of datagrams with this many bytes, of size bytes in all.
+    """
 
     def packed(name: str) -> bytes:
         return b"".join(pack_host(str(known[name])) for _, known in rows if name in known)
+
+    def numbers(name: str) -> dict[int, int]:
+        return {at: int(str(row[1][name])) for at, row in enumerate(rows) if name in row[1]}
 
     return Columns(
         b"".join(port.to_bytes(2, "big") for (_, port), _ in rows),
         b"".join(pack_host(host) for (host, _), _ in rows),
         packed("asked"),
         packed("local"),
-        bytes(int(str(known["ttl"])) for _, known in rows if "ttl" in known),
-        counts=counts,
+        bytes(numbers("ttl").values()),
+        sizes=list(numbers("size").values()),
+        trains=numbers("segment"),
     )
 
 
-def one(
-    judged: Guard, peer: tuple[str, int], now: float, /, *counts: int, **known: object
-) -> Reason | None:
+def one(judged: Guard, peer: tuple[str, int], now: float, /, **known: object) -> Reason | None:
     """Judge a datagram, or a train of them, by itself."""
-    return judged.judge(columns((peer, known), counts=counts), now).get(0)
+    return judged.judge(columns((peer, known)), now).get(0)
 
 
 @pytest.mark.parametrize(("peer", "known", "options", "verdict", "why"), VERDICTS)
@@ -270,10 +276,62 @@ def test_a_refused_datagram_costs_its_source_nothing() -> None:
 
 def test_a_train_is_charged_for_each_datagram_in_it() -> None:
     judged = guard(rate=1, burst=100, slip=0)
-    trains = columns(*[(CLIENT, {})] * 3, counts=(60, 60, 60))
+    train: Row = (CLIENT, {"size": 60, "segment": 1})
+    trains = columns(train, train, train)
     assert judged.judge(trains, 0.0) == {2: Reason.OVER_RATE}
     assert one(judged, CLIENT, 20.0) is Reason.OVER_RATE, "20 too many were let through"
     assert one(judged, CLIENT, 21.0) is None
+
+
+# What a datagram, or a train of them, costs.
+COSTS: list[tuple[dict[str, object], int, str]] = [
+    ({}, 1, "of a size that nobody told"),
+    ({"size": 0}, 1, "an empty one, too"),
+    ({"size": 1}, 1, "a small one"),
+    ({"size": 1500}, 1, "all that a token pays for"),
+    ({"size": 1501}, 2, "one byte more"),
+    ({"size": 3000}, 2, "all that two pay for"),
+    ({"size": 65507}, 44, "the longest over IPv4"),
+    ({"size": 65527}, 44, "the longest over IPv6"),
+    ({"size": 60, "segment": 1}, 60, "each datagram of a train costs by its own size"),
+    ({"size": 3000, "segment": 1500}, 2, "of a train, too"),
+    ({"size": 3001, "segment": 1500}, 3, "its last is shorter, and costs one"),
+    ({"size": 3002, "segment": 1501}, 4, "two for each"),
+    ({"size": 3003, "segment": 1501}, 5, "two for each, and one for the last"),
+    ({"size": 9000, "segment": 4000}, 7, "three, three, and one for the last 1000"),
+]
+
+
+@pytest.mark.parametrize(("known", "tokens", "why"), COSTS)
+def test_what_a_datagram_costs(known: dict[str, object], tokens: int, why: str) -> None:
+    """So long the next one has to wait, at one token a second and none kept."""
+    judged = guard(rate=1, burst=1, slip=0)
+    assert one(judged, CLIENT, 0.0, **known) is None, "it passes while there is one token"
+    assert one(judged, CLIENT, tokens - 0.01) is Reason.OVER_RATE, why
+    assert one(judged, CLIENT, tokens) is None, why
+
+
+def test_what_slips_over_the_limit_costs_one_token() -> None:
+    """So a forger gets nothing long reflected, and his victim keeps a quarter of its requests."""
+    judged = guard(rate=1, burst=1)
+    one(judged, CLIENT, 0.0)
+    passed = {}
+    for name, known in (
+        ("short", {"size": 1500}),
+        ("long", {"size": 1501}),
+        ("trains", {"size": 1501, "segment": 1500}),
+    ):
+        row: Row = (CLIENT, {**known})
+        passed[name] = 400 - len(judged.judge(columns(*[row] * 400), 0.0))
+    assert passed == {"short": 100, "long": 0, "trains": 0}
+
+
+def test_a_batch_as_the_last_costs_what_the_last_did() -> None:
+    """And another does not, whatever was worked out of the last."""
+    judged = guard(rate=1, burst=10, slip=0)
+    long, short = (columns((CLIENT, {"size": size})) for size in (6000, 1))
+    assert [judged.judge(each, 0.0) for each in (long, long, short, short)] == [{}] * 4
+    assert judged.judge(long, 0.0) == {0: Reason.OVER_RATE}, "4 + 4 + 1 + 1"
 
 
 def test_a_spoofed_victim_still_gets_a_quarter() -> None:
@@ -357,10 +415,12 @@ _policies = st.builds(
 )
 
 
+_sizes = st.sampled_from([0, 1, 64, 64, 64, 1499, 1500, 1501, 3000, 3001, 9000, 65507])
+_segments = st.sampled_from([1, 500, 1500, 1501, 4000])
+
+
 @st.composite
-def _batches(
-    draw: st.DrawFn,
-) -> tuple[list[tuple[tuple[str, int], dict[str, object]]], tuple[int, ...]]:
+def _batches(draw: st.DrawFn) -> list[Row]:
     hosts = draw(st.sampled_from([_hosts4, _hosts6]))
     peers = st.tuples(hosts, _ports)
     if draw(st.booleans()):  # all from one, as batches often are
@@ -370,33 +430,60 @@ def _batches(
         "asked": st.sampled_from([there, there, there, draw(hosts)]),
         "local": st.just(there),
         "ttl": st.sampled_from([64, 64, 64, 2, 1, 0]),
+        "size": _sizes,
     }
     chosen = {name: knows[name] for name in draw(st.sets(st.sampled_from(sorted(knows))))}
     rows = draw(st.lists(st.tuples(peers, st.fixed_dictionaries(chosen)), max_size=12))
-    trains = st.lists(st.sampled_from([1, 1, 2, 64]), min_size=len(rows), max_size=len(rows))
-    return rows, tuple(draw(trains)) if draw(st.booleans()) else ()
+    if "size" in chosen and draw(st.booleans()):
+        for _, known in rows:
+            segment = draw(_segments)
+            if segment < int(str(known["size"])):
+                known["segment"] = segment
+    return rows
 
 
 @pytest.mark.slow
 @given(_policies, st.lists(st.tuples(st.floats(0, 2), _batches()), max_size=5))
 def test_a_batch_is_judged_as_its_datagrams_one_by_one(
-    policy: Policy,
-    batches: list[
-        tuple[float, tuple[list[tuple[tuple[str, int], dict[str, object]]], tuple[int, ...]]]
-    ],
+    policy: Policy, batches: list[tuple[float, list[Row]]]
 ) -> None:
     together, alone = Guard(policy, key=KEY), Guard(policy, key=KEY)
     for each in (together, alone):
         each.add_own_port(1060)
     now = 0.0
-    for wait, (rows, counts) in batches:
+    for wait, rows in batches:
         now += wait
         one_by_one = {}
         for index, (peer, known) in enumerate(rows):
-            count = counts[index] if counts else 1
-            one_by_one[index] = one(alone, peer, now, *((count,) if counts else ()), **known)
-        found = together.judge(columns(*rows, counts=counts), now)
+            one_by_one[index] = one(alone, peer, now, **known)
+        found = together.judge(columns(*rows), now)
         assert found == {index: reason for index, reason in one_by_one.items() if reason}
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 2), st.lists(_sizes, min_size=1, max_size=12)), max_size=8),
+    st.integers(1, 40),
+    st.integers(1, 40),
+    st.sampled_from([0, 1, 3, 4]),
+)
+def test_a_prefix_is_answered_no_more_bytes_than_its_rate_is(
+    batches: list[tuple[float, list[int]]], rate: int, burst: int, slip: int
+) -> None:
+    """1,500 bytes a token: the burst's and the rate's, and what was owed at the end for one long.
+
+    What slips beyond that is one datagram in slip, of 1,500 bytes at most.
+    """
+    judged = guard(rate=rate, burst=burst, slip=slip)
+    now = 0.0
+    answered = offered = 0
+    for wait, sizes in batches:
+        now += wait
+        rows: list[Row] = [(CLIENT, {"size": size}) for size in sizes]
+        refused = judged.judge(columns(*rows), now)
+        answered += sum(size for at, size in enumerate(sizes) if at not in refused)
+        offered += len(sizes)
+    slipped = offered / slip + 2 if slip else 0
+    assert answered <= 1500 * (burst + rate * now + 43 + slipped)
 
 
 def test_a_blameless_batch_is_blameless_again_until_a_port_becomes_our_own() -> None:

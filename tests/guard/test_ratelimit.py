@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from udpecho.guard.ratelimit import BUCKETS, SLIP, RateLimiter
+from udpecho.guard.ratelimit import BUCKETS, SLIP, RateLimiter, cost
 
 SECOND = 10**9
 KEY = b"a key of sixteen"
@@ -52,6 +52,13 @@ def test_which_of_the_four_passes_can_not_be_told_by_counting() -> None:
     passed(limit, 1, 0)
     places = {limit.take(0, (1,) * SLIP, 0).index(0) for _ in range(100)}
     assert places == {0, 1, 2, 3}
+
+
+@pytest.mark.parametrize(
+    ("size", "tokens"), [(0, 1), (1, 1), (1500, 1), (1501, 2), (3000, 2), (3001, 3), (65507, 44)]
+)
+def test_a_datagram_costs_a_token_for_each_1500_bytes_begun(size: int, tokens: int) -> None:
+    assert cost(size) == tokens
 
 
 def test_a_train_passes_as_a_whole_and_owes_what_it_overspent() -> None:
@@ -138,9 +145,9 @@ def test_it_never_passes_more_than_it_may(
     """At most burst + rate * t, and of the rest one in slip (a begun four may have had its one)."""
     limit = limiter(rate=rate, burst=burst, slip=slip)
     now = passing = offered = 0
-    for wait, counts in steps:
+    for wait, costs in steps:
         now += wait
-        number = sum(counts)
+        number = sum(costs)
         passing += limit.take(0, (1,) * number, now).count(0)
         offered += number
     within = burst + rate * now / SECOND
@@ -154,14 +161,14 @@ def test_how_datagrams_are_grouped_makes_no_difference(
 ) -> None:
     alone, together, mixed = limiter(), limiter(), limiter()
     now = 0
-    for wait, counts in steps:
+    for wait, costs in steps:
         now += wait
-        one_by_one = b"".join(alone.take(0, (count,), now) for count in counts)
-        assert together.take(0, counts, now) == one_by_one
-        cut = data.draw(st.integers(0, len(counts)))
-        fits = not mixed.charge({0: sum(counts[:cut])}, now)
-        first = bytes(cut) if fits else mixed.take(0, counts[:cut], now)
-        assert first + mixed.take(0, counts[cut:], now) == one_by_one
+        one_by_one = b"".join(alone.take(0, (tokens,), now) for tokens in costs)
+        assert together.take(0, costs, now) == one_by_one
+        cut = data.draw(st.integers(0, len(costs)))
+        fits = not mixed.charge({0: sum(costs[:cut])}, now)
+        first = bytes(cut) if fits else mixed.take(0, costs[:cut], now)
+        assert first + mixed.take(0, costs[cut:], now) == one_by_one
 
 
 def test_one_in_three_passes_however_long_a_flood_lasts() -> None:

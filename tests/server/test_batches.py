@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from twisted.internet.task import Clock
 
 from tests.kernelbytes import ipv4_control, ipv4_name
 from tests.port.test_batch import Item, Kernel, a_train, ipv4
@@ -10,6 +11,7 @@ from udpecho.guard.guard import Guard
 from udpecho.guard.policy import Policy
 from udpecho.guard.reasons import Reason
 from udpecho.server.server import EchoServer
+from udpecho.testing.network import MemoryNetwork
 
 
 def served(*items: Item, policy: Policy | None = None) -> tuple[list[Item], EchoServer]:
@@ -64,6 +66,28 @@ def test_what_the_port_dropped_and_the_guard_refuses_is_counted_in_one_place() -
     counters = server.counters()
     assert (counters.received, counters.echoed) == (2, 1)
     assert counters.unanswered == {Reason.SERVICE_PORT: 1}
+
+
+@pytest.mark.parametrize("hook", ["batchReceived", "datagramReceived"])
+def test_a_long_datagram_costs_as_many_tokens_as_it_has_1500_bytes_begun(hook: str) -> None:
+    """Whichever port it comes through; a train as its datagrams."""
+    clock, kernel, net = Clock(), Kernel(), MemoryNetwork()
+    server = EchoServer(clock.seconds, guard=Guard(Policy(rate=1, burst=1, slip=0), key=b"key"))
+    net.host("192.0.2.7").listenUDP(7, server)
+
+    def answered(data: bytes) -> bool:
+        before = server.counters().echoed
+        if hook == "batchReceived":
+            server.batchReceived(kernel.gives(ipv4(data)))
+        else:
+            server.datagramReceived(data, ("198.51.100.9", 40000))
+        return server.counters().echoed > before
+
+    assert answered(bytes(65507))
+    rows = ((43.9, False), (0.1, True), (0.9, False), (0.1, True), (0.9, False))
+    for wait, passes in rows:
+        clock.advance(wait)
+        assert answered(b"") == passes, clock.seconds()
 
 
 def test_a_batch_of_a_flood_passes_the_burst_and_one_in_four() -> None:

@@ -14,10 +14,12 @@ from udpecho.server.notices import KEPT, TopSources, Unanswered
 
 
 def batch(*peers: tuple[str, int], counts: tuple[int, ...] = ()) -> Columns:
+    """Lay out datagrams or, where there are counts, trains of so many datagrams of a byte each."""
     return Columns(
         b"".join(port.to_bytes(2, "big") for _, port in peers),
         b"".join(pack_host(host) for host, _ in peers),
-        counts=counts,
+        sizes=counts,
+        trains=dict.fromkeys(range(len(counts)), 1),
     )
 
 

@@ -17,7 +17,7 @@ from typing import TypeAlias
 from udpecho.columns import Columns, Sources, every_byte_but, split_addresses, split_ports
 from udpecho.guard.policy import Policy
 from udpecho.guard.prefixes import Prefixes
-from udpecho.guard.ratelimit import RateLimiter
+from udpecho.guard.ratelimit import PAID, RateLimiter, cost
 from udpecho.guard.reasons import (
     BAD_DESTINATIONS,
     BAD_SOURCES,
@@ -30,6 +30,8 @@ _HOST_FIRST_BYTES = {4: every_byte_but(range(224, 256)), 16: every_byte_but([0xF
 """First bytes, by an address's width, of addresses that are one host's."""
 
 _NOTHING_AGAINST: Mapping[int, Reason] = MappingProxyType({})
+_EMPTY = Columns(b"", b"")
+_JUDGED = Columns._fields.index("sizes")  # what stands from there on matters for the limit alone
 _EXEMPT = -1  # in place of a bucket: no limit
 _ALL_EXEMPT = {_EXEMPT}
 _KNOWN_SOURCES = 4096  # verdicts kept: many more than a busy server's sources, under 1 MB
@@ -75,13 +77,14 @@ class Guard:
         self._known: dict[bytes, Verdict] = {}
         # The last batch that is answered in full however often it comes: a client that asks,
         # is answered and asks again, is seen so by its first request alone.
-        self._blameless: Columns | None = None
+        self._blameless = _EMPTY
+        self._priced, self._costs = _EMPTY, _costs(_EMPTY)
         self._now = 0
 
     def add_own_port(self, port: int) -> None:
         """Answer nothing from a port that we answer on: it is our own reply, or made up."""
         self._ports[port] = Reason.OWN_PORT
-        self._blameless = None
+        self._blameless = _EMPTY
         self._plain_high_bytes = every_byte_but(port >> 8 for port in self._ports)
 
     def judge(self, batch: Columns, now: float) -> Mapping[int, Reason]:
@@ -89,7 +92,8 @@ class Guard:
 
         The same as for a batch of each of them, in order; now is in seconds of a monotonic clock.
         """
-        if batch == self._blameless:
+        blameless = self._blameless
+        if batch is blameless or batch[:_JUDGED] == blameless[:_JUDGED]:
             return _NOTHING_AGAINST
         size = len(batch.ports) // 2
         if not size:
@@ -103,7 +107,9 @@ class Guard:
         if self.policy.discard:
             return dict.fromkeys(range(size), Reason.DISCARDED) | unanswered
         if kinds != _ALL_EXEMPT:
-            self._limit(batch.counts, sources, verdicts, unanswered, self._nanoseconds(now))
+            if batch is not self._priced:  # as the last: see columns
+                self._priced, self._costs = batch, _costs(batch)
+            self._limit(self._costs, sources, verdicts, unanswered, self._nanoseconds(now))
         elif not unanswered:
             self._blameless = batch
         return unanswered
@@ -154,7 +160,7 @@ class Guard:
 
     def _is_doubtful(self, batch: Columns, verdicts: Collection[Verdict]) -> bool:
         """Ask of whole columns, in a step each, whether any datagram may be one not to answer."""
-        ports, sources, asked, local, ttls, _, _ = batch
+        ports, sources, asked, local, ttls, *_ = batch
         width = 2 * len(sources) // len(ports)
         return bool(
             (
@@ -183,7 +189,7 @@ class Guard:
 
     def _limit(
         self,
-        counts: Sequence[int],
+        costs: Sequence[int],
         sources: Sources,
         verdicts: Mapping[bytes, Verdict],
         unanswered: dict[int, Reason],
@@ -194,10 +200,10 @@ class Guard:
         Only a bucket that can't take all that the batch has for it is looked at closer.
         """
         charges: dict[int, int] = {}
-        for source, count in sources.tally(counts, unanswered).items():
+        for source, tokens in sources.tally(costs, unanswered).items():
             bucket = verdicts[source]
             if isinstance(bucket, int) and bucket != _EXEMPT:
-                charges[bucket] = charges.get(bucket, 0) + count
+                charges[bucket] = charges.get(bucket, 0) + tokens
         over: dict[Verdict, list[int]] = {b: [] for b in self._limiter.charge(charges, now)}
         if not over:
             return
@@ -206,6 +212,20 @@ class Guard:
                 over[verdicts[source]].append(index)
         for bucket, indexes in over.items():
             assert isinstance(bucket, int)
-            each = [counts[index] for index in indexes] if counts else (1,) * len(indexes)
+            each = [costs[index] for index in indexes] if costs else (1,) * len(indexes)
             flags = self._limiter.take(bucket, each, now)
             unanswered.update(dict.fromkeys(compress(indexes, flags), Reason.OVER_RATE))
+
+
+def _costs(batch: Columns) -> Sequence[int]:
+    """Say how many tokens each of a batch costs, a train for each datagram in it.
+
+    Empty if each costs one, as where sizes are not known.
+    """
+    if max(batch.sizes, default=0) <= PAID and not batch.trains:
+        return ()
+    costs = list(map(cost, batch.sizes))
+    for index, segment in batch.trains.items():
+        whole, rest = divmod(batch.sizes[index], segment)
+        costs[index] = whole * cost(segment) + (cost(rest) if rest else 0)
+    return costs

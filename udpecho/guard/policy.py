@@ -19,10 +19,12 @@ class Policy:
     """What the operator decides; the defaults are meant for a public network.
 
     With allow, only its networks are answered; with deny, all but its networks. Of two that
-    hold an address the longer prefix decides. rate (datagrams a second; 0 for no limit) and
-    burst hold for each source prefix of the given lengths, save for the exempt networks; of
-    those over it one in slip passes (0 for none). A reply leaves with one hop fewer than was
-    left to the request, so that loops end; with keep_ttl, with as many.
+    hold an address the longer prefix decides. rate (tokens a second; 0 for no limit) and burst
+    hold for each source prefix of the given lengths, save for the exempt networks. A datagram
+    costs one token, and one more for each further 1,500 bytes of its data begun; it passes while
+    there is one. Of those over the limit one in slip passes, if it costs one token (0 for none).
+    A reply leaves with one hop fewer than was left to the request, so that loops end; with
+    keep_ttl, with as many.
     """
 
     allow_source_ports: frozenset[int] = frozenset()

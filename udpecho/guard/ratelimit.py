@@ -1,8 +1,9 @@
-"""How many datagrams a source prefix may have answered: token buckets in a table of fixed size.
+"""How much a source prefix may have answered: token buckets in a table of fixed size.
 
 Holds no I/O and no clock; it is told the time, in whole nanoseconds that never go back, and
 counts in whole numbers, so that the same datagrams at the same times and under the same key
-always fare alike, whether they are charged one by one or many together.
+always fare alike, whether they are charged one by one or many together. A datagram costs one
+token, and one more for each further 1,500 bytes of data begun.
 
 A prefix finds its bucket by secret random numbers, one for each value of each of its bytes,
 combined by exclusive or (simple tabulation hashing): any two prefixes that are chosen without
@@ -23,6 +24,9 @@ BUCKETS = 65_536
 rate, 65 million datagrams a second by default, before it pushed every bucket over the limit.
 (NSD's rate limiter has a fixed million of buckets, Knot's 524,288 by default, at 8 bytes each.)"""
 
+PAID = 1500
+"""Bytes of a datagram that a token pays for: all that fit in a packet of a usual link."""
+
 SLIP = 4
 """Over the limit, one in this many still passes, so that who forges a victim's address cannot
 silence the victim. (chrony's default leak answers one in four, Unbound lets one in ten through;
@@ -34,12 +38,17 @@ MAX_SLIP = 255
 MAX_RATE = 10**9
 """The most that --rate and --burst take: no network sends more, and the sums fit in 64 bits."""
 
-_TOKEN = 10**9  # one datagram, in units of (datagrams a second) x (nanoseconds)
+_TOKEN = 10**9  # in units of (datagrams a second) x (nanoseconds)
 _PLACES = 4096  # groups of datagrams over the limit, before the order in which they pass repeats
 
 
+def cost(size: int) -> int:
+    """Say how many tokens a datagram with this many bytes of data costs."""
+    return -(-size // PAID) or 1
+
+
 class RateLimiter:
-    """Token buckets that fill at rate datagrams a second up to burst, by source prefix."""
+    """Token buckets that fill at rate tokens a second up to burst, by source prefix."""
 
     def __init__(
         self,
@@ -74,15 +83,15 @@ class RateLimiter:
         return bucket
 
     def charge(self, charges: Mapping[int, int], now: int) -> list[int]:
-        """Charge buckets whole counts of datagrams; return those that would not hold theirs.
+        """Charge buckets these tokens; return those that would not hold theirs.
 
         These are not charged: take says which of their datagrams pass.
         """
         spent, when, rate, capacity = self._spent, self._when, self._rate, self._capacity
         over = []
-        for bucket, count in charges.items():
+        for bucket, tokens in charges.items():
             total = spent[bucket] - (now - when[bucket]) * rate
-            total = (total if total > 0 else 0) + count * _TOKEN
+            total = (total if total > 0 else 0) + tokens * _TOKEN
             if total > capacity:
                 over.append(bucket)
             else:
@@ -90,26 +99,28 @@ class RateLimiter:
                 when[bucket] = now
         return over
 
-    def take(self, bucket: int, counts: Sequence[int], now: int) -> bytes:
-        """Charge datagrams, or trains of count that pass as a whole; return a 1 for each over it.
+    def take(self, bucket: int, costs: Sequence[int], now: int) -> bytes:
+        """Charge datagrams, or trains that pass as a whole; return a 1 for each over the limit.
 
-        A train passes while there is a token for its first datagram; what it spent beyond is
-        owed. Over the limit nothing is charged, and of every SLIP in a row one passes, at a
-        place among them that the key decides: a sender who counts learns nothing.
+        Each passes while there is a token for its first 1,500 bytes; what it costs beyond is owed,
+        so that a small burst silences nobody who asks with much. Over the limit nothing is charged,
+        and of every SLIP in a row one passes, if it costs one token, at a place among them that
+        the key decides: a sender who counts learns nothing.
         """
         refilled = (now - self._when[bucket]) * self._rate
         spent = max(0, self._spent[bucket] - refilled)
         passed = 0
-        for count in counts:
+        for tokens in costs:
             if spent + _TOKEN > self._capacity:
                 break
-            spent += count * _TOKEN
+            spent += tokens * _TOKEN
             passed += 1
         self._spent[bucket] = spent
         self._when[bucket] = now
-        return bytes(passed) + self._slip_through(bucket, len(counts) - passed)
+        return bytes(passed) + self._slip_through(bucket, costs[passed:])
 
-    def _slip_through(self, bucket: int, number: int) -> bytes:
+    def _slip_through(self, bucket: int, costs: Sequence[int]) -> bytes:
+        number = len(costs)
         over = bytearray(b"\1" * number)
         if self._slip:
             first = self._over[bucket]
@@ -117,7 +128,7 @@ class RateLimiter:
             for group in range(first // self._slip, -(-(first + number) // self._slip)):
                 chosen = self._places[(bucket + group) % _PLACES] % self._slip
                 place = group * self._slip + chosen - first
-                if 0 <= place < number:
+                if 0 <= place < number and costs[place] == 1:
                     over[place] = 0
         return bytes(over)
 

@@ -87,8 +87,8 @@ class Batch:
         """
         inbox = self._inbox
         if ttls is None or tos is None:
-            _, _, _, _, came_with, came_as, _ = inbox.columns()
-            ttls, tos = ttls or came_with, tos or came_as
+            columns = inbox.columns()
+            ttls, tos = ttls or columns.ttls, tos or columns.tos
         if inbox.turn != self._turn:
             return self._echo.send(inbox.datagrams, inbox.nbytes, _NONE, ttls, tos)
         return self._echo.send(self.datagrams, self.nbytes, self._dropped, ttls, tos)

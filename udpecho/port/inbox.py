@@ -12,7 +12,7 @@ equal byte for byte, and all that was read out of them still holds.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from ctypes import c_void_p
 from itertools import accumulate
 
@@ -121,8 +121,8 @@ class Inbox:
         records = self.memory.map[: self.count * RECORD]
         if records != self._described:
             self._described = records
-            counts = list(map(self.datagrams_of, range(self.count))) if self.trains else ()
-            self._columns = self._cutter.cut(self.count, counts) if records else _NOTHING
+            cut = self._cutter.cut
+            self._columns = cut(self.lengths, self.trains) if records else _NOTHING
         return self._columns
 
     @property
@@ -235,9 +235,9 @@ class _Cutter:
         self._asked = memory.columns(layout.asked, layout.host_size)
         self._local = memory.columns(layout.local, layout.host_size)
 
-    def cut(self, count: int, counts: Sequence[int]) -> Columns:
-        """Cut the first records' columns; counts are of the datagrams in each, if in trains."""
-        layout, memory = self._layout, self._memory
+    def cut(self, sizes: Sequence[int], trains: Mapping[int, int]) -> Columns:
+        """Cut the columns of as many records as there are sizes."""
+        layout, memory, count = self._layout, self._memory, len(sizes)
         if layout is IPV6:
             for_us = 0xFF not in memory.octets(layout.asked, count)
         else:
@@ -249,7 +249,8 @@ class _Cutter:
             b"" if for_us else _packed(self._local, count),
             memory.octets(layout.ttl, count),
             memory.octets(layout.tos, count),
-            counts,
+            sizes,
+            trains,
         )
 
 

@@ -70,7 +70,7 @@ class Unanswered:
         found: Counter[tuple[Reason, bytes, int]] = Counter()
         for index, reason in unanswered.items():
             port = ports[index] if reason in _BY_PEER else 0
-            found[reason, sources[index], port] += batch.counts[index] if batch.counts else 1
+            found[reason, sources[index], port] += batch.datagrams(index)
         totals: Counter[Reason] = Counter()
         for (reason, source, port), times in found.items():
             self._add(reason, (unpack_host(source), port), times)

@@ -95,7 +95,7 @@ class EchoServer(DatagramProtocol):
         assert self.transport is not None
         self._received += 1
         self._bytes_received += len(datagram)
-        columns = Columns(addr[1].to_bytes(2, "big"), pack_host(addr[0]))
+        columns = Columns(addr[1].to_bytes(2, "big"), pack_host(addr[0]), sizes=(len(datagram),))
         now = self._now()
         unanswered = self._guard.judge(columns, now)
         if unanswered:
@@ -138,10 +138,9 @@ class EchoServer(DatagramProtocol):
 
         What the port had dropped itself is among it: IPv4-mapped sources, which have a reason.
         """
-        counts = columns.counts
         before = batch.nbytes
         batch.drop(unanswered)
-        self._received += sum(counts[each] for each in unanswered) if counts else len(unanswered)
+        self._received += sum(map(columns.datagrams, unanswered))
         self._bytes_received += before - batch.nbytes
 
     def _note(self, unanswered: Mapping[int, Reason], columns: Columns, now: float) -> None:
