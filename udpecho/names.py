@@ -26,6 +26,9 @@ from udpecho.values import port_number, wrong
 DEFAULT_PORT = 1060
 """Not 7, which is echo's own (RFC 862) but takes a privilege to listen on."""
 
+_SCOPES = 1 << 32
+"""A scope's number is less: the kernel writes it in four bytes."""
+
 LOOKUPS = 64
 """Names looked up at a time: a resolver that is asked for 10,000 at once drops most."""
 
@@ -190,9 +193,12 @@ def with_scope(host: str, port: int) -> tuple[str, int] | tuple[str, int, int, i
 def interface_index(name: str) -> int:
     """Find an interface's number by its name, or raise BadAddress."""
     try:
-        return int(name) if name.isdecimal() else socket.if_nametoindex(name)
-    except OSError:
-        raise BadAddress(name, f"expected the name of a network interface, got {name!r}") from None
+        index = int(name) if name.isdecimal() else socket.if_nametoindex(name)
+    except (OSError, ValueError):  # ValueError: a NUL, or thousands of digits
+        index = _SCOPES
+    if index < _SCOPES:
+        return index
+    raise BadAddress(name, f"expected the name of a network interface, got {name!r}")
 
 
 async def resolve_all(

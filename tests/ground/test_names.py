@@ -12,7 +12,7 @@ from twisted.internet.defer import CancelledError
 from twisted.trial.unittest import SynchronousTestCase
 
 from udpecho.errors import BadAddress, ResolveFailed, WrongFamily
-from udpecho.names import canonical_host, check_port, checked_peer, resolve
+from udpecho.names import canonical_host, check_port, checked_peer, interface_index, resolve
 from udpecho.peer import Peer, format_peer, is_ipv6, is_loopback
 from udpecho.testing.network import MemoryNetwork
 
@@ -190,3 +190,9 @@ class Resolving(SynchronousTestCase):
             found.cancel()
             self.failureResultOf(found, CancelledError)
             self.net.advance(0)
+
+
+@pytest.mark.parametrize("scope", [str(2**32), "9" * 5000, "nowhere", "lo\0", "\ud800"])
+def test_a_scope_that_no_interface_has(scope: str) -> None:
+    with pytest.raises(BadAddress, match="expected the name of a network interface"):
+        interface_index(scope)
