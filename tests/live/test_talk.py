@@ -78,14 +78,23 @@ def test_one_without_a_reply_is_status_1(server: Address, tmp_path: Path) -> Non
 
 def test_wrong_lines_are_status_2(server: Address, tmp_path: Path) -> None:
     """A line that says nothing sensible is told so, and the next is still asked."""
-    lines = f"nonsense\n127.0.0.1:x hi\n127.0.0.1:{server[1]} hi\n"
+    far = f"fe80::1%{2**32}"
+    lines = f"nonsense\n127.0.0.1:x hi\n{far} hi\n127.0.0.1:{server[1]} hi\n"
     ended = run(talk(), tmp_path, stdin=lines.encode())
     assert ended.returncode == 2
     assert ended.stderr.splitlines() == [
         "udpecho: expected HOST[:PORT] MESSAGE, got 'nonsense'",
         "udpecho: HOST[:PORT]: expected a port from 1 to 65535, got 'x'",
+        f"udpecho: expected the name of a network interface, got '{2**32}'",
     ]
-    assert "1 requests, 1 replies" in ended.stdout
+    assert "2 requests, 1 replies" in ended.stdout
+
+
+def test_what_is_too_long_to_send_is_status_2(tmp_path: Path) -> None:
+    """No request was made of it, and yet a line was not sent."""
+    ended = run(talk(), tmp_path, stdin=b"127.0.0.1 " + bytes(65508))
+    assert ended.returncode == 2
+    assert "65508 bytes do not fit" in ended.stderr
 
 
 def test_who_still_owes(start: Start) -> None:

@@ -13,7 +13,7 @@ from udpecho.commands.console import open_console
 from udpecho.commands.options import PATIENCE, Command
 from udpecho.commands.status import FAILED, NO_REPLY, OK
 from udpecho.commands.wording import describe_reply, describe_stranger
-from udpecho.errors import ClientClosed
+from udpecho.errors import ClientClosed, Refused, ReplyTimeout
 from udpecho.names import DEFAULT_PORT, host_and_port
 from udpecho.peer import Peer, format_peer
 from udpecho.reactors import IDatagramReactor
@@ -55,7 +55,7 @@ class Talk:
     def __init__(self, settings: TalkSettings) -> None:
         self._settings = settings
         self._outstanding = 0
-        self._misread = 0
+        self._failures = 0
         self._ended = False
         self._over: Deferred[None] = Deferred()
         """Fires when the input has ended and nothing is outstanding."""
@@ -89,7 +89,7 @@ class Talk:
                 raise ValueError(f"expected HOST[:PORT] MESSAGE, got {text!r}")
             address = host_and_port(where, self._settings.port)
         except ValueError as error:
-            self._misread += 1
+            self._failures += 1
             self._console.complain(f"udpecho: {error}")
             return
         self._outstanding += 1
@@ -117,7 +117,7 @@ class Talk:
             f"{count.requests} requests, {count.replied} replies, {count.timed_out} timed out, "
             f"{count.refused} refused, {count.strangers} strangers"
         )
-        if self._misread or count.requests > count.replied + no_reply:
+        if self._failures:
             return text, FAILED
         return text, NO_REPLY if no_reply else OK
 
@@ -125,6 +125,8 @@ class Talk:
         self._console.say(describe_reply(reply))
 
     def _failed(self, failure: Failure) -> None:
+        if not failure.check(Refused, ReplyTimeout):
+            self._failures += 1
         if not failure.check(ClientClosed):  # which ends all of them, as the summary says
             self._console.complain(f"udpecho: {failure.getErrorMessage()}")
 
