@@ -282,6 +282,13 @@ def test_a_wrong_option_is_one_clear_line(arguments: list[str], message: str) ->
     assert message in str(caught.value)
 
 
+@pytest.mark.parametrize("said", [["--count="], ["--count", ""], ["-c", ""]])
+def test_an_empty_value_is_one(said: list[str]) -> None:
+    """It does not take the next word for its own."""
+    with pytest.raises(UsageError, match=r"^-c: expected .*, got ''$"):
+        settings_of(*said, "-i", "1", "192.0.2.1")
+
+
 @pytest.mark.parametrize(
     ("text", "value"), [("EF", 46), ("af41", 34), ("CS1", 8), ("0x2e", 46), ("0", 0)]
 )

@@ -48,11 +48,16 @@ class Interspersed(Command):
             moved, arguments = getopt.gnu_getopt(given, self.shortOpt, self.longOpt)
         except getopt.GetoptError as error:
             raise usage.UsageError(str(error)) from error
-        front = [
-            f"{name}={value}" if value and name.startswith("--") else name + value
-            for name, value in moved
-        ]
+        front: list[str] = []
+        for name, value in moved:  # an empty value is one too, where one is expected
+            front += [name, value] if self._takes_value(name) else [name]
         super().parseOptions([*front, "--", *arguments])
+
+    def _takes_value(self, name: str) -> bool:
+        """Tell whether an option, -c or --count, is followed by its value."""
+        if name.startswith("--"):
+            return f"{name[2:]}=" in self.longOpt
+        return f"{name[1:]}:" in self.shortOpt
 
 
 def chosen_family(options: usage.Options) -> bool | None:
