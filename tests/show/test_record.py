@@ -142,6 +142,7 @@ def test_a_record_cut_short_is_summed_up_from_what_there_is() -> None:
         ([], "line 1", "an empty file"),
         (["PING localhost\n"], "line 1", "not JSON"),
         (["[]\n"], "line 1", "not an object"),
+        (["[" * 100_000 + "\n"], "line 1", "deeper than can be read"),
         (['{"type":"summary"}\n'], "line 1", "no start"),
         ([start_line(START).replace('"schema":1', '"schema":2')], "schema 2", "a later version"),
         ([start_line(START), "{}\n"], "line 2", "an object of no type"),

@@ -25,7 +25,7 @@ SCHEMA = 1
 
 Json: TypeAlias = dict[str, Any]
 
-_MALFORMED = (ValueError, KeyError, TypeError, AttributeError)
+_MALFORMED = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 _TYPES: dict[ProbeFate | Surplus, str] = {kind: kind.value for kind in (*ProbeFate, *Surplus)}
 _TYPES[ProbeFate.REPLIED] = "reply"
 _KINDS = {name: kind for kind, name in _TYPES.items()}
