@@ -105,6 +105,16 @@ def test_beyond_loopback_nothing_else_serves(inherited: bool, denied: str, start
         assert "answers at" not in service.output
 
 
+@pytest.mark.parametrize("denied", ["epoll_create1=ENOSYS", "epoll_ctl=EPERM"])
+def test_nor_where_a_socket_cannot_be_watched(denied: str, start: Start) -> None:
+    """Twisted's select reactor needs no epoll; our port does."""
+    command = twistd("--reactor=select", "udpecho", "--interface=0.0.0.0", "--port=0")
+    service = start(filtered(denied, *command))
+    assert service.process.wait(20) == 1
+    assert re.search(REFUSED, service.errors)
+    assert service.errors.count("\n") == 1
+
+
 @pytest.mark.parametrize(
     ("options", "chosen"),
     [

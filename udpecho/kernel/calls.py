@@ -12,7 +12,7 @@ import os
 import socket
 import struct
 import sys
-from errno import EBADF
+from errno import EBADF, EMFILE, ENFILE
 
 from udpecho.kernel.layout import (
     IP_PKTINFO,
@@ -28,6 +28,7 @@ from udpecho.kernel.layout import (
     SOL_UDP,
     UDP_GRO,
 )
+from udpecho.kernel.wake import Watch
 
 SUPPORTED = sys.platform == "linux" and sys.byteorder == "little" and sys.maxsize > 2**32
 """Whether the layouts here are this machine's."""
@@ -67,8 +68,9 @@ def can_serve(skt: socket.socket) -> bool:
         describe_arrivals(skt)
         skt.getsockopt(*_queue_of_errors(skt))
         dropped(skt)
-    except OSError:
-        return False
+        Watch(skt.fileno()).close()
+    except OSError as error:
+        return error.errno in (EMFILE, ENFILE)  # which says nothing of what there is
     return True
 
 

@@ -35,7 +35,9 @@ MAX_PACKET_SIZE = 65536
 STOCK_PORT = "UDPECHO_STOCK_PORT"
 """The environment variable that, set to 1, has Twisted's port serve where ours could."""
 
-NEEDS = "it needs a 64-bit little-endian Linux from 4.12 on, with recvmmsg and sendmmsg allowed"
+NEEDS = (
+    "it needs a 64-bit little-endian Linux from 4.12 on, with recvmmsg, sendmmsg and epoll allowed"
+)
 
 _log = Logger()
 
