@@ -4,21 +4,27 @@
 from __future__ import annotations
 
 import socket
+from asyncio import CancelledError
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
 import pytest_twisted  # type: ignore[import-untyped]
 from twisted.internet import reactor as installed
+from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, ISystemHandle, IUDPTransport
 from twisted.internet.protocol import DatagramProtocol
+from twisted.internet.task import deferLater
+from twisted.logger import LogEvent
 from zope.interface.verify import verifyObject
 
+from tests.live.conftest import free_port
 from udpecho.errors import BadAddress, DatagramTooLong, PortClosed, StockPortOnly, WrongFamily
 from udpecho.port import PortCounters, UdpPort, listen_udp
 from udpecho.port.kernelport import KernelPort
 from udpecho.port.listen import STOCK_PORT
 from udpecho.port.stock import StockPort
+from udpecho.refusal import Refusal
 from udpecho.testing import MemoryNetwork
 
 reactor: Any = installed
@@ -85,6 +91,16 @@ def test_a_misuse_has_one_name(port: UdpPort) -> None:
         port.write(b"x")
     with pytest.raises(DatagramTooLong):
         port.write(bytes(70000), (here.host, here.port))
+    with pytest.raises(BadAddress, match="a port from 1 to 65535"):
+        port.connect(here.host, 0)
+    assert port.write(b"x", (here.host, here.port)) == 1  # it is not connected
+    for wrong in [(None, 9), (5, 9), ([], 9), (), (here.host,), 5, "x", b"x"]:
+        address: Any = wrong
+        with pytest.raises(BadAddress):
+            port.write(b"x", address)
+        if isinstance(wrong, tuple) and len(wrong) == 2:
+            with pytest.raises(BadAddress):
+                port.connect(*address)
     asked: list[Callable[[str, int], object]] = [
         port.connect,
         lambda host, number: port.write(b"x", (host, number)),
@@ -94,6 +110,15 @@ def test_a_misuse_has_one_name(port: UdpPort) -> None:
             ask(here.host, 65536)
         with pytest.raises(WrongFamily):
             ask("2001:db8::1", 9)
+
+
+def test_what_is_not_bytes_is_not_the_address_fault(port: UdpPort) -> None:
+    here = port.getHost()
+    wrong: list[Any] = ["text", None, 5, [b"x"]]
+    for data in wrong:
+        with pytest.raises(TypeError):
+            port.write(data, (here.host, here.port))
+    assert port.write(b"x", (here.host, here.port)) == 1
 
 
 def test_a_connect_that_fails_is_not_the_only_one(port: UdpPort) -> None:
@@ -172,3 +197,103 @@ async def test_a_port_of_ours_listens_again(monkeypatch: pytest.MonkeyPatch) -> 
         assert port.getHost().port == number
         assert port.write(b"x", ("127.0.0.1", number)) == 1
     await port.stopListening()
+
+
+@KINDS
+@pytest_twisted.ensureDeferred
+async def test_a_port_that_listens_does_not_listen_twice(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It stays as it is, whoever serves it."""
+    net = MemoryNetwork()
+    port: Any = listen(kind, net, monkeypatch)
+    here = port.getHost()
+    with pytest.raises(CannotListenError if kind == "ours" else StockPortOnly):
+        port.startListening()
+    assert port.getHost() == here
+    assert port.write(b"x", (here.host, here.port)) == 1
+    closed = port.stopListening()
+    net.advance(1)
+    await closed
+
+
+@pytest_twisted.ensureDeferred
+async def test_twisteds_does_not_listen_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    port: Any = listen("stock", MemoryNetwork(), monkeypatch)
+    await port.stopListening()
+    with pytest.raises(StockPortOnly, match="can't listen again"):
+        port.startListening()
+
+
+class Restless(DatagramProtocol):
+    """Listens again as soon as it is stopped, a few times."""
+
+    port: Any
+    left = 2
+
+    def stopProtocol(self) -> None:
+        self.left -= 1
+        if self.left >= 0:
+            self.port.startListening()
+
+
+@pytest_twisted.ensureDeferred
+async def test_it_may_listen_again_when_it_hears_that_it_was_stopped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It has another socket then, which the end of the first one leaves alone."""
+    monkeypatch.setenv(STOCK_PORT, "0")
+    protocol = Restless()
+    protocol.port = port = listen_udp(reactor, 0, protocol, "127.0.0.1")
+    for _ in range(2):
+        await port.stopListening()
+        here = port.getHost()
+        assert port.write(b"x", (here.host, here.port)) == 1
+    await port.stopListening()
+    with pytest.raises(PortClosed):
+        port.write(b"x", (here.host, here.port))
+
+
+class Failing(DatagramProtocol):
+    """Raises, from all that it is told, what is not even an Exception."""
+
+    def datagramReceived(self, datagram: bytes, addr: tuple[str, int]) -> None:
+        raise CancelledError
+
+    def peerRefused(self, refusal: Refusal) -> None:
+        raise CancelledError
+
+    def datagramNotSent(self, data: bytes, addr: object, error: OSError) -> None:
+        raise CancelledError
+
+    def stopProtocol(self) -> None:
+        raise CancelledError
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_a_hook_raises_closes_nothing(
+    monkeypatch: pytest.MonkeyPatch, no_leaks: list[LogEvent]
+) -> None:
+    """As with Twisted's port; and whoever waits for the end of it hears of that."""
+    monkeypatch.setenv(STOCK_PORT, "0")
+    port = listen_udp(reactor, 0, Failing(), "127.0.0.1")
+    here = port.getHost()
+    for number in (here.port, 0, free_port(), 0):
+        port.write(b"x", ("127.0.0.1", number))
+        await deferLater(reactor, 0.05)
+    assert port.counters().not_sent == {"EINVAL": 2}
+    await port.stopListening().addTimeout(2, reactor)
+    raised = [event["log_failure"].type for event in no_leaks]
+    no_leaks.clear()
+    assert raised == [CancelledError] * 5
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_refusal_that_closes_twisteds_as_it_stops_is_no_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(STOCK_PORT, "1")
+    port: Any = listen_udp(reactor, 0, DatagramProtocol(), "127.0.0.1")
+    stopped = port.stopListening()
+    reactor.callLater(0, port._port.connectionLost)  # as its doRead does on some of ICMP's codes
+    assert await stopped.addTimeout(2, reactor) is None

@@ -8,7 +8,7 @@ from __future__ import annotations
 import socket
 import struct
 from functools import cached_property, lru_cache
-from typing import Self
+from typing import Any, Self
 
 from udpecho.errors import BadAddress, WrongFamily
 from udpecho.kernel.layout import IPV4, IPV6, NAME, Layout, timestamp_ns
@@ -107,6 +107,28 @@ _SCOPE = struct.Struct("=I")
 
 decode_again = lru_cache(maxsize=REMEMBERED)(Address.decode)
 """Address.decode for records that come again: the same sender, asking in the same way."""
+
+
+def encode_any(layout: Layout, address: Any) -> bytes:
+    """Lay out what may be no host and port at all, as encode() does; raises BadAddress for it."""
+    try:
+        host, port = address
+        return encode(layout, host, port)
+    except BadAddress:
+        raise
+    except (TypeError, ValueError, AttributeError):
+        text = f"expected an IP address and a port, got {address!r}"
+        raise BadAddress(address, text) from None
+
+
+def encode_peer(layout: Layout, host: str, port: int) -> bytes:
+    """Lay out whom a socket is to be connected to; raises BadAddress for port 0, too.
+
+    connect() would look up what is no address, and take port 0 for any.
+    """
+    if port == 0:
+        raise BadAddress((host, port), "expected a port from 1 to 65535, got 0")
+    return encode_any(layout, (host, port))
 
 
 @lru_cache(maxsize=REMEMBERED)

@@ -10,7 +10,7 @@ from udpecho.kernel import calls
 from udpecho.kernel.layout import Layout
 from udpecho.names import with_scope
 from udpecho.peer import is_wildcard
-from udpecho.port.address import encode
+from udpecho.port.address import encode, encode_any, encode_peer
 from udpecho.scopes import without_scope
 
 
@@ -34,7 +34,7 @@ class Connection:
 
         Raises BadAddress, WrongFamily, or OSError; then the one before stays.
         """
-        encode(self._layout, host, port)  # or it is no address, and connect() would resolve it
+        encode_peer(self._layout, host, port)
         self._forget()
         try:
             self._socket.connect(with_scope(host, port))
@@ -54,13 +54,16 @@ class Connection:
         if self.peer is None:
             if address is None:
                 raise BadAddress(address, "expected an address: the port is not connected")
-            return encode(self._layout, *address)
+            try:
+                return encode(self._layout, *address)
+            except (TypeError, ValueError, AttributeError):
+                return encode_any(self._layout, address)  # says what is wrong with it
         if address is not None and not self.is_peer(address):
             raise BadAddress(address, f"expected the peer {self._address}, got {address}")
         return b""
 
     def _name(self, address: tuple[str, int]) -> bytes:
-        return encode(self._layout, *address)[: self._layout.name]
+        return encode_any(self._layout, address)[: self._layout.name]
 
     def _forget(self) -> None:
         """Undo what connecting chose for a wildcard socket: its address, not right for the next."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
-from errno import errorcode
+from errno import EALREADY, errorcode
 from typing import Any
 
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred, succeed
+from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import (
     IDelayedCall,
     IListeningPort,
@@ -82,6 +83,9 @@ class KernelPort:
 
     def startListening(self) -> None:
         """Read from the socket, or from another one after a stop; raises CannotListenError."""
+        if self.connected:
+            here = self.getHost()
+            raise CannotListenError(here.host, here.port, OSError(EALREADY, "it listens already"))
         self._socket = skt = self._unserved or self._open_again()
         self._unserved = None
         self._layout = skt.layout
@@ -242,9 +246,13 @@ class KernelPort:
             self._draining = None
         self._socket.watch.close()
         self._watched = -1
-        self._protocol.doStop()
-        self._socket.close()
+        skt = self._socket  # stopProtocol may listen again, on another
         waiters, self._waiters = self._waiters, []
+        try:
+            self._protocol.doStop()
+        except BaseException:
+            self._log.failure("{protocol} failed when it was stopped", protocol=self._protocol)
+        skt.close()
         for waiter in waiters:
             waiter.callback(None)
 

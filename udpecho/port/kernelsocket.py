@@ -8,12 +8,11 @@ from typing import Any
 
 from udpecho.kernel import calls, errqueue
 from udpecho.kernel.layout import IPV4, IPV6, sent_to
-from udpecho.kernel.wake import Watch
 from udpecho.port.connection import Connection
 from udpecho.port.echo import Echo
 from udpecho.port.inbox import Inbox
 from udpecho.port.outbox import Outbox
-from udpecho.port.sockets import only_address
+from udpecho.port.sockets import only_address, watch
 from udpecho.refusal import Refusal
 
 
@@ -27,8 +26,12 @@ class KernelSocket:
         self.layout = IPV6 if skt.family == socket.AF_INET6 else IPV4
 
     def open(self, *, by_batch: bool, trains: bool, timestamps: bool) -> None:
-        """Get ready to receive: batches or one by one, trains together, with times of arrival."""
+        """Get ready to receive: batches or one by one, trains together, with times of arrival.
+
+        Raises CannotListenError, and closes it, if there is no descriptor left.
+        """
         skt, fd = self.handle, self.handle.fileno()
+        self.watch = watch(skt)
         known = self._known_of_arrivals() if by_batch else b""
         calls.describe_arrivals(skt, destination=not known)
         if timestamps:
@@ -39,7 +42,6 @@ class KernelSocket:
         self.outbox = Outbox(fd, self.layout)
         self.echo = Echo(skt, self.inbox)
         self.connection = Connection(skt, self.layout)
-        self.watch = Watch(fd)
 
     def set_receive_buffer(self, size: int) -> int:
         """Ask for a receive buffer of this many bytes; return what was granted."""

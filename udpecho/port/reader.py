@@ -110,7 +110,7 @@ class Reader:
             self._watch.look_away()
         try:
             self._deliver(self._batch)
-        except Exception:
+        except BaseException:  # as Twisted's port does: what a hook raises closes nothing
             self._log.failure("{protocol} failed on a datagram", protocol=self._protocol)
         finally:
             inbox.forget()
@@ -123,7 +123,7 @@ class Reader:
         for data, address in batch:
             try:
                 received(data, address)
-            except Exception:
+            except BaseException:  # as Twisted's port does: what a hook raises closes nothing
                 self._log.failure("{protocol} failed on a datagram", protocol=self._protocol)
 
     def _sift(self) -> None:
@@ -150,7 +150,7 @@ class Reader:
                     self._protocol.peerRefused(refusal)
                 else:
                     self._protocol.connectionRefused()
-            except Exception:
+            except BaseException:  # as Twisted's port does: what a hook raises closes nothing
                 self._log.failure("{protocol} failed on a refusal", protocol=self._protocol)
             if self.closed:
                 return

@@ -28,7 +28,7 @@ from zope.interface import implementer
 
 from udpecho.errors import BadAddress, DatagramTooLong, PortClosed, StockPortOnly
 from udpecho.kernel.layout import IPV4, IPV6
-from udpecho.port.address import encode
+from udpecho.port.address import encode_any, encode_peer
 from udpecho.port.hooks import PortCounters
 from udpecho.port.port import DRAIN
 from udpecho.reactors import monotonic_clock
@@ -40,6 +40,9 @@ QUIET_TURNS = 2
 TURN = 16384
 """Bytes that Twisted's port may read in a turn, in place of 256 KiB: of small datagrams, so many
 that timers and SIGTERM wait for seconds. (Empty ones it does not count at all.)"""
+
+_MISUSED = (TypeError, ValueError, AttributeError, LookupError, OverflowError, BufferError)
+"""What Twisted's port stumbles over when an address or the data is of another type."""
 
 UNCOUNTED = PortCounters(None, None, None, None, None, None)
 """What Twisted's port counts."""
@@ -61,7 +64,9 @@ class StockPort:
         return repr(self._port)
 
     def startListening(self) -> None:
-        """Listen again."""
+        """Listen again. Raises StockPortOnly for what Twisted's port can't do."""
+        if self._port.connected or self._port.port is None:  # None: it was given its socket
+            raise StockPortOnly("Twisted's own port can't listen again")
         self._port.startListening()
         self._note()
 
@@ -110,8 +115,13 @@ class StockPort:
             return int(self._port.write(datagram, addr) or 0)
         except MessageLengthError:
             raise DatagramTooLong(len(datagram), MAX_IPV4_DATA) from None
-        except (InvalidAddressError, AssertionError, OverflowError, TypeError) as error:
+        except (InvalidAddressError, AssertionError, socket.gaierror) as error:
             raise self._misuse(addr) from error  # asserted: there is an address, the peer's
+        except _MISUSED as error:
+            if addr is not None:
+                encode_any(self._layout, addr)
+            text = f"expected bytes, and an address that is a tuple, got {datagram!r:.80}, {addr!r}"
+            raise TypeError(text) from error
 
     def writeSequence(self, seq: list[bytes], addr: tuple[str, int] | None = None) -> int:
         """Send a datagram that is in pieces."""
@@ -120,7 +130,7 @@ class StockPort:
     def connect(self, host: str, port: int) -> None:
         """Talk to one peer only. Raises StockPortOnly for a second one."""
         self._check_open()
-        encode(self._layout, host, port)  # or raises, before Twisted's port takes it for its peer
+        encode_peer(self._layout, host, port)  # or raises, before Twisted's port takes that peer
         try:
             self._port.connect(host, port)
         except RuntimeError as error:
@@ -156,16 +166,16 @@ class StockPort:
 
     def _misuse(self, addr: object) -> BadAddress:
         """Name what is wrong with an address that Twisted's port did not take."""
-        match addr:
-            case (str(host), port):
-                try:
-                    encode(self._layout, host, port)
-                except BadAddress as error:
-                    return error
+        try:
+            encode_any(self._layout, addr)
+        except BadAddress as error:
+            return error
         return BadAddress(addr, f"expected an IP address and a port, the peer's, got {addr!r}")
 
     def _has_more(self) -> bool:
         """Tell whether something is queued (an error, too, is something to read)."""
+        if not self._port.connected:
+            return False  # a refusal has closed it meanwhile
         skt = self._port.getHandle()
         if not isinstance(skt, socket.socket):
             return False  # in memory, where nothing waits longer than a turn

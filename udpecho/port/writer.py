@@ -112,7 +112,7 @@ class Writer:
         for data, address, errno in untold:
             try:
                 self._tell(data, address, OSError(errno, os.strerror(errno)))
-            except Exception:
+            except BaseException:  # as Twisted's port does: what a hook raises closes nothing
                 self._log.failure("datagramNotSent failed")
         self._telling = False
         if self._untold and self._later is None:
