@@ -520,22 +520,19 @@ SETS: dict[str, str] = {
 
 def sets_from_outside(source: str) -> list[str]:
     """List what a room sets on objects other than self, unless it has their class."""
-    tree = ast.parse(source)
-    targets: list[ast.expr] = []
+    stored: list[tuple[str, str]] = []
     declared: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Assign):
-            targets += node.targets
-        elif isinstance(node, ast.AugAssign | ast.AnnAssign):
-            targets.append(node.target)
-        if isinstance(node, ast.ClassDef):
-            fields = (each for each in node.body if isinstance(each, ast.AnnAssign))
-            declared |= {each.target.id for each in fields if isinstance(each.target, ast.Name)}
-    inside = (each for target in targets for each in ast.walk(target))
-    attributes = [each for each in inside if isinstance(each, ast.Attribute)]
-    stored = [each for each in attributes if isinstance(each.ctx, ast.Store)]
-    own = {each.attr for each in stored if ast.unparse(each.value) == "self"} | declared
-    return [ast.unparse(each) for each in stored if each.attr not in own]
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.Attribute(ctx=ast.Store() | ast.Del()):
+                stored.append((ast.unparse(node.value), node.attr))
+            case ast.Call(func=ast.Name("setattr" | "delattr"), args=[owner, name, *_]):
+                stored.append((ast.unparse(owner), ast.unparse(name)))
+            case ast.ClassDef():
+                fields = (each for each in node.body if isinstance(each, ast.AnnAssign))
+                declared |= {each.target.id for each in fields if isinstance(each.target, ast.Name)}
+    own = {attr for owner, attr in stored if owner == "self"} | declared
+    return [f"{owner}.{attr}" for owner, attr in stored if attr not in own]
 
 
 def test_nothing_is_set_on_another_object_of_ours() -> None:
@@ -548,8 +545,13 @@ def test_nothing_is_set_on_another_object_of_ours() -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["probe.sent = 1", "a, socket.observer = 1, 2", "count.sent += 1", "x.y.z: int = 3"]
-)
+    "line",
+    [
+        "probe.sent = 1", "a, socket.observer = 1, 2", "count.sent += 1", "x.y.z: int = 3",
+        "for probe.sent in (1, 2): pass", "with open(0) as probe.file: pass", "del probe.sent",
+        "setattr(probe, 'sent', 1)", "[0 for probe.sent in (1, 2)]",
+    ],
+)  # fmt: skip
 def test_what_is_set_from_outside_is_seen(line: str) -> None:
     own = "class A:\n  b: int = 1\n  def c(self): self.d = 2\n"
     assert len(sets_from_outside(f"{own}{line}")) == 1
