@@ -18,7 +18,7 @@ from twisted.internet.interfaces import (
 from zope.interface import implementer
 
 from udpecho.errors import BadAddress, ResolveFailed, UdpEchoError, WrongFamily
-from udpecho.peer import Peer, is_ipv6
+from udpecho.peer import Peer, is_ipv6, is_wildcard
 from udpecho.reactors import IDatagramReactor
 from udpecho.scopes import interface_name
 from udpecho.values import port_number, wrong
@@ -64,6 +64,7 @@ def checked_peer(address: tuple[str, int]) -> Peer:
     canonical = canonical_host(host)
     if canonical is None:
         raise BadAddress(host, f"expected an IPv4 or IPv6 address, got {host!r}")
+    check_host(canonical)
     check_port(port)
     return canonical, port
 
@@ -72,12 +73,24 @@ def checked_peer(address: tuple[str, int]) -> Peer:
 def known_peer(address: tuple[str, int]) -> Peer | None:
     """Return a host and port in canonical form, or None if the host is no IP address.
 
-    Raises BadAddress for the port.
+    Raises BadAddress for the port, and for an address that is no host's.
     """
     host, port = address[:2]
     check_port(port)
     canonical = canonical_host(host)
-    return None if canonical is None else (canonical, port)
+    if canonical is None:
+        return None
+    check_host(canonical)
+    return canonical, port
+
+
+def check_host(canonical: str) -> None:
+    """Raise BadAddress for 0.0.0.0 and ::, which are nobody's.
+
+    Linux takes them for this machine, and what is sent there is answered from another address.
+    """
+    if is_wildcard(canonical):
+        raise BadAddress(canonical, f"expected the address of a host, got {canonical}")
 
 
 def check_port(port: int) -> None:
@@ -106,6 +119,7 @@ def resolve(
     try:
         check_port(port)
         if canonical is not None:
+            check_host(canonical)
             if ipv6 is not None and ipv6 != is_ipv6(canonical):
                 wanted = "an IPv6" if ipv6 else "an IPv4"
                 raise WrongFamily(host, f"expected {wanted} address, got {canonical}")
@@ -147,6 +161,8 @@ class _FirstAddress:
             return
         if self._first is None:
             self.deferred.errback(ResolveFailed(f"no address found for {self._host!r}"))
+        elif is_wildcard(self._first):  # so hosts files block names
+            self.deferred.errback(ResolveFailed(f"{self._host!r} has no address but {self._first}"))
         else:
             self.deferred.callback((self._first, self._port))
 

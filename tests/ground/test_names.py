@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import ipaddress
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from twisted.internet.address import IPv4Address
 from twisted.internet.defer import CancelledError
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from udpecho.errors import BadAddress, ResolveFailed, WrongFamily
-from udpecho.names import canonical_host, check_port, checked_peer, interface_index, resolve
+from udpecho.names import (
+    canonical_host,
+    check_port,
+    checked_peer,
+    interface_index,
+    known_peer,
+    resolve,
+)
 from udpecho.peer import Peer, format_peer, is_ipv6, is_loopback
 from udpecho.testing.network import MemoryNetwork
 
@@ -196,3 +206,31 @@ class Resolving(SynchronousTestCase):
 def test_a_scope_that_no_interface_has(scope: str) -> None:
     with pytest.raises(BadAddress, match="expected the name of a network interface"):
         interface_index(scope)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "0:0::0"])
+def test_nobody_has_the_address_of_any(host: str) -> None:
+    """Linux would send to this machine, and the answer come from another address."""
+    for check in (checked_peer, known_peer):
+        with pytest.raises(BadAddress, match=r"address of a host, got (0\.0\.0\.0|::)"):
+            check((host, 7))
+    found = resolve(MemoryNetwork().host("192.0.2.1"), host, 7)
+    failures: list[Failure] = []
+    found.addErrback(failures.append)
+    assert [failure.type for failure in failures] == [BadAddress]
+
+
+def test_a_name_that_a_hosts_file_blocks() -> None:
+    """Such files give it the address of any; the request is told so, and does not time out."""
+    reactor = MemoryNetwork().host("192.0.2.1")
+    resolver = Mock()
+    reactor.installNameResolver(resolver)
+    found = resolve(reactor, "ads.example", 7)
+    receiver = resolver.resolveHostName.call_args[0][0]
+    receiver.addressResolved(IPv4Address("UDP", "0.0.0.0", 7))
+    receiver.resolutionComplete()
+    failures: list[Failure] = []
+    found.addErrback(failures.append)
+    assert [str(failure.value) for failure in failures] == [
+        "'ads.example' has no address but 0.0.0.0"
+    ]
