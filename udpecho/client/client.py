@@ -14,14 +14,14 @@ from __future__ import annotations
 from typing import Self, cast
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IUDPTransport
 
 from udpecho.client.asking import RETRIES, TIMEOUT, WINDOW, AskingClient, OnStranger
 from udpecho.client.request import Reply, Request
-from udpecho.client.sockets import connect, pending_error
+from udpecho.client.sockets import connect, connect_again, pending_error
 from udpecho.errors import ClientClosed, PeerReplaced, SendFailed
 from udpecho.names import checked_peer, resolve
 from udpecho.peer import Peer, format_peer, is_ipv6
+from udpecho.port import UdpPort
 from udpecho.reactors import AnyReactor, datagram_reactor
 from udpecho.refusal import Refusal
 
@@ -217,12 +217,12 @@ class ConnectedEchoClient(AskingClient):
         connect(self.transport, self.peer)
         super().startProtocol()
 
-    def refused(self, transport: IUDPTransport) -> None:
+    def refused(self, transport: UdpPort) -> None:
         """Fail what the peer owes, unless it is a socket of the first peer that tells so."""
         if transport in self._sockets:
             self._peerRefused()
 
-    def closed(self, transport: IUDPTransport) -> None:
+    def closed(self, transport: UdpPort) -> None:
         """Tell a socket that a refusal closed from one that the app closed.
 
         Twisted's epoll and poll reactors close it so, select and asyncio for some codes of
@@ -265,18 +265,18 @@ class ConnectedEchoClient(AskingClient):
         self._sent -= 1
         self._unsent += 1
 
-    def _use(self, transport: IUDPTransport) -> None:
+    def _use(self, transport: UdpPort) -> None:
         self._sockets.forget_all()
         self._sockets.use(transport)
 
-    def _transport(self) -> IUDPTransport:
+    def _transport(self) -> UdpPort:
         for transport in self._sockets:
             return transport
         transport = self._connected_socket(self.peer)
         self._use(transport)
         return transport
 
-    def _connected_socket(self, peer: Peer) -> IUDPTransport:
+    def _connected_socket(self, peer: Peer) -> UdpPort:
         transport = self._sockets.listen(self._interface or ("::" if is_ipv6(peer[0]) else ""))
         try:
             connect(transport, peer)
@@ -287,12 +287,8 @@ class ConnectedEchoClient(AskingClient):
 
     def _connect_again(self, peer: Peer) -> Peer:
         """Connect to a second peer, by another socket where the first can't."""
-        old = self._sockets.by_family.get(is_ipv6(peer[0]))
-        try:
-            if old is None:
-                raise RuntimeError
-            connect(old, peer)
-        except RuntimeError:  # what Twisted's stock port raises
+        first = self._sockets.by_family.get(is_ipv6(peer[0]))
+        if first is None or not connect_again(first, peer):
             replaced = list(self._sockets)
             self._use(self._connected_socket(peer))
             for transport in replaced:

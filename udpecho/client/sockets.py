@@ -11,7 +11,7 @@ from twisted.internet.protocol import DatagramProtocol
 
 from udpecho.errors import SendFailed, WrongFamily
 from udpecho.peer import Peer, is_ipv6
-from udpecho.port import Batch, listen_udp
+from udpecho.port import Batch, UdpPort, listen_udp
 from udpecho.reactors import IDatagramReactor
 from udpecho.refusal import Refusal
 
@@ -25,7 +25,7 @@ class Owner(Protocol):
     def batchReceived(self, batch: Batch) -> None:
         """Take what arrived together."""
 
-    def refused(self, transport: IUDPTransport) -> None:
+    def refused(self, transport: UdpPort) -> None:
         """Hear that ICMP refused something."""
 
     def peerRefused(self, refusal: Refusal) -> None:
@@ -34,7 +34,7 @@ class Owner(Protocol):
     def datagramNotSent(self, data: bytes, addr: Peer | None, error: OSError) -> None:
         """Hear that the kernel did not send what it was given with others."""
 
-    def closed(self, transport: IUDPTransport) -> None:
+    def closed(self, transport: UdpPort) -> None:
         """Hear that a socket is closed."""
 
 
@@ -46,10 +46,10 @@ class Leg(DatagramProtocol):
     def __init__(self, client: Owner) -> None:
         self._client = client
 
-    def startProtocol(self) -> None:
-        """Learn the socket."""
-        assert self.transport is not None
-        self._socket = self.transport
+    def listen(self, reactor: IDatagramReactor, interface: str) -> UdpPort:
+        """Open the socket. Raises CannotListenError."""
+        self._socket = listen_udp(reactor, 0, self, interface)
+        return self._socket
 
     def stopProtocol(self) -> None:
         """Tell that it is closed."""
@@ -83,42 +83,40 @@ class Sockets:
         self._reactor = reactor
         self._client = client
         self._interface: str | None = None  # where it may open sockets itself, if it may
-        self.by_family: dict[bool, IUDPTransport] = {}
+        self.by_family: dict[bool, UdpPort] = {}
         """Those in use, by "is it IPv6"."""
 
-        self.given: IUDPTransport | None = None
+        self.given: UdpPort | None = None
         """The socket of an app that listens with the client itself; it may close it at will."""
 
         self.open = False
         """Whether there is one, or may be."""
 
-    def __iter__(self) -> Iterator[IUDPTransport]:
+    def __iter__(self) -> Iterator[UdpPort]:
         """Go through those in use."""
         return iter(list(self.by_family.values()))
 
-    def give(self, transport: IUDPTransport) -> None:
-        """Use an app's socket."""
-        self.given = transport
-        self.use(transport)
+    def give(self, transport: IUDPTransport) -> UdpPort:
+        """Use an app's socket: ours, or Twisted's own port, which has what a client calls."""
+        self.given = cast(UdpPort, transport)
+        self.use(self.given)
+        return self.given
 
-    def listen(self, interface: str) -> IUDPTransport:
+    def listen(self, interface: str) -> UdpPort:
         """Open a socket, and do not use it yet. Raises CannotListenError."""
-        leg = Leg(self._client)
-        listen_udp(self._reactor, 0, leg, interface)
-        assert leg.transport is not None
-        return leg.transport
+        return Leg(self._client).listen(self._reactor, interface)
 
     def listen_at(self, interface: str) -> None:
         """Open and use the first socket; without an interface others may follow."""
         self._interface = interface
         self.use(self.listen(interface))
 
-    def use(self, transport: IUDPTransport) -> None:
+    def use(self, transport: UdpPort) -> None:
         """Ask from this socket those peers that are of its family."""
         self.open = True
         self.by_family[is_ipv6(transport.getHost().host)] = transport
 
-    def open_for(self, peer: Peer) -> IUDPTransport:
+    def open_for(self, peer: Peer) -> UdpPort:
         """Open a socket of the peer's family, if that is for us to do; else raise WrongFamily."""
         ipv6 = is_ipv6(peer[0])
         if self._interface != "":
@@ -140,7 +138,7 @@ class Sockets:
         hosts = [transport.getHost() for transport in self]
         return [(host.host, host.port) for host in hosts]
 
-    def forget(self, transport: IUDPTransport) -> bool:
+    def forget(self, transport: UdpPort) -> bool:
         """Use a socket no more; tell whether that was the last one."""
         used = [ipv6 for ipv6, other in self.by_family.items() if other is transport]
         for ipv6 in used:
@@ -149,19 +147,19 @@ class Sockets:
         self.open &= not last
         return last
 
-    def forget_all(self) -> list[IUDPTransport]:
+    def forget_all(self) -> list[UdpPort]:
         """Use none of them any more; return what they were. Others may follow."""
         transports = list(self)
         self.by_family.clear()
         return transports
 
-    def close(self) -> list[IUDPTransport]:
+    def close(self) -> list[UdpPort]:
         """Use none of them any more, nor open others; return what is to be closed."""
         self.open = False
         return self.forget_all()
 
 
-def connect(transport: IUDPTransport, peer: Peer) -> None:
+def connect(transport: IUDPTransport | UdpPort, peer: Peer) -> None:
     """Connect a client's socket; raises SendFailed if there is no way to the peer."""
     try:
         transport.connect(*peer)
@@ -169,7 +167,16 @@ def connect(transport: IUDPTransport, peer: Peer) -> None:
         raise SendFailed(error.errno, f"can't reach {peer[0]}: {error.strerror}") from error
 
 
-def pending_error(transport: IUDPTransport) -> int:
+def connect_again(transport: UdpPort, peer: Peer) -> bool:
+    """Connect to a second peer; tell whether the port can: Twisted's own can't."""
+    try:
+        connect(transport, peer)
+    except RuntimeError:  # of Twisted's own, which an app gave; StockPortOnly is one, too
+        return False
+    return True
+
+
+def pending_error(transport: UdpPort) -> int:
     """Read the errno that ICMP left on a socket, or 0 (socket(7), SO_ERROR)."""
     handle = ISystemHandle(transport, None)
     if handle is None:
