@@ -235,11 +235,11 @@ class Sockets(ClientCase):
         self.now(client.close())
 
 
-class RefusedInWrites(ClientCase):
-    """A refusal told from within a write, while callbacks write more."""
+class RefusedMeanwhile(ClientCase):
+    """A refusal that is there when an attempt is over, while callbacks write more."""
 
     def test_sent_counts_what_was_sent(self) -> None:
-        """A retry whose write was refused was not sent, whatever its callback sends next."""
+        """It is heard before another attempt is made, whatever its callback sends next."""
         self.net.link(self.host, self.server, delay=0.125)
         client = self.connected()
         client.request(b"first").addErrback(lambda _: None)
@@ -247,9 +247,9 @@ class RefusedInWrites(ClientCase):
         again: list[Deferred[Reply]] = []
         asked = client.request(b"second", timeout=0.0625)
         asked.addErrback(lambda _: again.append(client.request(b"third", retries=0)))
-        self.net.advance(0.0625)  # the refusal is there, and told by the retry's write
+        self.net.advance(0.0625)  # the refusal is there, and the attempt over
         sent = [each.data for each in self.net.record if each.fate is not Fate.UNSENT]
         self.assertEqual(sent, [b"first", b"second", b"third"])
-        self.assertEqual((client.counters().sent, client.counters().unsent), (3, 1))
+        self.assertEqual((client.counters().sent, client.counters().unsent), (3, 0))
         self.net.advance(0.25)
         self.failureResultOf(again[0], Refused)

@@ -580,7 +580,7 @@ class RefusedByName(ClientCase):
     """What our own port adds: a refusal that names its peer and quotes the datagram."""
 
     def test_only_that_peer(self) -> None:
-        """A refusal fails what it quotes and what was sent before it, to that peer alone."""
+        """A refusal fails what it quotes, and of that peer alone; one that quotes nothing, none."""
         self.quiet()
         client = self.matching()
         asked = []
@@ -589,16 +589,44 @@ class RefusedByName(ClientCase):
             self.net.advance(0.01)
         other = client.request(b"1", SECOND)
         client.peerRefused(refusal(SERVER, b"2"))
-        self.failureResultOf(asked[0], Refused)
-        self.failureResultOf(asked[1], Refused)
-        self.assertNoResult(asked[2])
+        self.failureResultOf(asked.pop(1), Refused)
+        self.assertNoResult(asked[0])
+        self.assertNoResult(asked[1])
         self.assertNoResult(other)
         client.peerRefused(refusal(SECOND, b"2"))  # quotes what was never asked, or long ago
         self.assertNoResult(other)
-        client.peerRefused(refusal(SECOND, b""))  # an old router quotes no data
-        self.failureResultOf(other, Refused)
+        client.peerRefused(refusal(SECOND, b""))  # an old router's, or a forger's
+        self.assertNoResult(other)
         self.now(client.close())
-        self.failureResultOf(asked[2], ClientClosed)
+        for each in (*asked, other):
+            self.failureResultOf(each, ClientClosed)
+
+    def test_a_refusal_of_whoever_need_not_echo(self) -> None:
+        """Who is believed by his address alone is refused by that, too, if nothing is quoted."""
+        self.quiet()
+        client = self.matching(verify_echo=False)
+        asked = [client.request(data, SERVER) for data in (b"1", b"2", b"2")]
+        client.peerRefused(refusal(SERVER, b"2"))
+        self.assertNoResult(asked[0])
+        for each in asked[1:]:
+            self.failureResultOf(each, Refused)
+        client.peerRefused(refusal(SERVER, b""))
+        self.failureResultOf(asked[0], Refused)
+        self.now(client.close())
+
+    def test_whatever_is_pending_a_refusal_costs_the_same(self) -> None:
+        """Of many that begin alike, some are looked at; the others have their time-out."""
+        self.quiet()
+        client = self.matching(window=10_000)
+        alike = [client.request(bytes(900) + b"%d" % n, SERVER) for n in range(1000)]
+        client.peerRefused(refusal(SERVER, bytes(548)))
+        refused = [each for each in alike if each.called]
+        for each in refused:
+            self.failureResultOf(each, Refused)
+        self.assertEqual(refused, alike[:16])
+        self.now(client.close())
+        for each in alike[16:]:
+            self.failureResultOf(each, ClientClosed)
 
     def test_quote_cut_short(self) -> None:
         """ICMP may quote the beginning only."""

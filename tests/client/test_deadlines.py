@@ -33,13 +33,18 @@ class Watched:
 
     def ring(self) -> list[Request]:
         """Have the alarm come, now or before; return who was overdue."""
-        self.alarm = None
-        self.deadlines.rang()
         found = []
-        while (request := self.deadlines.overdue(self.now)) is not None:
-            self.deadlines.stop(request)
-            found.append(request)
-        self.deadlines.reset()
+        for _ in range(2):  # it comes again when what was received meanwhile has been heard
+            self.alarm = None
+            overdue = self.deadlines.rang(self.now)
+            while (request := self.deadlines.overdue(overdue)) is not None:
+                self.deadlines.stop(request)
+                found.append(request)
+            self.deadlines.reset()
+            if self.deadlines.last_look is None:
+                break
+            assert not found
+            assert self.alarm == self.now
         return found
 
 

@@ -27,8 +27,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.examples import settings, st
 from udpecho.client import deadlines, ended, pending
 from udpecho.client.ended import Unclaimed
-from udpecho.client.pending import MAX_BACKOFF, Pending
-from udpecho.client.request import Reply, Request
+from udpecho.client.pending import Pending
+from udpecho.client.request import MAX_BACKOFF, Reply, Request
 from udpecho.errors import ClientClosed, Refused, ReplyTimeout, SendFailed
 from udpecho.peer import Peer
 
@@ -38,9 +38,12 @@ Outcome = Reply | Exception
 class Asker:
     """As little of a client as Pending needs: a clock, a notebook, and no network."""
 
-    def __init__(self, window: int = 256) -> None:
+    def __init__(
+        self, window: int = 256, age: Callable[[Peer], float | None] = lambda _: None
+    ) -> None:
         self.clock = Clock()
-        self.pending = Pending(self.transmit, self.set_alarm, self.clock.seconds, window)
+        now = self.clock.seconds
+        self.pending = Pending(self.transmit, self.set_alarm, now, window, age=age)
         self.wake: IDelayedCall | None = None
         self.sent: list[Request] = []
         self.meanwhile: deque[Callable[[Request], None]] = deque()
@@ -58,6 +61,13 @@ class Asker:
         if when is not None:
             self.wake = self.clock.callLater(when - self.clock.seconds(), self.expire)
 
+    def ring(self, now: float) -> None:
+        """Have the alarm come as late as this."""
+        assert self.wake is not None
+        self.wake.cancel()
+        self.clock.rightNow = now
+        self.expire()
+
     def expire(self) -> None:
         self.wake = None
         self.pending.expire()
@@ -71,7 +81,7 @@ class Asker:
         resolved: bool = True,
     ) -> Request:
         peer = (host, 7) if resolved else None
-        return self.pending.ask(data, peer, timeout, retries)
+        return self.pending.ask(data, peer, timeout, retries, "echo.example")
 
     def hear(self, host: str = "192.0.2.1", data: bytes = b"x") -> Unclaimed | Request | None:
         """Take a datagram as a client does: it answers a request, or is none's."""
@@ -126,6 +136,91 @@ class OneByOne(SynchronousTestCase):
         self.asker.hear(data=b"y")
         self.successResultOf(second)
         self.successResultOf(other)
+
+    def test_what_was_read_before_a_request_is_no_reply_to_it(self) -> None:
+        """The rest of a batch answers nothing that a callback asks while the batch is heard."""
+        again: list[Request] = []
+        first = self.asker.ask()
+        first.addCallback(lambda _: again.append(self.asker.ask()))
+        unclaimed: list[bytes] = []
+        peer = ("192.0.2.1", 7)
+        twice = [(b"x", peer), (b"x", peer)]
+        self.pending.hear(twice, self.asker.clock.seconds(), lambda data, _: unclaimed.append(data))
+        self.assertEqual(unclaimed, [b"x"])
+        self.assertNoResult(again[0])
+        self.asker.hear()
+        self.assertEqual(self.successResultOf(again[0]), Reply(b"x", peer, 0.0, 1))
+
+    def test_what_waits_in_the_socket_at_the_deadline_came_in_time(self) -> None:
+        """It is heard in the turn that the alarm leaves for it, however late the alarm comes."""
+        asked = self.asker.ask(retries=0, timeout=1.0)
+        self.asker.ring(5.0)  # the reactor was blocked
+        self.assertNoResult(asked)
+        self.asker.hear()
+        self.assertEqual(self.successResultOf(asked).rtt, 5.0)
+
+    def test_what_was_sent_later_has_a_last_look_of_its_own(self) -> None:
+        """Only what was overdue before the turn that was left is timed out after it."""
+        first = self.asker.ask(retries=0, timeout=1.0)
+        second = self.asker.ask(data=b"y", retries=0, timeout=1.5)
+        self.asker.ring(1.25)
+        self.asker.ring(2.0)
+        self.failureResultOf(first, ReplyTimeout)
+        self.assertNoResult(second)
+        self.asker.hear(data=b"y")
+        self.successResultOf(second)
+
+    def test_a_stamp_tells_what_came_too_late(self) -> None:
+        """Where the kernel says when it came, and that can be right."""
+        for age, ends in ((0.5, ReplyTimeout), (4.5, None), (-1.0, None), (9.0, None)):
+            with self.subTest(age):
+                asker = Asker(age=lambda _, age=age: age)  # type: ignore[misc]
+                asked = asker.ask(retries=0, timeout=1.0)
+                asker.ring(5.0)
+                heard = asker.hear()
+                if ends is None:
+                    self.assertIs(heard, asked)
+                    self.successResultOf(asked)
+                else:
+                    self.assertIs(heard, Unclaimed.LATE)
+                    self.failureResultOf(asked, ends)
+                self.assertEqual(asker.leftovers(), [])
+
+    def test_a_stamp_of_an_attempt_that_is_not_the_last(self) -> None:
+        """A reply to it is one whenever it comes, as long as another attempt is to be made."""
+        asker = Asker(age=lambda _: 0.0)
+        asked = asker.ask(retries=1, timeout=1.0)
+        asker.ring(5.0)
+        asker.hear()
+        self.successResultOf(asked)
+
+    def test_a_look_up_counts_towards_the_time_out(self) -> None:
+        """A name that is never found fails its request when an address would have."""
+        for retries, seconds in ((0, 1), (1, 3), (2, 7)):
+            with self.subTest(retries):
+                asked = self.asker.ask(retries=retries, resolved=False)
+                self.asker.clock.pump([0.5] * (2 * seconds - 1))
+                self.assertNoResult(asked)
+                self.asker.clock.advance(0.5)
+                failure = self.failureResultOf(asked, ReplyTimeout)
+                self.assertIn("'echo.example'", failure.getErrorMessage())
+                self.pending.found(asked, ("192.0.2.1", 7))  # too late
+        self.assertEqual(self.asker.sent, [])
+
+    def test_a_name_that_is_found_leaves_what_is_left_of_the_time(self) -> None:
+        """The attempt it is found in ends when it would have; the next waits twice as long."""
+        asked = self.asker.ask(retries=2, resolved=False)
+        self.asker.clock.pump([1.0, 1.5])  # into the second attempt, from 1 to 3
+        self.pending.found(asked, ("192.0.2.1", 7))
+        self.assertEqual(len(self.asker.sent), 1)
+        self.asker.clock.advance(0.25)
+        self.assertEqual(len(self.asker.sent), 1)
+        self.asker.clock.advance(0.25)
+        self.assertEqual(len(self.asker.sent), 2)
+        self.asker.clock.advance(3.75)
+        self.assertNoResult(asked)
+        self.asker.clock.advance(0.25)
+        self.failureResultOf(asked, ReplyTimeout)
 
     def test_the_middle_of_a_ring_may_leave(self) -> None:
         """Requests with equal keys are answered in order, whoever of them was cancelled."""
@@ -473,7 +568,8 @@ class Interleavings(RuleBasedStateMachine):
     @invariant()
     def one_alarm_in_time(self) -> None:
         now = self.asker.clock.seconds()
-        deadlines = [request.deadline for request in self.asker.owed()]
+        looked_up = [request for request, _ in self.unresolved if not request.called]
+        deadlines = [request.deadline for request in (*self.asker.owed(), *looked_up)]
         calls = [call.getTime() for call in self.asker.clock.getDelayedCalls()]
         assert len(calls) == bool(deadlines)
         assert all(now < min(deadlines) and call <= min(deadlines) for call in calls)

@@ -7,6 +7,7 @@ A client differs in two decisions, made in client: which datagram answers which 
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from enum import Enum
 from errno import EAGAIN, EINTR, ENOBUFS
@@ -15,7 +16,6 @@ from math import inf
 
 from twisted.internet.defer import Deferred, DeferredList, fail, maybeDeferred
 from twisted.internet.error import CannotListenError, MessageLengthError
-from twisted.internet.interfaces import IUDPTransport
 from twisted.internet.protocol import DatagramProtocol
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -35,7 +35,7 @@ from udpecho.errors import (
 )
 from udpecho.names import known_peer, resolve
 from udpecho.peer import Peer, format_peer
-from udpecho.port import Batch
+from udpecho.port import Batch, UdpPort
 from udpecho.reactors import AnyReactor, datagram_reactor, monotonic_clock
 from udpecho.refusal import Refusal
 from udpecho.sizes import MAX_IPV4_DATA
@@ -94,13 +94,14 @@ class AskingClient(DatagramProtocol):
             window,
             verify_peer=self.verify_peer,
             verify_echo=self.verify_echo,
+            age=_age,
         )
         self._on_stranger = on_stranger
         self._sent = self._unsent = self._late = self._duplicates = self._strangers = 0
 
     # What a subclass decides.
 
-    def refused(self, transport: IUDPTransport) -> None:
+    def refused(self, transport: UdpPort) -> None:
         """Hear that ICMP refused something; an unconnected socket can't tell whose it was."""
 
     def peerRefused(self, refusal: Refusal) -> None:
@@ -137,7 +138,7 @@ class AskingClient(DatagramProtocol):
             return fail(error)
         if type(data) is not bytes:
             data = bytes(data)
-        request = self._pending.ask(data, peer, timeout, retries)
+        request = self._pending.ask(data, peer, timeout, retries, address[0])
         if peer is None:
             family = self._sockets.only_family()
             resolve(self._reactor, *address[:2], ipv6=family).addCallbacks(
@@ -205,7 +206,7 @@ class AskingClient(DatagramProtocol):
 
     # Sockets.
 
-    def closed(self, transport: IUDPTransport) -> None:
+    def closed(self, transport: UdpPort) -> None:
         """Hear that a socket is closed; if the client still used it, it ends what is pending."""
         if self._sockets.forget(transport):
             self._pending.fail(
@@ -259,6 +260,12 @@ def _misused(is_open: bool, length: int, timeout: float, retries: int) -> Except
     if not 0 < timeout < inf:
         return ValueError(f"timeout: expected seconds above 0, got {timeout!r}")
     return ValueError(f"retries: expected 0 or more, got {retries!r}")
+
+
+def _age(peer: Peer) -> float | None:
+    """Tell how many seconds ago the kernel received a datagram, where it was asked to tell."""
+    stamp: int | None = getattr(peer, "timestamp_ns", None)
+    return None if stamp is None else (time.time_ns() - stamp) / 1e9
 
 
 def _unresolved(pending: Pending, request: Request, failure: Failure) -> None:

@@ -24,6 +24,8 @@ class Deadlines:
 
     alarm(when) asks for a call at that time, in place of the one asked for before; alarm(None)
     takes it back. It may come before there is anything overdue; then reset() sets it again.
+    When something is overdue, it is asked for once more, at once: what has been received by
+    then is heard first.
     """
 
     def __init__(self, alarm: Callable[[float | None], None]) -> None:
@@ -34,6 +36,8 @@ class Deadlines:
         """A heap with a time, not after its first deadline, and the patience of each queue."""
 
         self._room = SPARE
+        self.last_look: float | None = None
+        """When the alarm came for what is overdue, while it is being heard of for the last time."""
 
     def __len__(self) -> int:
         """Count the queues, empty ones too."""
@@ -64,13 +68,20 @@ class Deadlines:
                 heapreplace(self._firsts, (first.deadline, patience))
         return None
 
-    def rang(self) -> None:
-        """Hear that the alarm has come; none is set now."""
+    def rang(self, now: float) -> float:
+        """Hear that the alarm has come, none is set now; tell what is overdue by which time."""
         self._alarm_at = inf
+        if self.last_look is None and self.overdue(now) is not None:
+            self.last_look = now
+            return -inf
+        by, self.last_look = self.last_look, None
+        return -inf if by is None else by
 
     def reset(self) -> None:
         """Set the alarm for what comes first."""
-        if self._firsts:
+        if self.last_look is not None:
+            self._wake_by(self.last_look)
+        elif self._firsts:
             self._wake_by(self._firsts[0][0])
 
     def clear(self) -> None:
@@ -79,6 +90,7 @@ class Deadlines:
             self._queues.clear()
             self._firsts.clear()
             self._alarm_at = inf
+            self.last_look = None
             self._alarm(None)
 
     def _wake_by(self, when: float) -> None:

@@ -11,26 +11,23 @@ from __future__ import annotations
 
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from itertools import takewhile
 from operator import attrgetter
 
 from twisted.internet.defer import CancelledError, Deferred
 
 from udpecho.client.deadlines import Deadlines
 from udpecho.client.ended import Ended, Unclaimed
-from udpecho.client.request import Reply, Request, in_order, join, part
-from udpecho.errors import ReplyTimeout
-from udpecho.peer import Peer, format_peer
-
-MAX_BACKOFF = 60.0
-"""Doubling stops at this many seconds, as RFC 6298 (2.5) lets TCP's time-out do."""
+from udpecho.client.quotes import WHOLE, Quotes
+from udpecho.client.request import Reply, Request, in_order, join, longer, part, timed_out
+from udpecho.peer import Peer
 
 
 class Pending:
     """The outstanding requests; no operation costs more when there are more of them.
 
     transmit(request) sends an attempt, and may settle the request at once. alarm(when) asks
-    that expire() be called at that time of the clock now(); alarm(None) takes that back.
+    that expire() be called in a turn that begins at that time of the clock now(), or later;
+    alarm(None) takes that back. age(peer) tells how many seconds ago a datagram came, or None.
     With verify_peer the debtor is the peer that was asked; with verify_echo the token is the
     bytes that it was sent.
     """
@@ -44,24 +41,27 @@ class Pending:
         *,
         verify_peer: bool = True,
         verify_echo: bool = True,
+        age: Callable[[Peer], float | None] = lambda peer: None,
     ) -> None:
-        self._transmit = transmit
-        self._now = now
+        self._transmit, self._now, self._age = transmit, now, age
         self._window = window
-        self._verify_peer = verify_peer
-        self._verify_echo = verify_echo
+        self._verify_peer, self._verify_echo = verify_peer, verify_echo
+        self._debtor: Callable[[Peer], Peer | None] = lambda peer: peer if verify_peer else None
         self._unresolved: dict[Request, None] = {}
         self._waiting: OrderedDict[Request, None] = OrderedDict()
         self._owed: dict[Peer | None, dict[bytes | None, Request]] = {}
         """By debtor and by token the oldest request in flight that has them."""
 
         self._deadlines = Deadlines(alarm)
+        self._quotes = Quotes()
+        self._whole = WHOLE if verify_echo else -1  # others are found by their tokens
         self._ended = Ended()
         self.in_flight = 0
         """How many requests have been sent and not ended."""
 
         self._held = False  # whether what waits is to wait on, room or not
         self._serial = 0
+        self._heard = 0  # batches so far
         self.ended: defaultdict[type, int] = defaultdict(int)
         """How many requests ended with what: Reply, CancelledError or another exception."""
 
@@ -91,33 +91,28 @@ class Pending:
         return None if owed is None else owed.get(data if self._verify_echo else None)
 
     def refused(self, peer: Peer, quoted: bytes) -> list[Request]:
-        """List the requests that a refusal ends: the one it quotes and those sent before it.
+        """List the requests that a refusal ends: those it quotes.
 
-        ICMP may quote less than the whole datagram; RFC 792 asks for no data of it at all, and
-        then it is all requests. A refusal that quotes something else is an older request's.
+        RFC 792 lets it quote nothing. Anyone can forge that one: it ends nothing with
+        verify_echo, and all that the peer owes without, where the peer's address is enough.
         """
         if not quoted:
-            return list(self.owed_by(peer))
-        hit = self.oldest(peer, quoted)
-        if hit is None or not hit.data.startswith(quoted):
-            quotes = (each for each in self.owed_by(peer) if each.data.startswith(quoted))
-            hit = next(quotes, None)
-            if hit is None:
-                return []
-        sent_at = hit.sent_at
-        return [*takewhile(lambda each: each.sent_at < sent_at, self.owed_by(peer)), hit]
+            return [] if self._verify_echo else list(self.owed_by(peer))
+        oldest = self._owed.get(self._debtor(peer), {}).get(quoted)
+        if oldest is None:
+            return self._quotes.find(peer, quoted)
+        return list(in_order({quoted: oldest}))
 
     def unclaimed(self, peer: Peer, data: bytes) -> Unclaimed | None:
         """Tell what a datagram is that answers no request, or None if it is a stranger's."""
         return self._ended.recall((peer, data if self._verify_echo else None))
 
-    def _debtor(self, peer: Peer) -> Peer | None:
-        return peer if self._verify_peer else None
-
     # In.
 
-    def ask(self, data: bytes, peer: Peer | None, timeout: float, retries: int) -> Request:
-        """Make a request, and send it or let it wait; without a peer, until that is found."""
+    def ask(
+        self, data: bytes, peer: Peer | None, timeout: float, retries: int, name: str = ""
+    ) -> Request:
+        """Make a request, and send it or let it wait; without a peer, until its name is found."""
         request = Request(self._cancelled)
         self._serial = request.serial = self._serial + 1
         request.data = data
@@ -125,7 +120,10 @@ class Pending:
         request.patience = timeout
         request.retries = retries
         if peer is None:
+            request.name = name
+            request.sent_at = self._now()
             self._unresolved[request] = None
+            self._deadlines.start(request)
             return request
         request.peer = peer
         request.debtor = peer if self._verify_peer else None
@@ -145,6 +143,9 @@ class Pending:
         """Send a request to the peer that was found for it, unless it has ended meanwhile."""
         if request in self._unresolved:
             del self._unresolved[request]
+            self._deadlines.stop(request)
+            request.longer = longer(request)
+            request.patience = max(request.deadline - self._now(), 0.0)
             request.peer = peer
             request.debtor = self._debtor(peer)
             self._waiting[request] = None
@@ -171,6 +172,9 @@ class Pending:
             oldest = owed.setdefault(request.token, request)
             if oldest is not request:
                 join(oldest, request)
+            if len(request.data) > self._whole:
+                self._quotes.add(request)
+            request.heard = self._heard
         request.attempts += 1
         request.sent_at = self._now()
         self._deadlines.start(request)
@@ -184,12 +188,18 @@ class Pending:
         now: float,
         unclaimed: Callable[[bytes, Peer], None],
     ) -> None:
-        """Give each datagram to the request that it answers, or else to unclaimed()."""
+        """Give each datagram to the request that it answers, or else to unclaimed().
+
+        They have been read by now: none is a reply to what a callback asks meanwhile.
+        """
         by_debtor, verify_peer, verify_echo = self._owed, self._verify_peer, self._verify_echo
+        heard = self._heard = self._heard + 1
+        if self._deadlines.last_look is not None:
+            datagrams = self._judged(datagrams, now)
         for data, peer in datagrams:
             owed = by_debtor.get(peer if verify_peer else None)
             request = None if owed is None else owed.get(data if verify_echo else None)
-            if request is None:
+            if request is None or request.heard >= heard:
                 unclaimed(data, peer)
                 continue
             self._leave(request, Reply)
@@ -197,8 +207,23 @@ class Pending:
             request.callback(tuple.__new__(Reply, reply))  # in half the time that Reply() takes
             if self._waiting:
                 self._fill()
-        if not self.in_flight:
+        if not (self.in_flight or self._unresolved):
             self._deadlines.clear()
+
+    def _judged(
+        self, datagrams: Iterable[tuple[bytes, Peer]], now: float
+    ) -> Iterator[tuple[bytes, Peer]]:
+        """Give the datagrams of a last look, after timing out what they come too late for.
+
+        That is what the kernel's stamp says, if by the monotonic clock it can be right.
+        """
+        for data, peer in datagrams:
+            age, request = self._age(peer), self.oldest(peer, data)
+            if age is not None and request is not None:
+                is_late = request.deadline < now - age <= now
+                if is_late and request.attempts > request.retries:
+                    self.settle(request, timed_out(request))
+            yield data, peer
 
     def settle(self, request: Request, error: Exception) -> None:
         """End an outstanding request by an error."""
@@ -216,17 +241,23 @@ class Pending:
         self._go_on()
 
     def expire(self) -> None:
-        """Send again, or time out, every request whose deadline has come."""
-        now = self._now()
-        self._deadlines.rang()
-        while (request := self._deadlines.overdue(now)) is not None:
-            if request.attempts <= request.retries:
-                self._deadlines.stop(request)
-                if request.patience < MAX_BACKOFF:
-                    request.patience = min(request.patience * 2, MAX_BACKOFF)
+        """Send again, or time out, every request whose deadline had come a turn ago.
+
+        Meanwhile what lay in the socket by then has been read: it came in time.
+        """
+        deadline = self._deadlines.rang(self._now())
+        while (request := self._deadlines.overdue(deadline)) is not None:
+            if request.retries < (request.attempts or 1):
+                self.settle(request, timed_out(request))
+                continue
+            self._deadlines.stop(request)
+            request.patience, request.longer = longer(request), None
+            if request.attempts:
                 self._send(request)
-            else:
-                self.settle(request, _timed_out(request))
+            else:  # its name is being looked up: an attempt that could not be sent
+                request.retries -= 1
+                request.sent_at = self._now()
+                self._deadlines.start(request)
         self._deadlines.reset()
 
     def _cancelled(self, request: Deferred[Reply]) -> None:
@@ -240,7 +271,9 @@ class Pending:
         self.ended[way] += 1
         if not request.attempts:
             self._waiting.pop(request, None)
-            self._unresolved.pop(request, None)
+            if request in self._unresolved:
+                del self._unresolved[request]
+                self._deadlines.stop(request)
             return
         self.in_flight -= 1
         self._deadlines.stop(request)
@@ -254,16 +287,13 @@ class Pending:
             del owed[token]
             if not owed:
                 del self._owed[request.debtor]
+        if len(request.data) > self._whole:
+            self._quotes.remove(request)
         self._ended.remember((request.peer, token), way is Reply)
 
     def _go_on(self) -> None:
         """Do what follows when a request has left."""
         if self._waiting:
             self._fill()
-        if not self.in_flight:
+        if not (self.in_flight or self._unresolved):
             self._deadlines.clear()
-
-
-def _timed_out(request: Request) -> ReplyTimeout:
-    tries = "1 attempt" if request.attempts == 1 else f"{request.attempts} attempts"
-    return ReplyTimeout(f"no reply from {format_peer(request.peer)} to {tries}")

@@ -7,7 +7,11 @@ from typing import NamedTuple
 
 from twisted.internet.defer import Deferred
 
-from udpecho.peer import Peer
+from udpecho.errors import ReplyTimeout
+from udpecho.peer import Peer, format_peer
+
+MAX_BACKOFF = 60.0
+"""Doubling stops at this many seconds, as RFC 6298 (2.5) lets TCP's time-out do."""
 
 
 class Reply(NamedTuple):
@@ -39,8 +43,19 @@ class Request(Deferred[Reply]):
     patience: float
     """Seconds that the latest attempt waits, or the first one will."""
 
+    longer: float | None = None
+    """Seconds that the next one waits, where that is not twice as long."""
+
     attempts = 0
     sent_at: float
+    """When the latest attempt was sent; before the first, since when its peer is looked for."""
+
+    heard: int
+    """How many batches had been heard when it was first sent: none of them answers it."""
+
+    name: str
+    """The peer's, where it has to be looked for."""
+
     older: Request | None = None  # in the ring of those that one reply could answer
     newer: Request | None = None
 
@@ -76,3 +91,18 @@ def part(request: Request) -> None:
     if newer is older:
         older.newer = older.older = None
     request.older = request.newer = None
+
+
+def longer(request: Request) -> float:
+    """Tell how long the next attempt waits: twice as long as the latest, within bounds."""
+    if request.longer is not None:
+        return request.longer
+    return max(request.patience, min(request.patience * 2, MAX_BACKOFF))
+
+
+def timed_out(request: Request) -> ReplyTimeout:
+    """Make the error of a request that has waited in vain."""
+    if not request.attempts:
+        return ReplyTimeout(f"no address of {request.name!r} was found in time")
+    tries = "1 attempt" if request.attempts == 1 else f"{request.attempts} attempts"
+    return ReplyTimeout(f"no reply from {format_peer(request.peer)} to {tries}")
