@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -47,6 +48,38 @@ class TestLibrary:
     ) -> None:
         bench = Bench()
         assert self.complete(bench, ping(bench.host, [SERVER, target])).check(error)
+
+    @pytest.mark.parametrize(
+        ("option", "values"),
+        [
+            ("interval", [0, -1, math.nan, math.inf, 1e300]),
+            ("timeout", [0, -1, math.nan, math.inf, 1e300]),
+            ("deadline", [0, -1, math.nan, math.inf, 1e300]),
+            ("ttl", [0, -1, 256]),
+            ("dscp", [-1, 64]),
+            ("clock", ["nobody's", None]),
+            ("source", ["localhost", ""]),
+        ],
+    )
+    def test_an_option_that_cannot_be_is_named(self, option: str, values: list[Any]) -> None:
+        """Some were taken for others: a DSCP of 64 for 0, a deadline of 0 for nothing to do."""
+        bench = Bench()
+        for value in values:
+            work: Any = prepare(bench.host, [SERVER], **{option: value})
+            failure = self.complete(bench, work)
+            assert failure.check(ValueError)
+            assert failure.getErrorMessage().startswith(f"{option}: expected ")
+
+    def test_a_run_starts_once(self) -> None:
+        bench = Bench()
+        bench.serve()
+        run = self.complete(bench, prepare(bench.host, [SERVER], count=2, interval=0.1), 0)
+        run.start()
+        for _ in range(2):
+            with pytest.raises(RuntimeError, match="starts once"):
+                run.start()
+            bench.net.advance(10)
+        assert run.summary().figures.replied == 2
 
     def test_each_outcome_can_be_iterated_over(self) -> None:
         bench = Bench()

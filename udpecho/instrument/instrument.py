@@ -13,8 +13,10 @@ from typing import Protocol
 
 from twisted.internet.defer import Deferred
 
+from udpecho.errors import BadAddress
 from udpecho.instrument.probe import Arrival, Probe, Unsent
 from udpecho.instrument.stamps import Stamp
+from udpecho.names import canonical_host
 from udpecho.peer import Peer
 from udpecho.refusal import Refusal
 
@@ -27,6 +29,15 @@ class SocketOptions:
     device: str | None = None
     ttl: int | None = None
     dscp: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what the kernel would take for something else, or look up as a name."""
+        if self.source is not None and canonical_host(self.source) is None:
+            raise BadAddress(self.source, f"source: expected an IP address, got {self.source!r}")
+        if self.ttl is not None and not 1 <= self.ttl <= 255:
+            raise ValueError(f"ttl: expected 1 to 255, got {self.ttl!r}")
+        if self.dscp is not None and not 0 <= self.dscp <= 63:
+            raise ValueError(f"dscp: expected 0 to 63, got {self.dscp!r}")
 
     @property
     def traffic_class(self) -> int | None:

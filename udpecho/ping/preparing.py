@@ -27,6 +27,10 @@ COUNT = 10
 """Probes to each host, unless told otherwise."""
 
 
+LONGEST = 1e9
+"""Seconds that a ping may last or wait: 31 years, which a timer's 64 bits of ns still hold."""
+
+
 async def prepare(
     reactor: AnyReactor,
     targets: Sequence[tuple[str, int]],
@@ -73,22 +77,30 @@ async def prepare(
         raise ResolveFailed("no host to ping")
     plan = Plan(
         targets=tuple(Target(name, peer) for name, peer in found),
-        interval_ns=round(interval * 1e9),
+        interval_ns=_nanoseconds("interval", interval),
         count=count,
-        timeout_ns=round(timeout * 1e9),
+        timeout_ns=_nanoseconds("timeout", timeout),
         size=size,
         flows=flows,
     )
     options = SocketOptions(source=source, device=device, ttl=ttl, dscp=dscp)
-    stamps = clock == "kernel"
+    if clock not in ("kernel", "user"):
+        raise ValueError(f"clock: expected 'kernel' or 'user', got {clock!r}")
     return Ping(
-        choose_instrument(datagrams, options, size=size, stamps=stamps),
+        choose_instrument(datagrams, options, size=size, stamps=clock == "kernel"),
         plan,
         connected=connected,
-        deadline_ns=None if deadline is None else round(deadline * 1e9),
+        deadline_ns=None if deadline is None else _nanoseconds("deadline", deadline),
         on_outcome=on_outcome,
         on_overdue=on_overdue,
     )
+
+
+def _nanoseconds(option: str, seconds: float) -> int:
+    """Give an option's seconds in ns; raises ValueError, for NaN and infinity, too."""
+    if not 0 < seconds <= LONGEST:
+        raise ValueError(f"{option}: expected seconds above 0, {LONGEST:g} at most, got {seconds}")
+    return round(seconds * 1e9)
 
 
 async def ping(

@@ -78,6 +78,7 @@ class Ping:
         self._on_overdue = on_overdue
         self._ledger = Ledger(plan.size, plan.timeout_ns)
         self._stats = Stats(len(plan.targets) * plan.flows)
+        self._begun = False
         self._ways: Ways = []
         self._ends_at_ns: int | None = None
         self._ended_ns: int | None = None
@@ -98,8 +99,11 @@ class Ping:
 
         The Deferred fires with the summary when the run has ended, by its count or deadline or
         by stop(). Cancelling it ends the run at once. Raises OSError if there is no socket, and
-        BadAddress for a scope that does not exist.
+        BadAddress for a scope that does not exist; RuntimeError the second time.
         """
+        if self._begun:
+            raise RuntimeError("a run starts once: prepare another")
+        self._begun = True
         try:
             self._ways = open_ways(self._instrument, self.plan, self._ledger, self._connected)
         except (OSError, BadAddress):
