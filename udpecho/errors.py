@@ -86,6 +86,9 @@ class DatagramTooLong(UdpEchoError, error.MessageLengthError, ValueError):
         self.length = length
         self.limit = limit
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.length, self.limit)
+
     __str__ = Exception.__str__
 
 
@@ -96,6 +99,9 @@ class BadAddress(UdpEchoError, error.InvalidAddressError, ValueError):
         Exception.__init__(self, message)
         self.address = address
         self.message = message
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.address, self.message)
 
     __str__ = Exception.__str__
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import pickle
 
 import pytest
 from twisted.internet import error
@@ -95,3 +96,12 @@ def test_all_are_in_the_table() -> None:
     }
     assert defined == set(errors.__all__)
     assert defined - {"UdpEchoError"} == {type(row[0]).__name__ for row in CAUGHT_BY}
+
+
+@pytest.mark.parametrize(
+    "raised", [row[0] for row in CAUGHT_BY], ids=lambda row: type(row).__name__
+)
+def test_it_reaches_another_process(raised: UdpEchoError) -> None:
+    """As a worker's result it is pickled: its class, its text and what it has by name."""
+    copy = pickle.loads(pickle.dumps(raised))
+    assert (type(copy), str(copy), vars(copy)) == (type(raised), str(raised), vars(raised))
