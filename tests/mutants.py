@@ -87,6 +87,8 @@ def verdict(tree: Path, mutant: Mutant) -> tuple[bool, str]:
 def main(words: list[str]) -> int:
     """Try the rows that are asked for; return how many don't hold."""
     rows = [row for row in table() if all(word in row.file + row.test for word in words)]
+    if not rows:
+        sys.exit(f"expected part of a row's file or test, got {' '.join(words)}")
     wrong = 0
     with tempfile.TemporaryDirectory() as folder:
         tree = Path(folder)
