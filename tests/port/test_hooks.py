@@ -1,15 +1,23 @@
-"""What a protocol may have beyond Twisted's hooks: a form that is past is refused at listening."""
+"""Which hooks of ours a protocol has, and that each is asked for when it is called."""
 
 from __future__ import annotations
 
-from unittest.mock import Mock
+from collections.abc import Callable, Iterator
+from typing import Any, cast
+from unittest.mock import MagicMock, Mock
 
 import pytest
 from twisted.internet.protocol import DatagramProtocol
+from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
+from zope.interface import alsoProvides, implementer
 
-from udpecho.port import listen_udp
+from udpecho.port import IBatchProtocol, listen_udp
+from udpecho.port.hooks import check_hooks, has_hook, teller_of_not_sent
 from udpecho.refusal import Refusal
+from udpecho.server import EchoServer
 from udpecho.testing import MemoryNetwork
+
+OURS = ("batchReceived", "takesTrains", "peerRefused", "datagramNotSent")
 
 
 class Current(DatagramProtocol):
@@ -32,7 +40,131 @@ class PastByDefault(DatagramProtocol):
         """Take three things, or a refusal for its peer."""
 
 
-@pytest.mark.parametrize("protocol", [DatagramProtocol(), Current(), Optional(), Mock()])
+class Inherits(Current):
+    """Has what its base has."""
+
+
+class SaysNone(Current):
+    """Has it no more."""
+
+    peerRefused = None  # type: ignore[assignment]
+
+
+class CatchAll(DatagramProtocol):
+    """Has an attribute of any name, as rpcudp's protocol has."""
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        return lambda *_: None
+
+
+class CatchAllAlone:
+    """Has any attribute, those of zope.interface too, and is no DatagramProtocol."""
+
+    def __getattr__(self, name: str) -> Any:
+        return self
+
+    def __call__(self, *_: object) -> CatchAllAlone:
+        return self
+
+
+class Meta(type):
+    """Classes of it have any attribute."""
+
+    def __getattr__(cls, name: str) -> int:
+        return 1
+
+
+class OfMeta(DatagramProtocol, metaclass=Meta):
+    """Its class has all that is asked for, and defines nothing."""
+
+
+class Proxy:
+    """Has what another has."""
+
+    def __init__(self, other: object) -> None:
+        self._other = other
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._other, name)
+
+
+@implementer(IBatchProtocol)
+class Provides(CatchAll):
+    """Says that it has what it is asked for."""
+
+
+def provider(**hooks: object) -> DatagramProtocol:
+    """Make a protocol that has hooks on the instance, and says so."""
+    protocol = DatagramProtocol()
+    vars(protocol).update(hooks)
+    alsoProvides(protocol, IBatchProtocol)
+    return protocol
+
+
+@pytest.mark.parametrize(
+    ("protocol", "has"),
+    [
+        (DatagramProtocol(), ()),
+        (Current(), ("peerRefused",)),
+        (Inherits(), ("peerRefused",)),
+        (SaysNone(), ()),
+        (EchoServer(), ("batchReceived", "takesTrains")),
+        (CatchAll(), ()),
+        (CatchAllAlone(), ()),
+        (OfMeta(), ()),
+        (Mock(), ()),
+        (MagicMock(), ()),
+        (Mock(spec=EchoServer), ()),
+        (Mock(wraps=Current()), ()),
+        (Proxy(Current()), ()),
+        (Proxy(provider(peerRefused=print)), ("peerRefused",)),
+        (provider(batchReceived=print), ("batchReceived",)),
+        (Provides(), OURS),
+    ],
+)
+def test_our_hooks_are_the_class_s_or_declared(protocol: object, has: tuple[str, ...]) -> None:
+    assert {name for name in OURS if has_hook(protocol, name)} == set(has)
+
+
+@pytest.fixture
+def logged() -> Iterator[list[str]]:
+    """Gather what is logged of ours, in words."""
+    events: list[str] = []
+
+    def note(event: LogEvent) -> None:
+        if str(event.get("log_namespace")).startswith("udpecho."):
+            events.append(str(event["log_format"]).format(**event))
+
+    observer = cast(ILogObserver, note)
+    globalLogPublisher.addObserver(observer)
+    yield events
+    globalLogPublisher.removeObserver(observer)
+
+
+def test_a_hook_that_does_not_count_is_told(logged: list[str]) -> None:
+    """Once, when it listens: who set it on the object alone would wait for it in vain."""
+    protocol = DatagramProtocol()
+    protocol.batchReceived = print  # type: ignore[attr-defined]
+    listen_udp(MemoryNetwork().host("192.0.2.1"), 7, protocol)
+    [line] = logged
+    assert "DatagramProtocol: its batchReceived is not used" in line
+    assert "IBatchProtocol" in line
+
+
+@pytest.mark.parametrize(
+    "protocol",
+    [DatagramProtocol(), Current(), SaysNone(), CatchAll(), Mock(), provider(batchReceived=print)],
+)
+def test_of_those_that_count_and_those_that_nobody_set_nothing_is_told(
+    protocol: object, logged: list[str]
+) -> None:
+    check_hooks(protocol)
+    assert logged == []
+
+
+@pytest.mark.parametrize(
+    "protocol", [DatagramProtocol(), Current(), Optional(), Mock(), MagicMock(), CatchAll()]
+)
 def test_what_takes_a_refusal_listens(protocol: DatagramProtocol) -> None:
     listen_udp(MemoryNetwork().host("192.0.2.1"), 7, protocol)
 
@@ -44,3 +176,18 @@ def test_what_takes_three_arguments_is_refused(protocol: DatagramProtocol) -> No
     with pytest.raises(TypeError, match=r"Past.*: expected peerRefused\(refusal\), got .*data: "):
         listen_udp(host, 7, protocol)
     assert host.getReaders() == []
+
+
+def test_what_is_not_sent_is_told_to_the_hook_that_there_is_then() -> None:
+    class Hears(DatagramProtocol):
+        def datagramNotSent(self, data: bytes, addr: object, error: OSError) -> None:
+            raise AssertionError("it was replaced")
+
+    protocol = Hears()
+    tell = teller_of_not_sent(protocol)
+    told: list[bytes] = []
+    protocol.datagramNotSent = lambda data, addr, error: told.append(data)  # type: ignore[method-assign]
+    assert tell is not None
+    tell(b"x", None, OSError())
+    assert told == [b"x"]
+    assert teller_of_not_sent(CatchAll()) is None

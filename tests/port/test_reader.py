@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import struct
+from collections.abc import Callable
 from errno import EAGAIN, ECONNREFUSED
 from socket import AF_INET, IPPROTO_IP
 from typing import Any
 
 import pytest
+from twisted.logger import Logger
 
+from tests.kernelbytes import ipv4_control, ipv4_name
 from udpecho.kernel.layout import IP_RECVERR, IPV4
 from udpecho.kernel.messages import BATCH
 from udpecho.port.batch import Batch
@@ -159,3 +163,120 @@ def test_a_refusal_of_an_earlier_peer_is_not_told(
     reader.turn()
     assert len(protocol.refusals) == told
     assert reader.counts["refused"] == 1
+
+
+class Plain:
+    """Takes one datagram after the other, and raises what it is told to."""
+
+    def __init__(self, raises: Callable[[], BaseException] | None = None) -> None:
+        self.raises = raises
+        self.heard: list[bytes] = []
+        self.refused = 0
+
+    def datagramReceived(self, datagram: bytes, addr: tuple[str, int]) -> None:
+        self.heard.append(datagram)
+        if self.raises is not None:
+            raise self.raises()
+
+    def connectionRefused(self) -> None:
+        self.refused += 1
+        if self.raises is not None:
+            raise self.raises()
+
+
+class FullInbox(Inbox):
+    """Receives three datagrams, again and again."""
+
+    def __init__(self) -> None:
+        super().__init__(-1, IPV4, receive=lambda fd, place, most: 3)
+        control = ipv4_control("192.0.2.2")
+        for index, data in enumerate((b"0", b"1", b"2")):
+            at = self.memory.record_at[index]
+            self.memory.write(at, ipv4_name(*PEER).ljust(32, b"\0") + control)
+            self.memory.write(self.memory.slot_at[index], data)
+
+    def receive(self) -> int:
+        for index in range(3):
+            self.headers.lengths[index] = 1
+            self.headers.control_sizes[index] = self.layout.control
+        count = self._receive(-1, self._first, 3)
+        self.count = self.datagrams = count
+        self._measure(self.headers.map[: 3 * 64])
+        return count
+
+
+def plain_reader(protocol: Any, handle: Handle | None = None) -> Reader:
+    """Make a reader whose socket gives three datagrams at each call."""
+    source: Any = handle or Handle()
+    there: Any = Connection()
+    quiet: Any = Quiet()
+    skt: Any = KernelSocket(None, source)
+    skt.inbox = FullInbox()
+    skt.echo = skt.watch = quiet
+    skt.connection = there
+    return Reader(skt, lambda: 0.0, protocol, 65536, quiet)
+
+
+OF_ANY_KIND = pytest.mark.parametrize(
+    "raises", [ValueError, asyncio.CancelledError, SystemExit, KeyboardInterrupt, GeneratorExit]
+)
+
+
+@OF_ANY_KIND
+def test_whatever_a_hook_raises_is_logged_and_the_next_datagram_delivered(
+    raises: type[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Twisted's port does with what datagramReceived raises: here from every hook."""
+    logged: list[str] = []
+    monkeypatch.setattr(Logger, "failure", lambda self, text, **_: logged.append(text))
+    plain, skt = Plain(raises), Handle()
+    reader = plain_reader(plain, skt)
+    reader.queue_errors()
+    skt.errors = 2
+    reader.turn()
+    assert plain.heard == [b"0", b"1", b"2"]
+    assert len(logged) == 3
+    reader._errors_wait = True
+    reader.turn()
+    assert plain.refused == 2
+    assert len(logged) == 3 + 3 + 2
+    batches, told = Raises(raises), len(logged)
+    reader = reader_of(batches, BATCH - 1)
+    reader.turn()
+    reader.turn()
+    assert batches.batches == 2
+    assert len(logged) == told + 2
+
+
+class Raises(Protocol):
+    """Takes whole batches, and fails on each."""
+
+    def __init__(self, raises: type[BaseException]) -> None:
+        super().__init__(Clock())
+        self._raises = raises
+
+    def batchReceived(self, batch: Batch) -> None:
+        super().batchReceived(batch)
+        raise self._raises
+
+
+def test_a_hook_is_looked_up_when_it_is_called() -> None:
+    """Who replaces it while the port listens is served as on Twisted's port."""
+    plain = Plain()
+    reader = plain_reader(plain)
+    heard: list[bytes] = []
+
+    def replaced(datagram: bytes, addr: object) -> None:
+        heard.append(datagram)
+        if len(heard) == 2:
+            del plain.datagramReceived
+
+    plain.datagramReceived = replaced  # type: ignore[method-assign]
+    reader.turn()
+    assert (heard, plain.heard) == ([b"0", b"1"], [b"2"])
+    protocol = Protocol(Clock())
+    by_batch = reader_of(protocol, BATCH - 1)
+    batches: list[int] = []
+    protocol.batchReceived = lambda batch: batches.append(1)  # type: ignore[method-assign]
+    by_batch.turn()
+    assert (len(batches), protocol.batches) == (1, 0)

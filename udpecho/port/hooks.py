@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from inspect import Parameter, signature
+from inspect import Parameter, getattr_static, signature
+from typing import Any
 
-from zope.interface import Attribute, Interface
+from twisted.logger import Logger
+from zope.interface import Attribute, Interface, providedBy
+from zope.interface.declarations import Declaration
 
 from udpecho.port.batch import Batch
 from udpecho.refusal import Refusal
 
+_log = Logger()
+
 
 class IBatchProtocol(Interface):
-    """What a DatagramProtocol may have beyond its own hooks; each of these is optional."""
+    """What a DatagramProtocol may have beyond its own hooks; each of these is optional.
+
+    Those count that its class defines, or that it has if it provides this interface: there are
+    protocols that have an attribute of any name.
+    """
 
     takesTrains: bool = Attribute(
         """Whether the kernel is to hand over datagrams of one flow together (GRO).
@@ -67,14 +76,51 @@ class PortCounters:
     could not send, it returns."""
 
 
+def has_hook(protocol: object, name: str) -> bool:
+    """Tell whether a protocol has one of our hooks: by its class, or since it says so.
+
+    Which function it is, the protocol is asked for at each call, as for Twisted's own hooks.
+    """
+    if any(name in vars(each) for each in type(protocol).__mro__) or _says_so(protocol):
+        return getattr(protocol, name, None) is not None
+    return False
+
+
+def teller_of_not_sent(protocol: Any) -> Callable[[bytes, Any, OSError], None] | None:
+    """Give what tells a protocol's datagramNotSent; None if it has none."""
+    if not has_hook(protocol, "datagramNotSent"):
+        return None
+    return lambda data, addr, error: protocol.datagramNotSent(data, addr, error)
+
+
 def check_hooks(protocol: object) -> None:
-    """Raise TypeError for a protocol whose peerRefused takes what it took before 0.2."""
-    hook = getattr(protocol, "peerRefused", None)
-    if not callable(hook):
-        return
+    """Say which of our hooks don't count, since they were set on the protocol alone.
+
+    Raises TypeError for one whose peerRefused takes what it took before 0.2.
+    """
+    for name in IBatchProtocol:
+        if getattr_static(protocol, name, None) is not None and not has_hook(protocol, name):
+            _log.warn(
+                "{protocol}: its {name} is not used, as its class does not define it"
+                " (let the protocol provide udpecho.IBatchProtocol)",
+                protocol=type(protocol).__qualname__,
+                name=name,
+            )
+    if has_hook(protocol, "peerRefused"):
+        _check_refused(protocol)
+
+
+def _says_so(protocol: object) -> bool:
+    """Tell whether it provides IBatchProtocol: by zope's word, not by a catch-all __getattr__'s."""
+    declared = providedBy(protocol)
+    return isinstance(declared, Declaration) and declared.isOrExtends(IBatchProtocol)
+
+
+def _check_refused(protocol: Any) -> None:
+    hook = protocol.peerRefused
     try:
         taken = signature(hook)
-    except ValueError:  # written in C: it has no signature
+    except (TypeError, ValueError):  # it can't be called, or is written in C without a signature
         return
     positional = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
     named = [each for each in taken.parameters.values() if each.kind in positional]

@@ -25,7 +25,7 @@ from zope.interface import implementer
 from udpecho.errors import DatagramTooLong, PortClosed
 from udpecho.kernel.layout import IPV6
 from udpecho.port.address import Address
-from udpecho.port.hooks import PortCounters
+from udpecho.port.hooks import PortCounters, has_hook, teller_of_not_sent
 from udpecho.port.port import DRAIN
 from udpecho.port.portsocket import PortSocket
 from udpecho.port.reader import Reader
@@ -92,16 +92,16 @@ class KernelPort:
         self._max_write = MAX_IPV6_DATA if self._layout is IPV6 else MAX_IPV4_DATA
         self._set_receive_buffer()
         skt.open(
-            by_batch=hasattr(self._protocol, "batchReceived"),
-            trains=getattr(self._protocol, "takesTrains", False),
+            by_batch=has_hook(self._protocol, "batchReceived"),
+            trains=has_hook(self._protocol, "takesTrains") and self._protocol.takesTrains,
             timestamps=self._timestamps,
         )
         self._connection = skt.connection
-        not_sent = getattr(self._protocol, "datagramNotSent", None)
+        not_sent = teller_of_not_sent(self._protocol)
         self._writer = Writer(self._reactor, self._now, skt.outbox, not_sent, skt.inbox)
         self._reader = Reader(skt, self._now, self._protocol, self._limit, self._writer)
         self.doRead = self._reader.turn
-        if hasattr(self._protocol, "peerRefused"):
+        if has_hook(self._protocol, "peerRefused"):
             self._reader.queue_errors()
         self._watched = skt.watch.fileno()
         self.connected = True

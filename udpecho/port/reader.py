@@ -16,6 +16,7 @@ from twisted.logger import Logger
 from udpecho.kernel.layout import IPV6
 from udpecho.kernel.messages import BATCH, LONGEST
 from udpecho.port.batch import Batch
+from udpecho.port.hooks import has_hook
 from udpecho.port.portsocket import PortSocket
 from udpecho.port.sieve import longer_than, not_from
 from udpecho.port.sieve import mapped as from_mapped
@@ -58,9 +59,9 @@ class Reader:
         self._is_ipv6 = skt.layout is IPV6
         self._inbox = skt.inbox
         self._batch = Batch(skt.inbox, skt.echo)
-        by_batch: Callable[[Batch], None] | None = getattr(protocol, "batchReceived", None)
-        self._deliver = by_batch or self._deliver_each
-        self._batches = BATCHES if by_batch else 1
+        self._by_batch = has_hook(protocol, "batchReceived")
+        self._by_peer = has_hook(protocol, "peerRefused")
+        self._batches = BATCHES if self._by_batch else 1
         self._queues_errors = self._errors_wait = False
         self.closed = False
         self.counts: Counter[str] = Counter()
@@ -109,7 +110,10 @@ class Reader:
         if count >= MANY:
             self._watch.look_away()
         try:
-            self._deliver(self._batch)
+            if self._by_batch:
+                self._protocol.batchReceived(self._batch)
+            else:
+                self._deliver_each(self._batch)
         except BaseException:  # as Twisted's port does: what a hook raises closes nothing
             self._log.failure("{protocol} failed on a datagram", protocol=self._protocol)
         finally:
@@ -119,10 +123,9 @@ class Reader:
         return count
 
     def _deliver_each(self, batch: Batch) -> None:
-        received = self._protocol.datagramReceived
         for data, address in batch:
             try:
-                received(data, address)
+                self._protocol.datagramReceived(data, address)
             except BaseException:  # as Twisted's port does: what a hook raises closes nothing
                 self._log.failure("{protocol} failed on a datagram", protocol=self._protocol)
 
@@ -146,7 +149,7 @@ class Reader:
             if self._connection.peer is not None and not self._connection.is_peer(refusal.to):
                 continue  # an earlier peer's
             try:
-                if hasattr(self._protocol, "peerRefused"):
+                if self._by_peer:
                     self._protocol.peerRefused(refusal)
                 else:
                     self._protocol.connectionRefused()
