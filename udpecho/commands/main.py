@@ -23,7 +23,7 @@ from udpecho.commands.report import ReportOptions, ReportSettings, report_comman
 from udpecho.commands.send import SendOptions, SendSettings, send
 from udpecho.commands.status import FAILED
 from udpecho.commands.talk import TalkOptions, talk
-from udpecho.commands.wording import printable
+from udpecho.commands.wording import harmless
 from udpecho.errors import UdpEchoError
 
 
@@ -104,7 +104,7 @@ async def _run(reactor: Any, command: Callable[[Any], Coroutine[Any, Any, int]])
 
 
 def _say(line: str) -> None:
-    print(printable(line), flush=True)
+    print(harmless(line), flush=True)
 
 
 @provider(ILogObserver)
@@ -116,4 +116,4 @@ def _warn(event: LogEvent) -> None:
 
 
 def _complain(line: str) -> None:
-    print(printable(line), file=sys.stderr, flush=True)
+    print(harmless(line), file=sys.stderr, flush=True)

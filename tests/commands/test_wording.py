@@ -1,0 +1,21 @@
+"""How what came is worded: whoever wrote it, no terminal does what it says."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from udpecho.commands.wording import harmless
+
+
+def test_a_file_from_elsewhere_does_not_steer_the_terminal() -> None:
+    """A saved ping names its hosts as it likes."""
+    assert harmless("64 bytes from \x1b[2Jé\x9b\udcff\t:\n") == (
+        "64 bytes from \\x1b[2Jé\\x9b\\udcff\\t:\n"
+    )
+
+
+@given(st.text())
+def test_no_text_is_anything_but_lines_of_text(text: str) -> None:
+    assert all(ord(each) >= 32 or each == "\n" for each in harmless(text))
+    harmless(text).encode()
