@@ -56,6 +56,7 @@ def test_only_what_is_refused_is_left_out_and_trains_count_in_full() -> None:
     counters = server.counters()
     assert (counters.received, counters.echoed, counters.bytes_echoed) == (22, 11, 101)
     assert counters.unanswered == {Reason.SERVICE_PORT: 10, Reason.BROADCAST: 1}
+    assert counters.bytes_received == 1 + 100 + 1 + 100
 
 
 def test_what_the_port_dropped_and_the_guard_refuses_is_counted_in_one_place() -> None:
@@ -64,7 +65,7 @@ def test_what_the_port_dropped_and_the_guard_refuses_is_counted_in_one_place() -
     server = EchoServer(lambda: 0.0)
     server.batchReceived(batch)
     counters = server.counters()
-    assert (counters.received, counters.echoed) == (2, 1)
+    assert (counters.received, counters.echoed, counters.bytes_received) == (2, 1, 2)
     assert counters.unanswered == {Reason.SERVICE_PORT: 1}
 
 

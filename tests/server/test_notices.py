@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from udpecho.columns import Columns
 from udpecho.guard.prefixes import pack_host
 from udpecho.guard.reasons import Reason
-from udpecho.server.notices import KEPT, TopSources, Unanswered
+from udpecho.server.notices import KEPT, LOOKED_AT, ONE_IN, TopSources, Unanswered
 
 
 def batch(*peers: tuple[str, int], counts: tuple[int, ...] = ()) -> Columns:
@@ -91,6 +93,47 @@ def test_a_line_has_no_more_than_three_sources() -> None:
     peers = [(f"192.0.2.{number}", 0) for number in range(6)]
     (line,) = unanswered.note(dict.fromkeys(range(6), Reason.PORT_ZERO), batch(*peers), 0.0)
     assert line.count("192.0.2.") == 3
+
+
+def test_of_a_flood_the_count_is_exact_and_the_sources_are_about_right() -> None:
+    """Looking at all of them would make refusing dearer than answering."""
+    unanswered = Unanswered()
+    note(unanswered, Reason.PORT_ZERO, ("192.0.2.1", 0), 0.0)
+    half = batch(*[("192.0.2.1", 0), ("198.51.100.1", 0)] * 64)
+    for _ in range(100):
+        assert unanswered.note(dict.fromkeys(range(128), Reason.PORT_ZERO), half, 1.0) == []
+    line = note(unanswered, Reason.PORT_ZERO, ("203.0.113.1", 0), 30.0)
+    assert line is not None
+    found = re.findall(r"(\S+) \(about (\d+)\)", line)
+    assert line.startswith(f"not answered: source port 0: {100 * 128 + 1} datagrams; top sources: ")
+    assert {host for host, _ in found} >= {"192.0.2.1", "198.51.100.1"}
+    assert all(4400 < int(times) < 8400 for _, times in found[:2]), "6,400, nine deviations away"
+
+
+def test_few_refusals_are_told_exactly_also_after_a_flood() -> None:
+    unanswered = Unanswered()
+    note(unanswered, Reason.PORT_ZERO, ("192.0.2.1", 0), 0.0)
+    many = batch(*[("192.0.2.1", 0)] * 128)
+    for _ in range(9):
+        unanswered.note(dict.fromkeys(range(128), Reason.PORT_ZERO), many, 1.0)
+    assert "(about " in str(note(unanswered, Reason.PORT_ZERO, ("192.0.2.1", 0), 31.0))
+    for _ in range(2):
+        note(unanswered, Reason.PORT_ZERO, ("192.0.2.2", 0), 32.0)
+    assert note(unanswered, Reason.PORT_ZERO, ("192.0.2.3", 0), 62.0) == (
+        "not answered: source port 0: 3 datagrams; top sources: 192.0.2.2 (2), 192.0.2.3 (1)"
+    )
+
+
+@pytest.mark.parametrize("size", [1, 7, 128])
+def test_of_a_flood_few_are_looked_at(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However it is cut into batches: one in sixteen."""
+    looked: list[str] = []
+    monkeypatch.setattr(TopSources, "add", lambda _, name, __: looked.append(name))
+    unanswered = Unanswered()
+    each = batch(*[(f"192.0.2.{number}", 0) for number in range(size)])
+    for _ in range(12_800 // size):
+        unanswered.note(dict.fromkeys(range(size), Reason.PORT_ZERO), each, 0.0)
+    assert len(looked) < LOOKED_AT + 128 + 12_800 / ONE_IN * 1.5
 
 
 @given(st.lists(st.tuples(st.integers(0, 40).map(str), st.integers(1, 9)), max_size=200))

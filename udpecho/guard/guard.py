@@ -106,6 +106,8 @@ class Guard:
             unanswered = self._reasons(batch, sources.each)
         if self.policy.discard:
             return dict.fromkeys(range(size), Reason.DISCARDED) | unanswered
+        if len(unanswered) == size:
+            return unanswered
         if kinds != _ALL_EXEMPT:
             if batch is not self._priced:  # as the last: see columns
                 self._priced, self._costs = batch, _costs(batch)

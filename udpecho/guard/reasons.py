@@ -14,6 +14,8 @@ from udpecho.guard.prefixes import Prefixes
 class Reason(enum.Enum):
     """Why a datagram was not answered; the value is its name in log lines and counters."""
 
+    __hash__ = object.__hash__  # an enum's own is Python, and a flood's reasons are all counted
+
     PORT_ZERO = "source port 0"
     OWN_PORT = "from an echo port of our own"
     SERVICE_PORT = "from a service's port"

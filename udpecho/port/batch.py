@@ -73,7 +73,7 @@ class Batch:
             self._datagrams = self._nbytes = 0
         fresh = set(indices) - self._dropped
         self._dropped |= fresh
-        datagrams = sum(map(inbox.datagrams_of, fresh))
+        datagrams = sum(map(inbox.datagrams_of, fresh)) if inbox.trains else len(fresh)
         self._datagrams += datagrams
         self._nbytes += sum(map(inbox.length, fresh))
         return datagrams

@@ -1,16 +1,17 @@
 """What was not answered: exact counts by reason, and a line when it is worth one.
 
 Writes nothing itself and is told the time. However many sources there are, real or made up,
-what is kept of them has a fixed size.
+what is kept of them has a fixed size, and of a flood's most are not even looked at.
 """
 
 from __future__ import annotations
 
+import random
 from collections import Counter
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Generic, TypeVar
 
-from udpecho.columns import Columns, split_addresses, split_ports
+from udpecho.columns import Columns
 from udpecho.guard.prefixes import unpack_host
 from udpecho.guard.reasons import Reason
 from udpecho.peer import format_peer
@@ -20,6 +21,12 @@ KEPT = 8
 
 NAMED = 3
 """Sources named in a line: a line that is too long to read says less."""
+
+LOOKED_AT = 128
+"""Refusals for a line whose sources are all looked at: few are told exactly."""
+
+ONE_IN = 16
+"""Of the others one in this many, counted for all of them: to refuse costs less than to answer."""
 
 _UNSAID = frozenset({Reason.DISCARDED})  # what the operator asked for is no news
 _BY_PEER = frozenset({Reason.SERVICE_PORT, Reason.OWN_PORT})  # the port is the trouble: name it
@@ -52,6 +59,35 @@ class TopSources:
         return sorted(sure, key=lambda pair: -pair[1])[:number]
 
 
+class Sample:
+    """Which of a stream are looked at: each of the first, then one in ONE_IN, at random gaps."""
+
+    def __init__(self) -> None:
+        self._seen = self._gap = 0
+
+    @property
+    def is_exact(self) -> bool:
+        """Tell whether all have been looked at so far."""
+        return self._seen <= LOOKED_AT
+
+    def take(self, items: Sequence[int]) -> tuple[Sequence[int], int]:
+        """Take the next of the stream; return those to look at, and for how many each stands."""
+        number = len(items)
+        self._seen += number
+        if self._seen <= LOOKED_AT:
+            return items, 1
+        if self._gap >= number:
+            self._gap -= number
+            return (), ONE_IN
+        chosen = []
+        at = self._gap
+        while at < number:
+            chosen.append(items[at])
+            at += random.randint(1, 2 * ONE_IN - 1)
+        self._gap = at - number
+        return chosen, ONE_IN
+
+
 class Unanswered:
     """Counts what was not answered, and words at most one line for each reason in 30 s."""
 
@@ -59,43 +95,58 @@ class Unanswered:
         self.counts: Counter[Reason] = Counter()
         """Datagrams not answered since the start, by reason; exact."""
         self._top: dict[Reason, TopSources] = {}
+        self._samples: dict[Reason, Sample] = {}
         self._notices: Notices[Reason] = Notices()
 
     def note(self, unanswered: Mapping[int, Reason], batch: Columns, now: float) -> list[str]:
         """Count what the guard found; return the lines that are due. now is in seconds."""
-        if not unanswered:
-            return []
-        ports = split_ports(batch.ports)
-        sources = split_addresses(batch.sources, len(ports))
-        found: Counter[tuple[Reason, bytes, int]] = Counter()
-        for index, reason in unanswered.items():
-            port = ports[index] if reason in _BY_PEER else 0
-            found[reason, sources[index], port] += batch.datagrams(index)
-        totals: Counter[Reason] = Counter()
-        for (reason, source, port), times in found.items():
-            self._add(reason, (unpack_host(source), port), times)
-            totals[reason] += times
-        lines = (self._line(reason, times, now) for reason, times in totals.items())
-        return [line for line in lines if line is not None]
+        lines = []
+        for reason, indexes in _by_reason(unanswered).items():
+            times = sum(map(batch.datagrams, indexes)) if batch.trains else len(indexes)
+            self.counts[reason] += times
+            if reason in _UNSAID:
+                continue
+            self._look(reason, indexes, batch)
+            due = self._notices.count(reason, now, times)
+            if due:
+                lines.append(self._words(reason, due))
+        return lines
 
-    def _add(self, reason: Reason, peer: tuple[str, int], times: int) -> None:
-        self.counts[reason] += times
-        if reason not in _UNSAID:
-            name = format_peer(peer) if reason in _BY_PEER else peer[0]
-            self._top.setdefault(reason, TopSources()).add(name, times)
-
-    def _line(self, reason: Reason, times: int, now: float) -> str | None:
-        if reason in _UNSAID:
-            return None
-        due = self._notices.count(reason, now, times)
-        return self._words(reason, due) if due else None
+    def _look(self, reason: Reason, indexes: Sequence[int], batch: Columns) -> None:
+        """Count the sources of some, or of as many as are worth a look."""
+        if reason not in self._samples:
+            self._samples[reason], self._top[reason] = Sample(), TopSources()
+        chosen, weight = self._samples[reason].take(indexes)
+        if not chosen:
+            return
+        width = 2 * len(batch.sources) // len(batch.ports)
+        found: Counter[tuple[bytes, int]] = Counter()
+        for index in chosen:
+            port = int.from_bytes(batch.ports[2 * index : 2 * index + 2], "big")
+            source = batch.sources[width * index : width * (index + 1)]
+            found[source, port if reason in _BY_PEER else 0] += weight * batch.datagrams(index)
+        for (source, port), times in found.items():
+            host = unpack_host(source)
+            name = format_peer((host, port)) if reason in _BY_PEER else host
+            self._top[reason].add(name, times)
 
     def _words(self, reason: Reason, times: int) -> str:
-        sources = self._top.pop(reason, TopSources()).most(NAMED)
-        names = ", ".join(f"{name} ({count})" for name, count in sources)
+        about = "" if self._samples.pop(reason).is_exact else "about "
+        sources = self._top.pop(reason).most(NAMED)
+        names = ", ".join(f"{name} ({about}{count})" for name, count in sources)
         noun = "datagram" if times == 1 else "datagrams"
         advice = _ADVICE.get(reason, "")
         return f"not answered: {reason.value}: {times} {noun}; top sources: {names}{advice}"
+
+
+def _by_reason(unanswered: Mapping[int, Reason]) -> Mapping[Reason, Sequence[int]]:
+    """Sort indexes by reason: mostly there is one reason for all."""
+    if len(reasons := set(unanswered.values())) == 1:
+        return {reasons.pop(): list(unanswered)}
+    found: dict[Reason, list[int]] = {}
+    for index, reason in unanswered.items():
+        found.setdefault(reason, []).append(index)
+    return found
 
 
 Key = TypeVar("Key", bound=Hashable)

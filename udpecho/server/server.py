@@ -117,8 +117,10 @@ class EchoServer(DatagramProtocol):
         now = self._now()
         unanswered = self._guard.judge(columns, now)
         if unanswered:
-            self._leave_out(unanswered, batch, columns)
             self._note(unanswered, columns, now)
+            self._leave_out(unanswered, batch, columns)
+            if len(unanswered) == len(batch):
+                return
         if columns is not self._columns:  # as the last: see columns
             self._columns = columns
             self._ttls = columns.ttls if self._keeps_ttl else columns.ttls.translate(_ONE_LESS)
@@ -138,10 +140,10 @@ class EchoServer(DatagramProtocol):
 
         What the port had dropped itself is among it: IPv4-mapped sources, which have a reason.
         """
-        before = batch.nbytes
         batch.drop(unanswered)
-        self._received += sum(map(columns.datagrams, unanswered))
-        self._bytes_received += before - batch.nbytes
+        trains = columns.trains
+        self._received += sum(map(columns.datagrams, unanswered)) if trains else len(unanswered)
+        self._bytes_received += sum(map(columns.sizes.__getitem__, unanswered))
 
     def _note(self, unanswered: Mapping[int, Reason], columns: Columns, now: float) -> None:
         """Count what must not be answered, and say so."""
