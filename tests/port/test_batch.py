@@ -73,9 +73,13 @@ class Kernel:
 
     def gives(self, *items: Item) -> Batch:
         """Have the batch receive these."""
-        self._items = items
+        self.has(*items)
         assert self.inbox.receive() == len(items)
         return self.batch
+
+    def has(self, *items: Item) -> None:
+        """Have these for whoever receives."""
+        self._items = items
 
     def gives_back(self, item: Item) -> Item:
         """Tell what an item's echo is, from a socket bound to all addresses."""

@@ -7,12 +7,14 @@ import struct
 from collections.abc import Callable
 from errno import EAGAIN, ECONNREFUSED
 from socket import AF_INET, IPPROTO_IP
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from twisted.internet.protocol import DatagramProtocol
 from twisted.logger import Logger
 
 from tests.kernelbytes import ipv4_control, ipv4_name
+from tests.port.test_batch import Kernel, ipv4
 from udpecho.kernel.layout import IP_RECVERR, IPV4
 from udpecho.kernel.messages import BATCH
 from udpecho.port.batch import Batch
@@ -140,6 +142,25 @@ def test_a_batch_that_is_not_full_is_the_last(clock: Clock) -> None:
     protocol = Protocol(clock)
     reader_of(protocol, BATCH - 1).turn()
     assert protocol.batches == 1
+
+
+def test_what_is_too_long_is_left_out_of_its_batch_and_of_no_other() -> None:
+    """The protocol is told which, to count it."""
+    kernel, quiet = Kernel(), cast(Any, Quiet())
+    skt: Any = KernelSocket(None, cast(Any, Handle()))
+    skt.inbox, skt.echo, skt.watch, skt.connection = kernel.inbox, kernel.reply, quiet, Connection()
+    heard: list[tuple[list[bytes], set[int]]] = []
+
+    class Hearer(DatagramProtocol):
+        def batchReceived(self, batch: Batch) -> None:
+            heard.append(([data for data, _ in batch], set(batch.not_whole)))
+
+    reader = Reader(skt, lambda: 0.0, Hearer(), 2, quiet)
+    for data in ((b"ab", b"abc"), (b"a", b"b")):
+        kernel.has(*map(ipv4, data))
+        assert reader.read() == 2
+    assert heard == [([b"ab"], {1}), ([b"a", b"b"], set())]
+    assert reader.counts == {"too_long": 1}
 
 
 def test_what_woke_it_though_nothing_came_is_in_the_queue_of_errors(clock: Clock) -> None:

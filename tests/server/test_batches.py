@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from twisted.internet.task import Clock
+from twisted.logger import Logger, formatEvent
 
 from tests.kernelbytes import ipv4_control, ipv4_name
 from tests.port.test_batch import Item, Kernel, a_train, ipv4
@@ -67,6 +68,22 @@ def test_what_the_port_dropped_and_the_guard_refuses_is_counted_in_one_place() -
     counters = server.counters()
     assert (counters.received, counters.echoed, counters.bytes_received) == (2, 1, 2)
     assert counters.unanswered == {Reason.SERVICE_PORT: 1}
+
+
+def test_what_could_not_be_received_whole_is_counted_with_its_sender() -> None:
+    """Once, though the guard has something against some of it, too."""
+    batch = Kernel().gives(ipv4(b"a"), a_train(b"b" * 100, 10), ipv4(b"c", port=53), ipv4(b"d"))
+    assert batch.drop_cut([1, 2]) == 11
+    lines: list[str] = []
+    log = Logger(observer=lambda event: lines.append(formatEvent(event)))  # type: ignore[arg-type]
+    server = EchoServer(lambda: 0.0, log)
+    server.batchReceived(batch)
+    counters = server.counters()
+    assert (counters.received, counters.echoed, counters.bytes_received) == (13, 2, 103)
+    assert counters.unanswered == {Reason.SERVICE_PORT: 1, Reason.NOT_WHOLE: 10}
+    assert lines[0] == (
+        "not answered: not received whole: 10 datagrams; top sources: 198.51.100.9 (10)"
+    )
 
 
 @pytest.mark.parametrize("hook", ["batchReceived", "datagramReceived"])

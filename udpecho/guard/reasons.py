@@ -26,6 +26,7 @@ class Reason(enum.Enum):
     BROADCAST = "sent to a broadcast address"
     MULTICAST = "sent to a multicast address"
     TTL_SPENT = "no hops left for a reply"
+    NOT_WHOLE = "not received whole"
     DENIED = "not allowed"
     DISCARDED = "discarded"
     OVER_RATE = "over the rate"

@@ -8,7 +8,7 @@ destination is true of each datagram in it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Collection, Iterable, Iterator, Set
 
 from udpecho.columns import Columns
 from udpecho.port.address import Address
@@ -22,11 +22,14 @@ _NONE: Set[int] = frozenset()
 class Batch:
     """What arrived together. It is valid until the hook that it was given to returns."""
 
+    not_whole: Set[int]
+    """The items that were not received whole, too long or cut: they are dropped."""
+
     def __init__(self, inbox: Incoming, echo: Answering) -> None:
         self._inbox = inbox
         self._echo = echo
         self._turn = 0  # of the inbox, when something was dropped
-        self._dropped: Set[int] = _NONE
+        self.not_whole = self._dropped = _NONE
         self._datagrams = self._nbytes = 0  # of what was dropped
 
     @property
@@ -77,6 +80,15 @@ class Batch:
         self._datagrams += datagrams
         self._nbytes += sum(map(inbox.length, fresh))
         return datagrams
+
+    def drop_cut(self, indices: Collection[int]) -> int:
+        """Drop items that were not received whole; return how many datagrams they hold."""
+        self.not_whole |= set(indices)
+        return self.drop(indices)
+
+    def end(self) -> None:
+        """Forget what was not received whole: another batch comes."""
+        self.not_whole = _NONE
 
     def echo(self, ttls: bytes | None = None, tos: bytes | None = None) -> Echoed:
         """Send every datagram that is not dropped back to its sender, from the address asked.

@@ -118,6 +118,8 @@ class Reader:
             self._log.failure("{protocol} failed on a datagram", protocol=self._protocol)
         finally:
             inbox.forget()
+            if self._batch.not_whole:
+                self._batch.end()
         if self._writer.outbox.written:
             self._writer.flush()
         return count
@@ -133,7 +135,7 @@ class Reader:
         """Leave out of the batch what is not to be delivered to any protocol."""
         inbox, batch = self._inbox, self._batch
         if inbox.longest > self._limit:
-            self.counts["too_long"] += batch.drop(longer_than(inbox, self._limit))
+            self.counts["too_long"] += batch.drop_cut(longer_than(inbox, self._limit))
         if self._is_ipv6 and (mapped := from_mapped(inbox)):
             self.counts["mapped"] += batch.drop(mapped)
         peer = self._connection.peer

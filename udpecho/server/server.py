@@ -116,6 +116,8 @@ class EchoServer(DatagramProtocol):
         columns = batch.columns()
         now = self._now()
         unanswered = self._guard.judge(columns, now)
+        if batch.not_whole:
+            unanswered = dict.fromkeys(batch.not_whole, Reason.NOT_WHOLE) | dict(unanswered)
         if unanswered:
             self._note(unanswered, columns, now)
             self._leave_out(unanswered, batch, columns)
@@ -138,7 +140,8 @@ class EchoServer(DatagramProtocol):
     def _leave_out(self, unanswered: Mapping[int, Reason], batch: Batch, columns: Columns) -> None:
         """Drop what must not be answered, and count it as received.
 
-        What the port had dropped itself is among it: IPv4-mapped sources, which have a reason.
+        What the port had dropped itself is among it: IPv4-mapped sources, and what was not received
+        whole.
         """
         batch.drop(unanswered)
         trains = columns.trains
