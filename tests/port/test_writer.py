@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from errno import EAGAIN, ECONNREFUSED, EHOSTUNREACH, EINVAL, ENETUNREACH, ENOBUFS, EPERM
+from errno import (
+    EACCES,
+    EAGAIN,
+    ECONNREFUSED,
+    EHOSTUNREACH,
+    EINVAL,
+    EMSGSIZE,
+    ENETUNREACH,
+    ENOBUFS,
+    EPERM,
+)
 from typing import Any, cast
 
 import pytest
@@ -22,6 +32,11 @@ from udpecho.port.writer import Writer
 HOME = encode(IPV4, "192.0.2.1", 7)
 
 
+def open_way(index: int) -> int:
+    """Find that there is a way for a message."""
+    return 1
+
+
 @pytest.mark.parametrize(
     ("answers", "tries", "failed"),
     [
@@ -35,9 +50,9 @@ HOME = encode(IPV4, "192.0.2.1", 7)
         pytest.param(
             [1, -EHOSTUNREACH, 1, -EHOSTUNREACH, 1], 5, [], id="each datagram has its own tries"
         ),
-        pytest.param(
-            [-ENETUNREACH] * 3 + [2], 4, [(0, ENETUNREACH)], id="no route is of this datagram"
-        ),
+        pytest.param([-ECONNREFUSED] * 31 + [3], 32, [], id="however many of them there are"),
+        pytest.param([-EACCES] * 32 + [2], 33, [(0, EAGAIN)], id="within bounds, as a full queue"),
+        pytest.param([-EMSGSIZE] * 3 + [2], 4, [(0, EMSGSIZE)], id="too long is not looked at"),
         pytest.param([-EAGAIN, 1, -EAGAIN, 2], 4, [], id="what one met with is not the next one's"),
         pytest.param([-EPERM] * 3, 3, [(0, EPERM), (1, EPERM), (2, EPERM)], id="none goes"),
     ],
@@ -53,9 +68,31 @@ def test_an_error_costs_its_own_datagram_alone(
         calls.append((start, stop))
         return next(left)
 
-    send_all(send, 0, 3, lambda index, errno: unsent.append((index, errno)))
+    send_all(send, 0, 3, lambda index, errno: unsent.append((index, errno)), open_way)
     assert unsent == failed
     assert len(calls) == tries
+
+
+def test_what_has_no_way_is_not_tried_again() -> None:
+    """Its way is looked at after the first error, which may be another datagram's."""
+    answers = iter([1, -ECONNREFUSED, 1, -EHOSTUNREACH, 1])
+    looks = {1: 1, 2: -ENETUNREACH}
+    looked: list[int] = []
+    unsent: list[tuple[int, int]] = []
+
+    def look(index: int) -> int:
+        looked.append(index)
+        return looks[index]
+
+    send_all(
+        lambda start, stop: next(answers),
+        0,
+        4,
+        lambda index, errno: unsent.append((index, errno)),
+        look,
+    )
+    assert unsent == [(2, ENETUNREACH)]
+    assert looked == [1, 2]
 
 
 @given(st.lists(st.sampled_from([-EPERM, -EAGAIN, -ECONNREFUSED, 1, 2, 3]), max_size=40))
@@ -69,7 +106,7 @@ def test_each_datagram_is_sent_or_reported_and_never_both(answers: list[int]) ->
         sent.extend(range(start, start + count))
         return count
 
-    send_all(send, 0, 8, lambda index, errno: unsent.append(index))
+    send_all(send, 0, 8, lambda index, errno: unsent.append(index), open_way)
     assert sorted(sent + unsent) == list(range(8))
     assert sent == sorted(sent)
 

@@ -87,3 +87,7 @@ class Outlet:
     def send(self, fd: int, start: int, stop: int) -> int:
         """Send those from start up to stop; return how many went, or -errno."""
         return self._headers.send(fd, start, stop)
+
+    def look(self, fd: int, index: int) -> int:
+        """Look whether there is a way for one of them; return 1, or -errno. Nothing is sent."""
+        return self._headers.look(fd, index)

@@ -214,7 +214,10 @@ class StampedSocket:
                 self._count_anew()
             return sent
 
-        send_all(send, 0, len(probes), lambda i, errno: unsent.append((probes[i], errno)))
+        def look(index: int) -> int:
+            return outlet.look(fd, index)
+
+        send_all(send, 0, len(probes), lambda i, errno: unsent.append((probes[i], errno)), look)
 
     def _number_those(self, probes: Sequence[Probe]) -> None:
         """Remember what was sent under the numbers by which the kernel knows it."""

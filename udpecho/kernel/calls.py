@@ -41,6 +41,7 @@ _MEMINFO = struct.Struct("9I")
 _MEMINFO_DROPS = 8
 
 _AT_ONCE = int(getattr(socket, "MSG_DONTWAIT", 0))
+_MSG_PROBE = 0x10  # linux/socket.h
 
 _libc = ctypes.CDLL(None, use_errno=True)
 if SUPPORTED:
@@ -85,10 +86,18 @@ def receive_errors(fd: int, headers: ctypes.c_void_p, count: int) -> int:
     return receive(fd, headers, count, _AT_ONCE | socket.MSG_ERRQUEUE)
 
 
-def send(fd: int, headers: ctypes.c_void_p, count: int) -> int:
+def send(fd: int, headers: ctypes.c_void_p, count: int, flags: int = _AT_ONCE) -> int:
     """Send up to count mmsghdrs at an address; return how many, or -errno (sendmmsg(2))."""
-    sent: int = _sendmmsg(fd, headers, count, _AT_ONCE)
+    sent: int = _sendmmsg(fd, headers, count, flags)
     return sent if sent >= 0 else -ctypes.get_errno()
+
+
+def look(fd: int, header: ctypes.c_void_p) -> int:
+    """Have the kernel look for the way of one message, and not send it; return 1, or -errno.
+
+    It meets no error of another one's: that is looked at later (net/ipv4/udp.c, MSG_PROBE).
+    """
+    return send(fd, header, 1, _AT_ONCE | _MSG_PROBE)
 
 
 def disconnect(skt: socket.socket) -> None:

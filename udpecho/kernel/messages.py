@@ -126,14 +126,21 @@ class Headers:
         """Send the messages from start up to stop; return how many went, or -errno."""
         return calls.send(fd, self.at[start], stop - start)
 
+    def look(self, fd: int, index: int) -> int:
+        """Look whether there is a way for a message; return 1, or -errno. Nothing is sent."""
+        return calls.look(fd, self.at[index])
+
 
 def full(value: int) -> memoryview:
     """Make a column of one value."""
     return memoryview(array("Q", [value] * BATCH))
 
 
-_TRIES = dict.fromkeys((EAGAIN, ENOBUFS), 2) | dict.fromkeys(
-    (
+_TRIES = dict.fromkeys((EAGAIN, ENOBUFS), 2)
+"""How often a datagram is tried that fails so: a full queue may have room at once. Others once."""
+
+_OF_ICMP = frozenset(
+    {
         EACCES,
         ECONNREFUSED,
         EHOSTDOWN,
@@ -144,21 +151,32 @@ _TRIES = dict.fromkeys((EAGAIN, ENOBUFS), 2) | dict.fromkeys(
         ENOPROTOOPT,
         EOPNOTSUPP,
         EPROTO,
-    ),
-    3,
+    }
 )
-"""How often a datagram is tried that fails so; all else once.
+"""What a send may fail with for another datagram's sake: ICMP said so of an earlier one, and the
+next send is told, which clears it (ip(7), IP_RECVERR)."""
 
-A full queue may have room at once. The other errors may be what ICMP said of an earlier
-datagram: reporting that clears it. One more try suffices, if nothing arrives meanwhile.
-"""
+_WHILE_ICMP_COMES = 32
+"""How often a datagram is tried whose own way is open: each time another message may have come."""
+
+_TOO_LONG = 3
+"""How often it is tried if it may be too long for its way, which looking at that does not tell."""
 
 
 Send = Callable[[int, int], int]
 """Sends the messages from an index up to another; returns how many went, or -errno."""
 
+Look = Callable[[int], int]
+"""Looks at the way of a message without sending it; returns -errno if there is none."""
 
-def send_all(send: Send, start: int, stop: int, failed: Callable[[int, int], None]) -> None:
+
+def send_all(
+    send: Send,
+    start: int,
+    stop: int,
+    failed: Callable[[int, int], None],
+    look: Look,
+) -> None:
     """Send each of these messages, calling failed(index, errno) for each that won't go."""
     tries = 0
     while start < stop:
@@ -168,7 +186,22 @@ def send_all(send: Send, start: int, stop: int, failed: Callable[[int, int], Non
             tries = 0
             continue
         tries += 1
-        if tries >= _TRIES.get(-sent, 1):
-            failed(start, -sent)
+        errno = -sent
+        if errno in _OF_ICMP:
+            errno = _own_error(errno, tries, start, look)
+        elif tries < _TRIES.get(errno, 1):
+            errno = 0
+        if errno:
+            failed(start, errno)
             start += 1
             tries = 0
+
+
+def _own_error(errno: int, tries: int, index: int, look: Look) -> int:
+    """Tell a message's own error from that of an earlier one; 0 if it is worth another try."""
+    own = -look(index) if tries == 1 else 0
+    if own in _OF_ICMP:
+        return own
+    if errno == EMSGSIZE and tries >= _TOO_LONG:
+        return errno
+    return 0 if tries < _WHILE_ICMP_COMES else EAGAIN

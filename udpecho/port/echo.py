@@ -131,8 +131,11 @@ class Echo:
         def send(start: int, stop: int) -> int:
             return self._send(self._fd, headers.at[start], stop - start)
 
+        def look(index: int) -> int:
+            return headers.look(self._fd, index)
+
         for start, stop in self._runs(first, dropped):
-            send_all(send, start, stop, lambda index, errno: unsent.append((index, errno)))
+            send_all(send, start, stop, lambda index, errno: unsent.append((index, errno)), look)
         for index, errno in unsent:
             datagrams -= inbox.datagrams_of(index)
             nbytes -= inbox.length(index)

@@ -62,6 +62,9 @@ class Outbox:
             self.met_errors |= sent < 0
             return sent
 
+        def look(index: int) -> int:
+            return self._headers.look(self._fd, index)
+
         self.met_errors = False
-        send_all(send, 0, len(written), failed)
+        send_all(send, 0, len(written), failed, look)
         return unsent
