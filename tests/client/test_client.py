@@ -608,24 +608,25 @@ class RefusedByName(ClientCase):
         asked = [client.request(data, SERVER) for data in (b"1", b"2", b"2")]
         client.peerRefused(refusal(SERVER, b"2"))
         self.assertNoResult(asked[0])
-        for each in asked[1:]:
-            self.failureResultOf(each, Refused)
+        self.failureResultOf(asked.pop(1), Refused)
         client.peerRefused(refusal(SERVER, b""))
-        self.failureResultOf(asked[0], Refused)
+        for each in asked:
+            self.failureResultOf(each, Refused)
         self.now(client.close())
 
-    def test_whatever_is_pending_a_refusal_costs_the_same(self) -> None:
-        """Of many that begin alike, some are looked at; the others have their time-out."""
+    def test_of_many_that_begin_alike_each_has_its_refusal(self) -> None:
+        """One quote ends one request, the oldest it may be of, as one reply answers one."""
         self.quiet()
         client = self.matching(window=10_000)
         alike = [client.request(bytes(900) + b"%d" % n, SERVER) for n in range(1000)]
-        client.peerRefused(refusal(SERVER, bytes(548)))
-        refused = [each for each in alike if each.called]
-        for each in refused:
+        same = [client.request(b"x", SERVER) for _ in range(3)]
+        for _ in range(2):
+            client.peerRefused(refusal(SERVER, bytes(548)))
+            client.peerRefused(refusal(SERVER, b"x"))
+        for each in (*alike[:2], *same[:2]):
             self.failureResultOf(each, Refused)
-        self.assertEqual(refused, alike[:16])
         self.now(client.close())
-        for each in alike[16:]:
+        for each in (*alike[2:], same[2]):
             self.failureResultOf(each, ClientClosed)
 
     def test_quote_cut_short(self) -> None:

@@ -18,7 +18,8 @@ class Watched:
         self.now = 0.0
         self.alarm: float | None = None
         self.alarms = 0
-        self.deadlines = Deadlines(self.set_alarm)
+        self.flushed: list[tuple[float, float]] = []
+        self.deadlines = Deadlines(self.set_alarm, lambda: self.flushed)
 
     def set_alarm(self, when: float | None) -> None:
         self.alarm = when
@@ -38,6 +39,8 @@ class Watched:
             self.alarm = None
             overdue = self.deadlines.rang(self.now)
             while (request := self.deadlines.overdue(overdue)) is not None:
+                if not self.deadlines.is_over(request, overdue):
+                    continue
                 self.deadlines.stop(request)
                 found.append(request)
             self.deadlines.reset()
@@ -154,3 +157,26 @@ def test_many_queues_that_are_in_use_are_not_looked_through_again_and_again(
     for number in range(1000):
         watched.send(1000.0 + number)
     assert 0 < len(searches) <= 10
+
+
+def test_what_was_held_back_has_its_time_from_when_it_left() -> None:
+    """A turn that is long holds what is written in it; when the alarm comes, that has just left."""
+    watched = Watched()
+    watched.flushed = [(1.0, 6.0)]
+    early = watched.send(2.0)  # at 0
+    watched.now = 1.5
+    held, long = watched.send(2.0), watched.send(9.0)
+    watched.now = 7.0
+    assert watched.ring() == [early]
+    assert (early.sent_at, held.sent_at, long.sent_at) == (0.0, 6.0, 1.5)
+    watched.now = 8.0
+    assert watched.ring() == [held]
+
+
+def test_what_left_at_once_is_over_when_it_is() -> None:
+    watched = Watched()
+    watched.flushed = [(-1.0, 0.25)]
+    sent = watched.send(2.0)
+    watched.now = 2.5
+    assert watched.ring() == [sent]
+    assert sent.sent_at == 0.0

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from os import environ, geteuid
 from statistics import median
+from threading import Event, Thread
 from typing import Any, TypeVar, cast
 
 from twisted.internet import defer, reactor
@@ -69,17 +70,20 @@ def pause(seconds: float = 0.05) -> Awaitable[None]:
     return deferLater(REACTOR, seconds)
 
 
-def forge_unreachable(code: int, source: Peer, to: Peer) -> None:
+def forge_unreachable(code: int, source: Peer, to: Peer, data: bytes = b"", times: int = 1) -> None:
     """Send the ICMP message that a datagram from source to another peer would be refused with."""
     addresses = socket.inet_aton(source[0]) + socket.inet_aton(to[0])
-    ip = struct.pack("!BBHHHBBH", 0x45, 0, 28, 1, 0, 64, socket.IPPROTO_UDP, 0) + addresses
-    udp = struct.pack("!HHHH", source[1], to[1], 8, 0)
+    length = 8 + len(data)
+    ip = struct.pack("!BBHHHBBH", 0x45, 0, 20 + length, 1, 0, 64, socket.IPPROTO_UDP, 0) + addresses
+    udp = struct.pack("!HHHH", source[1], to[1], length, 0) + data
     icmp = struct.pack("!BBHI", 3, code, 0, 0) + ip + udp
-    words = sum(struct.unpack(f"!{len(icmp) // 2}H", icmp))
+    padded = icmp + b"\0" * (len(icmp) % 2)
+    words = sum(struct.unpack(f"!{len(padded) // 2}H", padded))
     words = (words & 0xFFFF) + (words >> 16)
     checksum = struct.pack("!H", ~(words + (words >> 16)) & 0xFFFF)
     with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP) as raw:
-        raw.sendto(icmp[:2] + checksum + icmp[4:], (source[0], 0))
+        for _ in range(times):
+            raw.sendto(icmp[:2] + checksum + icmp[4:], (source[0], 0))
 
 
 class Silent(DatagramProtocol):
@@ -302,6 +306,40 @@ class Endings(LoopbackCase):
         await self.fails(client.request(b"x", ("255.255.255.255", 9)), SendFailed)
 
 
+class InTime(LoopbackCase):
+    """What came in time is a reply, however late the program looks."""
+
+    async def test_what_came_while_the_reactor_was_blocked(self) -> None:
+        """The replies lay in the socket, or could come only when the requests had left."""
+        ready = Event()
+        with bound_socket() as server:
+            peer: Peer = server.getsockname()
+            server.settimeout(20)
+
+            def echo() -> None:
+                for _ in range(40):
+                    data, sender = server.recvfrom(100)
+                    server.sendto(data, sender)
+                ready.set()
+
+            thread = Thread(target=echo)
+            thread.start()
+            matching, connected = await self.matching(), await self.connected(peer)
+            limits: Any = {"timeout": 0.2, "retries": 0}
+            for turn in range(2):
+                asked = [
+                    matching.request(b"%d" % n, peer, timeout=0.2, retries=0) for n in range(10)
+                ]
+                asked += [connected.request(b"%d" % n, **limits) for n in range(10)]
+                if turn:
+                    await pause(0)  # all have left
+                time.sleep(0.3)
+                for each in asked:
+                    await each
+            self.assertTrue(ready.wait(20))
+            thread.join(20)
+
+
 class Refusals(LoopbackCase):
     """Nobody listens: ICMP says so, and each reactor tells it in its own way."""
 
@@ -372,8 +410,10 @@ class Refusals(LoopbackCase):
             client = await self.connected(peer)
             asked = [client.request(b"%d" % i) for i in range(3)]
             await pause(0.01)
-            forge_unreachable(code, (HERE, client.local_addresses[0][1]), peer)
-            for each in asked:
+            here = client.local_addresses[0]
+            for i, each in enumerate(asked):
+                if not each.called:  # Twisted's own port is told of none in particular
+                    forge_unreachable(code, here, peer, b"%d" % i)
                 await self.fails(each, Refused)
             again = client.request(b"still there?")
             await pause(0.01)
@@ -384,6 +424,43 @@ class Refusals(LoopbackCase):
 
     if geteuid() != 0:
         test_every_code_of_unreachable.skip = "raw sockets need root"  # type: ignore[attr-defined]
+
+    async def test_a_refusal_that_quotes_nothing_is_of_nobody(self) -> None:
+        """Who knows the ports alone can forge it; Twisted's own port can't tell it from others."""
+        _, peer = self.silent()
+        for client in (await self.matching(interface=HERE), await self.connected(peer)):
+            limits = {"timeout": 0.2, "retries": 0}
+            where = () if isinstance(client, ConnectedEchoClient) else (peer,)
+            asked: Any = cast(Any, client).request(b"x", *where, **limits)
+            await pause(0.01)
+            port = client.local_addresses[0][1]
+            for data in (b"", b"y"):
+                forge_unreachable(3, (HERE, port), peer, data)
+            told = STOCK and isinstance(client, ConnectedEchoClient)
+            await self.fails(asked, Refused if told else ReplyTimeout)
+
+    async def test_what_is_refused_costs_no_other_request(self) -> None:
+        """ICMP that comes while requests are sent is not taken for their own send errors."""
+        peer = self.serve()
+        client = await self.matching(interface=HERE)
+        here = client.local_addresses[0]
+        asked = []
+        for n in range(2000):
+            if n % 20 == 0:
+                forge_unreachable(3, here, (HERE, 9), b"?", times=20)
+            asked.append(client.request(b"%d" % n, peer, timeout=5.0, retries=0))
+            if n % 100 == 0:
+                await pause(0)
+        for each in asked:
+            await each
+        self.assertEqual(client.counters().failed, 0)
+
+    for needs_root in (
+        test_a_refusal_that_quotes_nothing_is_of_nobody,
+        test_what_is_refused_costs_no_other_request,
+    ):
+        if geteuid() != 0:
+            needs_root.skip = "raw sockets need root"  # type: ignore[attr-defined]
 
     async def test_unconnected_clients(self) -> None:
         """Only our own port tells a socket that asks many who refused, and only if it matches."""

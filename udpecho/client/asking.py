@@ -95,6 +95,7 @@ class AskingClient(DatagramProtocol):
             verify_peer=self.verify_peer,
             verify_echo=self.verify_echo,
             age=_age,
+            flushed=self._sockets.flushed,
         )
         self._on_stranger = on_stranger
         self._sent = self._unsent = self._late = self._duplicates = self._strangers = 0

@@ -25,11 +25,18 @@ class Deadlines:
     alarm(when) asks for a call at that time, in place of the one asked for before; alarm(None)
     takes it back. It may come before there is anything overdue; then reset() sets it again.
     When something is overdue, it is asked for once more, at once: what has been received by
-    then is heard first.
+    then is heard first. flushed() tells stretches of time, what was sent within each of which
+    left at its end: when a turn was long, that is when its time begins.
     """
 
-    def __init__(self, alarm: Callable[[float | None], None]) -> None:
+    def __init__(
+        self,
+        alarm: Callable[[float | None], None],
+        flushed: Callable[[], list[tuple[float, float]]] = list,
+    ) -> None:
         self._alarm = alarm
+        self._flushed = flushed
+        self._held: list[tuple[float, float]] = []
         self._alarm_at = inf
         self._queues: dict[float, Queue] = {}  # by patience
         self._firsts: list[tuple[float, float]] = []
@@ -68,11 +75,22 @@ class Deadlines:
                 heapreplace(self._firsts, (first.deadline, patience))
         return None
 
+    def is_over(self, request: Request, now: float) -> bool:
+        """Tell whether the time is over since an overdue request left; if not, watch it anew."""
+        for before, at in self._held:
+            if before < request.sent_at < at and now < at + request.patience:
+                self.stop(request)
+                request.leaves(at)
+                self.start(request)
+                return False
+        return True
+
     def rang(self, now: float) -> float:
         """Hear that the alarm has come, none is set now; tell what is overdue by which time."""
         self._alarm_at = inf
         if self.last_look is None and self.overdue(now) is not None:
             self.last_look = now
+            self._held = self._flushed()
             return -inf
         by, self.last_look = self.last_look, None
         return -inf if by is None else by

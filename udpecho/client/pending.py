@@ -27,9 +27,9 @@ class Pending:
 
     transmit(request) sends an attempt, and may settle the request at once. alarm(when) asks
     that expire() be called in a turn that begins at that time of the clock now(), or later;
-    alarm(None) takes that back. age(peer) tells how many seconds ago a datagram came, or None.
-    With verify_peer the debtor is the peer that was asked; with verify_echo the token is the
-    bytes that it was sent.
+    alarm(None) takes that back; flushed() is for Deadlines. age(peer) tells how many seconds ago
+    a datagram came, or None. With verify_peer the debtor is the peer that was asked; with
+    verify_echo the token is the bytes that it was sent.
     """
 
     def __init__(
@@ -42,17 +42,17 @@ class Pending:
         verify_peer: bool = True,
         verify_echo: bool = True,
         age: Callable[[Peer], float | None] = lambda peer: None,
+        flushed: Callable[[], list[tuple[float, float]]] = list,
     ) -> None:
         self._transmit, self._now, self._age = transmit, now, age
-        self._window = window
-        self._verify_peer, self._verify_echo = verify_peer, verify_echo
+        self._window, self._verify_peer, self._verify_echo = window, verify_peer, verify_echo
         self._debtor: Callable[[Peer], Peer | None] = lambda peer: peer if verify_peer else None
         self._unresolved: dict[Request, None] = {}
         self._waiting: OrderedDict[Request, None] = OrderedDict()
         self._owed: dict[Peer | None, dict[bytes | None, Request]] = {}
         """By debtor and by token the oldest request in flight that has them."""
 
-        self._deadlines = Deadlines(alarm)
+        self._deadlines = Deadlines(alarm, flushed)
         self._quotes = Quotes()
         self._whole = WHOLE if verify_echo else -1  # others are found by their tokens
         self._ended = Ended()
@@ -60,8 +60,7 @@ class Pending:
         """How many requests have been sent and not ended."""
 
         self._held = False  # whether what waits is to wait on, room or not
-        self._serial = 0
-        self._heard = 0  # batches so far
+        self._serial = self._heard = 0  # requests and batches so far
         self.ended: defaultdict[type, int] = defaultdict(int)
         """How many requests ended with what: Reply, CancelledError or another exception."""
 
@@ -91,17 +90,16 @@ class Pending:
         return None if owed is None else owed.get(data if self._verify_echo else None)
 
     def refused(self, peer: Peer, quoted: bytes) -> list[Request]:
-        """List the requests that a refusal ends: those it quotes.
+        """List the requests that a refusal ends: the oldest that it quotes, as a reply does.
 
-        RFC 792 lets it quote nothing. Anyone can forge that one: it ends nothing with
-        verify_echo, and all that the peer owes without, where the peer's address is enough.
+        RFC 792 lets it quote nothing. Anyone can forge that one: it ends nothing with verify_echo,
+        and all that the peer owes without.
         """
         if not quoted:
             return [] if self._verify_echo else list(self.owed_by(peer))
         oldest = self._owed.get(self._debtor(peer), {}).get(quoted)
-        if oldest is None:
-            return self._quotes.find(peer, quoted)
-        return list(in_order({quoted: oldest}))
+        oldest = oldest or self._quotes.find(peer, quoted)
+        return [] if oldest is None else [oldest]
 
     def unclaimed(self, peer: Peer, data: bytes) -> Unclaimed | None:
         """Tell what a datagram is that answers no request, or None if it is a stranger's."""
@@ -247,6 +245,8 @@ class Pending:
         """
         deadline = self._deadlines.rang(self._now())
         while (request := self._deadlines.overdue(deadline)) is not None:
+            if not self._deadlines.is_over(request, deadline):
+                continue
             if request.retries < (request.attempts or 1):
                 self.settle(request, timed_out(request))
                 continue

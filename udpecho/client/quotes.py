@@ -37,10 +37,11 @@ class Quotes:
         if not alike:
             del self._starts[key]
 
-    def find(self, peer: Peer, quoted: bytes) -> list[Request]:
-        """List the requests to a peer that begin with what is quoted."""
+    def find(self, peer: Peer, quoted: bytes) -> Request | None:
+        """Find the oldest request to a peer that begins with what is quoted."""
         alike = self._starts.get(_start(peer, quoted), {})
-        return [each for each in islice(alike, LOOKED_AT) if each.data.startswith(quoted)]
+        begin_so = (each for each in islice(alike, LOOKED_AT) if each.data.startswith(quoted))
+        return next(begin_so, None)
 
 
 def _start(peer: Peer, data: bytes) -> tuple[Peer, bytes]:

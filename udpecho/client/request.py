@@ -59,6 +59,10 @@ class Request(Deferred[Reply]):
     older: Request | None = None  # in the ring of those that one reply could answer
     newer: Request | None = None
 
+    def leaves(self, when: float) -> None:
+        """Have the latest attempt's time begin here: its datagram was held until then."""
+        self.sent_at = when
+
     @property
     def deadline(self) -> float:
         """When the latest attempt has waited long enough."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from socket import SO_ERROR, SOL_SOCKET, socket
-from typing import Protocol, cast
+from typing import Protocol, cast, runtime_checkable
 
 from twisted.internet.interfaces import ISystemHandle, IUDPTransport
 from twisted.internet.protocol import DatagramProtocol
@@ -36,6 +36,14 @@ class Owner(Protocol):
 
     def closed(self, transport: UdpPort) -> None:
         """Hear that a socket is closed."""
+
+
+@runtime_checkable
+class Flushing(Protocol):
+    """A port that holds back what is written: ours."""
+
+    def flushed(self) -> tuple[float, float]:
+        """Tell when the last two flushes were."""
 
 
 class Leg(DatagramProtocol):
@@ -137,6 +145,10 @@ class Sockets:
         """List the addresses and ports of those in use."""
         hosts = [transport.getHost() for transport in self]
         return [(host.host, host.port) for host in hosts]
+
+    def flushed(self) -> list[tuple[float, float]]:
+        """List when each flushed last and before; Twisted's own port holds nothing back."""
+        return [port.flushed() for port in self.by_family.values() if isinstance(port, Flushing)]
 
     def forget(self, transport: UdpPort) -> bool:
         """Use a socket no more; tell whether that was the last one."""

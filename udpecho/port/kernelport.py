@@ -211,6 +211,13 @@ class KernelPort:
 
     # What Twisted's interfaces do not have.
 
+    def flushed(self) -> tuple[float, float]:
+        """Tell when what was written last left, and what before it.
+
+        Both are seconds of the monotonic clock: whatever was written between left at the second.
+        """
+        return self._writer.flushed()
+
     def counters(self) -> PortCounters:
         """Count what has happened so far."""
         if self.connected:

@@ -31,8 +31,9 @@ BATCHES = 8
 MANY = 16
 """Items in a batch from which on to answer them unwatched saves more than it costs."""
 
-ERRORS = 64
-"""Errors taken from the queue in a turn, where the kernel lets hundreds wait."""
+ERRORS = 512
+"""Errors taken from the queue in a turn, within TURN: as many as fit in a receive buffer of the
+usual size, in which those that wait take the room of datagrams."""
 
 
 class Reader:
@@ -146,6 +147,7 @@ class Reader:
         """Tell the protocol who refused."""
         self._errors_wait = False
         self._writer.note_errors()
+        until = self._now() + TURN
         for refusal in self._socket.refusals(ERRORS):
             self.counts["refused"] += 1
             if self._connection.peer is not None and not self._connection.is_peer(refusal.to):
@@ -157,5 +159,5 @@ class Reader:
                     self._protocol.connectionRefused()
             except BaseException:  # as Twisted's port does: what a hook raises closes nothing
                 self._log.failure("{protocol} failed on a refusal", protocol=self._protocol)
-            if self.closed:
+            if self.closed or self._now() > until:
                 return

@@ -55,7 +55,7 @@ class Writer:
         self._telling = False
         self._untold: list[Unsent] = []
         self._later: IDelayedCall | None = None
-        self._flushed_at = -BURST
+        self._flushed_at = self._flushed_before = -BURST
         self.met_errors = False
         """Whether an error was met, of a datagram or of an earlier one, since note_errors()."""
 
@@ -79,12 +79,16 @@ class Writer:
             return
         unsent = self.outbox.flush()
         self.met_errors |= self.outbox.met_errors
-        self._flushed_at = self._now()
+        self._flushed_before, self._flushed_at = self._flushed_at, self._now()
         if unsent:
             self.not_sent.update(errno for _, _, errno in unsent)
             self._untold += unsent
             if not self._telling:
                 self._tell_unsent()
+
+    def flushed(self) -> tuple[float, float]:
+        """Tell when the last two flushes were: what was written between left with the second."""
+        return self._flushed_before, self._flushed_at
 
     def note_errors(self) -> None:
         """Take the errors that were met as known."""
