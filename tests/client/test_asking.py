@@ -160,16 +160,6 @@ class Misused(ClientCase):
                 self.assertEqual(failure.getErrorMessage(), text)
                 self.assertEqual(client.counters().outstanding, 0)
 
-    def test_what_is_no_data_and_no_host(self) -> None:
-        """Text is not data, nor bytes a host: a TypeError at once leaves nothing behind."""
-        client = self.matching()
-        for data, host in (("text", SERVER[0]), (None, SERVER[0]), (b"x", b"192.0.2.1")):
-            with self.subTest(data=data, host=host):
-                wrong: Any = (data, (host, 7))
-                with self.assertRaises(TypeError):
-                    client.request(*wrong)
-                self.assertEqual(client.counters().outstanding, 0)
-
     def test_data_may_change_afterwards(self) -> None:
         """A bytearray is copied: what its owner does with it later changes no attempt."""
         self.serve()
@@ -181,9 +171,31 @@ class Misused(ClientCase):
 
     def test_no_window(self) -> None:
         """A window that lets nothing through is refused when the client is made."""
-        with self.assertRaises(ValueError) as caught:
-            MatchingEchoClient(self.host, window=0)
-        self.assertEqual(str(caught.exception), "window: expected at least 1, got 0")
+        window: Any
+        for window in (0, -1, 1.5, float("nan"), "9", None):
+            with self.assertRaises(ValueError) as caught:
+                MatchingEchoClient(self.host, window=window)
+            expected = f"window: expected a whole number, 1 or more, got {window!r}"
+            self.assertEqual(str(caught.exception), expected)
+
+    def test_what_is_of_no_right_type(self) -> None:
+        """A TypeError at once names the argument, and nothing is left behind."""
+        client = self.matching()
+        good: dict[str, Any] = {"data": b"x", "address": SERVER, "timeout": 1.0}
+        for wrong, text in (
+            ({"timeout": "1"}, "timeout: expected seconds, got '1'"),
+            ({"timeout": None}, "timeout: expected seconds, got None"),
+            ({"data": "x"}, "data: expected bytes, got 'x'"),
+            ({"data": None}, "data: expected bytes, got None"),
+            ({"address": None}, "address: expected a host and a port, got None"),
+            ({"address": (None, 7)}, "address: expected a host and a port, got (None, 7)"),
+            ({"address": (b"::1", 7)}, "address: expected a host and a port, got (b'::1', 7)"),
+        ):
+            with self.subTest(text):
+                with self.assertRaises(TypeError) as caught:
+                    client.request(**good | wrong)
+                self.assertEqual(str(caught.exception), text)
+        self.assertEqual(client.counters().requests, 0)
 
 
 class Sockets(ClientCase):

@@ -305,7 +305,12 @@ class AllThree(ClientCase):
                 ({"timeout": 0}, "timeout: expected seconds above 0, got 0"),
                 ({"timeout": float("nan")}, "timeout: expected seconds above 0, got nan"),
                 ({"timeout": float("inf")}, "timeout: expected seconds above 0, got inf"),
-                ({"retries": -1}, "retries: expected 0 or more, got -1"),
+                ({"retries": -1}, "retries: expected a whole number, 0 or more, got -1"),
+                ({"retries": 1.5}, "retries: expected a whole number, 0 or more, got 1.5"),
+                (
+                    {"retries": float("nan")},
+                    "retries: expected a whole number, 0 or more, got nan",
+                ),
             ):
                 with self.subTest(name, **options):
                     failure = self.failureResultOf(self.ask(client, **options), ValueError)

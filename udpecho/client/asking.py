@@ -81,8 +81,8 @@ class AskingClient(DatagramProtocol):
         window: int = WINDOW,
         on_stranger: OnStranger | None = None,
     ) -> None:
-        if window < 1:
-            raise ValueError(f"window: expected at least 1, got {window!r}")
+        if not (isinstance(window, int) and window >= 1):
+            raise ValueError(f"window: expected a whole number, 1 or more, got {window!r}")
         self._reactor = datagram_reactor(reactor)
         self._now = monotonic_clock(self._reactor)
         self._sockets = Sockets(self._reactor, self)
@@ -131,14 +131,16 @@ class AskingClient(DatagramProtocol):
                 not self._sockets.open
                 or len(data) > MAX_IPV4_DATA
                 or not 0 < timeout < inf  # written so that NaN fails it, too
-                or retries < 0
+                or not (isinstance(retries, int) and retries >= 0)
             ):
                 raise _misused(self._sockets.open, len(data), timeout, retries)
             peer = known_peer(tuple(address))
+            if type(data) is not bytes:
+                data = bytes(data)
         except (UdpEchoError, ValueError) as error:
             return fail(error)
-        if type(data) is not bytes:
-            data = bytes(data)
+        except (TypeError, AttributeError):
+            raise _mistyped(data, address, timeout) from None
         request = self._pending.ask(data, peer, timeout, retries, address[0])
         if peer is None:
             family = self._sockets.only_family()
@@ -260,7 +262,16 @@ def _misused(is_open: bool, length: int, timeout: float, retries: int) -> Except
         return DatagramTooLong(length, MAX_IPV4_DATA)
     if not 0 < timeout < inf:
         return ValueError(f"timeout: expected seconds above 0, got {timeout!r}")
-    return ValueError(f"retries: expected 0 or more, got {retries!r}")
+    return ValueError(f"retries: expected a whole number, 0 or more, got {retries!r}")
+
+
+def _mistyped(data: object, address: object, timeout: object) -> TypeError:
+    """Say which argument of a request is of no type that it can be."""
+    if not isinstance(timeout, int | float):
+        return TypeError(f"timeout: expected seconds, got {timeout!r}")
+    if isinstance(data, str) or not hasattr(data, "__len__"):
+        return TypeError(f"data: expected bytes, got {data!r}")
+    return TypeError(f"address: expected a host and a port, got {address!r}")
 
 
 def _age(peer: Peer) -> float | None:
