@@ -8,9 +8,9 @@ wrong in it is looked at datagram by datagram.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Mapping, Sequence
 from itertools import compress
+from os import urandom
 from types import MappingProxyType
 from typing import TypeAlias
 
@@ -57,7 +57,7 @@ class Guard:
         self._limiter = RateLimiter(
             policy.rate,
             policy.burst,
-            key or os.urandom(16),
+            key or urandom(16),
             ipv4_prefix=policy.ipv4_prefix,
             ipv6_prefix=policy.ipv6_prefix,
             slip=policy.slip,

@@ -14,9 +14,9 @@ table never grows and is never searched, so a million spoofed prefixes cost what
 
 from __future__ import annotations
 
-import random
 from collections.abc import Mapping, Sequence
 from mmap import mmap
+from random import Random
 from typing import Literal
 
 BUCKETS = 65_536
@@ -64,7 +64,7 @@ class RateLimiter:
         self._rate = rate
         self._capacity = burst * _TOKEN
         self._slip = slip
-        secret = random.Random(key)
+        secret = Random(key)
         self._hashes = {
             4: _tabulation(ipv4_prefix, buckets, secret),
             16: _tabulation(ipv6_prefix, buckets, secret),
@@ -138,7 +138,7 @@ def _zeros(kind: Literal["q", "I"], size: int) -> memoryview[int]:
     return memoryview(mmap(-1, size)).cast(kind)
 
 
-def _tabulation(prefix: int, buckets: int, secret: random.Random) -> list[list[int]]:
+def _tabulation(prefix: int, buckets: int, secret: Random) -> list[list[int]]:
     """Return a number below buckets (a power of 2) for each value of each byte of a prefix.
 
     Values that differ only beyond the prefix have the same number.

@@ -17,10 +17,10 @@ tell a reply from a forgery: there is none.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from errno import ETIME, errorcode
 from itertools import chain, count
+from os import urandom
 from struct import Struct
 
 from udpecho.instrument.probe import Flow, Probe, ProbeFate
@@ -72,7 +72,7 @@ class Ledger:
         *,
         memory_ns: int = MEMORY_NS,
         limit: int = MEMORY_LIMIT,
-        random: Callable[[int], bytes] = os.urandom,
+        random: Callable[[int], bytes] = urandom,
         first: int = 0,
     ) -> None:
         """Begin an empty book. Probes are numbered from first."""
