@@ -16,7 +16,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from threading import Thread
@@ -136,6 +136,31 @@ def pair() -> Iterator[tuple[Namespace, Namespace]]:
             address(one)
         server.ip("route", "add", "default", "via", client.ipv4)
         server.ip("route", "add", "default", "via", client.ipv6)
+        yield server, client
+
+
+@contextmanager
+def routed(mtu: int) -> Iterator[tuple[Namespace, Namespace]]:
+    """Make two namespaces, for a server and for whoever asks it, and a router between them.
+
+    The link between router and asker takes packets of mtu bytes, the server's those of 1500.
+    """
+    with ExitStack() as stack:
+        server = stack.enter_context(namespace("198.18.0.1", "fd00:db8::1"))
+        client = stack.enter_context(namespace("198.18.1.1", "fd00:db8:1::1"))
+        router = stack.enter_context(namespace("198.18.0.2", "fd00:db8::2"))
+        beyond = replace(router, ipv4="198.18.1.2", ipv6="fd00:db8:1::2", interface="udp1")
+        router.set("net/ipv4/ip_forward", "1")
+        router.set("net/ipv6/conf/all/forwarding", "1")
+        for host, gateway, takes in ((server, router, 1500), (client, beyond, mtu)):
+            _join(host, gateway)
+            for one in (host, gateway):
+                # A router whose address may be another's, too, asks for no neighbour.
+                one.set(f"net/ipv6/conf/{one.interface}/accept_dad", "0")
+                one.ip("link", "set", one.interface, "mtu", str(takes), "up")
+                address(one)
+            host.ip("route", "add", "default", "via", gateway.ipv4)
+            host.ip("route", "add", "default", "via", gateway.ipv6)
         yield server, client
 
 

@@ -31,8 +31,29 @@ def udp_packet(
     udp = udp[:6] + _udp_checksum(here, there, udp) + data
     if len(there) == 16:
         return struct.pack("!IHBB", 6 << 28 | tos << 20, size, _UDP, ttl) + here + there + udp
-    head = struct.pack("!BBHHHBBH", 0x45, tos, 20 + size, 0, 0, ttl, _UDP, 0) + here + there
-    return head[:10] + checksum(head).to_bytes(2, "big") + head[12:] + udp
+    return _ipv4_header(here, there, size, _UDP, ttl, tos) + udp
+
+
+def _ipv4_header(here: bytes, there: bytes, size: int, kind: int, ttl: int, tos: int) -> bytes:
+    head = struct.pack("!BBHHHBBH", 0x45, tos, 20 + size, 0, 0, ttl, kind, 0) + here + there
+    return head[:10] + checksum(head).to_bytes(2, "big") + head[12:]
+
+
+def too_big(packet: bytes, source: str, mtu: int) -> bytes:
+    """Write the message of a router to a packet's sender: it takes no more than mtu bytes.
+
+    That is ICMP's type 3, code 4 (RFC 1191), and ICMPv6's type 2 (RFC 8201).
+    """
+    router = pack_host(source)
+    if len(router) == 4:
+        body = struct.pack("!BBHHH", 3, 4, 0, 0, mtu) + packet[:28]
+        body = body[:2] + checksum(body).to_bytes(2, "big") + body[4:]
+        return _ipv4_header(router, packet[12:16], len(body), socket.IPPROTO_ICMP, 64, 0) + body
+    body = struct.pack("!BBHI", 2, 0, 0, mtu) + packet[:1200]
+    pseudo = router + packet[8:24] + struct.pack("!IHBB", len(body), 0, 0, socket.IPPROTO_ICMPV6)
+    body = body[:2] + checksum(pseudo + body).to_bytes(2, "big") + body[4:]
+    head = struct.pack("!IHBB", 6 << 28, len(body), socket.IPPROTO_ICMPV6, 64)
+    return head + router + packet[8:24] + body
 
 
 def is_udp(packet: bytes) -> bool:

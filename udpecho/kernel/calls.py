@@ -15,7 +15,9 @@ import sys
 from errno import EBADF, EMFILE, ENFILE
 
 from udpecho.kernel.layout import (
+    IP_MTU_DISCOVER,
     IP_PKTINFO,
+    IP_PMTUDISC_OMIT,
     IP_RECVERR,
     IP_RECVTOS,
     IP_RECVTTL,
@@ -133,6 +135,21 @@ def _queue_of_errors(skt: socket.socket) -> tuple[int, int]:
     if skt.family == socket.AF_INET6:
         return socket.IPPROTO_IPV6, IPV6_RECVERR
     return socket.IPPROTO_IP, IP_RECVERR
+
+
+def omit_path_mtu(skt: socket.socket) -> bool:
+    """Have IPv4 datagrams leave as its link takes them, whatever is said of the path (Linux 3.15).
+
+    Without DF, so that a router on a path that takes less cuts them, and with no regard to what
+    ICMP says, which anyone can forge (ip(7), IP_MTU_DISCOVER). Tell whether it is so.
+    """
+    if skt.family != socket.AF_INET or sys.platform != "linux":
+        return False
+    try:
+        skt.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT)
+    except OSError:
+        return False
+    return True
 
 
 def take_trains(skt: socket.socket) -> bool:

@@ -15,6 +15,7 @@ __all__ = [
     "encode",
     "leave_to_others",
     "listen_udp",
+    "omit_path_mtu",
     "open_udp",
     "why_not_ours",
 ]
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from udpecho.port.port import UdpPort as UdpPort
     from udpecho.port.sockets import adopt as adopt
     from udpecho.port.sockets import leave_to_others as leave_to_others
+    from udpecho.port.sockets import omit_path_mtu as omit_path_mtu
     from udpecho.port.sockets import open_udp as open_udp
 else:
     __getattr__ = Door(
@@ -54,6 +56,7 @@ else:
             "sockets": (
                 "adopt",
                 "leave_to_others",
+                "omit_path_mtu",
                 "open_udp",
             ),
         },

@@ -7,11 +7,14 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from ipaddress import ip_address
+from typing import Any
 
 from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import ISystemHandle
 from twisted.logger import Logger
 
 from udpecho.errors import BadAddress
+from udpecho.kernel import calls
 from udpecho.kernel.calls import set_buffer
 from udpecho.kernel.wake import Watch
 from udpecho.names import canonical_host, with_scope
@@ -111,6 +114,17 @@ def watch(skt: socket.socket) -> Watch:
     except CannotListenError:
         skt.close()
         raise
+
+
+def omit_path_mtu(port: Any) -> None:
+    """Have a port that answers strangers heed no word of the path's MTU, where that can be.
+
+    That is over IPv4: over IPv6 routers cut nothing, and then only the sender can. A port in memory
+    stays as it is.
+    """
+    handle = port.getHandle() if ISystemHandle.providedBy(port) else None
+    if isinstance(handle, socket.socket):
+        calls.omit_path_mtu(handle)
 
 
 def leave_to_others(skt: socket.socket) -> None:

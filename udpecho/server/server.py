@@ -17,7 +17,7 @@ from udpecho.columns import Columns
 from udpecho.guard.guard import Guard
 from udpecho.guard.prefixes import pack_host
 from udpecho.guard.reasons import Reason
-from udpecho.port import Batch
+from udpecho.port import Batch, omit_path_mtu
 from udpecho.server.notices import Notices, Unanswered
 
 _ONE_LESS = bytes([0, *range(255)])
@@ -86,8 +86,9 @@ class EchoServer(DatagramProtocol):
         self._notices: Notices[str] = Notices()
 
     def startProtocol(self) -> None:
-        """Learn our own port, from which nothing is to be answered."""
+        """Learn our own port, from which nothing is to be answered, and trust no word of paths."""
         assert self.transport is not None
+        omit_path_mtu(self.transport)
         self._guard.add_own_port(self.transport.getHost().port)
 
     def datagramReceived(self, datagram: bytes, addr: tuple[str, int]) -> None:
