@@ -105,6 +105,12 @@ def test_a_ping_of_its_own_server_is_by_the_kernels_clock() -> None:
     assert " ttl=63 " in done.stdout, "it answers with what it got less one"
 
 
+def test_hops_are_those_of_what_was_sent() -> None:
+    """Of its own server's replies, which have the probe's TTL less one."""
+    done = run("ping", "-c", "1", "-t", "5")
+    assert "replies came with ttl 4: 1 hop\n" in done.stdout
+
+
 @pytest.mark.parametrize("arguments", [["-6"], ["--accept=connected"], ["--flows=4"], ["-s65507"]])
 def test_of_either_family_and_either_kind_of_socket(arguments: list[str]) -> None:
     summary = summary_of("-c8", "-i.01", *arguments)

@@ -42,6 +42,28 @@ def test_hops_are_counted_from_the_nearest_usual_ttl(ttl: int, routers: int) -> 
     assert hops(ttl) == routers
 
 
+@pytest.mark.parametrize(
+    ("sent", "ttl", "routers", "why"),
+    [
+        (5, 4, 1, "our own server sends back what it got less one"),
+        (5, 5, 0, "in memory, or past a server that keeps it"),
+        (5, 64, 0, "another server replies with its own"),
+        (5, 60, 4, "and its routers are counted from that"),
+        (200, 190, 10, "what is sent is nearer than 255"),
+        (64, 60, 4, "a usual one"),
+        (255, 250, 5, "the greatest"),
+    ],
+)
+def test_hops_know_what_the_probes_were_sent_with(
+    sent: int, ttl: int, routers: int, why: str
+) -> None:
+    assert hops(ttl, sent) == routers, why
+    stats = Stats(1, sent)
+    stats.sent([FLOW])
+    stats.add(Outcome(ProbeFate.REPLIED, 0, FLOW, 1, 1, 0, MS, Clock.KERNEL, ttl=ttl))
+    assert stats.summary(0).figures.hops == routers, why
+
+
 class TestSummary:
     def test_a_run_without_replies(self) -> None:
         stats = Stats(1)

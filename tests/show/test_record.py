@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
+from dataclasses import replace
 from importlib.resources import files
 
 import pytest
@@ -122,6 +123,17 @@ def test_a_record_from_before_drops_were_counted_is_read_too() -> None:
     older = json.loads(last)
     del older["dropped"]
     assert read([*lines, json.dumps(older) + "\n"]).summary.dropped is None
+
+
+def test_a_record_cut_short_knows_what_the_probes_were_sent_with() -> None:
+    """And one from before that was written down is read, too."""
+    started = Start(replace(PLAN, ttl=5), unix_ns=1)
+    reply = outcome_line(sent(ProbeFate.REPLIED, 1, 7400)._replace(ttl=4), started)
+    cut = read([start_line(started), reply])
+    assert (cut.start.plan.ttl, cut.summary.figures.hops) == (5, 1)
+    older = json.loads(start_line(started))
+    del older["ttl"]
+    assert read([json.dumps(older) + "\n", reply]).start.plan.ttl is None
 
 
 def test_a_record_cut_short_is_summed_up_from_what_there_is() -> None:

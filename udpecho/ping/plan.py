@@ -46,7 +46,8 @@ class Plan:
 
     count is of probes to each target, None for no end. timeout is when a reply is late, and
     how long the end of the run waits for the last ones. Every target is probed from as many
-    source ports as there are flows, in turn.
+    source ports as there are flows, in turn. ttl is what the probes are sent with, None for
+    what the system chooses.
     """
 
     targets: tuple[Target, ...]
@@ -55,6 +56,7 @@ class Plan:
     timeout_ns: int = round(TIMEOUT * 1e9)
     size: int = SIZE
     flows: int = 1
+    ttl: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse what can't be done."""

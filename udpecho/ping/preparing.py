@@ -82,6 +82,7 @@ async def prepare(
         timeout_ns=_nanoseconds("timeout", timeout),
         size=size,
         flows=flows,
+        ttl=ttl,
     )
     options = SocketOptions(source=source, device=device, ttl=ttl, dscp=dscp)
     if clock not in ("kernel", "user"):

@@ -77,7 +77,7 @@ class Ping:
         self._on_outcome = on_outcome
         self._on_overdue = on_overdue
         self._ledger = Ledger(plan.size, plan.timeout_ns)
-        self._stats = Stats(len(plan.targets) * plan.flows)
+        self._stats = Stats(len(plan.targets) * plan.flows, plan.ttl)
         self._begun = False
         self._ways: Ways = []
         self._ends_at_ns: int | None = None

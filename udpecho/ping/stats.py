@@ -21,7 +21,8 @@ MANY_FLOWS = 256
 """Above this a flow's percentiles have 2 digits (13 KB of buckets), up to this 3 (90 KB)."""
 
 INITIAL_TTLS = (64, 128, 255)
-"""What hosts send with: Linux, macOS and the BSDs; Windows; routers and Solaris."""
+"""What hosts reply with: Linux, macOS and the BSDs; Windows; routers and Solaris. A server that
+sends back the TTL it got less one, as udpecho's does, replies with what the probe had."""
 
 _FATES = frozenset(ProbeFate)
 
@@ -61,9 +62,13 @@ class Tally:
 
 
 class Stats:
-    """A run's figures as they grow. flows is how many there will be."""
+    """A run's figures as they grow. flows is how many there will be.
 
-    def __init__(self, flows: int) -> None:
+    ttl is what the probes are sent with; None if that is what hosts usually send with.
+    """
+
+    def __init__(self, flows: int, ttl: int | None = None) -> None:
+        self._ttl = ttl
         self._digits = 3 if flows <= MANY_FLOWS else 2
         self._tallies: dict[Flow, Tally] = {}
         self._strangers = 0
@@ -161,10 +166,14 @@ class Stats:
             ipdv_mean_ns=sum(s.ipdv_sum_ns for s in successions) // ipdvs if ipdvs else None,
             ipdv_max_ns=max(s.ipdv_max_ns for s in successions) if ipdvs else None,
             ttl=min(ttls, default=None),
-            hops=hops(min(ttls)) if ttls else None,
+            hops=hops(min(ttls), self._ttl) if ttls else None,
         )
 
 
-def hops(ttl: int) -> int:
-    """Tell how many routers took one off a datagram that arrived with this TTL."""
-    return next(initial for initial in INITIAL_TTLS if ttl <= initial) - ttl
+def hops(ttl: int, sent: int | None = None) -> int:
+    """Tell how many took one off a datagram that arrived with this TTL.
+
+    It began with what hosts usually reply with, or with what the probe was sent with; whichever
+    is nearest.
+    """
+    return min(first for first in (*INITIAL_TTLS, sent or 255) if ttl <= first) - ttl

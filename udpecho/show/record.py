@@ -67,6 +67,7 @@ def start_line(start: Start) -> str:
             "timeout_ns": plan.timeout_ns,
             "size_bytes": plan.size,
             "flows": plan.flows,
+            "ttl": plan.ttl,
             "targets": [
                 {"target": target.name, "address": target.peer[0], "port": target.peer[1]}
                 for target in plan.targets
@@ -180,6 +181,7 @@ def _read_start(first: tuple[int, str]) -> Start:
             timeout_ns=value["timeout_ns"],
             size=value["size_bytes"],
             flows=value["flows"],
+            ttl=value.get("ttl"),  # which records of before do not have
         )
         return Start(plan, value["unix_ns"])
     except _MALFORMED as error:
@@ -235,7 +237,7 @@ def _read_targets(targets: list[Json]) -> Iterator[TargetSummary]:
 
 def _sum_up(start: Start, outcomes: list[Outcome]) -> Summary:
     plan = start.plan
-    stats = Stats(len(plan.targets) * plan.flows)
+    stats = Stats(len(plan.targets) * plan.flows, plan.ttl)
     for outcome in outcomes:
         if isinstance(outcome.kind, ProbeFate) and outcome.flow is not None:
             stats.sent([outcome.flow])
