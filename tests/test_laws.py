@@ -35,6 +35,7 @@ GROUND = (
     "names",
     "reactors",
     "columns",
+    "datagrams",
     "doors",
 )
 
@@ -67,7 +68,7 @@ LONGEST_CHAIN = 10
 
 PURE = frozenset(
     {
-        "columns", "doors", "peer", "refusal", "sizes", "values",
+        "columns", "datagrams", "doors", "peer", "refusal", "sizes", "values",
         "guard.guard", "guard.reasons", "guard.policy", "guard.prefixes", "guard.ratelimit",
         "ping.plan", "ping.ledger", "ping.outcome", "ping.stats", "ping.figures", "ping.spread",
         "ping.order", "instrument.probe", "instrument.stamps", "kernel.layout", "show.record",

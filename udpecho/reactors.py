@@ -7,7 +7,8 @@ is moved by hand (twisted's Clock, a MemoryNetwork host) is its own best measure
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from socket import AddressFamily
 from typing import Any, Protocol, TypeAlias, cast
 
 from twisted.internet.interfaces import (
@@ -16,10 +17,72 @@ from twisted.internet.interfaces import (
     IReactorTime,
     IReactorUDP,
 )
+from zope.interface import Interface
+
+from udpecho.datagrams import Received, ToSend
+from udpecho.refusal import Refusal
 
 
 class IDatagramReactor(IReactorUDP, IReactorTime, IReactorPluggableNameResolver):
     """Sockets, timers and names: every reactor of Twisted's, and each MemoryNetwork host."""
+
+
+class DatagramSocket(Protocol):
+    """A bound UDP socket of one family, that no descriptor stands for.
+
+    It also has the methods of a socket.socket that name, connect and set options: getsockname,
+    getpeername, bind, connect, getsockopt and setsockopt.
+    """
+
+    @property
+    def family(self) -> AddressFamily:
+        """AF_INET or AF_INET6; then it takes IPv6 alone."""
+
+    def receive(self, most: int, size: int = 65535) -> Sequence[Received]:
+        """Take what is queued: this many datagrams at most, each cut to size bytes.
+
+        Raises OSError for a pending error, which that clears.
+        """
+
+    def transmit(self, datagram: ToSend) -> None:
+        """Send a datagram, or raise OSError; a pending error is raised in its place."""
+
+    def queue_errors(self) -> None:
+        """Keep what ICMP refuses from now on, connected or not: for take_errors()."""
+
+    def take_errors(self, most: int) -> Sequence[Refusal]:
+        """Take what ICMP refused, at most this many."""
+
+    def dropped(self) -> int:
+        """Count the datagrams lost because the receive buffer was full."""
+
+    def set_receive_buffer(self, size: int) -> int:
+        """Ask for a receive buffer of this many bytes; return what was granted."""
+
+    def let_fragment(self, allowed: bool) -> None:
+        """Let routers cut its datagrams into fragments where a link is too narrow, or not."""
+
+    def disconnect(self) -> None:
+        """Be connected to nobody."""
+
+    def watch(self, ready: Callable[[], None] | None) -> None:
+        """Have this called when there is something to read, be it an error; None: not now.
+
+        It is called in each turn of the reactor, as long as there is.
+        """
+
+    def close(self) -> None:
+        """Close it; what is queued is lost."""
+
+
+class IDatagramSockets(Interface):
+    """A reactor with UDP sockets of its own, which has no descriptors: a MemoryNetwork host."""
+
+    def open_datagram_socket(interface: str, port: int) -> DatagramSocket:  # noqa: N805
+        """Open a socket bound to an address, "" being all of IPv4's, and a port, 0 being any.
+
+        Raises OSError as bind(2) does.
+        """
 
 
 class _SelfContained(Protocol):

@@ -248,7 +248,9 @@ class Sockets(ClientCase):
 
 
 class RefusedMeanwhile(ClientCase):
-    """A refusal that is there when an attempt is over, while callbacks write more."""
+    """A refusal of anything that is there when an attempt is over, while callbacks write more."""
+
+    stock = True
 
     def test_sent_counts_what_was_sent(self) -> None:
         """It is heard before another attempt is made, whatever its callback sends next."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Coroutine
 from typing import Any, Literal, TypeVar
+from unittest import mock
 
 import pytest
 from twisted.internet.defer import CancelledError, Deferred
@@ -29,6 +31,7 @@ from udpecho.errors import (
 )
 from udpecho.guard.guard import Guard
 from udpecho.peer import Peer
+from udpecho.port.listen import STOCK_PORT
 from udpecho.refusal import Refusal
 from udpecho.server.server import EchoServer
 from udpecho.testing.host import MemoryHost
@@ -77,8 +80,13 @@ class ClientCase(SynchronousTestCase):
     """A client's host, a server's host with both families, and a second server."""
 
     refusals: Literal["called", "closed"] = "closed"
+    stock = False
+    """Whether Twisted's own port serves the client."""
 
     def setUp(self) -> None:
+        served_by = mock.patch.dict(os.environ, {STOCK_PORT: "1" if self.stock else "0"})
+        served_by.start()
+        self.addCleanup(served_by.stop)
         self.net = MemoryNetwork()
         self.server = self.net.host(SERVER[0], SERVER6[0], names=("echo.example",))
         self.second = self.net.host(SECOND[0])
@@ -542,8 +550,10 @@ class Matching(ClientCase):
         )
         six = client.request(b"x", ("echo.example", 1060))
         self.assertEqual(client.pending_peers(), [])
-        self.net.advance(7)
-        self.failureResultOf(six, ReplyTimeout)
+        self.net.advance(0)
+        self.assertEqual(
+            self.failureResultOf(six, Refused).getErrorMessage(), "192.0.2.1:1060 refused"
+        )
 
     def test_interface_that_is_not_ours(self) -> None:
         """Opening raises CannotListenError, as listenUDP does."""
@@ -680,7 +690,7 @@ class RefusedByName(ClientCase):
 
 
 class Connected(ClientCase):
-    """ConnectedEchoClient, on a reactor that closes the port at a refusal, as epoll does."""
+    """ConnectedEchoClient, over our own port."""
 
     def test_refused_then_served(self) -> None:
         """A dead server is an error at once; the next request works once it is there."""
@@ -793,7 +803,14 @@ class Connected(ClientCase):
         )
 
 
-class ConnectedCalled(Connected):
-    """The same on a reactor that calls connectionRefused, as select and asyncio do."""
+class ConnectedClosed(Connected):
+    """Over Twisted's port, on a reactor that closes it at a refusal, as epoll does."""
 
+    stock = True
+
+
+class ConnectedCalled(Connected):
+    """Over Twisted's port, on a reactor that calls connectionRefused, as select and asyncio do."""
+
+    stock = True
     refusals = "called"

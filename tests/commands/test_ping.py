@@ -76,8 +76,8 @@ class TestPing:
         assert user.ping("-c", "2", "echo.example:7") == OK
         assert user.said[:4] == [
             "PING echo.example (192.0.2.1) 56(84) bytes of data, UDP port 7.",
-            "64 bytes from echo.example (192.0.2.1): icmp_seq=1 time=20.000 ms",
-            "64 bytes from echo.example (192.0.2.1): icmp_seq=2 time=20.000 ms",
+            "64 bytes from echo.example (192.0.2.1): icmp_seq=1 ttl=64 time=20.000 ms",
+            "64 bytes from echo.example (192.0.2.1): icmp_seq=2 ttl=64 time=20.000 ms",
             "",
         ]
         assert "2 packets transmitted, 2 received, 0% packet loss, time 1030ms" in user.said
@@ -86,10 +86,11 @@ class TestPing:
     @pytest.mark.parametrize(
         ("arguments", "line"),
         [
-            (["-n"], "64 bytes from 192.0.2.1: icmp_seq=1 time=20.000 ms"),
-            (["-s", "16"], "24 bytes from echo.example (192.0.2.1): icmp_seq=1 time=20.000 ms"),
-            (["-W", "0.015"], "64 bytes from echo.example (192.0.2.1): icmp_seq=1 time=20.000 ms "
-             "(LATE!)"),
+            (["-n"], "64 bytes from 192.0.2.1: icmp_seq=1 ttl=64 time=20.000 ms"),
+            (["-s", "16"],
+             "24 bytes from echo.example (192.0.2.1): icmp_seq=1 ttl=64 time=20.000 ms"),
+            (["-W", "0.015"],
+             "64 bytes from echo.example (192.0.2.1): icmp_seq=1 ttl=64 time=20.000 ms (LATE!)"),
         ],
     )  # fmt: skip
     def test_lines_as_they_were_asked_for(self, arguments: list[str], line: str) -> None:

@@ -28,19 +28,17 @@ from udpecho.refusal import Refusal
 from udpecho.testing import MemoryNetwork
 
 reactor: Any = installed
+ALL = ["ours", "stock", "ours in memory", "stock in memory"]
 TYPES: list[type[UdpPort]] = [KernelPort, StockPort]  # that they are is for mypy to say
 
 
-@pytest_twisted.async_yield_fixture(params=["ours", "stock", "memory"])
+@pytest_twisted.async_yield_fixture(params=ALL)
 async def port(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[UdpPort]:
     """Listen with each kind of port, at an address to which it may also write."""
-    monkeypatch.setenv(STOCK_PORT, "1" if request.param == "stock" else "0")
     net = MemoryNetwork()
-    where = net.host("192.0.2.1") if request.param == "memory" else reactor
-    host = "192.0.2.1" if request.param == "memory" else "127.0.0.1"
-    listening = listen_udp(where, 0, DatagramProtocol(), host)
+    listening = listen(request.param, net, monkeypatch)
     yield listening
     closed = listening.stopListening()
     net.advance(1)
@@ -133,13 +131,13 @@ def test_a_connect_that_fails_is_not_the_only_one(port: UdpPort) -> None:
     assert port.write(b"x") == 1
 
 
-KINDS = pytest.mark.parametrize("kind", ["ours", "stock", "memory"])
+KINDS = pytest.mark.parametrize("kind", ALL)
 
 
 def listen(kind: str, net: MemoryNetwork, monkeypatch: pytest.MonkeyPatch) -> UdpPort:
     """Listen with a port that the test is to close."""
-    monkeypatch.setenv(STOCK_PORT, "1" if kind == "stock" else "0")
-    if kind == "memory":
+    monkeypatch.setenv(STOCK_PORT, "1" if "stock" in kind else "0")
+    if "memory" in kind:
         return listen_udp(net.host("192.0.2.1"), 0, DatagramProtocol(), "192.0.2.1")
     return listen_udp(reactor, 0, DatagramProtocol(), "127.0.0.1")
 
@@ -208,7 +206,7 @@ async def test_a_port_that_listens_does_not_listen_twice(
     net = MemoryNetwork()
     port: Any = listen(kind, net, monkeypatch)
     here = port.getHost()
-    with pytest.raises(CannotListenError if kind == "ours" else StockPortOnly):
+    with pytest.raises(CannotListenError if "ours" in kind else StockPortOnly):
         port.startListening()
     assert port.getHost() == here
     assert port.write(b"x", (here.host, here.port)) == 1

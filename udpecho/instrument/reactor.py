@@ -98,6 +98,7 @@ class ReactorSocket(DatagramProtocol):
         self._stamp = stamp
         self._connected = False
         self._sent: deque[tuple[Probe, bytes]] = deque(maxlen=BLAMED)
+        self._unsent: list[Unsent] | None = None  # while probes are being sent
         self._listening = listen_udp(reactor, 0, self, source)
 
     @property
@@ -123,7 +124,7 @@ class ReactorSocket(DatagramProtocol):
 
     def send(self, probes: Sequence[Probe], payloads: Sequence[bytes]) -> list[Unsent]:
         """Send each probe, noting when; return those that won't go."""
-        unsent = []
+        unsent = self._unsent = []
         for probe, payload in zip(probes, payloads, strict=True):
             probe.leaves(self._stamp())
             try:
@@ -132,6 +133,7 @@ class ReactorSocket(DatagramProtocol):
                 unsent.append((probe, error.errno or 0))
             except MessageLengthError:  # as Twisted's own port says EMSGSIZE
                 unsent.append((probe, errno.EMSGSIZE))
+        self._unsent = None
         return unsent
 
     def _send(self, probe: Probe, payload: bytes) -> None:
@@ -144,6 +146,14 @@ class ReactorSocket(DatagramProtocol):
         """Tell the observer."""
         arrival = (data, (peer[0], peer[1]), None, getattr(peer, "ttl", None))
         self._observer.came(self, [arrival], self._stamp())
+
+    def datagramNotSent(self, data: bytes, addr: Peer | None, error: OSError) -> None:
+        """Hear what was not sent: while it is being sent, or at the end of the turn."""
+        number = error.errno or 0
+        if self._unsent is None:
+            self._observer.refused(Refusal(addr, data, number, None, None, None, None))
+        else:
+            self._unsent += [(probe, number) for probe, sent in self._sent if sent == data]
 
     def connectionRefused(self) -> None:
         """Tell the observer that the oldest probe without a fate was refused."""

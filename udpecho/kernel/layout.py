@@ -133,6 +133,20 @@ def sent_to(layout: Layout, host: bytes) -> bytes:
     return bytes(message)
 
 
+def described(
+    layout: Layout, name: bytes, asked: bytes, local: bytes, ttl: int, tos: int, when: int | None
+) -> bytes:
+    """Lay out the record of a datagram as the kernel would; when is in ns since 1970."""
+    record = bytearray(name.ljust(NAME, b"\0") + b"".join(layout.plain))
+    for at, host in ((layout.asked, asked), (layout.local, local)):
+        record[at : at + layout.host_size] = host
+    record[layout.ttl], record[layout.tos] = ttl, tos
+    if when is not None:
+        stamp = TIMESPEC.pack(*divmod(when, 1_000_000_000))
+        record += bytes(_SEGMENT.size) + control_message(SOL_SOCKET, SO_TIMESTAMPNS, stamp)
+    return bytes(record)
+
+
 def control_messages(control: bytes) -> dict[tuple[int, int], bytes]:
     """Take control messages apart: level and type to data."""
     found = {}

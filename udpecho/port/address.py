@@ -30,16 +30,22 @@ class Address(tuple[str, int]):
     """How the kernel writes an address of its family."""
 
     _record: bytes
+    _interface: str | None = None
 
     @classmethod
-    def decode(cls, layout: Layout, record: bytes) -> Self:
-        """Make an address of a record; what it has beyond host and port is read when asked for."""
+    def decode(cls, layout: Layout, record: bytes, interface: str | None = None) -> Self:
+        """Make an address of a record; what it has beyond host and port is read when asked for.
+
+        interface is the interface's name, where the system does not know it by its number.
+        """
         host = socket.inet_ntop(layout.family, record[layout.host : layout.host + layout.host_size])
         if layout is IPV6 and (scope := _SCOPE.unpack_from(record, 24)[0]):
             host = f"{host}%{interface_name(scope)}"
         self = tuple.__new__(cls, (host, record[2] << 8 | record[3]))
         self.layout = layout
         self._record = record
+        if interface is not None:
+            self._interface = interface
         return self
 
     @property
@@ -58,6 +64,8 @@ class Address(tuple[str, int]):
 
         A protocol that takes whole batches isn't told if its socket is bound to one address.
         """
+        if self._interface is not None:
+            return self._interface
         index: int = _SCOPE.unpack_from(self._record, self.layout.interface)[0]
         return interface_name(index) if index else ""
 
@@ -95,12 +103,12 @@ class Address(tuple[str, int]):
         return socket.inet_ntop(self.layout.family, self._record[at : at + self.layout.host_size])
 
     def __reduce__(self) -> tuple[object, ...]:
-        return _decode, (self.layout, self._record)
+        return _decode, (self.layout, self._record, self._interface)
 
 
-def _decode(layout: Layout, record: bytes) -> Address:
+def _decode(layout: Layout, record: bytes, interface: str | None) -> Address:
     """Decode by a function's name: Twisted pickles methods in a way that fails for a class's."""
-    return Address.decode(layout, record)
+    return Address.decode(layout, record, interface)
 
 
 _SCOPE = struct.Struct("=I")

@@ -2,8 +2,9 @@
 
 They take the place of reactor.listenUDP and adoptDatagramPort, for any DatagramProtocol; what
 a protocol may have beyond Twisted's hooks is in hooks.IBatchProtocol. This module decides who
-serves: our own port, Twisted's where Linux's calls are missing, or, for a reactor that has no
-descriptors, its own listenUDP (listen_one_family, if it has that: a MemoryNetwork host).
+serves: our own port, over descriptors or over sockets that the reactor has of its own
+(IDatagramSockets: a MemoryNetwork host); Twisted's where Linux's calls are missing; and for a
+reactor that has neither, its own listenUDP.
 """
 
 from __future__ import annotations
@@ -26,8 +27,10 @@ from udpecho.port.hooks import check_hooks
 from udpecho.port.kernelport import KernelPort
 from udpecho.port.kernelsocket import KernelSocket
 from udpecho.port.port import UdpPort
-from udpecho.port.sockets import adopt, check_interface, open_udp
+from udpecho.port.sockets import adopt, cannot_listen, check_interface, open_udp
 from udpecho.port.stock import StockPort, adopt_stock
+from udpecho.port.valuesocket import ValueSocket
+from udpecho.reactors import IDatagramSockets
 
 MAX_PACKET_SIZE = 65536
 """More than any UDP datagram holds, so that none is too long."""
@@ -62,9 +65,19 @@ def listen_udp(
     TypeError for a protocol whose peerRefused does not take a Refusal alone.
     """
     check_hooks(protocol)
+    if IDatagramSockets.providedBy(reactor) and not stock_port_is_chosen():
+        return _listen_without_descriptors(
+            reactor,
+            port,
+            protocol,
+            check_interface(interface),
+            maxPacketSize,
+            receive_buffer=receive_buffer,
+            timestamps=timestamps,
+        )
     if not IReactorFDSet.providedBy(reactor):
-        listen = getattr(reactor, "listen_one_family", IReactorUDP(reactor).listenUDP)
-        return StockPort(reactor, listen(port, protocol, interface, maxPacketSize))
+        stock = IReactorUDP(reactor).listenUDP(port, protocol, interface, maxPacketSize)
+        return StockPort(reactor, stock)
     host = check_interface(interface)
     return _serve(
         reactor,
@@ -102,6 +115,25 @@ def stock_port_is_chosen() -> bool:
 def why_not_ours(skt: socket.socket) -> str | None:
     """Say what our own port lacks here to serve a socket; None if it can, or is not wanted."""
     return None if stock_port_is_chosen() or calls.can_serve(skt) else NEEDS
+
+
+def _listen_without_descriptors(
+    reactor: Any,
+    port: int,
+    protocol: DatagramProtocol,
+    host: str,
+    max_packet_size: int,
+    **options: Any,
+) -> UdpPort:
+    """Serve a socket that a reactor has of its own."""
+
+    def open_socket() -> ValueSocket:
+        with cannot_listen(host, port):
+            return ValueSocket(reactor.open_datagram_socket(host, port))
+
+    served = KernelPort(reactor, protocol, max_packet_size, open_socket(), open_socket, **options)
+    served.startListening()
+    return served
 
 
 def _serve(

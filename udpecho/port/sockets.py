@@ -43,10 +43,10 @@ def open_udp(interface: str, port: int, reuse_port: bool = False) -> socket.sock
     source could reach from the wire into IPv4's loopback.
     """
     family = socket.AF_INET6 if is_ipv6(interface) else socket.AF_INET
-    with _cannot_listen(interface, port):
+    with cannot_listen(interface, port):
         skt = socket.socket(family, socket.SOCK_DGRAM)
     try:
-        with _cannot_listen(interface, port):
+        with cannot_listen(interface, port):
             skt.setblocking(False)
             if family == socket.AF_INET6:
                 skt.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
@@ -109,7 +109,7 @@ def only_address(skt: socket.socket) -> bytes | None:
 def watch(skt: socket.socket) -> Watch:
     """Watch a socket; raises CannotListenError, and closes it, if there is no descriptor left."""
     try:
-        with _cannot_listen(*skt.getsockname()[:2]):
+        with cannot_listen(*skt.getsockname()[:2]):
             return Watch(skt.fileno())
     except CannotListenError:
         skt.close()
@@ -137,7 +137,8 @@ def leave_to_others(skt: socket.socket) -> None:
 
 
 @contextmanager
-def _cannot_listen(interface: str, port: int) -> Iterator[None]:
+def cannot_listen(interface: str, port: int) -> Iterator[None]:
+    """Raise CannotListenError for what the system says against a socket."""
     try:
         yield
     except (OSError, OverflowError) as error:

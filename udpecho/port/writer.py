@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable
+from math import inf
 from typing import Any, Protocol
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -55,7 +56,7 @@ class Writer:
         self._telling = False
         self._untold: list[Unsent] = []
         self._later: IDelayedCall | None = None
-        self._flushed_at = self._flushed_before = -BURST
+        self._flushed_at = self._flushed_before = -inf  # long ago, whatever the clock says
         self.met_errors = False
         """Whether an error was met, of a datagram or of an earlier one, since note_errors()."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from socket import AF_INET, AF_INET6
 from typing import Any, Literal, TypeAlias
 
 from twisted.internet.base import DelayedCall
@@ -13,9 +14,10 @@ from twisted.internet.udp import Port
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from udpecho.peer import Peer
-from udpecho.reactors import IDatagramReactor
+from udpecho.peer import Peer, is_ipv6
+from udpecho.reactors import IDatagramReactor, IDatagramSockets
 from udpecho.testing.resolver import MemoryResolver
+from udpecho.testing.seam import SeamSocket
 from udpecho.testing.sockets import MemorySocket
 from udpecho.testing.stack import Bound, Stack, canonical_peer
 from udpecho.testing.wire import Wire
@@ -38,21 +40,18 @@ class MemoryPort(Port):
         protocol: DatagramProtocol,
         interface: str,
         size: int,
-        *,
-        ipv6_only: bool,
     ) -> None:
         self._stack = reactor.stack
-        self._ipv6_only = ipv6_only
         init: Any = super().__init__  # Twisted's port has no annotations
         init(port, protocol, interface, size, reactor)
 
     def createInternetSocket(self) -> Any:
         """Make the socket, which the port then binds."""
-        self.memory_socket = MemorySocket(self._stack, self.addressFamily, self._ipv6_only)
+        self.memory_socket = MemorySocket(self._stack, self.addressFamily)
         return self.memory_socket
 
 
-@implementer(IDatagramReactor)
+@implementer(IDatagramReactor, IDatagramSockets)
 class MemoryHost:
     """A host of a MemoryNetwork, made by its host method: a reactor to what runs on it.
 
@@ -69,6 +68,7 @@ class MemoryHost:
         self._timeline = wire.timeline
         self._calls: set[DelayedCall] = set()
         self._readers: dict[Bound, MemoryPort] = {}
+        self._watched: dict[Bound, Callable[[], None]] = {}
         self._ready: dict[Bound, None] = {}
 
     def fail_sends(self, error: int, *, times: int = 1, to: Peer | None = None) -> None:
@@ -94,21 +94,27 @@ class MemoryHost:
 
         Raises CannotListenError for a port that is taken and for an address of another host.
         """
-        return self._listen(port, protocol, interface, maxPacketSize, ipv6_only=False)
-
-    def listen_one_family(
-        self, port: int, protocol: DatagramProtocol, interface: str, maxPacketSize: int
-    ) -> MemoryPort:
-        """Listen as listenUDP does, but an IPv6 port takes IPv6 only: what listen_udp asks for."""
-        return self._listen(port, protocol, interface, maxPacketSize, ipv6_only=True)
-
-    def _listen(
-        self, port: int, protocol: DatagramProtocol, interface: str, size: int, *, ipv6_only: bool
-    ) -> MemoryPort:
-        listening = MemoryPort(self, port, protocol, interface, size, ipv6_only=ipv6_only)
+        listening = MemoryPort(self, port, protocol, interface, maxPacketSize)
         start: Any = listening.startListening
         start()
         return listening
+
+    # IDatagramSockets
+
+    def open_datagram_socket(self, interface: str, port: int) -> SeamSocket:
+        """Open a socket for udpecho's own port: what listen_udp and its port ask for."""
+        family = AF_INET6 if is_ipv6(interface) else AF_INET
+        sock = SeamSocket(self.stack, family, self._watch, self.seconds)
+        sock.bind((interface, port))
+        return sock
+
+    def _watch(self, sock: SeamSocket, ready: Callable[[], None] | None) -> None:
+        if ready is None:
+            self._watched.pop(sock, None)
+            return
+        self._watched[sock] = ready
+        if sock.ready:
+            self._wake(sock)
 
     # IReactorTime
 
@@ -180,9 +186,9 @@ class MemoryHost:
     def removeWriter(self, writer: MemoryPort) -> None:
         """Do nothing: a UDP port never waits for room to write."""
 
-    def getReaders(self) -> list[MemoryPort]:
-        """Return the ports that are open: none, when all that listened has stopped."""
-        return list(self._readers.values())
+    def getReaders(self) -> list[Any]:
+        """Return what is read from: nothing, when all that listened has stopped."""
+        return [*self._readers.values(), *self._watched]
 
     def _wake(self, sock: Bound) -> None:
         if not self._ready:
@@ -193,16 +199,17 @@ class MemoryHost:
     def _turn(self) -> None:
         """Read what is ready, as one turn of a real reactor does."""
         ready, self._ready = self._ready, {}
-        for bound in ready:
-            port = self._readers.get(bound)
-            if port is not None:
-                sock = port.memory_socket
-                try:
-                    self._read(sock, port)
-                except Exception:
-                    _log.failure("{port!r} failed", port=port)
-                if sock in self._readers and sock.ready:
-                    self._wake(sock)
+        for sock in ready:
+            port = self._readers.get(sock)
+            try:
+                if port is not None:
+                    self._read(port.memory_socket, port)
+                elif sock in self._watched:
+                    self._watched[sock]()
+            except Exception:
+                _log.failure("{port!r} failed", port=port or sock)
+            if (sock in self._readers or sock in self._watched) and sock.ready:
+                self._wake(sock)
 
     def _read(self, sock: MemorySocket, port: Any) -> None:
         if sock.only_error and self.refusals == "closed":

@@ -5,11 +5,14 @@ from __future__ import annotations
 import errno
 from collections.abc import Sequence
 
+from udpecho.datagrams import DEFAULT_TTL
 from udpecho.errors import BadAddress, DatagramTooLong, WrongFamily
 from udpecho.peer import Peer, is_ipv6, is_loopback
 from udpecho.sizes import MAX_IPV4_DATA, MAX_IPV6_DATA
 from udpecho.testing.host import MemoryHost, MemoryPort, Refusals
+from udpecho.testing.icmp import refused
 from udpecho.testing.link import HOLD, Link
+from udpecho.testing.packet import Packet
 from udpecho.testing.record import Datagram, Fate, Fault, Record
 from udpecho.testing.stack import RECEIVE_BUFFER, Stack, canonical_peer
 from udpecho.testing.wire import Wire
@@ -88,11 +91,13 @@ class MemoryNetwork:
         to: Peer,
         delay: float = 0.0,
         on: MemoryHost | None = None,
+        ttl: int = DEFAULT_TTL,
+        tos: int = 0,
     ) -> None:
         """Send a datagram that claims to be from source; it arrives like any other.
 
         on is the host, needed only if to is one of its loopback addresses. No link delays or
-        loses it; delay is in seconds.
+        loses it; delay is in seconds. ttl and tos are what it arrives with.
         """
         source, to = canonical_peer(source), canonical_peer(to)
         limit = MAX_IPV6_DATA if is_ipv6(to[0]) else MAX_IPV4_DATA
@@ -100,7 +105,7 @@ class MemoryNetwork:
             raise WrongFamily(source[0], f"{source[0]} and {to[0]} are of different families")
         if len(data) > limit:
             raise DatagramTooLong(len(data), limit)
-        self._wire.forge(data, source, to, delay, self._target(to[0], on))
+        self._wire.forge(Packet(source, to, data, ttl, tos), delay, self._target(to[0], on))
 
     def forge_refusal(
         self,
@@ -108,19 +113,21 @@ class MemoryNetwork:
         source: Peer,
         to: Peer,
         error: int = errno.ECONNREFUSED,
+        data: bytes = b"",
         delay: float = 0.0,
         on: MemoryHost | None = None,
     ) -> None:
-        """Send an ICMP error that claims that source refused a datagram from to.
+        """Send an ICMP error that claims that source refused a datagram from to, quoting data.
 
-        It counts if the socket at to is connected to source. error is the errno that Linux
-        makes of it: ECONNREFUSED of port unreachable, EHOSTUNREACH of host or communication
-        administratively prohibited (ICMP 3/10 and 3/13).
+        On Twisted's port it counts if the socket at to is connected to source; udpecho's own
+        tells whoever listens there, if it has peerRefused. error is the errno that Linux makes
+        of it: ECONNREFUSED of port unreachable, EHOSTUNREACH of communication
+        administratively prohibited (ICMP 3/13).
         """
         source, to = canonical_peer(source), canonical_peer(to)
         target = self._target(to[0], on)
         if target is not None:
-            self._wire.tell(target, to, source, error, delay)
+            self._wire.tell(target, to, refused(source, data, error), delay)
 
     def advance(self, seconds: float = 0.0) -> None:
         """Move time on by seconds, and let everything due until then happen at its own time.

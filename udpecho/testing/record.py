@@ -6,7 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from udpecho.datagrams import DEFAULT_TTL
 from udpecho.peer import Peer
+from udpecho.testing.packet import Packet
 
 
 class Fate(StrEnum):
@@ -59,6 +61,10 @@ class Datagram:
     source: Peer
     destination: Peer
     data: bytes
+    ttl: int = DEFAULT_TTL
+    """How many hops were left to it, when it was sent or, once it has arrived, then."""
+    tos: int = 0
+    """Its traffic class: DSCP in the upper six bits, ECN in the lower two."""
     fate: Fate = Fate.IN_FLIGHT
     ended: float | None = None
     """When its fate became final."""
@@ -72,11 +78,11 @@ class Record(list[Datagram]):
         super().__init__()
         self._seconds = seconds
 
-    def add(
-        self, source: Peer, destination: Peer, data: bytes, faults: frozenset[Fault] = frozenset()
-    ) -> Datagram:
+    def add(self, packet: Packet, faults: frozenset[Fault] = frozenset()) -> Datagram:
         """Enter a datagram that is sent now."""
-        datagram = Datagram(len(self), self._seconds(), source, destination, data, faults=faults)
+        source, destination, data, ttl, tos, _ = packet
+        now = self._seconds()
+        datagram = Datagram(len(self), now, source, destination, data, ttl, tos, faults=faults)
         self.append(datagram)
         return datagram
 

@@ -14,6 +14,8 @@ from typing import Protocol
 from udpecho.errors import BadAddress
 from udpecho.names import canonical_host
 from udpecho.peer import Peer, is_ipv6, is_loopback
+from udpecho.refusal import Refusal
+from udpecho.testing.packet import Packet
 from udpecho.testing.record import Datagram, Fate, Record
 
 RECEIVE_BUFFER = 212_992
@@ -56,11 +58,15 @@ class Bound(Protocol):
     remote: Peer | None
     ipv6_only: bool
 
+    @property
+    def ready(self) -> bool:
+        """Whether there is something to read, be it an error."""
+
     def enqueue(self, datagram: Datagram) -> None:
         """Take a datagram that has arrived."""
 
-    def fail(self, error: int) -> None:
-        """Leave a pending error."""
+    def refuse(self, refusal: Refusal) -> None:
+        """Hear what ICMP refused of what was sent from its address."""
 
 
 class Carrier(Protocol):
@@ -68,7 +74,7 @@ class Carrier(Protocol):
 
     record: Record
 
-    def transmit(self, sender: Stack, source: Peer, destination: Peer, data: bytes) -> None:
+    def transmit(self, sender: Stack, packet: Packet) -> None:
         """Take a datagram to the host that has the address."""
 
     def refuse(self, refuser: Stack, datagram: Datagram) -> None:
@@ -192,8 +198,8 @@ class Stack:
         self.wire.record.settle(datagram, Fate.STRANGER if sock else Fate.REFUSED)
         self.wire.refuse(self, datagram)
 
-    def fail_peer(self, local: Peer, remote: Peer, error: int) -> None:
-        """Leave an ICMP error with the socket connected to the peer; others never hear of it."""
+    def hear(self, local: Peer, refusal: Refusal) -> None:
+        """Take what ICMP says of something sent from an address to the socket that has it."""
         sock = self._find(*local)
-        if sock is not None and sock.remote == remote:
-            sock.fail(error)
+        if sock is not None:
+            sock.refuse(refusal)

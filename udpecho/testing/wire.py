@@ -9,7 +9,10 @@ from itertools import islice
 from random import Random
 
 from udpecho.peer import Peer, is_loopback
+from udpecho.refusal import Refusal
+from udpecho.testing.icmp import refused
 from udpecho.testing.link import PERFECT, Link
+from udpecho.testing.packet import Packet
 from udpecho.testing.record import Datagram, Fate, Fault, Record
 from udpecho.testing.stack import Stack
 from udpecho.testing.timeline import Timeline
@@ -26,24 +29,22 @@ class Wire:
         self.names: dict[str, tuple[str, ...]] = {"localhost": ("127.0.0.1", "::1")}
         self._random = Random(seed)
 
-    def transmit(self, sender: Stack, source: Peer, destination: Peer, data: bytes) -> None:
+    def transmit(self, sender: Stack, packet: Packet) -> None:
         """Take a datagram to the host that has the address, if there is one."""
-        target = self._find(destination[0], sender)
-        if target is None or (is_loopback(source[0]) and target is not sender):
-            self.record.settle(self.record.add(source, destination, data), Fate.UNREACHABLE)
+        target = self._find(packet.destination[0], sender)
+        if target is None or (is_loopback(packet.source[0]) and target is not sender):
+            self.record.settle(self.record.add(packet), Fate.UNREACHABLE)
             return
-        copies = list(self._link(sender, target).copies(data, self._random))
+        copies = list(self._link(sender, target).copies(packet.data, self._random))
         if not copies:
-            self.record.settle(self.record.add(source, destination, data), Fate.LOST)
+            self.record.settle(self.record.add(packet), Fate.LOST)
         for delay, arriving, faults in copies:
-            datagram = self.record.add(source, destination, arriving, faults)
+            datagram = self.record.add(packet._replace(data=arriving), faults)
             self._after(delay, partial(target.receive, datagram))
 
-    def forge(
-        self, data: bytes, source: Peer, to: Peer, delay: float, target: Stack | None
-    ) -> None:
+    def forge(self, packet: Packet, delay: float, target: Stack | None) -> None:
         """Take a datagram to a host, whoever sent it; no link touches it."""
-        datagram = self.record.add(source, to, data, frozenset({Fault.FORGED}))
+        datagram = self.record.add(packet, frozenset({Fault.FORGED}))
         if target is None:
             self.record.settle(datagram, Fate.UNREACHABLE)
         else:
@@ -55,11 +56,12 @@ class Wire:
         if sender is not None:
             link = self._link(refuser, sender)
             for delay, _, _ in islice(link.copies(b"", self._random), 1):
-                self.tell(sender, datagram.source, datagram.destination, errno.ECONNREFUSED, delay)
+                refusal = refused(datagram.destination, datagram.data, errno.ECONNREFUSED)
+                self.tell(sender, datagram.source, refusal, delay)
 
-    def tell(self, host: Stack, local: Peer, remote: Peer, error: int, delay: float) -> None:
-        """Take an ICMP error to the socket that is connected to remote, if there is one."""
-        self._after(delay, partial(host.fail_peer, local, remote, error))
+    def tell(self, host: Stack, local: Peer, refusal: Refusal, delay: float) -> None:
+        """Take what ICMP says of something sent from an address to the host that has it."""
+        self._after(delay, partial(host.hear, local, refusal))
 
     def _find(self, host: str, near: Stack) -> Stack | None:
         return near if near.owns(host) else self.stacks.get(host)

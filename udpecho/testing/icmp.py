@@ -1,0 +1,28 @@
+"""What ICMP says of a datagram that did not get there, as Linux would tell it."""
+
+from __future__ import annotations
+
+from errno import ECONNREFUSED, EHOSTUNREACH
+
+from udpecho.peer import Peer, is_ipv6
+from udpecho.refusal import Refusal
+
+IPV4_QUOTE, IPV6_QUOTE = 520, 1184
+"""Bytes of data that a message quotes at most: it is 576 or 1,280 bytes long (RFC 1812, 4443)."""
+
+PORT_UNREACHABLE, PORT_UNREACHABLE6 = (3, 3), (1, 4)
+PROHIBITED, PROHIBITED6 = (3, 13), (1, 1)
+
+MEANS = {
+    ECONNREFUSED: (PORT_UNREACHABLE, PORT_UNREACHABLE6),
+    EHOSTUNREACH: (PROHIBITED, PROHIBITED6),
+}
+"""The type and code, ICMP's and ICMPv6's, of which Linux makes an errno (icmp(7))."""
+
+
+def refused(to: Peer, data: bytes, error: int, by: str | None = None) -> Refusal:
+    """Say that what was sent to a peer did not get there; it says so itself if nobody else does."""
+    ipv6 = is_ipv6(to[0])
+    kind, code = MEANS.get(error, MEANS[EHOSTUNREACH])[ipv6]
+    quoted = data[: IPV6_QUOTE if ipv6 else IPV4_QUOTE]
+    return Refusal(to, quoted, error, (by or to[0], 0), kind, code, None)
