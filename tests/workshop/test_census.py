@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
 import pytest
 
-from tests.workshop.census import PASSED, SKIPPED, Census, outcome_of, wing_of
+from tests.workshop.census import (
+    PASSED,
+    SKIPPED,
+    STOCK_OPENED,
+    Census,
+    Plugin,
+    outcome_of,
+    wing_of,
+)
 
 EXPECTED = {"passed": {"guard": 2, "house": 1}, "skips": ["needs port 7"]}
 
@@ -99,3 +111,36 @@ def test_outcomes() -> None:
     assert outcome_of(report("call", "skipped", wasxfail="fault 1")) == ("xfailed", "")
     skipped = report("setup", "skipped", longrepr=("a.py", 3, "Skipped: needs root"))
     assert outcome_of(skipped) == (SKIPPED, "needs root")
+
+
+@pytest.mark.parametrize("wing", ["guard", "port"])
+def test_a_wing_alone_can_be_counted_anew(
+    wing: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others, which were not run, are neither changed nor complained of."""
+    file = tmp_path / "census.json"
+    file.write_text(json.dumps({"suite": EXPECTED}))
+    monkeypatch.setattr("tests.workshop.census.FILE", file)
+    monkeypatch.delenv(STOCK_OPENED, raising=False)
+    plugin = Plugin("suite", renew=True)
+    plugin.census.add(f"tests/{wing}/test_a.py::test_1", PASSED)
+    session = SimpleNamespace(exitstatus=pytest.ExitCode.OK)
+    plugin.pytest_sessionfinish(session)  # type: ignore[arg-type]
+    assert (session.exitstatus, plugin.complaints) == (pytest.ExitCode.OK, [])
+    written = json.loads(file.read_text())["suite"]
+    assert written == {**EXPECTED, "passed": {"guard": 2, "house": 1} | {wing: 1}}
+
+
+def test_a_run_that_is_not_to_count_anew_is_judged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "census.json"
+    file.write_text(json.dumps({"suite": EXPECTED}))
+    monkeypatch.setattr("tests.workshop.census.FILE", file)
+    monkeypatch.delenv(STOCK_OPENED, raising=False)
+    plugin = Plugin("suite", renew=False)
+    session = SimpleNamespace(exitstatus=pytest.ExitCode.OK)
+    plugin.pytest_sessionfinish(session)  # type: ignore[arg-type]
+    assert session.exitstatus == pytest.ExitCode.TESTS_FAILED
+    assert len(plugin.complaints) == 2
+    assert json.loads(file.read_text())["suite"] == EXPECTED
