@@ -16,6 +16,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
@@ -25,9 +26,12 @@ from twisted.internet.defer import Deferred, ensureDeferred, maybeDeferred
 from twisted.internet.protocol import DatagramProtocol
 from twisted.internet.threads import deferToThread
 from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
+from twisted.python.failure import Failure
 
 from tests.live.program import python
+from udpecho.client.client import MatchingEchoClient
 from udpecho.refusal import Refusal
+from udpecho.server.server import EchoServer
 
 if TYPE_CHECKING:
     from udpecho.port.batch import Batch
@@ -37,6 +41,8 @@ PATIENCE = 6.0
 
 END = 0.1
 """Seconds from the outcome to the end, for those who are to hear SIGTERM between."""
+
+NOWHERE = ("127.0.0.1", 9)
 
 SCENARIOS: dict[str, Callable[[Lab], Awaitable[dict[str, object]]]] = {}
 
@@ -225,6 +231,45 @@ async def flood(lab: Lab) -> dict[str, object]:
             await lab.sleep(0.01)
             worst = max(worst, time.monotonic() - before - 0.01)
     return {"worst_ms": worst * 1000}
+
+
+@scenario
+async def icmp(lab: Lab) -> dict[str, object]:
+    """Refusals of what was never sent, without end, while a client asks and a timer of 10 ms runs.
+
+    For each that is told another is forged, so that there is always one more.
+    """
+    ends = time.monotonic() + 1.0
+
+    class Accused(MatchingEchoClient):
+        refusals = 0
+
+        def peerRefused(self, refusal: Refusal) -> None:
+            super().peerRefused(refusal)
+            self.refusals += 1
+            if time.monotonic() < ends:
+                forge_icmp(3, self.local_addresses[0], NOWHERE)
+
+    peer = ("127.0.0.1", lab.listen(EchoServer()).getHost().port)
+    client = await Accused.open(lab.reactor, "127.0.0.1")
+    forge_icmp(3, client.local_addresses[0], NOWHERE, times=100)
+    outcomes: Counter[str] = Counter()
+
+    def ask(ended: object = None) -> None:
+        if ended is not None:
+            outcomes["failed" if isinstance(ended, Failure) else "replied"] += 1
+        if time.monotonic() < ends:
+            client.request(b"%d" % outcomes.total(), peer, timeout=5.0).addBoth(ask)
+
+    for _ in range(32):
+        ask()
+    worst = 0.0
+    while (before := time.monotonic()) < ends:
+        await lab.sleep(0.01)
+        worst = max(worst, time.monotonic() - before - 0.01)
+    await lab.sleep(0.5)
+    await client.close()
+    return {"worst_ms": worst * 1000, "refused": client.refusals, **outcomes}
 
 
 async def refusal(lab: Lab, code: int | None) -> dict[str, object]:

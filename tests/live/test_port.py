@@ -87,6 +87,16 @@ def test_a_flood_of_empty_datagrams_does_not_hold_up_a_timer(port: str) -> None:
     in_time(worst_ms / 1000, LATE)
 
 
+@needs_our_port("it tells an unconnected socket of no refusal")
+def test_icmp_without_end_holds_up_no_timer_and_fails_no_request() -> None:
+    """What anyone can send costs a bounded part of each turn, and no reply its place."""
+    outcome = play("icmp")
+    in_time(outcome["worst_ms"] / 1000, LATE)
+    assert outcome["refused"] > 1000
+    assert outcome["replied"] > 100
+    assert "failed" not in outcome
+
+
 ICMP = {
     "refused": "fault 3: a refusal closes the port",
     "forged_port_unreachable": "fault 3: so does a forged one",
