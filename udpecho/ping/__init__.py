@@ -11,13 +11,37 @@ from typing import TYPE_CHECKING
 from udpecho.doors import Door
 
 __all__ = [
+    "Clock",
+    "Distribution",
     "FellBehind",
+    "Figures",
+    "Flow",
+    "FlowSummary",
+    "Glance",
+    "Outcome",
     "Ping",
+    "Probe",
+    "ProbeFate",
+    "Summary",
+    "Surplus",
+    "TargetSummary",
     "ping",
     "prepare",
 ]
 
 if TYPE_CHECKING:
+    from udpecho.ping.figures import Distribution as Distribution
+    from udpecho.ping.figures import Figures as Figures
+    from udpecho.ping.figures import FlowSummary as FlowSummary
+    from udpecho.ping.figures import Glance as Glance
+    from udpecho.ping.figures import Summary as Summary
+    from udpecho.ping.figures import TargetSummary as TargetSummary
+    from udpecho.ping.outcome import Clock as Clock
+    from udpecho.ping.outcome import Flow as Flow
+    from udpecho.ping.outcome import Outcome as Outcome
+    from udpecho.ping.outcome import Probe as Probe
+    from udpecho.ping.outcome import ProbeFate as ProbeFate
+    from udpecho.ping.outcome import Surplus as Surplus
     from udpecho.ping.preparing import ping as ping
     from udpecho.ping.preparing import prepare as prepare
     from udpecho.ping.run import Ping as Ping
@@ -26,6 +50,22 @@ else:
     __getattr__ = Door(
         globals(),
         {
+            "figures": (
+                "Distribution",
+                "Figures",
+                "FlowSummary",
+                "Glance",
+                "Summary",
+                "TargetSummary",
+            ),
+            "outcome": (
+                "Clock",
+                "Flow",
+                "Outcome",
+                "Probe",
+                "ProbeFate",
+                "Surplus",
+            ),
             "preparing": (
                 "ping",
                 "prepare",

@@ -1,12 +1,17 @@
-"""What became of a probe, or of a datagram that decided none. Values only; times are ns."""
+"""What became of a probe, or of a datagram that decided none. Values only; times are ns.
+
+What an outcome speaks of is the instrument's; the door hands it on from here.
+"""
 
 from __future__ import annotations
 
 from enum import Enum
 from typing import NamedTuple
 
-from udpecho.instrument.probe import Flow, ProbeFate
-from udpecho.instrument.stamps import Clock
+from udpecho.instrument.probe import Flow as Flow
+from udpecho.instrument.probe import Probe as Probe
+from udpecho.instrument.probe import ProbeFate as ProbeFate
+from udpecho.instrument.stamps import Clock as Clock
 from udpecho.peer import Peer
 
 
