@@ -37,6 +37,9 @@ class Handle:
     def fileno(self) -> int:
         return -1
 
+    def close(self) -> None:
+        """Do nothing."""
+
     def setsockopt(self, *option: int) -> None:
         """Take any."""
 

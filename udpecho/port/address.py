@@ -5,6 +5,7 @@ Pure: turns the kernel's records into addresses and addresses into what the kern
 
 from __future__ import annotations
 
+import operator
 import socket
 import struct
 from functools import cached_property, lru_cache
@@ -118,10 +119,19 @@ decode_again = lru_cache(maxsize=REMEMBERED)(Address.decode)
 
 
 def encode_any(layout: Layout, address: Any) -> bytes:
-    """Lay out what may be no host and port at all, as encode() does; raises BadAddress for it."""
+    """Lay out an address in any of the forms that Python's sockets take; raises BadAddress.
+
+    A host may be bytes, and an IPv6 one may be followed by a flow label, which is not sent, and
+    a scope's number.
+    """
     try:
-        host, port = address
-        return encode(layout, host, port)
+        host, port, *rest = address
+        if isinstance(host, bytes | bytearray):
+            host = host.decode("ascii")
+        if rest and (layout is not IPV6 or len(rest) > 2):
+            raise ValueError
+        scope = operator.index(rest[1]) if len(rest) == 2 else 0
+        return encode(layout, f"{host}%{scope}" if scope and "%" not in host else host, port)
     except BadAddress:
         raise
     except (TypeError, ValueError, AttributeError):

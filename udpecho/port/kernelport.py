@@ -7,12 +7,13 @@ from collections.abc import Callable
 from errno import EALREADY, errorcode
 from typing import Any
 
-from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import (
     IDelayedCall,
     IListeningPort,
+    ILoggingContext,
+    IPushProducer,
     IReadDescriptor,
     ISystemHandle,
     IUDPTransport,
@@ -25,21 +26,23 @@ from zope.interface import implementer
 from udpecho.errors import DatagramTooLong, PortClosed
 from udpecho.kernel.layout import IPV6
 from udpecho.port.address import Address
+from udpecho.port.asstock import AsStock, name_in_log
 from udpecho.port.hooks import PortCounters, has_hook, teller_of_not_sent
 from udpecho.port.port import DRAIN
 from udpecho.port.portsocket import PortSocket
 from udpecho.port.reader import Reader
 from udpecho.port.writer import Writer
 from udpecho.reactors import monotonic_clock
-from udpecho.scopes import without_scope
 from udpecho.sizes import MAX_IPV4_DATA, MAX_IPV6_DATA
 
 DRAINED = 65536
 """Datagrams that it may take meanwhile: as many as fit in a receive buffer of 4 MiB, and more."""
 
 
-@implementer(IListeningPort, IUDPTransport, ISystemHandle, IReadDescriptor)
-class KernelPort:
+@implementer(
+    IListeningPort, IUDPTransport, ISystemHandle, IReadDescriptor, IPushProducer, ILoggingContext
+)
+class KernelPort(AsStock):
     """A UDP socket, read in bounded turns: a UdpPort."""
 
     _log = Logger()
@@ -54,41 +57,67 @@ class KernelPort:
         max_packet_size: int,
         skt: PortSocket,
         open_again: Callable[[], PortSocket],
+        asked: tuple[int | None, str],
         *,
         receive_buffer: int | None = None,
         timestamps: bool = False,
     ) -> None:
-        """Serve a socket; whoever listens again after a stop has another opened."""
-        self._reactor = reactor
+        """Serve a socket; whoever listens again after a stop has another opened.
+
+        asked are the port (None for what is adopted) and the interface to listen on.
+        """
+        super().__init__(reactor, protocol, *asked)
         self._now = monotonic_clock(reactor)
-        self._protocol: Any = protocol
         self._limit = max_packet_size
         self._unserved: PortSocket | None = skt
         self._open_again = open_again
         self._receive_buffer = receive_buffer
         self._timestamps = timestamps
-        self._log_prefix = f"{type(protocol).__qualname__} (UDP)"
-        self._watched = -1
-        self.connected = self._stopping = False
-        self._draining: IDelayedCall | None = None
+        self._later: IDelayedCall | None = None
         self._waiters: list[Deferred[None]] = []
         self._dropped = 0
 
-    def __repr__(self) -> str:
-        """Name the protocol and the port, as Twisted's do."""
-        name = type(self._protocol).__qualname__
-        return f"<{name} on {self.getHost().port}>" if self.connected else f"<{name} not listening>"
+    def serve(self, protocol: Any) -> None:
+        """Have another protocol hear what comes."""
+        self._protocol = protocol
+        if self.connected:
+            self._reader.serve(protocol)
+            self._writer.tell(teller_of_not_sent(protocol))
+
+    def limit(self, max_packet_size: int) -> None:
+        """Deliver datagrams of this many bytes at most."""
+        self._limit = max_packet_size
+        if self.connected:
+            self._reader.limit(max_packet_size)
 
     # IListeningPort
 
     def startListening(self) -> None:
-        """Read from the socket, or from another one after a stop; raises CannotListenError."""
+        """Read from the socket, or from another one after a stop; raises CannotListenError.
+
+        What startProtocol raises, this does; then nothing is left open.
+        """
         if self.connected:
             here = self.getHost()
             raise CannotListenError(here.host, here.port, OSError(EALREADY, "it listens already"))
         self._socket = skt = self._unserved or self._open_again()
         self._unserved = None
+        host, number = skt.handle.getsockname()[:2]
+        try:
+            self._open(skt)
+        except OSError as error:  # there is no descriptor left, no memory, no room in an epoll
+            skt.close()
+            raise CannotListenError(host, number, error) from error
+        self._say(f"{name_in_log(self._protocol)} starting on {self.getHost().port}")
+        try:
+            self._protocol.makeConnection(self)
+        except BaseException:
+            self._release().close()
+            raise
+
+    def _open(self, skt: PortSocket) -> None:
         self._layout = skt.layout
+        self.addressFamily = socket.AF_INET6 if self._layout is IPV6 else socket.AF_INET
         self._max_write = MAX_IPV6_DATA if self._layout is IPV6 else MAX_IPV4_DATA
         self._set_receive_buffer()
         skt.open(
@@ -97,58 +126,33 @@ class KernelPort:
             timestamps=self._timestamps,
         )
         self._connection = skt.connection
-        not_sent = teller_of_not_sent(self._protocol)
-        self._writer = Writer(self._reactor, self._now, skt.outbox, not_sent, skt.inbox)
+        tell = teller_of_not_sent(self._protocol)
+        self._writer = Writer(self.reactor, self._now, skt.outbox, tell, skt.inbox)
         self._reader = Reader(skt, self._now, self._protocol, self._limit, self._writer)
         self.doRead = self._reader.turn
-        if has_hook(self._protocol, "peerRefused"):
-            self._reader.queue_errors()
         self._watched = skt.watch.fileno()
-        self.connected = True
-        self._protocol.makeConnection(self)
         skt.start_reading(self, self.doRead)
+        self.connected = True
+        self.disconnected = False
 
     def stopListening(self) -> Deferred[None]:
         """Stop reading, deliver what was queued before (for 250 ms at most), and close.
 
-        The Deferred fires with None when the port is closed: at once if it already is.
+        A port that is paused delivers nothing more. The Deferred fires with None when the port
+        is closed: at once if it already is.
         """
         if not self.connected:
             return succeed(None)
         done: Deferred[None] = Deferred()
         self._waiters.append(done)
-        if not self._stopping:
-            self._stopping = True
+        if not self.disconnecting:
+            self.disconnecting = True
             self._socket.stop_reading(self)
             until = self._now() + DRAIN
-            self._draining = self._reactor.callLater(0, self._drain, until, DRAINED)
+            self._do_later(self._drain, until, DRAINED)
         return done
 
-    def loseConnection(self) -> None:
-        """Stop listening."""
-        self.stopListening()
-
-    def getHost(self) -> IPv4Address | IPv6Address:
-        """Return the local address; that of a closed port is its last."""
-        if self.connected:
-            self._host = without_scope(self._socket.handle.getsockname())
-        kind = IPv6Address if self._layout is IPV6 else IPv4Address
-        return kind("UDP", *self._host)
-
-    # ISystemHandle, IReadDescriptor
-
-    def getHandle(self) -> socket.socket:
-        """Return the socket; where the reactor has its own kind, what stands for one."""
-        handle: socket.socket = self._socket.handle
-        return handle
-
-    def fileno(self) -> int:
-        """Return the descriptor that the reactor watches: not the socket's, but its epoll's."""
-        return self._watched
-
-    def logPrefix(self) -> str:
-        """Return the name that log lines bear."""
-        return self._log_prefix
+    # IReadDescriptor
 
     def connectionLost(self, reason: Failure | None = None) -> None:
         """Close, when the reactor ends: after a last look at what is queued."""
@@ -159,6 +163,20 @@ class KernelPort:
             pass
         if self.connected:
             self._close()
+
+    def stopReading(self) -> None:
+        """Deliver nothing until startReading(): what comes waits in the kernel's buffer."""
+        if self.connected:
+            self._reader.pause()
+            self._socket.stop_reading(self)
+
+    def startReading(self) -> None:
+        """Deliver again what comes, and what has come."""
+        if not self.connected or self.disconnecting:
+            return
+        self._socket.start_reading(self, self.doRead)
+        if self._reader.resume():
+            self._do_later(self.doRead)
 
     # IUDPTransport
 
@@ -171,6 +189,8 @@ class KernelPort:
         """
         if not self.connected:
             raise PortClosed("the port is closed")
+        if type(datagram) is not bytes:
+            datagram = bytes(memoryview(datagram))  # an array's length is not its bytes
         if len(datagram) > self._max_write:
             raise DatagramTooLong(len(datagram), self._max_write)
         connection = self._connection
@@ -190,24 +210,10 @@ class KernelPort:
         Raises PortClosed, BadAddress, WrongFamily, and OSError if there is no way to it; then
         the port is as it was before.
         """
-        if not self.connected:
-            raise PortClosed("the port is closed")
+        self._check_open()
         self._writer.flush()  # what was written was for the first peer
         self._connection.connect(host, port)
         self._reader.queue_errors()
-
-    def setBroadcastAllowed(self, enabled: bool) -> None:
-        """Let broadcast addresses be written to. Raises PortClosed."""
-        if not self.connected:
-            raise PortClosed("the port is closed")
-        self._socket.handle.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, enabled)
-
-    def getBroadcastAllowed(self) -> bool:
-        """Tell whether broadcast addresses may be written to. Raises PortClosed."""
-        if not self.connected:
-            raise PortClosed("the port is closed")
-        handle = self._socket.handle
-        return bool(handle.getsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST))
 
     # What Twisted's interfaces do not have.
 
@@ -232,28 +238,19 @@ class KernelPort:
 
     def _drain(self, until: float, most: int) -> None:
         """Deliver what is queued, a turn at a time, and close."""
-        self._draining = None
         count = self._reader.read()
         if not self.connected:
             return
         if count > 0 and most > count and self._now() < until:
-            self._draining = self._reactor.callLater(0, self._drain, until, most - count)
+            self._do_later(self._drain, until, most - count)
         else:
             self._close()
 
     def _close(self) -> None:
         self._writer.close()
-        self._socket.stop_reading(self)
-        self.getHost()
         self.counters()
-        self.connected = self._stopping = False
-        self._reader.close()
-        if self._draining is not None:
-            self._draining.cancel()
-            self._draining = None
-        self._socket.watch.close()
-        self._watched = -1
-        skt = self._socket  # stopProtocol may listen again, on another
+        self._say(f"(UDP Port {self.getHost().port} Closed)")
+        skt = self._release()  # stopProtocol may listen again, on another
         waiters, self._waiters = self._waiters, []
         try:
             self._protocol.doStop()
@@ -262,6 +259,27 @@ class KernelPort:
         skt.close()
         for waiter in waiters:
             waiter.callback(None)
+
+    def _release(self) -> PortSocket:
+        """Read no more, and give what is left to close."""
+        skt = self._socket
+        skt.stop_reading(self)
+        skt.watch.close()
+        self._watched = -1
+        self.connected = self.disconnecting = False
+        self.disconnected = True
+        self._reader.close()
+        self._cancel()
+        return skt
+
+    def _do_later(self, call: Callable[..., None], *arguments: float) -> None:
+        """Have something done in the reactor's next turn, in place of what was to be done then."""
+        self._cancel()
+        self._later = self.reactor.callLater(0, call, *arguments)
+
+    def _cancel(self) -> None:
+        if self._later is not None and self._later.active():
+            self._later.cancel()
 
     # Options of the socket.
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from typing import Any
 
 from udpecho.kernel import calls, errqueue
 from udpecho.kernel.layout import IPV4, IPV6, sent_to
+from udpecho.kernel.wake import Watch
 from udpecho.port.connection import Connection
 from udpecho.port.echo import Echo
 from udpecho.port.inbox import Inbox
 from udpecho.port.outbox import Outbox
-from udpecho.port.sockets import only_address, watch
+from udpecho.port.sockets import only_address
 from udpecho.refusal import Refusal
 
 
@@ -23,15 +25,18 @@ class KernelSocket:
         """Take a socket, and open nothing more yet."""
         self._reactor = reactor
         self.handle = skt
+        self._opened = ExitStack()
+        self._opened.callback(skt.close)
         self.layout = IPV6 if skt.family == socket.AF_INET6 else IPV4
 
     def open(self, *, by_batch: bool, trains: bool, timestamps: bool) -> None:
         """Get ready to receive: batches or one by one, trains together, with times of arrival.
 
-        Raises CannotListenError, and closes it, if there is no descriptor left.
+        Raises OSError if there is no descriptor left, or no memory.
         """
         skt, fd = self.handle, self.handle.fileno()
-        self.watch = watch(skt)
+        self.watch = Watch(fd)
+        self._opened.callback(self.watch.close)
         known = self._known_of_arrivals() if by_batch else b""
         calls.describe_arrivals(skt, destination=not known)
         if timestamps:
@@ -69,7 +74,7 @@ class KernelSocket:
 
     def close(self) -> None:
         """Close it; what is queued is lost."""
-        self.handle.close()
+        self._opened.close()
 
     def _known_of_arrivals(self) -> bytes:
         """Give what need not be said of each datagram, to a protocol that takes whole batches.

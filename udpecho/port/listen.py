@@ -86,6 +86,7 @@ def listen_udp(
         maxPacketSize,
         receive_buffer,
         timestamps,
+        (port, interface),
     )
 
 
@@ -143,8 +144,12 @@ def _serve(
     max_packet_size: int,
     receive_buffer: int | None,
     timestamps: bool,
+    asked: tuple[int | None, str] | None = None,
 ) -> UdpPort:
-    """Have a socket served by our own port, or by Twisted's where ours can't."""
+    """Have a socket served by our own port, or by Twisted's where ours can't.
+
+    asked are the port and the interface, if a caller gave them.
+    """
     skt = open_socket()
     if stock_port_is_chosen():
         _say_what_is_missing(f"{STOCK_PORT} is set")
@@ -157,6 +162,7 @@ def _serve(
             max_packet_size,
             KernelSocket(reactor, skt),
             lambda: KernelSocket(reactor, open_socket()),
+            asked or (None, skt.getsockname()[0]),
             receive_buffer=receive_buffer,
             timestamps=timestamps,
         )

@@ -19,7 +19,11 @@ DRAIN = 0.25
 
 
 class UdpPort(Protocol):
-    """A UDP port that listens. It provides IListeningPort, IUDPTransport and ISystemHandle."""
+    """A UDP port that listens.
+
+    It provides IListeningPort, IUDPTransport, ISystemHandle, IPushProducer and ILoggingContext, and
+    has the public attributes of Twisted's own.
+    """
 
     def getHost(self) -> IPv4Address | IPv6Address:
         """Return the local address; that of a closed port is its last."""
@@ -31,6 +35,18 @@ class UdpPort(Protocol):
         """
 
     def loseConnection(self) -> None:
+        """Stop listening."""
+
+    def pauseProducing(self) -> None:
+        """Deliver nothing until resumeProducing(): what comes waits in the kernel's buffer.
+
+        A port that is stopped meanwhile delivers nothing more.
+        """
+
+    def resumeProducing(self) -> None:
+        """Deliver again what comes, and what has come."""
+
+    def stopProducing(self) -> None:
         """Stop listening."""
 
     def write(self, datagram: bytes, addr: tuple[str, int] | None = None) -> int:

@@ -7,7 +7,7 @@ reactor from its other work.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from errno import EAGAIN
 from typing import Any
 
@@ -15,6 +15,7 @@ from twisted.logger import Logger
 
 from udpecho.kernel.layout import IPV6
 from udpecho.kernel.messages import BATCH, LONGEST
+from udpecho.port.address import Address
 from udpecho.port.batch import Batch
 from udpecho.port.hooks import has_hook
 from udpecho.port.portsocket import PortSocket
@@ -52,21 +53,42 @@ class Reader:
         """Read for a protocol; now tells seconds that truly pass."""
         self._socket = skt
         self._now = now
-        self._protocol = protocol
-        self._limit = min(max_packet_size, LONGEST - 1)  # what fills a slot may be longer yet
         self._connection = skt.connection
         self._writer = writer
         self._watch = skt.watch
         self._is_ipv6 = skt.layout is IPV6
         self._inbox = skt.inbox
         self._batch = Batch(skt.inbox, skt.echo)
+        self._queues_errors = self._errors_wait = False
+        self.closed = self._paused = False
+        self._held: list[tuple[bytes, Address]] = []  # received when it was paused
+        self.counts: Counter[str] = Counter()
+        """How many datagrams were too_long, mapped, of strangers, or refused by ICMP."""
+
+        self.serve(protocol)
+        self.limit(max_packet_size)
+
+    def serve(self, protocol: Any) -> None:
+        """Deliver to a protocol from now on."""
+        self._protocol = protocol
         self._by_batch = has_hook(protocol, "batchReceived")
         self._by_peer = has_hook(protocol, "peerRefused")
         self._batches = BATCHES if self._by_batch else 1
-        self._queues_errors = self._errors_wait = False
-        self.closed = False
-        self.counts: Counter[str] = Counter()
-        """How many datagrams were too_long, mapped, of strangers, or refused by ICMP."""
+        if self._by_peer:
+            self.queue_errors()
+
+    def limit(self, max_packet_size: int) -> None:
+        """Deliver datagrams of this many bytes at most."""
+        self._limit = min(max_packet_size, LONGEST - 1)  # what fills a slot may be longer yet
+
+    def pause(self) -> None:
+        """Deliver nothing until resume(): of what is received already, the rest is held."""
+        self._paused = True
+
+    def resume(self) -> bool:
+        """Deliver again; tell whether something is held, which is for turn() to deliver."""
+        self._paused = False
+        return bool(self._held)
 
     def queue_errors(self) -> None:
         """Hear of what ICMP refuses."""
@@ -97,6 +119,8 @@ class Reader:
 
     def read(self) -> int:
         """Deliver a batch; return how many items it had, or 0 or less if none."""
+        if self._held or self._paused:
+            return self._deliver_held()
         inbox = self._inbox
         count = inbox.receive()
         if count < 0 and count != -EAGAIN:  # ICMP's, of something sent: taking it clears it
@@ -125,12 +149,24 @@ class Reader:
             self._writer.flush()
         return count
 
-    def _deliver_each(self, batch: Batch) -> None:
-        for data, address in batch:
+    def _deliver_held(self) -> int:
+        """Deliver what was received before a pause, unless there is another."""
+        held = self._held
+        if not self._paused:
+            self._held = []
+            self._deliver_each(held)
+            return len(held)
+        return 0
+
+    def _deliver_each(self, datagrams: Iterable[tuple[bytes, Address]]) -> None:
+        left = iter(datagrams)
+        for data, address in left:
             try:
                 self._protocol.datagramReceived(data, address)
             except BaseException:  # as Twisted's port does: what a hook raises closes nothing
                 self._log.failure("{protocol} failed on a datagram", protocol=self._protocol)
+            if self._paused:
+                self._held += left
 
     def _sift(self) -> None:
         """Leave out of the batch what is not to be delivered to any protocol."""

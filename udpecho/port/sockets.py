@@ -16,7 +16,6 @@ from twisted.logger import Logger
 from udpecho.errors import BadAddress
 from udpecho.kernel import calls
 from udpecho.kernel.calls import set_buffer
-from udpecho.kernel.wake import Watch
 from udpecho.names import canonical_host, with_scope
 from udpecho.peer import is_ipv6
 
@@ -104,16 +103,6 @@ def only_address(skt: socket.socket) -> bytes | None:
     except OSError:
         return None
     return address.packed
-
-
-def watch(skt: socket.socket) -> Watch:
-    """Watch a socket; raises CannotListenError, and closes it, if there is no descriptor left."""
-    try:
-        with cannot_listen(*skt.getsockname()[:2]):
-            return Watch(skt.fileno())
-    except CannotListenError:
-        skt.close()
-        raise
 
 
 def omit_path_mtu(port: Any) -> None:

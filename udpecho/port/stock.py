@@ -7,13 +7,15 @@ stops, can't be stopped nor connected twice, forgets its address, and counts not
 from __future__ import annotations
 
 import socket
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.error import InvalidAddressError, MessageLengthError
 from twisted.internet.interfaces import (
     IListeningPort,
+    ILoggingContext,
+    IPushProducer,
     IReactorSocket,
     IReactorTime,
     IReactorUDP,
@@ -48,15 +50,22 @@ UNCOUNTED = PortCounters(None, None, None, None, None, None)
 """What Twisted's port counts."""
 
 
-@implementer(IListeningPort, IUDPTransport, ISystemHandle)
+@implementer(IListeningPort, IUDPTransport, ISystemHandle, IPushProducer, ILoggingContext)
 class StockPort:
     """A thin wrapper around Twisted's port: a UdpPort."""
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """Have what Twisted's port has, too."""
+            return getattr(self._port, name)
 
     def __init__(self, reactor: IReactorTime, port: Any) -> None:
         """Wrap a port that listens."""
         self._reactor = reactor
         self._port = port
         self._waiters: list[Deferred[None]] = []
+        self._paused = False
         self._note()
 
     def __repr__(self) -> str:
@@ -84,7 +93,7 @@ class StockPort:
     async def _stop(self) -> None:
         now = monotonic_clock(self._reactor)
         until, quiet = now() + DRAIN, 0
-        while self._port.connected and quiet < QUIET_TURNS and now() < until:
+        while self._port.connected and not self._paused and quiet < QUIET_TURNS and now() < until:
             await deferLater(self._reactor, 0)
             quiet = 0 if self._has_more() else quiet + 1
         self._note()
@@ -98,6 +107,25 @@ class StockPort:
     def loseConnection(self) -> None:
         """Stop listening."""
         self.stopListening()
+
+    def stopProducing(self) -> None:
+        """Stop listening."""
+        self.stopListening()
+
+    def pauseProducing(self) -> None:
+        """Deliver nothing until resumeProducing(), nor if it is stopped meanwhile."""
+        self._paused = True
+        self._port.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        """Deliver again what comes, and what has come."""
+        self._paused = False
+        if not self._waiters:
+            self._port.resumeProducing()
+
+    def logPrefix(self) -> str:
+        """Return the name that log lines bear."""
+        return str(self._port.logPrefix())
 
     def getHost(self) -> IPv4Address | IPv6Address:
         """Return the local address; that of a closed port is its last that was seen."""

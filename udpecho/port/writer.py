@@ -68,11 +68,17 @@ class Writer:
         if not self.outbox.add(data, destination, address):
             self.flush()
         elif not self._reading.count and self._later is None:
-            if self._now() - self._flushed_at > BURST:
+            if self._now() - self._flushed_at > BURST or not getattr(
+                self._reactor, "running", True
+            ):  # a turn that never comes sends nothing
                 self.flush()
             else:
                 self._later = self._reactor.callLater(0, self._end_turn)
         return len(data)
+
+    def tell(self, not_sent: NotSent | None) -> None:
+        """Tell this one what could not be sent."""
+        self._tell = not_sent
 
     def flush(self) -> None:
         """Send what has gathered, and tell what could not be sent."""
