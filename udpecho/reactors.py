@@ -112,3 +112,14 @@ def monotonic_clock(reactor: IReactorTime) -> Callable[[], float]:
     if IReactorCore.providedBy(reactor):
         return time.monotonic
     return reactor.seconds
+
+
+_SHARE_EPOLL = ("twisted.internet.epollreactor", "twisted.internet.asyncioreactor")
+
+
+def shares_its_epoll(reactor: object) -> bool:
+    """Tell whether a reactor and its copy in a forked process wait on one epoll of the kernel's.
+
+    What one of them then watches no more, no other does, whatever a port may do.
+    """
+    return any(each.__module__ in _SHARE_EPOLL for each in type(reactor).__mro__)

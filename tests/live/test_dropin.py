@@ -4,7 +4,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
+import subprocess
+import sys
+from array import array
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 from unittest.mock import MagicMock, Mock
@@ -12,10 +16,22 @@ from unittest.mock import MagicMock, Mock
 import pytest
 import pytest_twisted  # type: ignore[import-untyped]
 from twisted.internet import reactor as installed
+from twisted.internet.interfaces import (
+    IListeningPort,
+    ILoggingContext,
+    IPushProducer,
+    ISystemHandle,
+    IUDPTransport,
+)
 from twisted.internet.protocol import DatagramProtocol
 from twisted.internet.task import deferLater
+from twisted.internet.udp import Port
 from twisted.logger import LogEvent
+from twisted.python import log
+from zope.interface.verify import verifyObject
 
+from tests.live.conftest import needs_our_port
+from tests.live.program import environment
 from udpecho.port import UdpPort, listen_udp
 
 reactor: Any = installed
@@ -24,6 +40,8 @@ PATIENCE = 2.0
 """Seconds to wait for what must come."""
 
 Listen = Callable[..., UdpPort]
+
+pytestmark = needs_our_port("it is what ours is compared with")
 
 
 @pytest_twisted.async_yield_fixture()
@@ -147,3 +165,344 @@ async def test_what_a_hook_raises_costs_one_datagram(
     assert port.getHandle().fileno() == -1
     assert [event["log_failure"].type for event in no_leaks] == [raises, raises]
     no_leaks.clear()
+
+
+STREAMS = {
+    "SEND_LIMIT", "bufferSize", "dataBuffer", "doWrite", "getPeer", "loseWriteConnection", "offset",
+    "producer", "producerPaused", "readConnectionLost", "registerProducer", "startWriting",
+    "stopConsuming", "stopWriting", "streamingProducer", "unregisterProducer",
+    "writeConnectionLost", "writeSomeData",
+}  # fmt: skip
+"""What Twisted's port inherits from what sends streams, and can't mean anything for datagrams."""
+
+MAKES_SOCKETS = {"createInternetSocket"}
+"""What is for subclasses of Twisted's port to override."""
+
+
+@pytest_twisted.ensureDeferred
+async def test_it_has_what_twisted_s_port_has(listen: Listen) -> None:
+    """Its interfaces and public attributes, but for those of streams: see docs/port.md."""
+    port: Any = listen(Notebook())
+    verifyObject(IListeningPort, port)
+    verifyObject(IUDPTransport, port)
+    verifyObject(ISystemHandle, port)
+    verifyObject(IPushProducer, port)
+    verifyObject(ILoggingContext, port)
+    stock = reactor.listenUDP(0, Notebook(), "127.0.0.1")
+    public = {name for name in dir(stock) if not name.startswith("_")}
+    missing = {name for name in public if not hasattr(port, name)}
+    assert isinstance(stock, Port)
+    assert missing == (STREAMS | MAKES_SOCKETS) & public
+    await stock.stopListening()
+
+
+@pytest_twisted.ensureDeferred
+async def test_its_attributes_say_what_twisted_s_do(listen: Listen) -> None:
+    protocol = Notebook()
+    port: Any = listen(protocol, maxPacketSize=100)
+    stock: Any = reactor.listenUDP(0, Notebook(), "127.0.0.1", 100)
+    assert port.protocol is protocol
+    for name in (
+        "port", "interface", "maxPacketSize", "reactor", "addressFamily", "socketType",
+        "logstr", "disconnected", "disconnecting",
+    ):  # fmt: skip
+        assert getattr(port, name) == getattr(stock, name), name
+    assert bool(port.connected) is bool(stock.connected)
+    assert port.socket is port.getHandle()
+    assert isinstance(port.socket, socket.socket)
+    await stock.stopListening()
+    await port.stopListening()
+    assert (bool(port.connected), bool(port.disconnected)) == (False, True)
+
+
+@pytest_twisted.ensureDeferred
+async def test_protocol_and_longest_datagram_may_be_changed(listen: Listen) -> None:
+    first, second = Notebook(), Notebook()
+    port: Any = listen(first)
+    send(port, b"xxx")
+    await until(lambda: len(first.heard) == 1)
+    port.protocol = second
+    second.makeConnection(port)
+    first.doStop()
+    port.maxPacketSize = 2
+    send(port, b"yyy", b"zz")
+    await until(lambda: second.heard == [b"zz"])
+    assert (first.heard, port.counters().too_long) == ([b"xxx"], 1)
+
+
+@pytest_twisted.ensureDeferred
+async def test_its_lines_in_the_log_are_twisted_s(listen: Listen) -> None:
+    said: list[str] = []
+
+    def observe(event: dict[str, Any]) -> None:
+        said.extend(event["message"])
+
+    class Named(DatagramProtocol):
+        def logPrefix(self) -> str:
+            return "Someone"
+
+    log.addObserver(observe)
+    try:
+        port: Any = listen(Named())
+        number = port.getHost().port
+        assert port.logPrefix() == "Someone (UDP)"
+        await port.stopListening()
+    finally:
+        log.removeObserver(observe)
+    lines = [line for line in said if "Someone" in line or "UDP Port" in line]
+    assert lines == [f"Someone starting on {number}", f"(UDP Port {number} Closed)"]
+
+
+@pytest_twisted.ensureDeferred
+async def test_who_is_not_noisy_is_silent(listen: Listen) -> None:
+    said: list[str] = []
+
+    def observe(event: dict[str, Any]) -> None:
+        said.extend(event["message"])
+
+    log.addObserver(observe)
+    try:
+        await listen(Notebook()).stopListening()
+    finally:
+        log.removeObserver(observe)
+    assert said == []
+
+
+ADDRESSES = {
+    "a list": lambda host, port: [host, port],
+    "bytes": lambda host, port: (host.encode(), port),
+}
+IPV6_ADDRESSES = {
+    **ADDRESSES,
+    "with a flow label": lambda host, port: (host, port, 0),
+    "with a scope": lambda host, port: (host, port, 0, socket.if_nametoindex("lo")),
+}
+
+
+@pytest.mark.parametrize("form", IPV6_ADDRESSES)
+@pytest_twisted.ensureDeferred
+async def test_an_address_may_have_any_form_that_a_socket_takes(form: str, listen: Listen) -> None:
+    for interface in ("127.0.0.1", "::1") if form in ADDRESSES else ("::1",):
+        protocol = Notebook()
+        port = listen(protocol, interface)
+        here = port.getHost()
+        address: Any = IPV6_ADDRESSES[form](here.host, here.port)
+        assert listen(Notebook(), interface).write(b"x", address) == 1
+        await until(lambda heard=protocol.heard: heard == [b"x"])  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\1\0\2\0",
+        bytearray(b"\1\0\2\0"),
+        memoryview(b"x\1\0\2\0")[1:],
+        array("H", [1, 2]),
+        array("I", [131073]),
+    ],
+    ids=lambda data: type(data).__name__,
+)
+@pytest_twisted.ensureDeferred
+async def test_data_may_be_whatever_has_bytes(data: Any, listen: Listen) -> None:
+    """What write() returns is how many bytes they are."""
+    protocol = Notebook()
+    port = listen(protocol)
+    here = port.getHost()
+    assert listen(Notebook()).write(data, (here.host, here.port)) == 4
+    await until(lambda: protocol.heard == [b"\1\0\2\0"])
+
+
+@pytest.mark.parametrize("data", ["text", None, 5, [1, 2]])
+@pytest_twisted.ensureDeferred
+async def test_what_has_no_bytes_is_a_type_error(data: Any, listen: Listen) -> None:
+    port = listen(Notebook())
+    with pytest.raises(TypeError, match="a bytes-like object is required"):
+        port.write(data, ("127.0.0.1", 9))
+
+
+@pytest.mark.parametrize(
+    "names", [("pauseProducing", "resumeProducing"), ("stopReading", "startReading")]
+)
+@pytest_twisted.ensureDeferred
+async def test_what_comes_while_it_is_paused_waits(names: tuple[str, str], listen: Listen) -> None:
+    protocol = Notebook()
+    port: Any = listen(protocol)
+    getattr(port, names[0])()
+    send(port, b"0", b"1")
+    await deferLater(reactor, 0.05)
+    assert protocol.heard == []
+    getattr(port, names[1])()
+    await until(lambda: protocol.heard == [b"0", b"1"])
+
+
+class Pauses(Notebook):
+    """Pauses at each datagram."""
+
+    def datagramReceived(self, datagram: bytes, addr: tuple[str, int]) -> None:
+        super().datagramReceived(datagram, addr)
+        self.transport.pauseProducing()  # type: ignore[union-attr]
+
+
+@pytest_twisted.ensureDeferred
+async def test_after_a_pause_not_one_more_is_delivered(listen: Listen) -> None:
+    """Of what was received together, the rest waits, too, and keeps its order."""
+    protocol = Pauses()
+    port = listen(protocol)
+    sent = [b"%d" % number for number in range(6)]
+    send(port, *sent)
+    for heard in range(1, 6):
+        await deferLater(reactor, 0.02)
+        assert protocol.heard == sent[:heard]
+        port.resumeProducing()
+        if heard == 3:
+            send(port, b"later")
+    await until(lambda: len(protocol.heard) == 6)
+    port.resumeProducing()
+    await until(lambda: protocol.heard == [*sent, b"later"])
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_paused_port_that_stops_delivers_nothing(listen: Listen) -> None:
+    protocol = Notebook()
+    port = listen(protocol)
+    port.pauseProducing()
+    send(port, b"0")
+    await deferLater(reactor, 0.02)
+    await port.stopListening()
+    assert protocol.heard == []
+    port.resumeProducing()
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_is_held_when_it_stops_is_not_delivered(listen: Listen) -> None:
+    protocol = Pauses()
+    port = listen(protocol)
+    send(port, b"0", b"1")
+    await until(lambda: protocol.heard == [b"0"])
+    await port.stopListening()
+    assert protocol.heard == [b"0"]
+
+
+class PausesAtStart(Notebook):
+    def startProtocol(self) -> None:
+        self.transport.pauseProducing()  # type: ignore[union-attr]
+
+
+@pytest_twisted.ensureDeferred
+async def test_it_may_be_paused_from_its_start(listen: Listen) -> None:
+    protocol = PausesAtStart()
+    port = listen(protocol)
+    send(port, b"0")
+    await deferLater(reactor, 0.02)
+    assert protocol.heard == []
+    port.resumeProducing()
+    await until(lambda: protocol.heard == [b"0"])
+
+
+BEFORE = """
+import socket
+from twisted.internet import reactor
+from twisted.internet.protocol import DatagramProtocol
+from udpecho import listen_udp
+
+there = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+there.bind(("127.0.0.1", 0))
+there.settimeout(2)
+
+
+class Writes(DatagramProtocol):
+    def startProtocol(self):
+        for number in range(200):
+            self.transport.write(b"%d" % number, there.getsockname())
+
+
+listen_udp(reactor, 0, Writes(), "127.0.0.1")
+assert [there.recv(9) for _ in range(200)] == [b"%d" % number for number in range(200)]
+"""
+
+
+def python_is_content(program: str) -> str:
+    """Run a program that asserts what it wants, in a Python of its own."""
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(
+        command, env=environment(), capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_what_is_written_before_the_reactor_runs_leaves() -> None:
+    """Also if the reactor never runs."""
+    python_is_content(BEFORE)
+
+
+SCARCE = """
+import json, os, resource, socket, sys
+from twisted.internet import %sreactor as chosen
+chosen.install()
+from twisted.internet import reactor
+from twisted.internet.error import CannotListenError
+from twisted.internet.protocol import DatagramProtocol
+from udpecho import EchoServer, adopt_udp, listen_udp
+
+reactor.iterate(0)
+listen_udp(reactor, 0, EchoServer(), "127.0.0.1").connectionLost()  # all is imported now
+given = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+given.bind(("127.0.0.1", 0))
+
+
+def opened():
+    return sorted(os.listdir("/proc/self/fd"))
+
+
+hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+outcomes = {}
+for name, listen in {
+    "plain": lambda: listen_udp(reactor, 0, DatagramProtocol(), "127.0.0.1"),
+    "batches": lambda: listen_udp(reactor, 0, EchoServer(), "127.0.0.1"),
+    "adopted": lambda: adopt_udp(reactor, given.fileno(), EchoServer()),
+}.items():
+    outcomes[name] = []
+    for spare in range(6):
+        before, readers = opened(), len(reactor.getReaders())
+        highest = max(map(int, before))
+        holes = [os.dup(0) for _ in range(highest + 1 - len(before))]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(map(int, opened())) + spare, hard))
+        try:
+            port = listen()
+        except CannotListenError:
+            outcomes[name].append(False)
+        else:
+            port.connectionLost()
+            outcomes[name].append(True)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (1024, hard))
+        for hole in holes:
+            os.close(hole)
+        assert opened() == before, (name, spare, opened(), before)
+        assert len(reactor.getReaders()) == readers
+print(json.dumps(outcomes))
+"""
+
+
+@pytest.mark.parametrize("kind", ["select", "epoll"])
+def test_where_descriptors_run_out_nothing_is_left_open(kind: str) -> None:
+    """CannotListenError, wherever on the way it happens."""
+    for outcome in json.loads(python_is_content(SCARCE % kind)).values():
+        assert outcome == sorted(outcome), "with more to spare it works"
+        assert (outcome[0], outcome[-1]) == (False, True)
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_start_protocol_raises_is_the_caller_s_and_leaves_nothing_open() -> None:
+    class Fails(Notebook):
+        def startProtocol(self) -> None:
+            raise KeyError("from a test")
+
+    before, protocol = set(reactor.getReaders()), Fails()
+    with pytest.raises(KeyError):
+        listen_udp(reactor, 0, protocol, "127.0.0.1")
+    transport: Any = protocol.transport
+    assert transport.getHandle().fileno() == -1
+    assert not transport.connected
+    assert set(reactor.getReaders()) == before

@@ -43,6 +43,10 @@ HEADER = 64
 _SLOT = LONGEST + 2048 + 64
 """Bytes from slot to slot. Not a power of two, or all datagrams would share a few cache lines."""
 
+PRIVATE = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
+"""A process that is forked gets a copy: with mmap's own flags, parent and child had one memory, and
+wrote over each other's datagrams."""
+
 Code = Literal["H", "I", "Q"]
 
 _IOVEC = 16  # struct iovec
@@ -54,7 +58,7 @@ class Memory:
     def __init__(self, record: int = RECORD, slot: int = _SLOT) -> None:
         """Make room, with this many bytes for each record and each slot."""
         self._record = record
-        self.map = mmap.mmap(-1, BATCH * (record + slot), mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        self.map = mmap.mmap(-1, BATCH * (record + slot), PRIVATE)
         self.map.madvise(getattr(mmap, "MADV_NOHUGEPAGE", 15))  # or 2 MiB at the first touch
         self.address = ctypes.addressof(ctypes.c_char.from_buffer(self.map))
         self.record_at = [i * record for i in range(BATCH)]
@@ -101,7 +105,7 @@ class Headers:
 
     def __init__(self, memory: Memory, layout: Layout, control: int = NAME) -> None:
         iovecs_at = BATCH * HEADER
-        self.map = block = mmap.mmap(-1, BATCH * (HEADER + _IOVEC))
+        self.map = block = mmap.mmap(-1, BATCH * (HEADER + _IOVEC), PRIVATE)
         address = ctypes.addressof(ctypes.c_char.from_buffer(block))
         self.at = [ctypes.c_void_p(address + i * HEADER) for i in range(BATCH)]
         words = memoryview(block)[: BATCH * (HEADER + _IOVEC)].cast("Q")

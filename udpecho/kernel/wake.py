@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import select
+from contextlib import suppress
 from struct import Struct
 from time import CLOCK_MONOTONIC
 
@@ -49,9 +50,15 @@ class Watch:
     """Watches a socket for what there is to read, errors too."""
 
     def __init__(self, fd: int) -> None:
+        """Watch a descriptor, or raise OSError."""
         self._fd = fd
         self._epoll = select.epoll()
-        self._epoll.register(fd, _EVENTS)
+        try:
+            self._epoll.register(fd, _EVENTS)
+        except OSError:
+            self._epoll.close()
+            raise
+        self._shared = False
         self.away = False
         """Whether it looks away."""
 
@@ -60,16 +67,39 @@ class Watch:
         return self._epoll.fileno()
 
     def look_away(self) -> None:
-        """Watch it no more, until look_again()."""
-        if not self.away:
+        """Watch it no more, until look_again(), if it can."""
+        if self.away or self._shared:
+            return
+        with suppress(OSError):  # it is watched still, then: that costs time alone
             self._epoll.unregister(self._fd)
             self.away = True
 
     def look_again(self) -> None:
-        """Watch it again, and what has come meanwhile; nothing if it is closed."""
+        """Watch it again, and what has come meanwhile; it is away still if that can't be."""
         if self.away and not self._epoll.closed:
-            self._epoll.register(self._fd, _EVENTS)
+            try:
+                self._epoll.register(self._fd, _EVENTS)
+            except FileExistsError:  # another process did, with which it is shared
+                pass
+            except OSError:
+                return
             self.away = False
+
+    def part(self) -> None:
+        """In a child, have an epoll of its own, with the same number: the parent's was shared."""
+        if self._epoll.closed:
+            return
+        try:
+            with select.epoll() as own:
+                if not self.away:
+                    own.register(self._fd, _EVENTS)
+                os.dup2(own.fileno(), self._epoll.fileno(), inheritable=False)
+        except OSError:
+            self.share()
+
+    def share(self) -> None:
+        """Look away no more: another process has the same epoll, and would be deaf meanwhile."""
+        self._shared = True
 
     def close(self) -> None:
         """Watch it no more."""

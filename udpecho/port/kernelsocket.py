@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
 
-from udpecho.kernel import calls, errqueue
+from udpecho.kernel import calls, errqueue, forks
 from udpecho.kernel.layout import IPV4, IPV6, sent_to
 from udpecho.kernel.wake import Watch
 from udpecho.port.connection import Connection
@@ -15,6 +15,7 @@ from udpecho.port.echo import Echo
 from udpecho.port.inbox import Inbox
 from udpecho.port.outbox import Outbox
 from udpecho.port.sockets import only_address
+from udpecho.reactors import shares_its_epoll
 from udpecho.refusal import Refusal
 
 
@@ -47,6 +48,7 @@ class KernelSocket:
         self.outbox = Outbox(fd, self.layout)
         self.echo = Echo(skt, self.inbox)
         self.connection = Connection(skt, self.layout)
+        forks.tell(self)
 
     def set_receive_buffer(self, size: int) -> int:
         """Ask for a receive buffer of this many bytes; return what was granted."""
@@ -71,6 +73,18 @@ class KernelSocket:
     def stop_reading(self, port: Any) -> None:
         """Have the reactor watch the port no more."""
         self._reactor.removeReader(port)
+
+    def forked(self, in_child: bool) -> None:
+        """Part with the other process, as far as the reactor's own epoll is not shared.
+
+        What is being delivered is the parent's to deliver.
+        """
+        if shares_its_epoll(self._reactor):
+            self.watch.share()
+        elif in_child:
+            self.watch.part()
+        if in_child:
+            self.inbox.forget()
 
     def close(self) -> None:
         """Close it; what is queued is lost."""

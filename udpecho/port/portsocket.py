@@ -128,7 +128,7 @@ class Watching(Protocol):
         """Watch no more, until look_again()."""
 
     def look_again(self) -> None:
-        """Watch again, and what has come meanwhile."""
+        """Watch again, and what has come meanwhile; away says whether that failed."""
 
     def close(self) -> None:
         """Watch no more."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -63,18 +62,18 @@ def open_udp(interface: str, port: int, reuse_port: bool = False) -> socket.sock
 def adopt(fd: int) -> socket.socket:
     """Make a socket of a copy of a descriptor.
 
-    Raises ValueError if it is no UDP socket, OSError if it is no socket at all.
+    Raises ValueError if it is no UDP socket, OSError if it is no socket at all, or
+    CannotListenError if there is no descriptor left for the copy.
     """
-    copy = socket.dup(fd)
+    given = socket.socket(fileno=fd)
     try:
-        skt = socket.socket(fileno=copy)
-    except OSError:
-        os.close(copy)
-        raise
-    udp = skt.family in (socket.AF_INET, socket.AF_INET6) and skt.type == socket.SOCK_DGRAM
-    if not udp:
-        skt.close()
-        raise ValueError(f"expected a UDP socket, got descriptor {fd}: {skt!r}")
+        udp = given.family in (socket.AF_INET, socket.AF_INET6) and given.type == socket.SOCK_DGRAM
+        if not udp:
+            raise ValueError(f"expected a UDP socket, got descriptor {fd}: {given!r}")
+        with _cannot_listen(*given.getsockname()[:2]):
+            skt = given.dup()
+    finally:
+        given.detach()
     skt.setblocking(False)
     if skt.family == socket.AF_INET6 and not skt.getsockopt(
         socket.IPPROTO_IPV6, socket.IPV6_V6ONLY

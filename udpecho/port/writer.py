@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
+from udpecho.kernel import forks
 from udpecho.port.portsocket import Outgoing, Unsent
 
 BURST = 0.00005
@@ -57,6 +58,8 @@ class Writer:
         self._untold: list[Unsent] = []
         self._later: IDelayedCall | None = None
         self._flushed_at = self._flushed_before = -inf  # long ago, whatever the clock says
+        self._at_once = False  # in a process that may end before a turn of the reactor does
+        forks.tell(self)
         self.met_errors = False
         """Whether an error was met, of a datagram or of an earlier one, since note_errors()."""
 
@@ -68,13 +71,22 @@ class Writer:
         if not self.outbox.add(data, destination, address):
             self.flush()
         elif not self._reading.count and self._later is None:
-            if self._now() - self._flushed_at > BURST or not getattr(
-                self._reactor, "running", True
-            ):  # a turn that never comes sends nothing
+            if self._now() - self._flushed_at > BURST or self._at_once or not self._runs():
                 self.flush()
             else:
                 self._later = self._reactor.callLater(0, self._end_turn)
         return len(data)
+
+    def _runs(self) -> bool:
+        """Tell whether the reactor runs: a turn that never comes would send nothing."""
+        return bool(getattr(self._reactor, "running", True))
+
+    def forked(self, in_child: bool) -> None:
+        """Leave what has gathered to the parent; a child may end before its reactor's next turn."""
+        if in_child:
+            self.outbox.written.clear()
+            self._untold.clear()
+            self._at_once = self._runs()
 
     def tell(self, not_sent: NotSent | None) -> None:
         """Tell this one what could not be sent."""
