@@ -132,7 +132,8 @@ def _listen_without_descriptors(
         with cannot_listen(host, port):
             return ValueSocket(reactor.open_datagram_socket(host, port))
 
-    served = KernelPort(reactor, protocol, max_packet_size, open_socket(), open_socket, **options)
+    skt, asked = open_socket(), (port, host)
+    served = KernelPort(reactor, protocol, max_packet_size, skt, open_socket, asked, **options)
     served.startListening()
     return served
 

@@ -70,7 +70,7 @@ def adopt(fd: int) -> socket.socket:
         udp = given.family in (socket.AF_INET, socket.AF_INET6) and given.type == socket.SOCK_DGRAM
         if not udp:
             raise ValueError(f"expected a UDP socket, got descriptor {fd}: {given!r}")
-        with _cannot_listen(*given.getsockname()[:2]):
+        with cannot_listen(*given.getsockname()[:2]):
             skt = given.dup()
     finally:
         given.detach()
