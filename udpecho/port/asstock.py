@@ -82,6 +82,11 @@ class AsStock:
         """The socket: see getHandle()."""
         return self.getHandle()
 
+    @property
+    def _realPortNumber(self) -> int | None:
+        """Where it listens: not public, but Twisted's own tests ask for it."""
+        return self.getHost().port if self.connected else None
+
     def getHandle(self) -> sockets.socket:
         """Return the socket; where the reactor has its own kind, what stands for one."""
         handle: sockets.socket = self._socket.handle

@@ -189,15 +189,15 @@ class KernelPort(AsStock):
         """
         if not self.connected:
             raise PortClosed("the port is closed")
-        if type(datagram) is not bytes:
-            datagram = bytes(memoryview(datagram))  # an array's length is not its bytes
-        if len(datagram) > self._max_write:
-            raise DatagramTooLong(len(datagram), self._max_write)
         connection = self._connection
         if type(addr) is Address and addr.layout is self._layout and connection.peer is None:
             destination = addr.destination
         else:
             destination = connection.destination(addr)
+        if type(datagram) is not bytes:
+            datagram = bytes(memoryview(datagram))  # an array's length is not its bytes
+        if len(datagram) > self._max_write:
+            raise DatagramTooLong(len(datagram), self._max_write)
         return self._writer.write(datagram, destination, addr)
 
     def writeSequence(self, seq: list[bytes], addr: tuple[str, int] | None = None) -> int:
