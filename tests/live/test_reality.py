@@ -16,10 +16,11 @@ import pytest
 from twisted.internet.asyncioreactor import AsyncioSelectorReactor
 from twisted.internet.protocol import DatagramProtocol
 from twisted.internet.selectreactor import SelectReactor
-from twisted.internet.udp import Port
 
+from tests.live.conftest import needs_our_port
 from tests.live.program import python
-from tests.rules import ROUTES, V4, Rules
+from tests.rules import ROUTES, V4, OurRules, StockRules
+from udpecho.port import listen_udp
 
 
 def has_ipv6() -> bool:
@@ -37,8 +38,9 @@ pytestmark = [
     pytest.mark.skipif(not has_ipv6(), reason="needs IPv6 on the loopback interface"),
 ]
 
-TURNS = 4
-"""A datagram and its reply are two turns; one more for a refusal, and one to see it settled."""
+TURNS = 6
+"""A datagram and its reply are two turns; one more for a refusal, and one to see it settled. What
+was written in a burst takes one more, and a port that stops reads until there is nothing."""
 
 
 def epoll() -> Any:
@@ -64,7 +66,8 @@ class RealWorld:
         self.refusals = refusals
         self.reactor = make()
         self.calls_first = not isinstance(self.reactor, AsyncioSelectorReactor)
-        self.ports: list[Port] = []
+        self.ports: list[Any] = []
+        self._listen: Callable[..., Any] = self.reactor.listenUDP
 
     def listen(
         self,
@@ -72,10 +75,10 @@ class RealWorld:
         interface: str = V4,
         port: int = 0,
         max_packet_size: int = 65536,
-    ) -> Port:
-        made: Port = self.reactor.listenUDP(port, protocol, interface, max_packet_size)
-        self.ports.append(made)
-        return made
+        **options: Any,
+    ) -> Any:
+        self.ports.append(self._listen(port, protocol, interface, max_packet_size, **options))
+        return self.ports[-1]
 
     def turn(self) -> None:
         for _ in range(TURNS):
@@ -90,22 +93,47 @@ class RealWorld:
         assert (calls, readers) == ([], [])
 
 
-@pytest.fixture(
-    params=[
-        pytest.param((epoll, "closed"), id="epoll"),
-        pytest.param((poll, "closed"), id="poll"),
-        pytest.param((SelectReactor, "called"), id="select"),
-        pytest.param((asyncio_loop, "called"), id="asyncio"),
-    ]
-)
-def world(request: pytest.FixtureRequest) -> Iterator[RealWorld]:
-    real = RealWorld(*request.param)
-    yield real
-    real.close()
+class OurRealWorld(RealWorld):
+    """The same, where listen_udp gives its own port."""
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        super().__init__(make, "called")
+        self._listen = lambda *arguments, **options: listen_udp(self.reactor, *arguments, **options)
 
 
-class TestReality(Rules):
-    """Every rule, on every reactor."""
+class TestStock(StockRules):
+    """Twisted's own port, on every reactor."""
+
+    @pytest.fixture(
+        params=[
+            pytest.param((epoll, "closed"), id="epoll"),
+            pytest.param((poll, "closed"), id="poll"),
+            pytest.param((SelectReactor, "called"), id="select"),
+            pytest.param((asyncio_loop, "called"), id="asyncio"),
+        ]
+    )
+    def world(self, request: pytest.FixtureRequest) -> Iterator[RealWorld]:
+        real = RealWorld(*request.param)
+        yield real
+        real.close()
+
+
+@needs_our_port("these are our port's rules")
+class TestOurs(OurRules):
+    """The port that listen_udp gives, on every reactor."""
+
+    @pytest.fixture(
+        params=[
+            pytest.param(epoll, id="epoll"),
+            pytest.param(poll, id="poll"),
+            pytest.param(SelectReactor, id="select"),
+            pytest.param(asyncio_loop, id="asyncio"),
+        ]
+    )
+    def world(self, request: pytest.FixtureRequest) -> Iterator[RealWorld]:
+        real = OurRealWorld(request.param)
+        yield real
+        real.close()
 
 
 CONNECT = """

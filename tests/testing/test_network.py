@@ -1,10 +1,9 @@
-"""The network in memory: Linux's rules (tests/rules.py), and what only it can do."""
+"""The network in memory, and what only it can do; Linux's rules are in test_rules."""
 
 from __future__ import annotations
 
 import doctest
 import errno
-from collections.abc import Iterator
 from socket import AF_INET, AF_INET6
 from typing import Literal
 
@@ -26,13 +25,12 @@ from twisted.internet.interfaces import (
     ISystemHandle,
     IUDPTransport,
 )
-from twisted.internet.protocol import DatagramProtocol
 from twisted.internet.udp import Port
 from twisted.logger import LogEvent
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
-from tests.rules import ROUTES, V4, Echo, Notebook, Rules
+from tests.rules import ROUTES, V4, Echo, Notebook
 from udpecho import testing
 from udpecho.errors import BadAddress, DatagramTooLong, WrongFamily
 from udpecho.peer import Peer
@@ -47,48 +45,6 @@ SERVER6 = "2001:db8::1"
 CLIENT = "192.0.2.2"
 CLIENT6 = "2001:db8::2"
 FORGER = ("203.0.113.66", 1060)
-
-
-class MemoryWorld:
-    """A network of one host."""
-
-    calls_first = True
-
-    def __init__(self, refusals: Literal["called", "closed"]) -> None:
-        self.refusals = refusals
-        self.net = MemoryNetwork()
-        self.reactor = self.net.host(refusals=refusals)
-
-    def listen(
-        self,
-        protocol: DatagramProtocol,
-        interface: str = V4,
-        port: int = 0,
-        max_packet_size: int = 65536,
-    ) -> Port:
-        return self.reactor.listenUDP(port, protocol, interface, max_packet_size)
-
-    def turn(self) -> None:
-        self.net.advance(0)
-
-    def close(self) -> None:
-        ports: list[Port] = [*self.reactor.getReaders()]
-        for port in ports:
-            port.stopListening()
-        self.turn()
-        assert self.reactor.getReaders() == []
-        assert self.reactor.getDelayedCalls() == ()
-
-
-@pytest.fixture(params=["called", "closed"])
-def world(request: pytest.FixtureRequest) -> Iterator[MemoryWorld]:
-    memory = MemoryWorld(request.param)
-    yield memory
-    memory.close()
-
-
-class TestRules(Rules):
-    """Every rule, in memory, refusals told either way."""
 
 
 class Pair:
@@ -245,6 +201,13 @@ def test_an_unknown_address_is_silent(pair: Pair) -> None:
         ("::1", "is taken"),
         (SERVER, "is taken"),  # another host's
         ("2001:DB8::0:1", "is taken"),  # likewise, however it is written
+        ("0.0.0.0", "stands for all addresses"),
+        ("::", "stands for all addresses"),
+        ("224.0.0.1", "belongs to no host"),
+        ("ff02::1", "belongs to no host"),
+        ("255.255.255.255", "belongs to no host"),
+        ("::ffff:192.0.2.9", "write it as one"),
+        ("fe80::1%lo", "without its scope"),
     ],
 )
 def test_bad_host(pair: Pair, address: str, why: str) -> None:
@@ -258,6 +221,14 @@ def test_bad_refusals(pair: Pair) -> None:
     """There are two ways of telling a refusal."""
     with pytest.raises(ValueError, match='"called" or "closed", not \'ignored\''):
         pair.net.host(refusals="ignored")  # type: ignore[arg-type]
+
+
+def test_a_link_of_another_network(pair: Pair) -> None:
+    """A network links its own hosts."""
+    other = MemoryNetwork().host("192.0.2.77")
+    for a, b in ((pair.near, other), (other, pair.near)):
+        with pytest.raises(ValueError, match=r"the host \('192.0.2.77',\) is of another network"):
+            pair.net.link(a, b)
 
 
 @pytest.mark.parametrize(

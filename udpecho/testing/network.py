@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Sequence
+from ipaddress import ip_address
 
 from udpecho.datagrams import DEFAULT_TTL
 from udpecho.errors import BadAddress, DatagramTooLong, WrongFamily
@@ -14,6 +15,7 @@ from udpecho.testing.icmp import refused
 from udpecho.testing.link import HOLD, Link
 from udpecho.testing.packet import Packet
 from udpecho.testing.record import Datagram, Fate, Fault, Record
+from udpecho.testing.sockets import IPV4_BROADCAST, is_mapped
 from udpecho.testing.stack import RECEIVE_BUFFER, Stack, canonical_peer
 from udpecho.testing.wire import Wire
 
@@ -49,6 +51,7 @@ class MemoryNetwork:
             raise ValueError(f'refusals are "called" or "closed", not {refusals!r}')
         hosts = tuple(canonical_peer((address, 0))[0] for address in addresses)
         for host in hosts:
+            _check_own(host)
             if is_loopback(host) or host in self._wire.stacks:
                 raise BadAddress(host, f"{host} is taken: an address belongs to one host")
         made = MemoryHost(self._wire, hosts, refusals, receive_buffer)
@@ -78,6 +81,9 @@ class MemoryNetwork:
         twice, of being held back by hold seconds while others overtake it, of arriving with one
         bit flipped (and no checksum to notice). A refusal is delayed and lost like a datagram.
         """
+        for host in (a, b):
+            if host.stack.wire is not self._wire:
+                raise ValueError(f"the host {host.addresses} is of another network")
         link = Link(delay, jitter, loss, duplicate, reorder, hold, corrupt)
         self._wire.links[a.stack, b.stack] = link
         if not one_way:
@@ -143,3 +149,19 @@ class MemoryNetwork:
         if not on.stack.owns(host):
             raise BadAddress(host, f"{host} is no address of the host {on.addresses}")
         return on.stack
+
+
+def _check_own(host: str) -> None:
+    """Raise BadAddress for what can't be one host's own address."""
+    bare, scoped, _ = host.partition("%")
+    address = ip_address(bare)
+    wrong = (
+        (scoped, "a host has one link: give the address without its scope"),
+        (address.is_unspecified, "it stands for all addresses of a host"),
+        (address.is_multicast, "a group's address belongs to no host"),
+        (bare == IPV4_BROADCAST, "the broadcast address belongs to no host"),
+        (is_mapped(host), "it is an IPv4 address: write it as one"),
+    )
+    for applies, why in wrong:
+        if applies:
+            raise BadAddress(host, f"{host} can't be a host's address: {why}")

@@ -84,9 +84,11 @@ class MemoryOptions:
             value = DEFAULT_TTL if value == -1 else value
             if not 1 <= value <= 255:
                 raise os_error(errno.EINVAL)
-        if which in CLASSES:
-            return value & 0xFF
-        return value
+        if which == (socket.IPPROTO_IPV6, socket.IPV6_TCLASS):
+            value = 0 if value == -1 else value
+            if not 0 <= value <= 255:
+                raise os_error(errno.EINVAL)
+        return value & 0xFF if which in CLASSES else value
 
     def _check(self, level: int) -> None:
         """Refuse options of another protocol, and IPv6's on a socket of IPv4's."""

@@ -15,7 +15,7 @@ from dataclasses import replace
 from udpecho.datagrams import Received, ToSend
 from udpecho.refusal import Refusal
 from udpecho.testing.record import Datagram
-from udpecho.testing.sockets import MemorySocket, SocketAddress
+from udpecho.testing.sockets import MemorySocket, SocketAddress, is_mapped
 from udpecho.testing.stack import Stack, os_error
 
 Watch = Callable[["SeamSocket", Callable[[], None] | None], None]
@@ -36,7 +36,9 @@ class SeamSocket(MemorySocket):
         self._failed: tuple[ToSend, int] | None = None
 
     def bind(self, address: SocketAddress) -> None:
-        """Take an address and port of the host."""
+        """Take an address and port of the host; one of IPv4 in disguise is refused."""
+        if is_mapped(address[0]):
+            raise os_error(errno.EINVAL)
         super().bind(address)
         self._bound = self.local[0]
 

@@ -39,6 +39,11 @@ MAPPED = "::ffff:"
 SocketAddress: TypeAlias = tuple[str, int] | tuple[str, int, int, int]
 
 
+def is_mapped(host: str) -> bool:
+    """Tell an IPv4 address that is written as one of IPv6's, in canonical form."""
+    return host.startswith(MAPPED) and "." in host
+
+
 class MemorySocket:
     """A UDP socket in memory; its methods are those of socket.socket that a Twisted port calls.
 
@@ -104,7 +109,7 @@ class MemorySocket:
             raise socket.gaierror(
                 socket.EAI_ADDRFAMILY, "Address family for hostname not supported"
             )
-        if canonical.startswith(MAPPED) and "." in canonical:
+        if is_mapped(canonical):
             canonical = canonical.removeprefix(MAPPED)
         return canonical, port
 
