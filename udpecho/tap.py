@@ -10,6 +10,7 @@ from typing import Any, ClassVar, TypeVar, cast
 
 from twisted.application.service import Service
 from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IReactorCore
 from twisted.logger import Logger
 from twisted.python import usage
 from twisted.python.systemd import ListenFDs
@@ -21,7 +22,7 @@ from udpecho.guard.ratelimit import MAX_RATE, MAX_SLIP
 from udpecho.names import ip_address
 from udpecho.peer import format_peer
 from udpecho.reactors import AnyReactor
-from udpecho.server import LOOPBACK, EchoService, Listen, UdpAddress, listen
+from udpecho.server import LOOPBACK, EchoService, Listen, UdpAddress, listen, mind_process
 from udpecho.values import port_number, whole_number
 
 Value = TypeVar("Value")
@@ -224,6 +225,8 @@ def makeService(options: Any) -> Service:
         ) from None
     except PortUnavailable as error:
         raise SystemExit(f"udpecho: {error}") from None
+    if IReactorCore.providedBy(reactor):  # else there is no process, but a network in memory
+        mind_process(reactor, service, log)
     return service
 
 

@@ -10,8 +10,9 @@ from errno import EAGAIN
 from typing import Any, cast
 
 from twisted.application.service import MultiService
-from twisted.internet.error import CannotListenError
+from twisted.internet.error import CannotListenError, ConnectionLost
 from twisted.logger import LogEvent, Logger, formatEvent
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.server.test_server import Notebook
@@ -281,6 +282,73 @@ class Stopping(ServiceCase):
     def test_stop_without_start(self) -> None:
         """What never ran stops at once."""
         self.successResultOf(self.service().stopService())
+
+
+class Losing(ServiceCase):
+    """Sockets that are gone though nobody stopped the service."""
+
+    def lose(self, service: EchoService, address: tuple[str, int]) -> None:
+        """Have a port's socket closed from outside."""
+        ports = [port for port in service._ports if address[0] == port.getHost().host]
+        for port in ports:
+            transport: Any = service._servers[port].transport
+            transport.connectionLost(Failure(ConnectionLost()))
+        self.assertEqual(len(ports), 1)
+
+    def test_the_last_one_is_told(self) -> None:
+        """Without one of two it goes on, and says so; without the last it tells its owner."""
+        service = self.started()
+        self.assertTrue(self.answers())
+        self.events.clear()
+        self.lose(service, ("2001:db8::1", 1060))
+        self.net.advance(0)
+        self.assertNoResult(service.lost)
+        self.assertTrue(self.answers())
+        self.lose(service, SERVER)
+        self.assertNoResult(service.lost)
+        self.net.advance(0)
+        self.successResultOf(service.lost)
+        start = "udpecho has lost its socket at"
+        one, other = self.lines()
+        self.assertEqual(one, f"{start} [2001:db8::1]:1060, and still answers at 192.0.2.1:1060")
+        self.assertEqual(other, f"{start} 192.0.2.1:1060, and answers no more")
+        self.assertEqual((service.addresses(), service.counters().echoed), ([], 2))
+        self.stop(service)
+        self.check_closed()
+
+    def test_its_owner_may_start_it_again(self) -> None:
+        """At the same address; the next loss is told as well."""
+        service = self.started(HERE)
+        for _ in range(2):
+            lost = service.lost
+            lost.addCallback(lambda _: service.startService())
+            self.lose(service, SERVER)
+            self.net.advance(0)
+            self.successResultOf(lost)
+            self.assertTrue(self.answers())
+        self.assertEqual(service.counters().echoed, 2)
+        self.stop(service)
+        self.check_closed()
+
+    def test_a_stop_is_no_loss(self) -> None:
+        """Nor is one that comes while it stops."""
+        service = self.started()
+        self.stop(service)
+        self.assertNoResult(service.lost)
+        service.startService()
+        stopped = service.stopService()
+        self.lose(service, SERVER)
+        self.net.advance(0)
+        self.successResultOf(stopped)
+        self.assertNoResult(service.lost)
+        self.check_closed()
+
+    def test_a_stop_in_the_same_turn_comes_first(self) -> None:
+        """What nobody misses is not told."""
+        service = self.started(HERE)
+        self.lose(service, SERVER)
+        self.stop(service)
+        self.assertNoResult(service.lost)
 
 
 class Serving(ServiceCase):

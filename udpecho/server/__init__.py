@@ -14,6 +14,7 @@ __all__ = [
     "UdpAddress",
     "everywhere",
     "listen",
+    "mind_process",
 ]
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from udpecho.server.addresses import UdpAddress as UdpAddress
     from udpecho.server.addresses import everywhere as everywhere
     from udpecho.server.addresses import listen as listen
+    from udpecho.server.process import mind_process as mind_process
     from udpecho.server.server import EchoServer as EchoServer
     from udpecho.server.server import ServerCounters as ServerCounters
     from udpecho.server.service import EchoService as EchoService
@@ -38,6 +40,7 @@ else:
                 "everywhere",
                 "listen",
             ),
+            "process": ("mind_process",),
             "server": (
                 "EchoServer",
                 "ServerCounters",

@@ -46,6 +46,16 @@ class ServerCounters:
         for name in ("unanswered", "send_errors"):
             object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
 
+    def __str__(self) -> str:
+        """Say what they tell, in a line."""
+        unanswered = {reason.value: times for reason, times in self.unanswered.items()}
+        words = f"{self.received} received, {self.echoed} echoed"
+        for what, kinds in (("unanswered", unanswered), ("not sent", self.send_errors)):
+            if kinds:
+                each = ", ".join(f"{kind}: {times}" for kind, times in kinds.items())
+                words += f", {sum(kinds.values())} {what} ({each})"
+        return words
+
     def __add__(self, other: ServerCounters) -> ServerCounters:
         """Add up two servers, as those of a service that listens on two addresses."""
         return ServerCounters(

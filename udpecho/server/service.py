@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -27,6 +27,18 @@ from udpecho.server.server import EchoServer, ServerCounters
 _LOOPBACK_HINT = f", this machine only; to serve the network: --listen=udp:{DEFAULT_PORT}"
 
 
+class _Served(EchoServer):
+    """A server that tells its service when its port is gone, whoever closed it."""
+
+    def __init__(self, gone: Callable[[EchoServer], None], *options: Any) -> None:
+        super().__init__(*options)
+        self._gone = gone
+
+    def stopProtocol(self) -> None:
+        """Tell the service."""
+        self._gone(self)
+
+
 class EchoService(Service):
     """The echo service. It starts, stops and starts again; a stop answers what is queued.
 
@@ -34,6 +46,10 @@ class EchoService(Service):
     Starting raises CannotListenError when an address can't be had and, before anything is
     opened, PortUnavailable where our own port can't serve an address beyond loopback.
     """
+
+    lost: Deferred[None]
+    """Fires with None when its last socket is gone though nobody stopped it: then it answers no
+    more, and its owner decides. Each start after that has another. It never fails."""
 
     def __init__(
         self,
@@ -60,6 +76,7 @@ class EchoService(Service):
         self._shared: set[UdpPort] = set()  # those ports which other processes may have, too
         self._servers: dict[UdpPort, EchoServer] = {}  # whose ports are open, or closing
         self._ended = ServerCounters()  # what those did whose ports are closed
+        self.lost = Deferred()
 
     def bind(self) -> None:
         """Take the addresses before the service starts, to learn early that one can't be had.
@@ -101,7 +118,7 @@ class EchoService(Service):
             await deferLater(self._reactor, 0)  # whoever restarts it meanwhile keeps its sockets
         if self._ports and not self.running:
             await self._close()
-            self._log.info("udpecho has stopped: {counts}", counts=_words(self.counters()))
+            self._log.info("udpecho has stopped: {counts}", counts=self.counters())
 
     def _close(self) -> Deferred[Any]:
         ports, self._ports = self._ports, []
@@ -115,6 +132,27 @@ class EchoService(Service):
         await port.stopListening()
         self._ended += self._servers.pop(port).counters()
 
+    def _port_gone(self, server: EchoServer) -> None:
+        """Do without a port, if it is nobody's doing that it is gone."""
+        port = next((each for each in self._ports if self._servers[each] is server), None)
+        if port is None or not self.running:
+            return
+        self._ports.remove(port)
+        self._shared.discard(port)
+        self._ended += self._servers.pop(port).counters()
+        host = port.getHost()
+        left = ", ".join(map(format_peer, self.addresses()))
+        self._log.error(
+            "udpecho has lost its socket at {address}, and {rest}",
+            address=format_peer((host.host, host.port)),
+            rest=f"still answers at {left}" if left else "answers no more",
+        )
+        self._reactor.callLater(0, self._tell_if_lost)  # when its address is free again
+
+    def _tell_if_lost(self) -> None:
+        if self.running and not self._ports and not self.lost.called:
+            self.lost.callback(None)
+
     def counters(self) -> ServerCounters:
         """Count what all its servers have done, since the service was made."""
         return sum((server.counters() for server in self._servers.values()), self._ended)
@@ -127,6 +165,8 @@ class EchoService(Service):
     def _open(self) -> None:
         if self._ports:
             return
+        if self.lost.called:
+            self.lost = Deferred()
         self.bind()
         try:
             self._listen()
@@ -159,7 +199,7 @@ class EchoService(Service):
                 self._opened(port, server)
 
     def _new_server(self) -> EchoServer:
-        return EchoServer(self._now, self._log, self._guard)
+        return _Served(self._port_gone, self._now, self._log, self._guard)
 
     def _opened(self, port: UdpPort, server: EchoServer) -> None:
         self._ports.append(port)
@@ -180,14 +220,3 @@ def _want_our_port(listen: Listen) -> None:
             f"udpecho's own port can't serve {host} ({why}), and Twisted's would answer broadcasts,"
             " loop with other servers and stand still under floods; --stock-port permits it"
         )
-
-
-def _words(counters: ServerCounters) -> str:
-    """Say what the counters tell, and with that also what no line has told yet."""
-    unanswered = {reason.value: times for reason, times in counters.unanswered.items()}
-    words = f"{counters.received} received, {counters.echoed} echoed"
-    for what, kinds in (("unanswered", unanswered), ("not sent", counters.send_errors)):
-        if kinds:
-            each = ", ".join(f"{kind}: {times}" for kind, times in kinds.items())
-            words += f", {sum(kinds.values())} {what} ({each})"
-    return words

@@ -1,0 +1,74 @@
+"""What a process that serves owes whoever runs it: an end when it is deaf, and ears for signals.
+
+For tap alone: a service within another's program decides nothing about that. SIGTERM and SIGINT end
+it by the reactor's doing, and SIGUSR1 has twistd rotate its log: these stay as they are.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from twisted.internet.error import ReactorNotRunning
+from twisted.logger import Logger
+
+from udpecho.server.service import EchoService
+
+
+def mind_process(reactor: Any, service: EchoService, log: Logger) -> None:
+    """Have the process end with status 1 when its service has lost its sockets, and take signals.
+
+    SIGHUP ends it as SIGTERM does, and SIGUSR2 has the counters logged in one line: each unless
+    something else holds it, or it is ignored.
+    """
+
+    def end(_: None) -> None:
+        log.error("udpecho ends: it has no socket left")
+        _exit_at_last(1)
+        with suppress(ReactorNotRunning):  # it ends anyway
+            reactor.stop()
+
+    def end_as_by_sigterm() -> None:
+        log.info("SIGHUP is taken as SIGTERM")
+        signal.raise_signal(signal.SIGTERM)
+
+    def log_counters() -> None:
+        log.info("udpecho has counted: {counts}", counts=service.counters())
+
+    def take_signals() -> None:
+        _take("SIGHUP", lambda: reactor.callFromThread(end_as_by_sigterm))
+        _take("SIGUSR2", lambda: reactor.callFromThread(log_counters))
+
+    service.lost.addCallback(end)
+    reactor.callWhenRunning(take_signals)  # when all others that want some have theirs
+
+
+def _take(name: str, wish: Callable[[], None]) -> None:
+    """Do something on a signal that would else do what it does by default."""
+    number = getattr(signal, name, None)
+    if number is None or signal.getsignal(number) is not signal.SIG_DFL:
+        return
+    with suppress(ValueError):  # the reactor runs in another thread than the main one
+        signal.signal(number, lambda *_: wish())
+
+
+def _exit_at_last(status: int) -> None:
+    """Have the process end with a status when it has ended: pid file, logs and threads are done.
+
+    A reactor that stops ends it with 0, and twistd takes a SystemExit for a crash, and goes on.
+    """
+
+    def end() -> None:
+        atexit.unregister(end)
+        atexit._run_exitfuncs()  # what others want done, before it is too late
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError, AttributeError):
+                stream.flush()
+        os._exit(status)
+
+    atexit.register(end)
