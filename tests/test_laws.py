@@ -73,6 +73,7 @@ PURE = frozenset(
         "ping.plan", "ping.ledger", "ping.outcome", "ping.stats", "ping.figures", "ping.spread",
         "ping.order", "instrument.probe", "instrument.stamps", "kernel.layout", "show.record",
         "show.text",
+        "show.fields",
     }
 )  # fmt: skip
 """Rooms that do no I/O and are told the time."""

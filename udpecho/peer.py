@@ -8,6 +8,10 @@ Peer: TypeAlias = tuple[str, int]
 """An address in canonical form, as the kernel would print it, and a port."""
 
 
+MAX_PORT = 65535
+"""A port has 16 bits (RFC 768)."""
+
+
 def is_ipv6(host: str) -> bool:
     """Tell the family of an address in canonical form: only IPv6's has a colon."""
     return ":" in host

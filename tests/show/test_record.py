@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import re
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from importlib.resources import files
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -18,6 +22,7 @@ from udpecho.ping.outcome import Outcome, Surplus
 from udpecho.ping.plan import Plan, Target
 from udpecho.ping.stats import Stats
 from udpecho.show.record import NotARecord, Start, outcome_line, read, start_line, summary_line
+from udpecho.show.text import banner, outcome_text, summary_text
 
 MS = 1_000_000
 PEER = ("192.0.2.1", 7)
@@ -156,7 +161,11 @@ def test_a_record_cut_short_is_summed_up_from_what_there_is() -> None:
         (["[]\n"], "line 1", "not an object"),
         (["[" * 100_000 + "\n"], "line 1", "deeper than can be read"),
         (['{"type":"summary"}\n'], "line 1", "no start"),
-        ([start_line(START).replace('"schema":1', '"schema":2')], "schema 2", "a later version"),
+        (
+            [start_line(START).replace('"schema":1', '"schema":2')],
+            "schema: expected 1, got 2",
+            "a later version",
+        ),
         ([start_line(START), "{}\n"], "line 2", "an object of no type"),
         ([start_line(START), '{"type":"reply"}\n'], "line 2", "a reply without its keys"),
         ([start_line(START), "nonsense\n"], "line 2", "not JSON in the middle"),
@@ -174,3 +183,102 @@ def test_no_text_whatever_raises_anything_else(text: str, line: int) -> None:
     lines[line] = text + "\n"
     with suppress(NotARecord):
         read(lines)
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
+    | st.sampled_from([2**63, -(2**70), 10**400, "\ud800", "\x1b[31m", "$\\frac{$"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
+    max_leaves=4,
+)  # fmt: skip
+"""Whatever JSON can say."""
+
+
+def places(value: Any, within: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """List where the values of a line of JSON stand, the line itself among them."""
+    yield within
+    if isinstance(value, dict | list):
+        for key in value if isinstance(value, dict) else range(len(value)):
+            yield from places(value[key], (*within, key))
+
+
+LINES = [json.loads(line) for line in record(OUTCOMES)]
+PLACES = [(number, place) for number, line in enumerate(LINES) for place in places(line)]
+
+
+def put(line: Any, place: tuple[str | int, ...], value: Any) -> Any:
+    """Return a line of JSON with another value in a place."""
+    if not place:
+        return value
+    changed = copy.copy(line)
+    changed[place[0]] = put(line[place[0]], place[1:], value)
+    return changed
+
+
+def shown(lines: list[Any]) -> list[str]:
+    """Do what udpecho report does with a file."""
+    recording = read(json.dumps(line) + "\n" for line in lines)
+    texts = [outcome_text(outcome) or "" for outcome in recording.outcomes]
+    return [banner(recording.start.plan), *texts, *summary_text(recording.summary)]
+
+
+@given(st.sampled_from(PLACES), ANYTHING, st.booleans())
+def test_any_value_in_place_of_any_is_shown_or_is_one_clear_error(
+    where: tuple[int, tuple[str | int, ...]], value: Any, cut: bool
+) -> None:
+    """What is taken is what the schema allows, and written again it still is."""
+    number, place = where
+    lines = [*LINES]
+    lines[number] = put(lines[number], place, value)
+    lines = lines[:-1] if cut else lines
+    refused: NotARecord | None = None
+    try:
+        shown(lines)
+    except NotARecord as error:
+        refused = error
+    if refused is not None:
+        assert re.match(rf"line {number + 1}: .*[^\n]\Z", str(refused))
+        assert len(str(refused)) < 400
+        return
+    recording = read(json.dumps(line) + "\n" for line in lines)
+    VALIDATOR.validate(json.loads(start_line(recording.start)))
+    for outcome in recording.outcomes:
+        VALIDATOR.validate(json.loads(outcome_line(outcome, recording.start)))
+    VALIDATOR.validate(json.loads(summary_line(recording.summary)))
+
+
+@pytest.mark.parametrize(
+    ("number", "place", "value", "told"),
+    [
+        (1, ("rtt_ns",), "x", "line 2: rtt_ns: expected a whole number from 0, got 'x'"),
+        (1, ("rtt_ns",), True, "line 2: rtt_ns: expected a whole number from 0, got True"),
+        (1, ("rtt_ns",), 2**63, "line 2: rtt_ns: expected a whole number from 0, got 92233"),
+        (1, ("at_ns",), None, "line 2: at_ns: expected a whole number from 0, got None"),
+        (1, ("address",), 5, "line 2: address: expected a text, got 5"),
+        (1, ("clock",), [], r"line 2: clock: expected one of kernel, user, got \[\]"),
+        (1, ("port",), 65536, "line 2: port: expected a whole number from 0 to 65535, got 65536"),
+        (2, ("type",), "start", "line 3: type: expected one of reply, late, .*, got 'start'"),
+        (3, (), 1.5, "line 4: the line: expected an object, got 1.5"),
+        (0, ("targets",), {}, r"line 1: .*targets: expected a list, got \{\}"),
+        (0, ("targets", 0), [], r"line 1: .*targets\.0: expected an object, got \[\]"),
+        (0, ("interval_ns",), "1", "line 1: .*interval_ns: expected a whole number"),
+        (-1, ("elapsed_ns",), None, "line 11: elapsed_ns: expected a whole number from 0"),
+        (-1, ("rtt",), None, "line 11: rtt: expected an object, got None"),
+        (-1, ("rtt", "p99_ns"), "", "line 11: rtt.p99_ns: expected a whole number from 0, got ''"),
+        (-1, ("targets", 0, "flows", 1, "sent"), -1, r"line 11: targets\.0\.flows\.1\.sent: exp"),
+    ],
+)  # fmt: skip
+def test_a_value_of_a_wrong_type_is_named(
+    number: int, place: tuple[str | int, ...], value: Any, told: str
+) -> None:
+    lines = [*LINES]
+    lines[number] = put(lines[number], place, value)
+    with pytest.raises(NotARecord, match=told):
+        shown(lines)
+
+
+def test_a_value_that_is_not_there_is_named() -> None:
+    lines = copy.deepcopy(LINES)
+    del lines[1]["rtt_ns"]
+    with pytest.raises(NotARecord, match=r"line 2: rtt_ns: expected .*, got nothing"):
+        shown(lines)

@@ -8,27 +8,30 @@ beside this file, says what each key means. Does no I/O: it makes and takes line
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from typing import Any, TypeAlias
 
 from udpecho.instrument.probe import Flow, ProbeFate
 from udpecho.instrument.stamps import Clock
-from udpecho.peer import Peer
+from udpecho.peer import MAX_PORT, Peer
 from udpecho.ping.figures import Distribution, Figures, FlowSummary, Summary, TargetSummary
 from udpecho.ping.outcome import Outcome, Surplus
 from udpecho.ping.plan import Plan, Target
 from udpecho.ping.stats import Stats
+from udpecho.show.fields import Fields
 
 SCHEMA = 1
 """Changes when a key changes its meaning or goes; new keys alone don't change it."""
 
 Json: TypeAlias = dict[str, Any]
 
-_MALFORMED = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
+_NOT_JSON = (ValueError, RecursionError)
 _TYPES: dict[ProbeFate | Surplus, str] = {kind: kind.value for kind in (*ProbeFate, *Surplus)}
 _TYPES[ProbeFate.REPLIED] = "reply"
 _KINDS = {name: kind for kind, name in _TYPES.items()}
+_LINES: dict[str, ProbeFate | Surplus | None] = {**_KINDS, "summary": None}
+_CLOCKS = {clock.value: clock for clock in Clock}
 
 
 class NotARecord(ValueError):
@@ -136,21 +139,23 @@ def read(lines: Iterable[str]) -> Recording:
     Raises NotARecord.
     """
     numbered = enumerate(lines, 1)
-    start = _read_start(next(numbered, (1, "")))
+    start = _read_start(next(numbered, (1, ""))[1])
     flows: dict[tuple[str, Peer, int], Flow] = {}
     outcomes: list[Outcome] = []
     for where, line in numbered:
         try:
             value = json.loads(line)
-            if value["type"] == "summary":
-                return Recording(start, outcomes, _read_summary(value), complete=True)
-            outcomes.append(_read_outcome(value, flows))
-        except _MALFORMED as error:
+        except _NOT_JSON as error:
             if not line.endswith("\n"):
                 break  # it was being written when the ping was killed
-            raise NotARecord(
-                f"line {where}: expected an outcome or a summary ({error!r})"
-            ) from error
+            raise NotARecord(f"line {where}: expected an outcome or a summary ({error})") from error
+        try:
+            found = Fields(value)
+            if found.choice("type", _LINES) is None:
+                return Recording(start, outcomes, _read_summary(found), complete=True)
+            outcomes.append(_read_outcome(found, flows))
+        except ValueError as error:
+            raise NotARecord(f"line {where}: {error}") from error
     return Recording(start, outcomes, _sum_up(start, outcomes), complete=False)
 
 
@@ -167,72 +172,98 @@ def _figures(figures: Figures) -> Json:
     }
 
 
-def _read_start(first: tuple[int, str]) -> Start:
+def _read_start(line: str) -> Start:
     try:
-        value = json.loads(first[1])
-        if value["type"] != "start":
-            raise ValueError(f"type {value['type']!r}")
-        if value["schema"] != SCHEMA:
-            raise ValueError(f"schema {value['schema']!r}, not {SCHEMA}")
+        value = Fields(json.loads(line))
+        value.exactly("type", "start")
+        value.exactly("schema", SCHEMA)
+        targets = value.each("targets")
         plan = Plan(
-            targets=tuple(Target(t["target"], (t["address"], t["port"])) for t in value["targets"]),
-            interval_ns=value["interval_ns"],
-            count=value["count"],
-            timeout_ns=value["timeout_ns"],
-            size=value["size_bytes"],
-            flows=value["flows"],
-            ttl=value.get("ttl"),  # which records of before do not have
+            targets=tuple(Target(each.text("target"), _peer(each)) for each in targets),
+            interval_ns=value.whole("interval_ns"),
+            count=_unless_null(value, "count"),
+            timeout_ns=value.whole("timeout_ns"),
+            size=value.whole("size_bytes"),
+            flows=value.whole("flows"),
+            ttl=_unless_null(value, "ttl", or_missing=True),  # records of before don't have it
         )
-        return Start(plan, value["unix_ns"])
-    except _MALFORMED as error:
+        return Start(plan, value.whole("unix_ns"))
+    except _NOT_JSON as error:
         raise NotARecord(
             f"line 1: expected the start that udpecho ping --json writes ({error})"
         ) from error
 
 
-def _read_outcome(value: Json, flows: dict[tuple[str, Peer, int], Flow]) -> Outcome:
+def _read_outcome(value: Fields, flows: dict[tuple[str, Peer, int], Flow]) -> Outcome:
     flow = None
-    if value["target"] is not None:
-        key = (value["target"], (value["address"], value["port"]), value["source_port"])
+    if not value.is_null("target"):
+        key = (value.text("target"), _peer(value), value.whole("source_port", 0, MAX_PORT))
         flow = flows.setdefault(key, Flow(*key))
     return Outcome(
-        kind=_KINDS[value["type"]],
-        at_ns=value["at_ns"],
+        kind=value.choice("type", _KINDS),
+        at_ns=value.whole("at_ns"),
         flow=flow,
-        sequence=value["sequence"],
-        flow_sequence=value["flow_sequence"],
-        sent_ns=value["sent_ns"],
-        rtt_ns=value["rtt_ns"],
-        clock=value["clock"] and Clock(value["clock"]),
-        size=value["size_bytes"],
-        ttl=value["ttl"],
-        peer=value["from_address"] and (value["from_address"], value["from_port"]),
-        reason=value["reason"],
+        sequence=_unless_null(value, "sequence"),
+        flow_sequence=_unless_null(value, "flow_sequence"),
+        sent_ns=_unless_null(value, "sent_ns"),
+        rtt_ns=_unless_null(value, "rtt_ns"),
+        clock=None if value.is_null("clock") else value.choice("clock", _CLOCKS),
+        size=_unless_null(value, "size_bytes"),
+        ttl=_unless_null(value, "ttl"),
+        peer=None if value.is_null("from_address") else _peer(value, "from_"),
+        reason=None if value.is_null("reason") else value.text("reason"),
     )
 
 
-def _read_figures(value: Json) -> Figures:
-    known = {field.name: value[field.name] for field in fields(Figures)}
-    return Figures(**{**known, "rtt": Distribution(**known["rtt"])})
-
-
-def _read_summary(value: Json) -> Summary:
+def _read_summary(value: Fields) -> Summary:
+    clocks = value.inner("clocks")
+    counts = {clock: clocks.whole(clock.value) for clock in Clock}
     return Summary(
-        value["elapsed_ns"],
+        value.whole("elapsed_ns"),
         _read_figures(value),
-        tuple(_read_targets(value["targets"])),
-        value["strangers"],
-        {Clock(name): number for name, number in value["clocks"].items() if number},
-        Distribution(**value["schedule_error"]),
-        value.get("dropped"),  # which records of before do not have
+        tuple(map(_read_target, value.each("targets"))),
+        value.whole("strangers"),
+        {clock: number for clock, number in counts.items() if number},
+        _read_distribution(value.inner("schedule_error")),
+        _unless_null(value, "dropped", or_missing=True),  # records of before don't have it
     )
 
 
-def _read_targets(targets: list[Json]) -> Iterator[TargetSummary]:
-    for target in targets:
-        flows = (FlowSummary(f["source_port"], _read_figures(f)) for f in target["flows"])
-        peer = (target["address"], target["port"])
-        yield TargetSummary(target["target"], peer, _read_figures(target), tuple(flows))
+def _read_target(value: Fields) -> TargetSummary:
+    return TargetSummary(
+        value.text("target"),
+        _peer(value),
+        _read_figures(value),
+        tuple(
+            FlowSummary(each.whole("source_port", 0, MAX_PORT), _read_figures(each))
+            for each in value.each("flows")
+        ),
+    )
+
+
+def _read_figures(value: Fields) -> Figures:
+    return Figures(**_known(value, Figures), rtt=_read_distribution(value.inner("rtt")))
+
+
+def _read_distribution(value: Fields) -> Distribution:
+    return Distribution(**_known(value, Distribution))
+
+
+def _known(value: Fields, kind: type[Figures | Distribution]) -> Json:
+    """Read whole numbers, which are null only where that is their default."""
+    return {
+        each.name: value.whole(each.name) if each.default == 0 else _unless_null(value, each.name)
+        for each in fields(kind)
+        if each.name != "rtt"
+    }
+
+
+def _peer(value: Fields, prefix: str = "") -> Peer:
+    return value.text(f"{prefix}address"), value.whole(f"{prefix}port", 0, MAX_PORT)
+
+
+def _unless_null(value: Fields, key: str, *, or_missing: bool = False) -> int | None:
+    return None if value.is_null(key, or_missing=or_missing) else value.whole(key)
 
 
 def _sum_up(start: Start, outcomes: list[Outcome]) -> Summary:
