@@ -118,3 +118,10 @@ def test_a_long_run_is_thinned_evenly() -> None:
 
 def test_the_same_run_makes_the_same_size_of_file_whatever_its_length() -> None:
     assert len(draw(*run(flows_of(1), 5000), "svg")) < 500_000
+
+
+@pytest.mark.parametrize("name", ["$\\frac{$", "\x1b[31m\x00", "\ud800", "a\nb", "_^{", "é"])
+def test_whatever_a_host_is_called_it_is_only_a_name(name: str) -> None:
+    """A saved run may come from anywhere."""
+    trace, summary = run([Flow(name, PEER, 40001)], 3)
+    ElementTree.fromstring(draw(trace, summary, "svg"))

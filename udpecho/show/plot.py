@@ -29,6 +29,7 @@ LOG_FROM = 30.0
 # Okabe and Ito's colours, which differ to the colour-blind too; the marks differ in print.
 REPLY_COLOUR, LOSS_COLOUR, LATE_COLOUR = "#0072B2", "#D55E00", "#009E73"
 INK = "#333333"
+_NAMED: Any = {"fontsize": 9, "color": INK, "parse_math": False}  # a name has no formulas
 
 
 @dataclass
@@ -105,7 +106,7 @@ def draw(trace: Trace, summary: Summary, image_format: str) -> bytes:
         over_time.set_yscale(scale)
         over_time.margins(y=0.15)  # room for the losses above the slowest reply
         _draw_row(over_time, spread, row)
-        over_time.set_title(_caption(name, figures), loc="left", fontsize=9, color=INK)
+        over_time.set_title(_caption(name, figures), loc="left", **_NAMED)
         for panel in (over_time, spread):
             panel.spines[["top", "right"]].set_visible(False)
             panel.tick_params(labelsize=8, colors=INK)
@@ -184,7 +185,8 @@ def _needs_log(figures: Figures) -> bool:
 
 
 def _caption(name: str, figures: Figures) -> str:
-    caption = f"{name}   {percent(figures.loss)} of {figures.sent} lost"
+    shown = name if name.isprintable() else repr(name)[1:-1]
+    caption = f"{shown}   {percent(figures.loss)} of {figures.sent} lost"
     if figures.rtt.count:
         median, p99 = milliseconds(figures.rtt.median_ns), milliseconds(figures.rtt.p99_ns)
         caption += f"   median {median} ms   99 % within {p99} ms"
