@@ -678,6 +678,30 @@ def test_a_constant_stands_once() -> None:
     assert {name for (name, _), times in stands.items() if times > 1} == set(STANDS_TWICE)
 
 
+FRACTIONS_TWICE: dict[str, str] = {
+    "0.25": "s: how often a draining port looks, in port.port; how often show.table is drawn anew",
+}
+"""Constants with a fraction that two rooms have under two names, and why."""
+
+
+def test_a_fraction_stands_once() -> None:
+    """Nobody comes upon 0.002 by chance: under another name, too, it is the same constant."""
+    stands = Counter(value for source in rooms().values() for _, value in constants(source))
+    fractions = {value for value, times in stands.items() if times > 1 and value.startswith("0.")}
+    assert fractions == set(FRACTIONS_TWICE)
+
+
+def test_the_greatest_port_stands_once() -> None:
+    """As MAX_PORT, in a message too; what is not of a port says so by its name."""
+    stands = {
+        f"{name}: {line.strip()}"
+        for name, source in rooms().items()
+        for line in source.splitlines()
+        if re.search(r"6553[56]|65_53[56]", line) and "port" in line.lower()
+    }
+    assert stands == {"peer: MAX_PORT = 65535"}
+
+
 def budgets(name: str, source: str) -> Iterator[tuple[str, str]]:
     """List what of a room is larger than it should be, and how large."""
     if (lines := len(source.splitlines())) > MODULE_LINES:

@@ -18,7 +18,7 @@ from twisted.internet.interfaces import (
 from zope.interface import implementer
 
 from udpecho.errors import BadAddress, ResolveFailed, UdpEchoError, WrongFamily
-from udpecho.peer import Peer, is_ipv6, is_wildcard
+from udpecho.peer import MAX_PORT, Peer, is_ipv6, is_wildcard
 from udpecho.reactors import IDatagramReactor
 from udpecho.scopes import interface_name
 from udpecho.values import port_number, wrong
@@ -95,8 +95,8 @@ def check_host(canonical: str) -> None:
 
 def check_port(port: int) -> None:
     """Raise BadAddress if nothing can be sent to this port."""
-    if not (isinstance(port, int) and 0 < port < 65536):
-        raise BadAddress(port, f"expected a port from 1 to 65535, got {port!r}")
+    if not (isinstance(port, int) and 0 < port <= MAX_PORT):
+        raise BadAddress(port, f"expected a port from 1 to {MAX_PORT}, got {port!r}")
 
 
 def check_name(host: str) -> None:

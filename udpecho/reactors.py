@@ -22,6 +22,9 @@ from zope.interface import Interface
 from udpecho.datagrams import Received, ToSend
 from udpecho.refusal import Refusal
 
+TURN_SECONDS = 0.002
+"""How long one who has more to do goes on in a turn of the reactor: timers keep their time."""
+
 
 class IDatagramReactor(IReactorUDP, IReactorTime, IReactorPluggableNameResolver):
     """Sockets, timers and names: every reactor of Twisted's, and each MemoryNetwork host."""

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from math import nan
 from typing import TypeVar
 
+from udpecho.peer import MAX_PORT
+
 Value = TypeVar("Value")
 
 
@@ -22,9 +24,9 @@ def port_number(option: str, lowest: int = 1) -> Callable[[str], int]:
     """Make a coercer of a port; lowest=0 lets the kernel choose one."""
 
     def coerce(text: str) -> int:
-        if re.fullmatch(r"[0-9]{1,5}", text) and lowest <= int(text) <= 65535:
+        if re.fullmatch(r"[0-9]{1,5}", text) and lowest <= int(text) <= MAX_PORT:
             return int(text)
-        raise wrong(option, f"a port from {lowest} to 65535", text)
+        raise wrong(option, f"a port from {lowest} to {MAX_PORT}", text)
 
     return coerce
 

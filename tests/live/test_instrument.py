@@ -19,6 +19,7 @@ from udpecho.instrument.instrument import ProbeSocket, SocketOptions
 from udpecho.instrument.probe import Arrival, Flow, Probe
 from udpecho.instrument.stamped import StampedSocket
 from udpecho.instrument.stamps import Stamp
+from udpecho.reactors import TURN_SECONDS
 from udpecho.refusal import Refusal
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="it is Linux's epoll")
@@ -67,7 +68,7 @@ def instrument() -> Iterator[kernel.KernelInstrument]:
 
 
 @pytest.mark.parametrize(
-    ("takes", "turns"), [(0.0, [SOCKETS]), (kernel.TURN_SECONDS * 1.5, [1, 2, SOCKETS])]
+    ("takes", "turns"), [(0.0, [SOCKETS]), (TURN_SECONDS * 1.5, [1, 2, SOCKETS])]
 )
 def test_a_turn_ends_in_time(
     instrument: kernel.KernelInstrument,

@@ -20,7 +20,8 @@ from udpecho.kernel.messages import BATCH
 from udpecho.port.batch import Batch
 from udpecho.port.inbox import Inbox
 from udpecho.port.kernelsocket import KernelSocket
-from udpecho.port.reader import BATCHES, TURN, Reader
+from udpecho.port.reader import BATCHES, Reader
+from udpecho.reactors import TURN_SECONDS
 from udpecho.refusal import Refusal
 
 PEER = ("192.0.2.1", 7)
@@ -131,8 +132,8 @@ def reader_of(
     ("takes", "batches", "why"),
     [
         (0.0, BATCHES, "as many as a turn may have"),
-        (TURN * 1.5, 2, "the time is over while the second is delivered"),
-        (TURN / 3, 5, "the first does not count, and it must be over"),
+        (TURN_SECONDS * 1.5, 2, "the time is over while the second is delivered"),
+        (TURN_SECONDS / 3, 5, "the first does not count, and it must be over"),
     ],
 )
 def test_a_turn_ends_in_time(clock: Clock, takes: float, batches: int, why: str) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from udpecho.guard.prefixes import LOOPBACK, Network, parse_network
 from udpecho.guard.ratelimit import MAX_RATE, MAX_SLIP, SLIP
+from udpecho.peer import MAX_PORT
 from udpecho.values import naming
 
 
@@ -66,9 +67,9 @@ def parse_ports(text: str) -> frozenset[int]:
     for part in text.split(","):
         match = re.fullmatch(r"\s*([0-9]{1,5})\s*(?:-\s*([0-9]{1,5})\s*)?", part)
         first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
-        if not 1 <= first <= last <= 65535:
+        if not 1 <= first <= last <= MAX_PORT:
             raise ValueError(
-                f"expected ports from 1 to 65535 such as 53 or 5000-5009, not {text!r}"
+                f"expected ports from 1 to {MAX_PORT} such as 53 or 5000-5009, not {text!r}"
             )
         ports.update(range(first, last + 1))
     return frozenset(ports)

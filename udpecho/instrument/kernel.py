@@ -23,9 +23,7 @@ from udpecho.instrument.stamped import StampedSocket
 from udpecho.instrument.stamps import Stamp
 from udpecho.kernel.wake import ExactTimer
 from udpecho.peer import Peer, is_ipv6
-
-TURN_SECONDS = 0.002
-"""After this the reactor gets its turn, though more has come."""
+from udpecho.reactors import TURN_SECONDS
 
 BATCH = 64
 """Datagrams taken from one socket before its stamps are looked for: some 0.5 ms of work."""

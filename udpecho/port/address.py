@@ -14,6 +14,7 @@ from typing import Any, Self
 from udpecho.errors import BadAddress, WrongFamily
 from udpecho.kernel.layout import IPV4, IPV6, NAME, Layout, timestamp_ns
 from udpecho.names import interface_index
+from udpecho.peer import MAX_PORT
 from udpecho.scopes import interface_name
 
 REMEMBERED = 4096
@@ -145,7 +146,7 @@ def encode_peer(layout: Layout, host: str, port: int) -> bytes:
     connect() would look up what is no address, and take port 0 for any.
     """
     if port == 0:
-        raise BadAddress((host, port), "expected a port from 1 to 65535, got 0")
+        raise BadAddress((host, port), f"expected a port from 1 to {MAX_PORT}, got 0")
     return encode_any(layout, (host, port))
 
 
@@ -155,8 +156,8 @@ def encode(layout: Layout, host: str, port: int) -> bytes:
 
     Raises BadAddress, or WrongFamily.
     """
-    if not isinstance(port, int) or not 0 <= port <= 65535:
-        raise BadAddress((host, port), f"expected a port from 0 to 65535, got {port!r}")
+    if not isinstance(port, int) or not 0 <= port <= MAX_PORT:
+        raise BadAddress((host, port), f"expected a port from 0 to {MAX_PORT}, got {port!r}")
     address, percent, scope = host.partition("%")
     packed = _packed(layout.family, "255.255.255.255" if host == "<broadcast>" else address)
     if layout is IPV4:

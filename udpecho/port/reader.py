@@ -22,9 +22,7 @@ from udpecho.port.portsocket import PortSocket
 from udpecho.port.sieve import longer_than, not_from
 from udpecho.port.sieve import mapped as from_mapped
 from udpecho.port.writer import Writer
-
-TURN = 0.002
-"""Seconds after which a turn takes no further batch, so that timers keep their time."""
+from udpecho.reactors import TURN_SECONDS
 
 BATCHES = 8
 """Batches in a turn at most: the reactor's own work, spread over more, is lost in theirs."""
@@ -33,8 +31,8 @@ MANY = 16
 """Items in a batch from which on to answer them unwatched saves more than it costs."""
 
 ERRORS = 512
-"""Errors taken from the queue in a turn, within TURN: as many as fit in a receive buffer of the
-usual size, in which those that wait take the room of datagrams."""
+"""Errors taken from the queue in a turn, within TURN_SECONDS: as many as fit in a receive buffer of
+the usual size, in which those that wait take the room of datagrams."""
 
 
 class Reader:
@@ -112,7 +110,7 @@ class Reader:
 
     def _read_on(self) -> None:
         """Deliver further batches, as long as they are full and the turn is not over."""
-        until = self._now() + TURN
+        until = self._now() + TURN_SECONDS
         for _ in range(self._batches - 1):
             if self.closed or self.read() < BATCH or self._now() > until:
                 break
@@ -183,7 +181,7 @@ class Reader:
         """Tell the protocol who refused."""
         self._errors_wait = False
         self._writer.note_errors()
-        until = self._now() + TURN
+        until = self._now() + TURN_SECONDS
         for refusal in self._socket.refusals(ERRORS):
             self.counts["refused"] += 1
             if self._connection.peer is not None and not self._connection.is_peer(refusal.to):

@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from udpecho.datagrams import ToSend
 from udpecho.names import canonical_host
-from udpecho.peer import Peer, is_ipv6, is_loopback
+from udpecho.peer import MAX_PORT, Peer, is_ipv6, is_loopback
 from udpecho.refusal import Refusal
 from udpecho.sizes import MAX_IPV4_DATA, MAX_IPV6_DATA
 from udpecho.testing.options import MemoryOptions
@@ -101,8 +101,8 @@ class MemorySocket:
 
     def _to_wire(self, address: SocketAddress) -> Peer:
         host, port = address[:2]
-        if not 0 <= port <= 65535:
-            raise OverflowError(f"port must be 0-65535, not {port}.")
+        if not 0 <= port <= MAX_PORT:
+            raise OverflowError(f"port must be 0-{MAX_PORT}, not {port}.")
         host = {"": self.local[0], "<broadcast>": IPV4_BROADCAST}.get(host, host)
         canonical = canonical_host(host)
         if canonical is None or is_ipv6(canonical) != self._ipv6:

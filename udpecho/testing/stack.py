@@ -13,7 +13,7 @@ from typing import Protocol
 
 from udpecho.errors import BadAddress
 from udpecho.names import canonical_host
-from udpecho.peer import Peer, is_ipv6, is_loopback
+from udpecho.peer import MAX_PORT, Peer, is_ipv6, is_loopback
 from udpecho.refusal import Refusal
 from udpecho.testing.packet import Packet
 from udpecho.testing.record import Datagram, Fate, Record
@@ -34,8 +34,8 @@ def canonical_peer(peer: Peer) -> Peer:
     canonical = canonical_host(host)
     if canonical is None:
         raise BadAddress(host, f"an IPv4 or IPv6 address was expected, not {host!r}")
-    if not 0 <= port <= 65535:
-        raise BadAddress(port, f"a port from 0 to 65535 was expected, not {port!r}")
+    if not 0 <= port <= MAX_PORT:
+        raise BadAddress(port, f"a port from 0 to {MAX_PORT} was expected, not {port!r}")
     return canonical, port
 
 
