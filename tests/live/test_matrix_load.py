@@ -134,7 +134,7 @@ def test_7_spoofed_prefixes_without_end(family: str, joined: Pair, tmp_path: Pat
 
 
 GROWTH_KIB = 4096
-"""The limiter's table (1.3 MB), the verdicts that the guard keeps (under 1 MB), and pages of the
+"""The limiter's table (1.3 MB), the standings that the guard keeps (under 1 MB), and pages of the
 batch that are first touched."""
 
 

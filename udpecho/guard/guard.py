@@ -34,10 +34,10 @@ _EMPTY = Columns(b"", b"")
 _JUDGED = Columns._fields.index("sizes")  # what stands from there on matters for the limit alone
 _EXEMPT = -1  # in place of a bucket: no limit
 _ALL_EXEMPT = {_EXEMPT}
-_KNOWN_SOURCES = 4096  # verdicts kept: many more than a busy server's sources, under 1 MB
+_KNOWN_SOURCES = 4096  # standings kept: many more than a busy server's sources, under 1 MB
 
 
-Verdict: TypeAlias = Reason | int
+Standing: TypeAlias = Reason | int
 """What is known of a source address alone: why it is not answered, or its bucket, or _EXEMPT."""
 
 
@@ -74,7 +74,7 @@ class Guard:
         self._plain_high_bytes = every_byte_but(port >> 8 for port in self._ports)
         # Nothing can be sent with 0 hops, and without keep_ttl 1 leaves none for a reply.
         self._ttls_with_hops_left = every_byte_but([0] if policy.keep_ttl else [0, 1])
-        self._known: dict[bytes, Verdict] = {}
+        self._known: dict[bytes, Standing] = {}
         # The last batch that is answered in full however often it comes: a client that asks,
         # is answered and asks again, is seen so by its first request alone.
         self._blameless = _EMPTY
@@ -99,8 +99,8 @@ class Guard:
         if not size:
             return _NOTHING_AGAINST
         sources = Sources(batch.sources, size)
-        verdicts = {source: self._verdict(source) for source in sources.distinct}
-        kinds = set(verdicts.values())
+        standings = {source: self._standing(source) for source in sources.distinct}
+        kinds = set(standings.values())
         unanswered = {}
         if self._is_doubtful(batch, kinds):
             unanswered = self._reasons(batch, sources.each)
@@ -111,7 +111,7 @@ class Guard:
         if kinds != _ALL_EXEMPT:
             if batch is not self._priced:  # as the last: see columns
                 self._priced, self._costs = batch, _costs(batch)
-            self._limit(self._costs, sources, verdicts, unanswered, self._nanoseconds(now))
+            self._limit(self._costs, sources, standings, unanswered, self._nanoseconds(now))
         elif not unanswered:
             self._blameless = batch
         return unanswered
@@ -120,15 +120,15 @@ class Guard:
         self._now = max(self._now, int(now * 1e9))
         return self._now
 
-    def _verdict(self, source: bytes) -> Verdict:
-        verdict = self._known.get(source)
-        if verdict is None:
+    def _standing(self, source: bytes) -> Standing:
+        standing = self._known.get(source)
+        if standing is None:
             if len(self._known) >= _KNOWN_SOURCES:
                 self._known.clear()
-            verdict = self._known[source] = self._examine(source)
-        return verdict
+            standing = self._known[source] = self._examine(source)
+        return standing
 
-    def _examine(self, source: bytes) -> Verdict:
+    def _examine(self, source: bytes) -> Standing:
         if source[0] in self._unruled[len(source)]:
             return self._limiter.bucket(source)
         reason = BAD_SOURCES.lookup(source)
@@ -147,9 +147,9 @@ class Guard:
         reason = self._ports.get(port)
         if reason is not None:
             return reason
-        verdict = self._verdict(source)
-        if isinstance(verdict, Reason):
-            return verdict
+        standing = self._standing(source)
+        if isinstance(standing, Reason):
+            return standing
         reason = BAD_DESTINATIONS.lookup(asked) if asked else None
         if reason is not None:
             return reason
@@ -160,7 +160,7 @@ class Guard:
             return Reason.TTL_SPENT
         return None
 
-    def _is_doubtful(self, batch: Columns, verdicts: Collection[Verdict]) -> bool:
+    def _is_doubtful(self, batch: Columns, standings: Collection[Standing]) -> bool:
         """Ask of whole columns, in a step each, whether any datagram may be one not to answer."""
         ports, sources, asked, local, ttls, *_ = batch
         width = 2 * len(sources) // len(ports)
@@ -169,7 +169,7 @@ class Guard:
                 ports[::2].translate(None, self._plain_high_bytes)
                 and not self._ports.keys().isdisjoint(split_ports(ports))
             )
-            or Reason in map(type, verdicts)
+            or Reason in map(type, standings)
             or (asked and asked[::width].translate(None, _HOST_FIRST_BYTES[width]))
             or (asked and local and asked != local)
             or ttls.translate(None, self._ttls_with_hops_left)
@@ -193,7 +193,7 @@ class Guard:
         self,
         costs: Sequence[int],
         sources: Sources,
-        verdicts: Mapping[bytes, Verdict],
+        standings: Mapping[bytes, Standing],
         unanswered: dict[int, Reason],
         now: int,
     ) -> None:
@@ -203,15 +203,15 @@ class Guard:
         """
         charges: dict[int, int] = {}
         for source, tokens in sources.tally(costs, unanswered).items():
-            bucket = verdicts[source]
+            bucket = standings[source]
             if isinstance(bucket, int) and bucket != _EXEMPT:
                 charges[bucket] = charges.get(bucket, 0) + tokens
-        over: dict[Verdict, list[int]] = {b: [] for b in self._limiter.charge(charges, now)}
+        over: dict[Standing, list[int]] = {b: [] for b in self._limiter.charge(charges, now)}
         if not over:
             return
         for index, source in enumerate(sources.each):
-            if verdicts[source] in over and index not in unanswered:
-                over[verdicts[source]].append(index)
+            if standings[source] in over and index not in unanswered:
+                over[standings[source]].append(index)
         for bucket, indexes in over.items():
             assert isinstance(bucket, int)
             each = [costs[index] for index in indexes] if costs else (1,) * len(indexes)
