@@ -72,8 +72,8 @@ PURE = frozenset(
         "guard.guard", "guard.reasons", "guard.policy", "guard.prefixes", "guard.ratelimit",
         "ping.plan", "ping.ledger", "ping.outcome", "ping.stats", "ping.figures", "ping.spread",
         "ping.order", "instrument.probe", "instrument.stamps", "kernel.layout", "show.record",
-        "show.text",
-        "show.fields",
+        "show.text", "show.fields", "testing.faults", "testing.icmp", "testing.pacing",
+        "testing.packet", "testing.passage", "testing.timeline", "testing.way",
     }
 )  # fmt: skip
 """Rooms that do no I/O and are told the time."""
@@ -85,8 +85,8 @@ TWISTED = ("twisted", "zope")
 PURE_MODULES = frozenset(
     {
         "__future__", "array", "bisect", "collections", "collections.abc", "dataclasses", "enum",
-        "errno", "functools", "ipaddress", "itertools", "json", "math", "re", "struct", "types",
-        "typing",
+        "errno", "functools", "heapq", "ipaddress", "itertools", "json", "math", "re", "struct",
+        "types", "typing",
     }
 )  # fmt: skip
 """Of the standard library, what pure rooms may import: it does no input or output."""
@@ -116,6 +116,12 @@ INPUT_AND_OUTPUT = (
     "ssl", "http", "urllib", "signal",
 )  # fmt: skip
 EXTRAS = {"ping.spread": "hdrh", "show.table": "rich", "show.plot": "matplotlib"}
+TEST_TOOLS = {"testing.pytest_plugin": "pytest"}
+"""What a room for test authors imports inside functions: it is there where the room is used."""
+
+FOR_TOOLS = {"testing.pytest_plugin", "testing.trial_mixin"}
+"""Rooms that only pytest and test authors load."""
+
 MEASURES = {"ping", "show", "path"}
 """Wings that need what only the extras have."""
 
@@ -125,6 +131,7 @@ OVER_BUDGET: dict[str, str] = {
     "port.asstock.AsStock": "what a Twisted port has, under its names",
     "port.stock.StockPort": "a method for each of UdpPort's",
     "ping.preparing.prepare": "a line for each option, and what they mean",
+    "testing.network.link": "a line for each option, and what they mean",
     "testing.sockets.MemorySocket": "what socket.socket has that a Twisted port calls",
 }
 """What exceeds a budget, and why."""
@@ -386,7 +393,16 @@ LAWS = [
             and each.imported.split(".")[0] not in sys.stdlib_module_names
             and not within(each.imported, *TWISTED)
             and not within(each.imported, EXTRAS.get(each.importer, "udpecho"))
+            and (
+                each.at_import
+                or not within(each.imported, TEST_TOOLS.get(each.importer, "udpecho"))
+            )
         ),
+    ),
+    Law(
+        "nobody imports what is for test tools",
+        "who tests finds the plugin and the mixin; the network works without any tool",
+        lambda each: each.ours and each.imported in FOR_TOOLS,
     ),
     Law(
         "what only measuring needs is imported when it is used",
@@ -415,6 +431,7 @@ KERNEL = "the kernel's calls know no Twisted"
 HIDDEN = "an import names what it takes"
 DEFERRED = "pending knows Deferred alone"
 TOUCH = "only the commands and tap touch the reactor"
+TOOLS = "nobody imports what is for test tools"
 BASE = "the base install needs Twisted alone"
 USED = "what only measuring needs is imported when it is used"
 
@@ -500,6 +517,10 @@ WRONG: list[tuple[str, str, str]] = [
     ("protocols know no service", "server.server", "import twisted.application.service"),
     (BASE, "ping.stats", "import numpy"),
     (BASE, "show.text", "import rich"),
+    (BASE, "testing.pytest_plugin", "import pytest"),
+    (BASE, "testing.network", "def f():\n  import pytest"),
+    (TOOLS, "testing.network", "from udpecho.testing import UdpMixin"),
+    (TOOLS, "testing.host", "def f():\n  from udpecho.testing import pytest_plugin"),
     (USED, "commands.ping", "from udpecho.ping import Ping"),
     (USED, "commands.report", "from udpecho.show.record import read"),
 ]
@@ -612,6 +633,7 @@ SETS: dict[str, str] = {
     "client.pending": "its book is kept in the requests, whose fields nobody else writes",
     "port.stock": "Twisted's port takes no argument for how much it reads, nor a connect back",
     "show.table": "Twisted's LoopingCall takes its clock so",
+    "testing.record": "its book is kept in the passages, whose fields nobody else writes",
     "testing.host": "Twisted's DelayedCall leaves it to the reactor to say that it was called",
 }
 """Rooms that set what is another object's, and why."""

@@ -363,7 +363,7 @@ def test_what_the_kernel_will_not_send_is_refused_by_name(error: int) -> None:
     ),
     st.integers(1, 4),
 )
-def test_the_counts_are_what_the_network_did(faults: dict[str, float], flows: int) -> None:
+def test_the_counts_are_what_the_network_did(faults: dict[str, Any], flows: int) -> None:
     """Against the network's own record: of the way back, where copies are counted too."""
     bench = Bench()
     bench.serve()

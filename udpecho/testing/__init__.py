@@ -14,7 +14,7 @@
     >>> net = MemoryNetwork(seed=1)
     >>> server = net.host("192.0.2.1", "2001:db8::1", names=["echo.example"])
     >>> client = net.host("192.0.2.2")
-    >>> net.link(client, server, delay=0.02, jitter=0.005, loss=0.01)
+    >>> link = net.link(client, server, delay=0.02, jitter=0.005, loss=0.01)
     >>> port = server.listenUDP(7, Echo())
     >>> notebook = Notebook()
     >>> socket = client.listenUDP(50000, notebook)
@@ -44,7 +44,7 @@ expected:
 - A datagram longer than maxPacketSize is cut, and one too many for the receive buffer is
   dropped: only the record tells.
 
-There is no broadcast, no multicast, no fragment, and no limit on how often ICMP refuses.
+There is no broadcast to a subnet alone, and no limit on how often ICMP refuses.
 """
 
 from typing import TYPE_CHECKING
@@ -52,37 +52,69 @@ from typing import TYPE_CHECKING
 from udpecho.doors import Door
 
 __all__ = [
+    "Bursts",
     "Datagram",
+    "Datagrams",
     "Fate",
     "Fault",
     "MemoryHost",
+    "MemoryLink",
     "MemoryNetwork",
     "MemoryPort",
     "Record",
+    "ScriptedPeer",
+    "Step",
+    "UdpMixin",
+    "duplicate",
+    "refuse",
+    "reply",
+    "silence",
 ]
 
 if TYPE_CHECKING:
+    from udpecho.testing.faults import Bursts as Bursts
     from udpecho.testing.host import MemoryHost as MemoryHost
     from udpecho.testing.host import MemoryPort as MemoryPort
+    from udpecho.testing.link import MemoryLink as MemoryLink
     from udpecho.testing.network import MemoryNetwork as MemoryNetwork
     from udpecho.testing.record import Datagram as Datagram
+    from udpecho.testing.record import Datagrams as Datagrams
     from udpecho.testing.record import Fate as Fate
     from udpecho.testing.record import Fault as Fault
     from udpecho.testing.record import Record as Record
+    from udpecho.testing.script import ScriptedPeer as ScriptedPeer
+    from udpecho.testing.script import Step as Step
+    from udpecho.testing.script import duplicate as duplicate
+    from udpecho.testing.script import refuse as refuse
+    from udpecho.testing.script import reply as reply
+    from udpecho.testing.script import silence as silence
+    from udpecho.testing.trial_mixin import UdpMixin as UdpMixin
 else:
     __getattr__ = Door(
         globals(),
         {
+            "faults": ("Bursts",),
             "host": (
                 "MemoryHost",
                 "MemoryPort",
             ),
+            "link": ("MemoryLink",),
             "network": ("MemoryNetwork",),
             "record": (
                 "Datagram",
+                "Datagrams",
                 "Fate",
                 "Fault",
                 "Record",
             ),
+            "script": (
+                "ScriptedPeer",
+                "Step",
+                "duplicate",
+                "refuse",
+                "reply",
+                "silence",
+            ),
+            "trial_mixin": ("UdpMixin",),
         },
     )

@@ -8,15 +8,17 @@ from socket import AF_INET, AF_INET6
 from typing import Any, Literal, TypeAlias
 
 from twisted.internet.base import DelayedCall
+from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IHostnameResolver
 from twisted.internet.protocol import DatagramProtocol
 from twisted.internet.udp import Port
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from udpecho.peer import Peer, is_ipv6
+from udpecho.peer import MAX_PORT, Peer, is_ipv6
 from udpecho.reactors import IDatagramReactor, IDatagramSockets
 from udpecho.testing.resolver import MemoryResolver
+from udpecho.testing.script import ScriptedPeer, Step
 from udpecho.testing.seam import SeamSocket
 from udpecho.testing.sockets import MemorySocket
 from udpecho.testing.stack import Bound, Stack, canonical_peer
@@ -80,6 +82,18 @@ class MemoryHost:
         if times < 1:
             raise ValueError(f"times is 1 or more, not {times!r}")
         self.stack.fail_sends(error, times, None if to is None else canonical_peer(to))
+
+    def peer(self, port: int, script: Sequence[Step]) -> ScriptedPeer:
+        """Put a peer on a port, of both families, that does with each datagram what is next.
+
+        Raises CannotListenError for a port that is taken.
+        """
+        if not 0 <= port <= MAX_PORT:
+            raise ValueError(f"a port is from 0 to {MAX_PORT}, not {port!r}")
+        try:
+            return ScriptedPeer(self.stack, self._timeline, port, script)
+        except OSError as error:
+            raise CannotListenError("", port, error) from None
 
     # IReactorUDP
 

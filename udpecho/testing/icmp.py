@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from errno import ECONNREFUSED, EHOSTUNREACH
+from dataclasses import replace
+from errno import ECONNREFUSED, EHOSTUNREACH, EMSGSIZE
 
 from udpecho.peer import Peer, is_ipv6
 from udpecho.refusal import Refusal
+from udpecho.testing.packet import Packet
 
 IPV4_QUOTE, IPV6_QUOTE = 520, 1184
 """Bytes of data that a message quotes at most: it is 576 or 1,280 bytes long (RFC 1812, 4443)."""
 
 PORT_UNREACHABLE, PORT_UNREACHABLE6 = (3, 3), (1, 4)
 PROHIBITED, PROHIBITED6 = (3, 13), (1, 1)
+TOO_LONG, TOO_LONG6 = (3, 4), (2, 0)
+EXPIRED, EXPIRED6 = (11, 0), (3, 0)
 
 MEANS = {
     ECONNREFUSED: (PORT_UNREACHABLE, PORT_UNREACHABLE6),
     EHOSTUNREACH: (PROHIBITED, PROHIBITED6),
+    EMSGSIZE: (TOO_LONG, TOO_LONG6),
 }
 """The type and code, ICMP's and ICMPv6's, of which Linux makes an errno (icmp(7))."""
 
@@ -26,3 +31,15 @@ def refused(to: Peer, data: bytes, error: int, by: str | None = None) -> Refusal
     kind, code = MEANS.get(error, MEANS[EHOSTUNREACH])[ipv6]
     quoted = data[: IPV6_QUOTE if ipv6 else IPV4_QUOTE]
     return Refusal(to, quoted, error, (by or to[0], 0), kind, code, None)
+
+
+def too_long(packet: Packet, by: str, mtu: int) -> Refusal:
+    """Have a router say that a datagram is too long for the next link, and how long it may be."""
+    return replace(refused(packet.destination, packet.data, EMSGSIZE, by), mtu=mtu)
+
+
+def expired(packet: Packet, by: str) -> Refusal:
+    """Have a router say that a datagram's TTL, or hop limit, ended there."""
+    kind, code = EXPIRED6 if is_ipv6(packet.destination[0]) else EXPIRED
+    told = refused(packet.destination, packet.data, EHOSTUNREACH, by)
+    return replace(told, icmp_type=kind, icmp_code=code)

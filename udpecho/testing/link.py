@@ -1,67 +1,48 @@
-"""What a link does to the datagrams that pass it: pure, but for the dice it is given."""
+"""A link between two hosts in memory, which can be told to change."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, fields
-from random import Random
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Unpack
 
-from udpecho.testing.record import Fault
-
-HOLD = 0.1
-"""For how many seconds a reordered datagram is held back: long, beside most delays."""
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """What happens to datagrams in one direction between two hosts.
-
-    delay, jitter and hold are in seconds, the others are probabilities from 0 to 1; what each
-    means is told at MemoryNetwork.link.
-    """
-
-    delay: float = 0.0
-    jitter: float = 0.0
-    loss: float = 0.0
-    duplicate: float = 0.0
-    reorder: float = 0.0
-    hold: float = HOLD
-    corrupt: float = 0.0
-
-    def __post_init__(self) -> None:
-        for name in (field.name for field in fields(self)):
-            value = getattr(self, name)
-            top = float("inf") if name in ("delay", "jitter", "hold") else 1.0
-            if not 0 <= value <= top:
-                expected = "0 seconds or more" if top > 1 else "a probability from 0 to 1"
-                raise ValueError(f"a link's {name} is {expected}, not {value!r}")
-
-    def copies(
-        self, data: bytes, random: Random
-    ) -> Iterator[tuple[float, bytes, frozenset[Fault]]]:
-        """Tell what arrives of one datagram: after how long, which bytes, with which faults."""
-
-        def hit(probability: float) -> bool:
-            return probability > 0 and random.random() < probability
-
-        if hit(self.loss):
-            return
-        for copy in range(1 + hit(self.duplicate)):
-            faults = {Fault.DUPLICATE} if copy else set()
-            delay, arriving = self.delay, data
-            if self.jitter:
-                delay += random.uniform(0, self.jitter)
-            if hit(self.reorder):
-                delay += self.hold
-                faults.add(Fault.REORDERED)
-            if data and hit(self.corrupt):
-                bit = random.randrange(8 * len(data))
-                flipped = bytearray(data)
-                flipped[bit // 8] ^= 1 << bit % 8
-                arriving = bytes(flipped)
-                faults.add(Fault.CORRUPTED)
-            yield delay, arriving, frozenset(faults)
+from udpecho.testing.faults import Faults, LinkOptions, checked
+from udpecho.testing.timeline import Timeline
+from udpecho.testing.way import Way
 
 
-PERFECT = Link()
-"""The link of two hosts that were not linked otherwise: no delay, no fault."""
+class MemoryLink:
+    """What happens between two hosts, from MemoryNetwork.link: in both directions, or in one."""
+
+    def __init__(self, timeline: Timeline, faults: Faults, ways: Sequence[Way]) -> None:
+        self._timeline = timeline
+        self._faults = faults
+        self._ways = ways
+
+    def at(self, time: float, **options: Unpack[LinkOptions]) -> None:
+        """Change some of the link's options at a time, in seconds since the network was made.
+
+        What is sent at that very time meets the change; what was sent before goes on as it was.
+        Options that are not named stay as they are then. Raises ValueError for what
+        MemoryNetwork.link would not take, and for a time that is past.
+
+            >>> from udpecho.testing import MemoryNetwork
+            >>> net = MemoryNetwork()
+            >>> link = net.link(net.host("192.0.2.1"), net.host("192.0.2.2"), delay=0.02)
+            >>> link.at(3.0, loss=1.0)
+            >>> link.at(5.0, loss=0.0)
+        """
+        checked(self._faults, options)
+        now = self._timeline.now
+        if not isinstance(time, (int, float)) or not now <= time < float("inf"):
+            raise ValueError(f"a link changes at {now} seconds or later, not at {time!r}")
+        if time == now:
+            self._change(options)
+        else:
+            self._timeline.at(time, partial(self._change, options), first=True)
+
+    def _change(self, options: LinkOptions) -> None:
+        self._faults = replace(self._faults, **options)
+        for way in self._ways:
+            way.change(self._faults)

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from ipaddress import ip_address
+
+from twisted.internet.defer import Deferred
 
 from udpecho.datagrams import DEFAULT_TTL
 from udpecho.errors import BadAddress, DatagramTooLong, WrongFamily
 from udpecho.peer import Peer, is_ipv6, is_loopback
 from udpecho.sizes import MAX_IPV4_DATA, MAX_IPV6_DATA
+from udpecho.testing.awaiting import LIMIT, Awaited, Awaiting, T
+from udpecho.testing.faults import HOLD, QUEUE, Bursts, Faults
+from udpecho.testing.groups import IPV4_BROADCAST
 from udpecho.testing.host import MemoryHost, MemoryPort, Refusals
 from udpecho.testing.icmp import refused
-from udpecho.testing.link import HOLD, Link
+from udpecho.testing.link import MemoryLink
 from udpecho.testing.packet import Packet
-from udpecho.testing.record import Datagram, Fate, Fault, Record
-from udpecho.testing.sockets import IPV4_BROADCAST, is_mapped
+from udpecho.testing.passage import Datagram, Fate, Fault
+from udpecho.testing.record import Record
+from udpecho.testing.routes import is_mapped
 from udpecho.testing.stack import RECEIVE_BUFFER, Stack, canonical_peer
+from udpecho.testing.way import Way
 from udpecho.testing.wire import Wire
 
 __all__ = ["Datagram", "Fate", "Fault", "MemoryHost", "MemoryNetwork", "MemoryPort", "Record"]
@@ -73,21 +80,55 @@ class MemoryNetwork:
         reorder: float = 0.0,
         hold: float = HOLD,
         corrupt: float = 0.0,
-    ) -> None:
+        bursts: Bursts | None = None,
+        mtu: int | None = None,
+        hops: int = 0,
+        rate: float | None = None,
+        queue: int = QUEUE,
+        queue_bytes: int | None = None,
+    ) -> MemoryLink:
         """Set what happens to datagrams from a to b and back, or only from a to b.
 
         delay is in seconds, and up to jitter seconds are added to it at random. loss,
         duplicate, reorder and corrupt are probabilities from 0 to 1: of being lost, of arriving
         twice, of being held back by hold seconds while others overtake it, of arriving with one
-        bit flipped (and no checksum to notice). A refusal is delayed and lost like a datagram.
+        bit flipped (and no checksum to notice). bursts lose several in a row: see Bursts.
+
+        What is longer than mtu bytes, with its IP and UDP headers, passes in fragments, of which
+        each may be lost. If it may not be fragmented, and over IPv6, it is lost, and ICMP tells
+        the sender's host, which sends the next ones in fragments. IPv6 has 1,280 bytes at least.
+        hops routers take one each from the TTL; what is left without any is lost, and ICMP says
+        so. The routers are 198.18.0.1 and on, and 2001:2::1 and on.
+
+        At a rate, in bytes of IP packets a second, datagrams leave one after the other. The
+        others wait: queue of them at most, and queue_bytes together. What finds no room is lost.
+
+        A refusal is delayed and lost like a datagram. Raises ValueError for what can't be.
         """
         for host in (a, b):
             if host.stack.wire is not self._wire:
                 raise ValueError(f"the host {host.addresses} is of another network")
-        link = Link(delay, jitter, loss, duplicate, reorder, hold, corrupt)
-        self._wire.links[a.stack, b.stack] = link
-        if not one_way:
-            self._wire.links[b.stack, a.stack] = link
+        faults = Faults(
+            delay,
+            jitter,
+            loss,
+            duplicate,
+            reorder,
+            hold,
+            corrupt,
+            bursts,
+            mtu,
+            hops,
+            rate,
+            queue,
+            queue_bytes,
+        )
+        ends = (
+            [(a.stack, b.stack)] if one_way or a is b else [(a.stack, b.stack), (b.stack, a.stack)]
+        )
+        ways = {each: Way(faults) for each in ends}
+        self._wire.ways.update(ways)
+        return MemoryLink(self._wire.timeline, faults, [*ways.values()])
 
     def forge(
         self,
@@ -142,6 +183,25 @@ class MemoryNetwork:
         two servers answer each other over a link without delay.
         """
         self._wire.timeline.advance(seconds)
+
+    def run_until(self, awaited: Awaited[T], *, limit: float = LIMIT) -> T:
+        """Move time on until a Deferred, or a coroutine that awaits some, has its result.
+
+        Returns the result, or raises what it failed with. What else is due at that instant
+        happens when time is moved again. Raises TimeoutError after limit seconds of the network.
+        """
+        if not 0 <= limit < float("inf"):
+            raise ValueError(f"limit is 0 seconds or more, not {limit!r}")
+        if isinstance(awaited, Coroutine):
+            awaited = Deferred.fromCoroutine(awaited)
+        if not isinstance(awaited, Deferred):
+            raise TypeError(f"expected a Deferred or a coroutine, got {awaited!r}")
+        waiting = Awaiting[T]()
+        awaited.addCallbacks(waiting.succeed, waiting.fail)
+        self._wire.timeline.run(self._wire.timeline.now + limit, waiting.is_known)
+        if not waiting.is_known():
+            raise TimeoutError(f"{awaited} has no result after {limit} s, the limit")
+        return waiting.take()
 
     def _target(self, host: str, on: MemoryHost | None) -> Stack | None:
         if on is None:

@@ -14,8 +14,9 @@ from dataclasses import replace
 
 from udpecho.datagrams import Received, ToSend
 from udpecho.refusal import Refusal
-from udpecho.testing.record import Datagram
-from udpecho.testing.sockets import MemorySocket, SocketAddress, is_mapped
+from udpecho.testing.passage import Passage
+from udpecho.testing.routes import is_mapped
+from udpecho.testing.sockets import MemorySocket, SocketAddress
 from udpecho.testing.stack import Stack, os_error
 
 Watch = Callable[["SeamSocket", Callable[[], None] | None], None]
@@ -32,7 +33,6 @@ class SeamSocket(MemorySocket):
         super().__init__(stack, family, ipv6_only=True)
         self._watch, self._now = watch, now
         self._bound = self.local[0]
-        self._came: deque[int] = deque()  # when what is queued came, in ns
         self._failed: tuple[ToSend, int] | None = None
 
     def bind(self, address: SocketAddress) -> None:
@@ -45,25 +45,15 @@ class SeamSocket(MemorySocket):
     def disconnect(self) -> None:
         """Be connected to nobody; the address that connecting chose is undone."""
         self.remote = None
-        self.local = self._stack.rebind(self, self._bound)
+        self._moved(self._stack.rebind(self, self._bound))
 
     def watch(self, ready: Callable[[], None] | None) -> None:
         """Have this called in each turn in which there is something to read; None: not now."""
         self._watch(self, ready)
 
-    def enqueue(self, datagram: Datagram) -> None:
-        """Take a datagram that has arrived, if the receive buffer has room."""
-        before = len(self._queue)
-        super().enqueue(datagram)
-        if len(self._queue) > before:
-            self._came.append(self._now_ns())
-
     def refuse(self, refusal: Refusal) -> None:
         """Hear what ICMP refused, connected or not."""
-        super().refuse(replace(refusal, when=self._now_ns()))
-
-    def _now_ns(self) -> int:
-        return round(self._now() * 1e9)
+        super().refuse(replace(refusal, when=in_ns(self._now())))
 
     def receive(self, most: int, size: int = 65535) -> Sequence[Received]:
         """Take what is queued: this many datagrams at most, each cut to size bytes."""
@@ -71,19 +61,20 @@ class SeamSocket(MemorySocket):
             raise os_error(number)
         return [self._told(self._take(size), size) for _ in range(min(most, len(self._queue)))]
 
-    def _told(self, datagram: Datagram, size: int) -> Received:
+    def _told(self, passage: Passage, size: int) -> Received:
         """Tell what is known of a datagram."""
-        stack, asked, source = self._stack, datagram.destination[0], datagram.source
+        source, (asked, _), data, ttl, tos, _ = passage.packet
+        stack = self._stack
         return Received(
-            datagram.data[:size],
-            len(datagram.data),
+            data[:size],
+            len(data),
             source,
             asked,
             asked if stack.owns(asked) else stack.source_for(source[0]) or asked,
             "lo" if stack.owns(source[0]) else "eth0",
-            datagram.ttl,
-            datagram.tos,
-            self._came.popleft(),
+            ttl,
+            tos,
+            in_ns(passage.arrived),
         )
 
     def transmit(self, datagram: ToSend) -> None:
@@ -125,4 +116,9 @@ class SeamSocket(MemorySocket):
 
     def let_fragment(self, allowed: bool) -> None:
         """Let routers cut its datagrams into fragments where a link is too narrow, or not."""
-        self._may_fragment = allowed
+        self._options.let_fragment(allowed)
+
+
+def in_ns(seconds: float) -> int:
+    """Give a time of the network's in ns."""
+    return round(seconds * 1e9)

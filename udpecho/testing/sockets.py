@@ -12,14 +12,16 @@ from collections import deque
 from typing import TypeAlias
 
 from udpecho.datagrams import ToSend
-from udpecho.names import canonical_host
-from udpecho.peer import MAX_PORT, Peer, is_ipv6, is_loopback
+from udpecho.peer import Peer, is_ipv6, is_loopback
 from udpecho.refusal import Refusal
 from udpecho.sizes import MAX_IPV4_DATA, MAX_IPV6_DATA
-from udpecho.testing.options import MemoryOptions
+from udpecho.testing.groups import IPV4_BROADCAST, is_group, is_multicast
+from udpecho.testing.options import DO, DONT, OMIT, WANT, MemoryOptions, membership
 from udpecho.testing.packet import Packet
-from udpecho.testing.record import Datagram, Fate
+from udpecho.testing.passage import Fate, Passage
+from udpecho.testing.routes import LOOPBACK, MAPPED, Route, wire_address
 from udpecho.testing.stack import IPV4_ANY, IPV6_ANY, Stack, os_error
+from udpecho.testing.way import fragments
 
 QUEUE_OVERHEAD = 768
 """Bytes charged for a queued datagram beside its data, of which 64 are charged at least: so
@@ -28,20 +30,7 @@ QUEUE_OVERHEAD = 768
 QUEUED_ERRORS = 256
 """Errors kept for whoever wants them, about as many as fit in the default buffer."""
 
-IPV4_BROADCAST = "255.255.255.255"
-
-LOOPBACK = {IPV4_ANY: "127.0.0.1", IPV6_ANY: "::1"}
-"""A datagram to the wildcard goes to the host itself: so on Linux."""
-
-MAPPED = "::ffff:"
-"""Before an IPv4 address, how an IPv6 socket writes it (RFC 4291, section 2.5.5.2)."""
-
 SocketAddress: TypeAlias = tuple[str, int] | tuple[str, int, int, int]
-
-
-def is_mapped(host: str) -> bool:
-    """Tell an IPv4 address that is written as one of IPv6's, in canonical form."""
-    return host.startswith(MAPPED) and "." in host
 
 
 class MemorySocket:
@@ -61,23 +50,27 @@ class MemorySocket:
         self.error = 0
         """The pending error, as SO_ERROR tells it (socket(7))."""
         self._errors: deque[Refusal] | None = None  # where they are wanted (ip(7), IP_RECVERR)
-        self._queue: deque[Datagram] = deque()
+        self._queue: deque[Passage] = deque()
         self._options = MemoryOptions(family, stack.receive_buffer)
         self._used = self._overflowed = self._turn = 0
-        self._may_fragment = True
+        self._routes: dict[object, Route] = {}
 
     # Addresses
 
     def bind(self, address: SocketAddress) -> None:
         """Take an address and port of the host."""
-        self.local = self._stack.bind(self, self._to_wire(address))
+        self._moved(self._stack.bind(self, self._to_wire(address)))
 
     def connect(self, address: SocketAddress) -> None:
         """Send to one peer only, receive from it only, and hear of its refusals."""
         remote = self._destination(address)
         source = self._source(remote[0], None)
         self.remote = remote
-        self.local = self._stack.rebind(self, source)
+        self._moved(self._stack.rebind(self, source))
+
+    def _moved(self, local: Peer) -> None:
+        self.local = local
+        self._routes.clear()
 
     def getsockname(self) -> SocketAddress:
         """Return the local address, which a connect makes specific."""
@@ -91,6 +84,7 @@ class MemorySocket:
 
     def close(self) -> None:
         """Free the port; what is queued is lost."""
+        self._stack.groups.leave_all(self)
         self._stack.release(self)
         while self._queue:
             self._stack.wire.record.settle(self._queue.popleft(), Fate.UNREAD)
@@ -101,17 +95,7 @@ class MemorySocket:
 
     def _to_wire(self, address: SocketAddress) -> Peer:
         host, port = address[:2]
-        if not 0 <= port <= MAX_PORT:
-            raise OverflowError(f"port must be 0-{MAX_PORT}, not {port}.")
-        host = {"": self.local[0], "<broadcast>": IPV4_BROADCAST}.get(host, host)
-        canonical = canonical_host(host)
-        if canonical is None or is_ipv6(canonical) != self._ipv6:
-            raise socket.gaierror(
-                socket.EAI_ADDRFAMILY, "Address family for hostname not supported"
-            )
-        if is_mapped(canonical):
-            canonical = canonical.removeprefix(MAPPED)
-        return canonical, port
+        return wire_address(host or self.local[0], port, self._ipv6)
 
     def _destination(self, address: SocketAddress) -> Peer:
         host, port = self._to_wire(address)
@@ -125,15 +109,21 @@ class MemorySocket:
 
     def _source(self, destination: str, local: str | None) -> str:
         """Return the address that a datagram is sent from: local, if the socket is told to."""
+        owns = self._stack.owns
         source: str | None = local or self.local[0]
-        if source in (IPV4_ANY, IPV6_ANY):
+        if local is None and not owns(self.local[0]):  # bound to all addresses, or a group
             source = self._stack.source_for(destination)
         other_family = self.ipv6_only and not is_ipv6(destination)
         if source is None or is_ipv6(source) != is_ipv6(destination) or other_family:
             raise os_error(errno.ENETUNREACH)
-        if local is not None and not self._stack.owns(local):
+        if local is not None and not owns(local):
             raise os_error(errno.EINVAL)
-        if not is_ipv6(source) and is_loopback(source) and not self._stack.owns(destination):
+        if (
+            not is_ipv6(source)
+            and is_loopback(source)
+            and not owns(destination)
+            and not is_group(destination)
+        ):
             raise os_error(errno.EINVAL)
         return source
 
@@ -145,42 +135,70 @@ class MemorySocket:
 
     def sendto(self, data: bytes, address: SocketAddress) -> int:
         """Send to any peer."""
-        return self._send(ToSend(bytes(memoryview(data)), address[:2]))
+        host, port = address[:2]
+        return self._send(ToSend(bytes(memoryview(data)), (host, port)))
 
     def _send(self, datagram: ToSend) -> int:
-        destination = self.remote if datagram.to is None else self._destination(datagram.to)
+        data, to, local, ttl, tos = datagram
+        options, wire = self._options, self._stack.wire
+        asked = to if local is None else (to, local)
+        route = self._routes.get(asked) or self._route(to, local)
+        if ttl is None:
+            ttl = options.multicast_ttl if route.multicast else options.ttl
+        if tos is None:
+            tos = options.tos
+        packet = Packet(route.source, route.destination, data, ttl, tos, False)
+        if error := self._error(packet, route):
+            wire.record.settle(wire.record.add(packet), Fate.UNSENT)
+            raise os_error(error)
+        self._routes[asked] = route
+        if options.mtu_discover != WANT or self._stack.path_mtus:
+            packet = packet._replace(may_fragment=self._may_be_cut(packet))
+        wire.transmit(self._stack, packet, options.multicast_loop or not route.multicast)
+        return len(data)
+
+    def _route(self, to: SocketAddress | None, local: str | None) -> Route:
+        """Find how a datagram gets to an address, or with which error it does not."""
+        destination = self.remote if to is None else self._destination(to)
         if destination is None:
             raise os_error(errno.EDESTADDRREQ)
-        wire, options = self._stack.wire, self._options
-        packet = Packet(
-            self.local,
-            destination,
-            datagram.data,
-            options.ttl if datagram.ttl is None else datagram.ttl,
-            options.tos if datagram.tos is None else datagram.tos,
-            self._may_fragment,
-        )
-        try:
-            source = self._check(packet, datagram.local)
-        except OSError:
-            wire.record.settle(wire.record.add(packet), Fate.UNSENT)
-            raise
-        wire.transmit(self._stack, packet._replace(source=source))
-        return len(datagram.data)
+        host, port = destination
+        multicast = is_multicast(host)
+        longest = MAX_IPV6_DATA if is_ipv6(host) else MAX_IPV4_DATA
+        error, source = 0, self.local
+        if not port and self.remote is None:
+            error = errno.EINVAL
+        elif host == IPV4_BROADCAST and not self._options.broadcast:
+            error = errno.EACCES
+        else:
+            try:
+                source = self._source(host, local), self.local[1]
+            except OSError as failed:
+                error = failed.errno or errno.EIO
+        return Route(destination, source, longest, multicast, error)
 
-    def _check(self, packet: Packet, local: str | None) -> Peer:
-        """Return where a datagram is sent from, or raise what the kernel would, in its order."""
-        host, port = packet.destination
-        if (not port and self.remote is None) or not 1 <= packet.ttl <= 255:
-            raise os_error(errno.EINVAL)
-        if host == IPV4_BROADCAST and not self._options.broadcast:
-            raise os_error(errno.EACCES)
-        source = self._source(host, local)
-        if len(packet.data) > (MAX_IPV6_DATA if is_ipv6(host) else MAX_IPV4_DATA):
+    def _error(self, packet: Packet, route: Route) -> int:
+        """Tell which errno the kernel would answer with, in its order, or 0."""
+        if not 1 <= packet.ttl <= 255 and not (route.multicast and packet.ttl == 0):
+            return errno.EINVAL
+        if route.error:
+            return route.error
+        if len(packet.data) > route.longest:
+            return errno.EMSGSIZE
+        return self._take_error() or self._stack.take_failure(route.destination)
+
+    def _may_be_cut(self, packet: Packet) -> bool:
+        """Tell whether a datagram may be fragmented, or raise EMSGSIZE (ip(7), IP_MTU_DISCOVER)."""
+        discover, host = self._options.mtu_discover, packet.destination[0]
+        known = self._stack.path_mtus.get(host)
+        too_long = known is not None and fragments(packet, known)[0] > 1
+        if discover == DO and too_long:
+            unsent = self._stack.wire.record.add(packet)
+            self._stack.wire.record.settle(unsent, Fate.UNSENT)
             raise os_error(errno.EMSGSIZE)
-        if number := self._take_error() or self._stack.take_failure(packet.destination):
-            raise os_error(number)
-        return source, self.local[1]
+        if discover in (DONT, OMIT) and not is_ipv6(host):
+            return True
+        return too_long and discover in (DONT, WANT)
 
     # Receiving
 
@@ -201,16 +219,16 @@ class MemorySocket:
         """
         self._turn = len(self._queue)
 
-    def enqueue(self, datagram: Datagram) -> None:
+    def enqueue(self, passage: Passage) -> None:
         """Take a datagram that has arrived, if the receive buffer has room."""
-        cost = self._cost(datagram)
+        cost = self._cost(passage.packet.data)
         if self._used + cost > self._options.receive_buffer:
             self._overflowed += 1
-            self._stack.wire.record.settle(datagram, Fate.OVERFLOWED)
+            self._stack.wire.record.settle(passage, Fate.OVERFLOWED)
             return
         self._used += cost
-        self._queue.append(datagram)
-        self._stack.wire.record.queued(datagram)
+        self._queue.append(passage)
+        self._stack.wire.record.queued(passage)
         self._stack.wake(self)
 
     def refuse(self, refusal: Refusal) -> None:
@@ -221,7 +239,7 @@ class MemorySocket:
         if self._errors is not None and self.remote in (None, refusal.to):
             if len(self._errors) < QUEUED_ERRORS:
                 self._errors.append(refusal)
-        elif self.remote != refusal.to:
+        elif self.remote != refusal.to or refusal.is_time_exceeded:
             return
         self.error = refusal.errno
         self._stack.wake(self)
@@ -233,16 +251,17 @@ class MemorySocket:
         if not self._turn:
             raise os_error(errno.EAGAIN)
         self._turn -= 1
-        datagram = self._take(size)
-        return datagram.data[:size], self._from_wire(datagram.source)
+        packet = self._take(size).packet
+        return packet.data[:size], self._from_wire(packet.source)
 
-    def _take(self, size: int) -> Datagram:
+    def _take(self, size: int) -> Passage:
         """Take the next datagram from the queue, of which there is room for this many bytes."""
-        datagram = self._queue.popleft()
-        self._used -= self._cost(datagram)
-        whole = len(datagram.data) <= size
-        self._stack.wire.record.settle(datagram, Fate.DELIVERED if whole else Fate.TRUNCATED)
-        return datagram
+        passage = self._queue.popleft()
+        data = passage.packet.data
+        self._used -= self._cost(data)
+        fate = Fate.DELIVERED if len(data) <= size else Fate.TRUNCATED
+        self._stack.wire.record.settle(passage, fate)
+        return passage
 
     # Options
 
@@ -253,13 +272,20 @@ class MemorySocket:
         return self._options.get(level, option, size)
 
     def setsockopt(self, level: int, option: int, value: int | bytes) -> None:
-        """Set an option: TTL, traffic class, receive buffer and SO_BROADCAST have an effect."""
+        """Set an option, or join or leave a group; MemoryOptions tells what has an effect."""
+        change = membership(level, option, value)
+        if change is not None:
+            group, joins = change
+            groups = self._stack.groups
+            (groups.join if joins else groups.leave)(self, group)
+            return
         self._options.set(level, option, value)
+        self._routes.clear()
 
     def _take_error(self) -> int:
         error, self.error = self.error, 0
         return error
 
     @staticmethod
-    def _cost(datagram: Datagram) -> int:
-        return QUEUE_OVERHEAD + max(len(datagram.data), 64)
+    def _cost(data: bytes) -> int:
+        return QUEUE_OVERHEAD + max(len(data), 64)

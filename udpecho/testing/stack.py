@@ -15,8 +15,10 @@ from udpecho.errors import BadAddress
 from udpecho.names import canonical_host
 from udpecho.peer import MAX_PORT, Peer, is_ipv6, is_loopback
 from udpecho.refusal import Refusal
+from udpecho.testing.groups import Groups, is_group
 from udpecho.testing.packet import Packet
-from udpecho.testing.record import Datagram, Fate, Record
+from udpecho.testing.passage import Fate, Passage
+from udpecho.testing.record import Record
 
 RECEIVE_BUFFER = 212_992
 """Linux's default for a socket's receive buffer (net.core.rmem_default), in bytes."""
@@ -62,7 +64,7 @@ class Bound(Protocol):
     def ready(self) -> bool:
         """Whether there is something to read, be it an error."""
 
-    def enqueue(self, datagram: Datagram) -> None:
+    def enqueue(self, passage: Passage) -> None:
         """Take a datagram that has arrived."""
 
     def refuse(self, refusal: Refusal) -> None:
@@ -74,11 +76,17 @@ class Carrier(Protocol):
 
     record: Record
 
-    def transmit(self, sender: Stack, packet: Packet) -> None:
-        """Take a datagram to the host that has the address."""
+    def transmit(self, sender: Stack, packet: Packet, own: bool = True) -> None:
+        """Take a datagram to the host that has the address, or to those in a group."""
 
-    def refuse(self, refuser: Stack, datagram: Datagram) -> None:
+    def refuse(self, refuser: Stack, packet: Packet) -> None:
         """Take a refusal back."""
+
+    def join(self, group: str, host: Stack) -> None:
+        """Have a host hear a multicast group."""
+
+    def leave(self, group: str, host: Stack) -> None:
+        """Have a host hear a multicast group no more."""
 
 
 @dataclass(slots=True)
@@ -105,9 +113,15 @@ class Stack:
         self.wake = wake
         """Called with a socket that has something to read."""
         self._addresses = dict.fromkeys(addresses)  # in order, and quick to look up
+        self._first = {is_ipv6(each): each for each in reversed(self._addresses)}  # by family
         self._bound: dict[int, dict[str, Bound]] = {}  # by port, then by address
         self._next_port = EPHEMERAL_PORTS.start
         self._failures: list[_SendFailure] = []
+        self.path_mtus: dict[str, int] = {}
+        """How long packets to a host may be, in bytes, where ICMP has said so."""
+        self.groups = Groups(
+            lambda group: wire.join(group, self), lambda group: wire.leave(group, self)
+        )
 
     def owns(self, host: str) -> bool:
         """Tell whether a datagram from this host to the address stays here."""
@@ -123,13 +137,12 @@ class Stack:
             return "::1" if is_ipv6(destination) else "127.0.0.1"
         if is_ipv6(destination) and destination in self._addresses:
             return destination
-        same_family = (a for a in self._addresses if is_ipv6(a) == is_ipv6(destination))
-        return next(same_family, None)
+        return self._first.get(is_ipv6(destination))
 
     def bind(self, sock: Bound, local: Peer) -> Peer:
         """Take an address and a port, 0 for an ephemeral one, for a socket (bind(2))."""
         host, port = local
-        if host not in (IPV4_ANY, IPV6_ANY) and not self.owns(host):
+        if host not in (IPV4_ANY, IPV6_ANY) and not self.owns(host) and not is_group(host):
             raise os_error(errno.EADDRNOTAVAIL)
         if not port:
             port = self._free_port(sock, host)
@@ -189,17 +202,30 @@ class Stack:
                 return failure.error
         return 0
 
-    def receive(self, datagram: Datagram) -> None:
+    def receive(self, passage: Passage) -> None:
         """Queue a datagram at the socket it belongs to, or refuse it."""
-        sock = self._find(*datagram.destination)
-        if sock is not None and sock.remote in (None, datagram.source):
-            sock.enqueue(datagram)
+        packet = passage.packet
+        sock = self._find(*packet.destination)
+        if sock is not None and sock.remote in (None, packet.source):
+            sock.enqueue(passage)
             return
-        self.wire.record.settle(datagram, Fate.STRANGER if sock else Fate.REFUSED)
-        self.wire.refuse(self, datagram)
+        self.wire.record.settle(passage, Fate.STRANGER if sock else Fate.REFUSED)
+        self.wire.refuse(self, packet)
+
+    def receive_group(self, passage: Passage) -> None:
+        """Queue a datagram that was sent to many, if a socket takes it; nobody refuses it."""
+        packet = passage.packet
+        sock = self._find(*packet.destination)
+        if sock is not None and sock.remote in (None, packet.source):
+            sock.enqueue(passage)
+        else:
+            self.wire.record.settle(passage, Fate.UNHEARD)
 
     def hear(self, local: Peer, refusal: Refusal) -> None:
         """Take what ICMP says of something sent from an address to the socket that has it."""
         sock = self._find(*local)
-        if sock is not None:
-            sock.refuse(refusal)
+        if sock is None:
+            return
+        if refusal.mtu is not None and refusal.to is not None:
+            self.path_mtus[refusal.to[0]] = refusal.mtu
+        sock.refuse(refusal)

@@ -1,0 +1,207 @@
+"""A link between two hosts: faults in time, ICMP from its routers, both directions apart."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from typing import Any
+
+import pytest
+from twisted.internet.error import MessageLengthError
+
+from tests.testing.test_network import CLIENT, CLIENT6, SERVER, SERVER6, Pair
+from udpecho.datagrams import ToSend
+from udpecho.refusal import Refusal
+from udpecho.testing import Bursts, Fate, Fault
+from udpecho.testing.options import DO, DONT, IP_MTU_DISCOVER, OMIT, PROBE, WANT
+
+
+@pytest.fixture
+def pair() -> Pair:
+    return Pair()
+
+
+def heard(pair: Pair, *times: float) -> list[bytes]:
+    """Ask at each of these times, and tell what was heard in the end."""
+    for when in times:
+        pair.near.callLater(when, pair.client.send, b"%.2f" % when, (SERVER, 7))
+    pair.net.advance(10)
+    return pair.client.heard
+
+
+# A schedule
+
+
+def test_a_fault_in_time() -> None:
+    """What is sent from that instant on meets the change; what was sent before does not."""
+    pair = Pair(delay=0.25)
+    link = pair.net.link(pair.near, pair.far, one_way=True, delay=0.25)
+    link.at(3.0, loss=1.0)
+    link.at(5.0, loss=0.0)
+    assert heard(pair, 2.99, 3.0, 4.99, 5.0) == [b"2.99", b"5.00"]
+    assert [each.data for each in pair.net.record.lost(to=(SERVER, 7))] == [b"3.00", b"4.99"]
+
+
+def test_the_order_of_a_schedule_is_its_times() -> None:
+    """A change comes before all else at its instant, in whatever order it was told."""
+    pair = Pair()
+    pair.near.callLater(3, pair.client.send, b"at three", (SERVER, 7))
+    link = pair.net.link(pair.near, pair.far)
+    link.at(4.0, loss=0.0)
+    link.at(3.0, loss=1.0)
+    pair.net.advance(3.5)
+    pair.client.send(b"later", (SERVER, 7))
+    pair.near.callLater(0.5, pair.client.send, b"at four", (SERVER, 7))
+    pair.net.advance(1)
+    assert pair.client.heard == [b"at four"]
+
+
+def test_what_is_not_named_stays() -> None:
+    pair = Pair()
+    link = pair.net.link(pair.near, pair.far, one_way=True, delay=0.5)
+    link.at(0.0, duplicate=1.0)  # now
+    link.at(1.0, delay=0.25)
+    assert heard(pair, 0.5, 1.5) == [b"0.50"] * 2 + [b"1.50"] * 2
+    ended = [each.ended for each in pair.net.record.select(to=(SERVER, 7))]
+    assert ended == [1.0, 1.0, 1.75, 1.75]
+
+
+def test_a_link_that_was_replaced_changes_nothing() -> None:
+    """The last link that was set is the one that there is."""
+    pair = Pair()
+    old = pair.net.link(pair.near, pair.far)
+    old.at(1.0, loss=1.0)
+    pair.net.link(pair.near, pair.far)
+    assert heard(pair, 2.0) == [b"2.00"]
+
+
+@pytest.mark.parametrize("when", [-1.0, 0.999, float("nan"), float("inf"), "3", None])
+def test_a_time_that_can_not_be(pair: Pair, when: Any) -> None:
+    link = pair.net.link(pair.near, pair.far)
+    pair.net.advance(1)
+    with pytest.raises(ValueError, match=r"a link changes at 1\.0 seconds or later, not at"):
+        link.at(when, loss=1.0)
+
+
+def test_an_option_that_there_is_not(pair: Pair) -> None:
+    link = pair.net.link(pair.near, pair.far)
+    with pytest.raises(ValueError, match="a link has no 'los'"):
+        link.at(3.0, los=1.0)  # type: ignore[call-arg]
+
+
+# A rate
+
+
+def test_load_makes_delay_and_loss() -> None:
+    """At ten packets a second, the fourth of four waits for three; with a short queue it's lost."""
+    pair = Pair()
+    pair.net.link(pair.near, pair.far, one_way=True, rate=1000, queue=2)
+    for _ in range(4):
+        pair.client.send(bytes(72), (SERVER, 7))
+    pair.net.advance(1)
+    sent = pair.net.record.sent(to=(SERVER, 7))
+    assert [each.fate for each in sent] == [Fate.DELIVERED] * 3 + [Fate.CONGESTED]
+    assert [each.ended for each in sent[:3]] == pytest.approx([0.1, 0.2, 0.3])
+    assert pair.net.record.lost() == sent[3:]
+
+
+def test_directions_have_queues_of_their_own() -> None:
+    pair = Pair()
+    pair.net.link(pair.near, pair.far, rate=1000, queue=0)
+    assert pair.ask(bytes(72)) == [bytes(72)]
+    [asked, answer] = pair.net.record
+    assert [asked.ended, answer.ended] == pytest.approx([0.1, 0.2])
+
+
+# Routers
+
+
+def test_the_ttl_ends_on_the_way(pair: Pair) -> None:
+    """A router says so, after the time to there and back; what has enough arrives."""
+    pair.net.link(pair.near, pair.far, hops=3, delay=0.4)
+    sock = pair.near.open_datagram_socket("", 0)
+    sock.queue_errors()
+    sock.transmit(ToSend(b"too short", (SERVER, 7), ttl=2))
+    sock.transmit(ToSend(b"enough", (SERVER, 7), ttl=4))
+    pair.net.advance(0.3999)
+    assert sock.take_errors(9) == []
+    pair.net.advance(0.0002)
+    [refusal] = sock.take_errors(9)
+    assert (refusal.to, refusal.data, refusal.by) == ((SERVER, 7), b"too short", ("198.18.0.2", 0))
+    assert (refusal.is_time_exceeded, refusal.errno) == (True, errno.EHOSTUNREACH)
+    pair.net.advance(1)
+    fates = [(each.data, each.fate, each.ttl) for each in pair.net.record.sent(to=SERVER)]
+    assert fates == [(b"too short", Fate.EXPIRED, 2), (b"enough", Fate.DELIVERED, 1)]
+    [answer] = sock.receive(9)
+    assert (answer.data, answer.ttl) == (b"enough", 61)
+
+
+@pytest.mark.parametrize(
+    ("ends", "said"),
+    [
+        ((CLIENT, SERVER), (3, 4, "198.18.0.1", 520)),
+        ((CLIENT6, SERVER6), (2, 0, "2001:2::1", 1184)),
+    ],
+)
+def test_the_mtu_of_a_path_is_learnt(pair: Pair, ends: tuple[str, str], said: Any) -> None:
+    """The first that is too long is lost, ICMP tells how long one may be; the next arrive."""
+    pair.net.link(pair.near, pair.far, mtu=1300, delay=0.5)
+    own, host = ends
+    server = pair.far.open_datagram_socket(host, 8)
+    sock = pair.near.open_datagram_socket(own, 0)
+    sock.queue_errors()
+    refusals: list[Refusal] = []
+    for _ in range(3):
+        sock.transmit(ToSend(bytes(1400), (host, 8)))
+        pair.net.advance(1)
+        refusals += sock.take_errors(9)
+    [refusal] = refusals
+    assert (refusal.mtu, refusal.errno) == (1300, errno.EMSGSIZE)
+    assert refusal.by is not None
+    quoted = len(refusal.data)
+    assert (refusal.icmp_type, refusal.icmp_code, refusal.by[0], quoted) == said
+    sent = pair.net.record.sent(to=host)
+    assert [each.fate for each in sent] == [Fate.TOO_LONG, Fate.QUEUED, Fate.QUEUED]
+    assert sent[1].faults == {Fault.FRAGMENTED}
+    assert [each.length for each in server.receive(9)] == [1400, 1400]
+
+
+@pytest.mark.parametrize(
+    ("discover", "fates"),
+    [
+        (DONT, [Fate.DELIVERED] * 2),  # routers cut it
+        (WANT, [Fate.TOO_LONG, Fate.DELIVERED]),  # then the host does
+        (DO, [Fate.TOO_LONG, Fate.UNSENT]),  # then the host refuses
+        (PROBE, [Fate.TOO_LONG, Fate.TOO_LONG]),  # what ICMP says is not heeded
+        (OMIT, [Fate.DELIVERED] * 2),
+    ],
+)
+def test_what_a_socket_does_about_it(pair: Pair, discover: int, fates: list[Fate]) -> None:
+    """As ip(7) has it of IP_MTU_DISCOVER."""
+    pair.net.link(pair.near, pair.far, mtu=1300)
+    pair.client.port.getHandle().setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, discover)
+    for _ in range(2):
+        try:
+            pair.client.send(bytes(1400), (SERVER, 7))
+        except MessageLengthError:
+            assert discover == DO
+        pair.net.advance()
+    assert [each.fate for each in pair.net.record.select(to=(SERVER, 7))] == fates
+
+
+def test_icmp_is_lost_as_anything_else(pair: Pair) -> None:
+    pair.net.link(pair.near, pair.far, one_way=True, mtu=1300)
+    pair.net.link(pair.far, pair.near, one_way=True, loss=1.0)
+    for _ in range(2):
+        pair.ask(bytes(1400))
+    assert [each.fate for each in pair.net.record] == [Fate.TOO_LONG] * 2
+
+
+def test_a_seed_decides_bursts_too() -> None:
+    def record(seed: int) -> str:
+        pair = Pair(seed, bursts=Bursts(0.2, 0.3), jitter=0.1, rate=5000, queue=3, mtu=576, hops=2)
+        pair.ask(*[bytes(600)] * 30)
+        pair.ask(*[bytes(600)] * 30)
+        return str(pair.net.record)
+
+    assert record(1) == record(1) != record(2)
