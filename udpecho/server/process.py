@@ -38,7 +38,7 @@ def mind_process(reactor: Any, service: EchoService, log: Logger) -> None:
         signal.raise_signal(signal.SIGTERM)
 
     def log_counters() -> None:
-        log.info("udpecho has counted: {counts}", counts=service.counters())
+        log.info("udpecho has counted: {counts}", counts=service.counters().in_words())
 
     def take_signals() -> None:
         _take("SIGHUP", lambda: reactor.callFromThread(end_as_by_sigterm))

@@ -46,7 +46,7 @@ class ServerCounters:
         for name in ("unanswered", "send_errors"):
             object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
 
-    def __str__(self) -> str:
+    def in_words(self) -> str:
         """Say what they tell, in a line."""
         unanswered = {reason.value: times for reason, times in self.unanswered.items()}
         words = f"{self.received} received, {self.echoed} echoed"

@@ -118,7 +118,7 @@ class EchoService(Service):
             await deferLater(self._reactor, 0)  # whoever restarts it meanwhile keeps its sockets
         if self._ports and not self.running:
             await self._close()
-            self._log.info("udpecho has stopped: {counts}", counts=self.counters())
+            self._log.info("udpecho has stopped: {counts}", counts=self.counters().in_words())
 
     def _close(self) -> Deferred[Any]:
         ports, self._ports = self._ports, []
