@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import resource
 import socket
-import sys
 import time
+from argparse import ArgumentTypeError
 from collections.abc import Callable
 from typing import Any
 
@@ -22,6 +23,7 @@ from twisted.internet import reactor as any_reactor
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.protocol import DatagramProtocol
 
+from tests.arguments import Arguments, at_least
 from udpecho import Batch, MatchingEchoClient
 from udpecho.port.listen import listen_udp
 
@@ -145,6 +147,19 @@ class Relaying(DatagramProtocol):
             self._done.callback(None)
 
 
+NAMES = (
+    "MatchingEchoClient", "Deferred alone", "port alone", "plain", "plain, timeout",
+    "plain, our port",
+)  # fmt: skip
+
+
+def case(text: str) -> str:
+    """Read the name of a client, and how many requests it has pending besides."""
+    if not re.fullmatch(rf"({'|'.join(NAMES)})(\+[0-9]+)?", text):
+        raise ArgumentTypeError(f"expected one of {'; '.join(NAMES)}, got {text!r}")
+    return text
+
+
 async def opened(name: str, address: tuple[str, int]) -> Callable[[], Deferred[None]]:
     """Open a client on the port that goes with it; return what runs a block of it."""
     name, _, pending = name.partition("+")
@@ -198,6 +213,11 @@ async def main(port: int, seconds: float, names: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    started: Any = ensureDeferred(main(int(sys.argv[1]), float(sys.argv[2]), sys.argv[3:]))
+    arguments = Arguments("tests.bench.askers", __doc__)
+    arguments.add_argument("port", type=at_least(1))
+    arguments.add_argument("seconds", type=at_least(0.01))
+    arguments.add_argument("names", type=case, nargs="+")
+    asked = arguments.parse_args()
+    started: Any = ensureDeferred(main(asked.port, asked.seconds, asked.names))
     started.addErrback(lambda failure: (failure.printTraceback(), reactor.stop()))
     reactor.run()

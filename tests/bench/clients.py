@@ -15,6 +15,7 @@ import tempfile
 from pathlib import Path
 from statistics import median
 
+from tests.arguments import rounds_and_seconds
 from tests.bench.process import LOAD_CORE, build, python, serving
 
 OURS = "MatchingEchoClient"
@@ -89,7 +90,7 @@ def title(case: str) -> str:
     return f"{name}, {int(pending):,} pending" if pending else name
 
 
-def main(rounds: int = 7, seconds: float = 1.0) -> None:
+def main(rounds: int, seconds: float) -> None:
     """Run the comparison, some seconds for each case in each round, and print it."""
     figures: Figures = {}
     with tempfile.TemporaryDirectory() as directory:
@@ -104,4 +105,4 @@ def main(rounds: int = 7, seconds: float = 1.0) -> None:
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:2]), *map(float, sys.argv[2:3]))
+    main(*rounds_and_seconds("tests.bench.clients", __doc__, "cc", "taskset"))

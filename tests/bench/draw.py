@@ -19,6 +19,8 @@ from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console
 from rich.text import Text
 
+from tests.arguments import Arguments
+
 PICTURES = Path(__file__).resolve().parent / "pictures"
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(PICTURES.parents[2])}
 
@@ -63,5 +65,8 @@ def plot(file: Path, *arguments: str) -> None:
 
 
 if __name__ == "__main__":
+    arguments = Arguments("tests.bench.draw", __doc__)
+    arguments.parse_args()
+    arguments.want("ip", root=True)  # before a picture is written over
     screenshot(PICTURES / "ping.svg", "ping")
     plot(PICTURES / "ping-plot.svg", "-c", "600", "-i", "0.01", "--flows", "3")

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+from tests.arguments import rounds_and_seconds
 from tests.bench.process import LOAD_CORE, Server, build, python, serving
 
 OURS = "udpecho"
@@ -76,7 +77,7 @@ def commands(directory: Path) -> dict[str, list[str | Path]]:
     return here
 
 
-def run(program: Path, server: Server, load: Load, seconds: int) -> Run:
+def run(program: Path, server: Server, load: Load, seconds: float) -> Run:
     """Load a server once."""
     numbers = (server.port, seconds, load.outstanding, 64, load.segments)
     before = server.cpu()
@@ -110,7 +111,7 @@ def table(load: Load, runs: dict[str, list[Run]], memory: dict[str, int]) -> lis
     return lines
 
 
-def main(rounds: int = 7, seconds: int = 1) -> None:
+def main(rounds: int, seconds: float) -> None:
     """Run the comparison and print it."""
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -133,11 +134,11 @@ def main(rounds: int = 7, seconds: int = 1) -> None:
             memory = {name: servers[name].resident() for name in chosen}
             lines += table(load, runs, memory)
     kernel, python_version = platform.release(), platform.python_version()
-    print(f"Linux {kernel}, Python {python_version}; {rounds} rounds of {seconds} s\n")
+    print(f"Linux {kernel}, Python {python_version}; {rounds} rounds of {seconds:g} s\n")
     print("| load | server | median | rate | lost | ours to it | resident KiB |")
     print("|---|---|---|---|---|---|---|")
     print("\n".join(lines))
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:3]))
+    main(*rounds_and_seconds("tests.bench.echo", __doc__, "cc", "taskset"))

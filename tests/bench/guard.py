@@ -14,6 +14,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
 
+from tests.arguments import Arguments, at_least, rounds_and_seconds
 from tests.bench.echo import LOADS, Run, run
 from tests.bench.process import build, python, serving
 from udpecho.guard.guard import Guard
@@ -22,6 +23,7 @@ from udpecho.guard.ratelimit import MAX_RATE
 from udpecho.port.batch import Batch
 from udpecho.server.server import EchoServer
 
+MODULE = "tests.bench.guard"
 C_LOOP = "C recvmmsg/sendmmsg"
 
 
@@ -54,7 +56,7 @@ def serve(kind: str, port: int) -> None:
     reactor.run()
 
 
-def main(rounds: int = 7, seconds: int = 1) -> None:
+def main(rounds: int, seconds: float) -> None:
     """Run the comparison and print it."""
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -66,7 +68,7 @@ def main(rounds: int = 7, seconds: int = 1) -> None:
             f"{C_LOOP}, described": stack.enter_context(serving([yardstick, "described"])),
         }
         for kind in KINDS:
-            servers[kind] = stack.enter_context(serving(python("tests.bench.guard", "serve", kind)))
+            servers[kind] = stack.enter_context(serving(python(MODULE, "serve", kind)))
         runs: dict[str, list[Run]] = {name: [] for name in servers}
         for turn in range(rounds + 1):
             for name, process in servers.items():
@@ -82,6 +84,11 @@ def main(rounds: int = 7, seconds: int = 1) -> None:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["serve"]:
-        serve(sys.argv[2], int(sys.argv[3]))
+        arguments = Arguments(MODULE, __doc__)
+        arguments.add_argument("serve")
+        arguments.add_argument("kind", choices=KINDS)
+        arguments.add_argument("port", type=at_least(1))
+        asked = arguments.parse_args()
+        serve(asked.kind, asked.port)
     else:
-        main(*map(int, sys.argv[1:]))
+        main(*rounds_and_seconds(MODULE, __doc__, "cc", "taskset"))

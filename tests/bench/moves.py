@@ -16,6 +16,7 @@ from types import FrameType
 from typing import Any
 
 import udpecho
+from tests.arguments import Arguments
 from udpecho.port import listen_udp
 from udpecho.server import EchoServer
 
@@ -83,4 +84,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    Arguments("tests.bench.moves", __doc__).parse_args()
     main()

@@ -8,7 +8,6 @@ one table in Markdown. Of several rounds a figure is the median; beside it the l
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import platform
@@ -21,10 +20,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
+from tests.arguments import Arguments, at_least
 from tests.bench.wire import (
     ROOT,
     SERVER,
@@ -198,7 +199,8 @@ def wire_rows(folder: str, rounds: int) -> list[list[str]]:
     """Compare the tools with the wire, in turn, round by round; return rows of the table."""
     found = tools(folder)
     truth, blocked_truth, schedule = ({t.name: Cell() for t in found} for _ in range(3))
-    with background(outside("irtt", "server", "-b", f"{SERVER}:{IRTT_PORT}", "-i", "0")):
+    server = outside("irtt", "server", "-b", f"{SERVER}:{IRTT_PORT}", "-i", "0")
+    with background(server) if shutil.which("irtt") else nullcontext():
         for turn in range(rounds):
             for tool in found:
                 if (measured := measure(tool, blocked=False)) is not None:
@@ -295,11 +297,12 @@ def resident_mb(pid: int) -> float:
 
 def main() -> None:
     """Measure, and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3, metavar="N")
-    parser.add_argument("--hosts-minutes", type=float, default=0.0, metavar="N")
+    parser = Arguments("tests.bench.ping_truth", __doc__)
+    parser.add_argument("--rounds", type=at_least(1), default=3, metavar="N")
+    parser.add_argument("--hosts-minutes", type=at_least(0.0), default=0.0, metavar="N")
     parser.add_argument("--no-wire", action="store_true", help="measure the hosts only")
     arguments = parser.parse_args()
+    parser.want("cc", "ip", "tcpdump", root=True)
     loads = [os.getloadavg()[0]]
     with tempfile.TemporaryDirectory() as folder, network():
         for name in ("echo_addressed", "hosts", "pace"):

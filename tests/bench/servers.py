@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-import sys
 from typing import Any, cast
 
 from twisted.internet.protocol import DatagramProtocol
+
+from tests.arguments import Arguments, at_least
+
+NAMES = ("udpecho", "udpecho, datagramReceived", "Twisted", "asyncio", "uvloop")
 
 
 class _Stock(DatagramProtocol):
@@ -69,4 +72,8 @@ def main(name: str, port: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))
+    arguments = Arguments("tests.bench.servers", __doc__)
+    arguments.add_argument("name", choices=NAMES)
+    arguments.add_argument("port", type=at_least(1))
+    asked = arguments.parse_args()
+    main(asked.name, asked.port)

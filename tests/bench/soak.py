@@ -7,7 +7,6 @@ tracebacks, the slope of its memory after the first quarter, and its descriptors
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 import time
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from pathlib import Path
 from random import Random
 from statistics import linear_regression
 
+from tests.arguments import Arguments, at_least
 from tests.live.netns import Forger, pair, why_not
 from tests.live.packets import Peer, udp_packet
 from tests.live.witness import Client, Figures, MeasuredServer, client, serving
@@ -90,12 +90,12 @@ def report(samples: list[tuple[float, Figures]], ordinary: list[Client]) -> str:
 
 def main() -> None:
     """Soak a server for as long as was asked, and print the figures."""
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.soak", description=__doc__)
-    parser.add_argument("--minutes", type=float, default=10.0)
-    parser.add_argument("--seed", type=int, default=1)
+    parser = Arguments("tests.bench.soak", __doc__)
+    parser.add_argument("--minutes", type=at_least(0.01), default=10.0)
+    parser.add_argument("--seed", type=at_least(0), default=1)
     asked = parser.parse_args()
     if why_not():
-        raise SystemExit(f"soak: {why_not()}")
+        parser.error(f"{why_not()}")
     with tempfile.TemporaryDirectory() as directory, pair() as (server, other):
         servers = [(server.ipv4, PORT), (server.ipv6, PORT)]
         with (

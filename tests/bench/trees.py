@@ -8,7 +8,6 @@ pairs' ratios: ours to OTHER, and OTHER to itself. Needs a C compiler; runs as a
 
 from __future__ import annotations
 
-import argparse
 import json
 import resource
 import subprocess
@@ -20,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+from tests.arguments import Arguments, at_least
 from tests.bench.echo import LOADS, Load, run
 from tests.bench.process import LOAD_CORE, ROOT, SERVER_CORE, Server, build, free_port, serving
 
@@ -123,11 +123,14 @@ def c_server(stack: ExitStack, program: Path) -> int:
 
 def main() -> None:
     """Run the comparison and print it."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = Arguments("tests.bench.trees", __doc__)
     parser.add_argument("other", type=Path, metavar="OTHER")
-    parser.add_argument("--pairs", type=int, default=10, metavar="N")
+    parser.add_argument("--pairs", type=at_least(1), default=10, metavar="N")
     arguments = parser.parse_args()
+    parser.want("cc", "taskset")
     other = arguments.other.resolve()
+    if not (other / "udpecho").is_dir():
+        parser.error(f"expected a tree of udpecho, got {arguments.other}")
     trees = dict(zip(TREES, (ROOT, other, other), strict=True))
     print(f"{arguments.pairs} pairs\n\n| | ours | other | ours to other | other to itself |")
     print("|---|---|---|---|---|", flush=True)

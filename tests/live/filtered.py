@@ -12,10 +12,12 @@ import ctypes
 import errno
 import os
 import re
-import sys
+from argparse import REMAINDER, ArgumentTypeError
 from errno import EAFNOSUPPORT, EPERM
 from pathlib import Path
 from struct import pack
+
+from tests.arguments import Arguments
 
 HEADER = Path("/usr/include/x86_64-linux-gnu/asm/unistd_64.h")
 """Where the numbers of system calls are listed (Debian's linux-libc-dev)."""
@@ -40,6 +42,8 @@ def failing(number: int, error: int) -> bytes:
 
 def numbers() -> dict[str, int]:
     """Read the numbers of system calls, by name."""
+    if not HEADER.exists():
+        raise ArgumentTypeError(f"expected the numbers of system calls in {HEADER}")
     listed = re.findall(r"#define __NR_(\w+) (\d+)", HEADER.read_text())
     return {name: int(number) for name, number in listed}
 
@@ -72,8 +76,9 @@ def allowing(names: list[str]) -> bytes:
     return b"".join(each) + statement(_RETURN, _FAIL | EPERM)
 
 
-def program(kinds: list[str]) -> bytes:
-    """Write the filter's program."""
+def program(text: str) -> bytes:
+    """Write the filter's program; raise ArgumentTypeError for one that can't be."""
+    kinds = text.split(",")
     body = statement(_LOAD, _NUMBER)
     names = []
     for kind in kinds:
@@ -81,7 +86,10 @@ def program(kinds: list[str]) -> bytes:
             body += family()
         elif "=" in kind:
             name, _, error = kind.partition("=")
-            body += failing(numbers()[name], getattr(errno, error))
+            number, code = numbers().get(name), getattr(errno, error, None)
+            if number is None or code is None:
+                raise ArgumentTypeError(f"expected a system call and its error, got {kind!r}")
+            body += failing(number, code)
         else:
             names.append(kind)
     return body + (allowing(names) if names else statement(_RETURN, _ALLOW))
@@ -100,5 +108,12 @@ def install(filtering: bytes) -> None:
 
 
 if __name__ == "__main__":
-    install(program(sys.argv[1].split(",")))
-    os.execv(sys.argv[2], sys.argv[2:])
+    arguments = Arguments("tests.live.filtered", __doc__)
+    arguments.add_argument("filter", type=program)
+    arguments.add_argument("command")
+    arguments.add_argument("arguments", nargs=REMAINDER)
+    asked = arguments.parse_args()
+    if not os.access(asked.command, os.X_OK):
+        arguments.error(f"expected the path of a program, got {asked.command!r}")
+    install(asked.filter)
+    os.execv(asked.command, [asked.command, *asked.arguments])
