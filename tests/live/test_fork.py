@@ -1,0 +1,119 @@
+"""What several processes do with one socket that they have by a fork."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import time
+from collections import Counter
+from contextlib import ExitStack, suppress
+from socket import socket
+
+import pytest
+
+from tests.live.conftest import Start, bound, needs_our_port
+from tests.live.program import Program, python
+
+pytestmark = needs_our_port("it is what ours is compared with")
+
+ASKED = int(os.environ.get("UDPECHO_ASKED", "8000"))
+"""Requests in all; 100000 take about a minute."""
+
+TOGETHER = 40
+"""Sockets that ask at a time: what waits fits in any receive buffer."""
+
+QUIET = 1.0
+"""Seconds without a reply after which none is waited for."""
+
+
+class Server:
+    """A server of several processes."""
+
+    def __init__(self, start: Start, reactor: str, whose: str, processes: int) -> None:
+        command = python("-m", "tests.live.forking", reactor, whose, str(processes))
+        self._program: Program = start(command, stdin=subprocess.PIPE)
+        port, *pids = self._program.wait_for("^at (.*)$")[1].split()
+        self.address = "127.0.0.1", int(port)
+        self.pids = [int(pid) for pid in pids]
+
+    def stop(self, pid: int) -> None:
+        """Have a process stop listening, and wait until it has."""
+        os.kill(pid, signal.SIGUSR1)
+        self._program.wait_for(f"^stopped {pid}$")
+
+    def ask(self, times: int) -> Counter[str]:
+        """Ask; count the replies that are right, those that are wrong, and the requests lost."""
+        outcome: Counter[str] = Counter()
+        with ExitStack() as stack:
+            asking = [stack.enter_context(bound()) for _ in range(TOGETHER)]
+            for turn in range(times // TOGETHER):
+                wanted = {skt: b"%d of %d " % (turn, n) * 9 for n, skt in enumerate(asking)}
+                for skt, data in wanted.items():
+                    skt.sendto(data, self.address)
+                while wanted and (ready := select.select(asking, [], [], QUIET)[0]):
+                    for skt in ready:
+                        right = skt.recv(2000) == wanted.pop(skt, None)
+                        outcome["right" if right else "wrong"] += 1
+                outcome["lost"] += len(wanted)
+                if len(wanted) == TOGETHER:
+                    break  # nobody hears
+            outcome["wrong"] += sum(map(has_more, asking))
+        return outcome
+
+    def end(self) -> None:
+        """End all processes, by the end of what they read."""
+        assert self._program.process.stdin is not None
+        self._program.process.stdin.close()
+        end = time.monotonic() + 5
+        while any(map(lives, self.pids)) and time.monotonic() < end:
+            self._program.process.poll()
+            time.sleep(0.01)
+
+
+def has_more(skt: socket) -> bool:
+    """Tell whether a reply came twice."""
+    return bool(select.select([skt], [], [], 0)[0])
+
+
+def lives(pid: int) -> bool:
+    """Tell whether a process is there."""
+    with suppress(OSError):
+        os.kill(pid, 0)
+        return True
+    return False
+
+
+@pytest.mark.parametrize("processes", [2, 4])
+@pytest.mark.parametrize("reactor", ["select", "poll"])
+def test_each_answers_right_and_stopping_one_costs_no_other(
+    reactor: str, processes: int, start: Start
+) -> None:
+    server = Server(start, reactor, "ours", processes)
+    count = ASKED // TOGETHER // 2 * TOGETHER
+    assert server.ask(count) == {"right": count, "wrong": 0, "lost": 0}
+    server.stop(server.pids[-1])
+    assert server.ask(count) == {"right": count, "wrong": 0, "lost": 0}
+    if processes > 2:
+        os.kill(server.pids[-2], signal.SIGKILL)
+        server.stop(server.pids[0])
+        assert server.ask(count) == {"right": count, "wrong": 0, "lost": 0}
+    server.end()
+
+
+@pytest.mark.parametrize("reactor", ["epoll", "asyncio"])
+def test_where_the_reactor_s_epoll_is_shared_it_is_as_with_twisted_s_port(
+    reactor: str, start: Start
+) -> None:
+    """All answer, and who stops stops for all."""
+    outcomes = []
+    for whose in ("stock", "ours"):
+        server = Server(start, reactor, whose, 3)
+        together = server.ask(2000)
+        server.stop(server.pids[-1])
+        after = server.ask(TOGETHER)
+        outcomes.append((together, after))
+        server.end()
+    assert outcomes[0] == outcomes[1]
+    assert outcomes[1][0] == {"right": 2000, "wrong": 0, "lost": 0}
