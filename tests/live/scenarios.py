@@ -869,6 +869,29 @@ async def one_request(lab: Lab) -> dict[str, object]:
     return {"answered": answered, "not_sent": dict(port.counters().not_sent)}
 
 
+@scenario
+async def bursts(lab: Lab) -> dict[str, object]:
+    """Answer bursts, during which the port looks away; the test has epoll_ctl(2) fail once."""
+    from udpecho.server import EchoServer
+
+    port = lab.listen(EchoServer())
+    heard = 0
+    with udp() as sender:
+        sender.connect(("127.0.0.1", port.getHost().port))
+        for size in (64, 64, 1, 64, 1):
+            if size == 1:
+                port.pauseProducing()
+                port.resumeProducing()
+            for index in range(size):
+                sender.send(b"%d" % index)
+            await lab.sleep(0.05)
+            with suppress(TimeoutError):
+                for _ in range(size):
+                    heard += bool(await deferToThread(sender.recv, 100))
+    await port.stopListening()
+    return {"heard": heard, "failures": lab.failures, "connected": port.connected}
+
+
 SHARER = """
 import os, sys
 from twisted.internet import reactor

@@ -182,6 +182,20 @@ def test_a_full_queue_is_tried_once_more(
     assert (outcome["answered"], outcome["not_sent"]) == (answered, not_sent)
 
 
+@needs_our_port("it looks away from nothing")
+@pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
+@pytest.mark.parametrize("number", range(6, 20))
+def test_an_epoll_that_has_no_room_once_costs_nothing(number: int) -> None:
+    """Whichever call it is: all bursts are answered, and it stops as ever.
+
+    The first five are the reactor's own, and those of listening, which raises for them.
+    """
+    inject = f"inject=epoll_ctl:error=ENOSPC:when={number}..{number}"
+    strace = ("strace", "-f", "-qq", "-o", os.devnull, "-e", "trace=epoll_ctl", "-e", inject)
+    outcome = play("bursts", "ours", "epoll", *strace)
+    assert (outcome["heard"], outcome["failures"], outcome["connected"]) == (194, [], False)
+
+
 @both("fault 6: truncation is silent")
 def test_nothing_is_delivered_cut(port: str) -> None:
     outcome = play("too_long", port)

@@ -66,6 +66,10 @@ class Connection:
         return address == self.address
 
 
+def nothing() -> None:
+    """Do nothing."""
+
+
 class Quiet:
     """Nothing is written, nobody looks away, and nothing is sent back."""
 
@@ -125,7 +129,7 @@ def reader_of(
     skt.inbox = Inbox(-1, IPV4, receive=lambda fd, place, most: received)
     skt.echo = skt.watch = quiet
     skt.connection = there
-    return Reader(skt, protocol.clock, protocol, 65536, quiet)
+    return Reader(skt, protocol.clock, protocol, 65536, quiet, nothing)
 
 
 @pytest.mark.parametrize(
@@ -159,7 +163,7 @@ def test_what_is_too_long_is_left_out_of_its_batch_and_of_no_other() -> None:
         def batchReceived(self, batch: Batch) -> None:
             heard.append(([data for data, _ in batch], set(batch.not_whole)))
 
-    reader = Reader(skt, lambda: 0.0, Hearer(), 2, quiet)
+    reader = Reader(skt, lambda: 0.0, Hearer(), 2, quiet, nothing)
     for data in ((b"ab", b"abc"), (b"a", b"b")):
         kernel.has(*map(ipv4, data))
         assert reader.read() == 2
@@ -239,7 +243,7 @@ def plain_reader(protocol: Any, handle: Handle | None = None) -> Reader:
     skt.inbox = FullInbox()
     skt.echo = skt.watch = quiet
     skt.connection = there
-    return Reader(skt, lambda: 0.0, protocol, 65536, quiet)
+    return Reader(skt, lambda: 0.0, protocol, 65536, quiet, nothing)
 
 
 OF_ANY_KIND = pytest.mark.parametrize(

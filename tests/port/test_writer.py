@@ -322,3 +322,41 @@ def test_who_takes_his_time_between_two_writes_is_not_called_from_within_either(
         now.advance(0)
     assert deepest == 1
     assert writer.not_sent == {EPERM: 5}
+
+
+class Stands(Clock):
+    """A reactor that does not run, or not yet."""
+
+    running = False
+
+
+def test_where_no_turn_comes_each_leaves_at_once(
+    kernel: Kernel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before the reactor runs, and after it has stopped."""
+    reactor = Stands()
+    writer, _ = make(kernel, reactor)
+    for data in (b"a", b"b", b"c"):
+        writer.write(data, HOME, None)
+    assert kernel.calls == [[b"a"], [b"b"], [b"c"]]
+    assert not reactor.getDelayedCalls()
+    reactor.running = True
+    for data in (b"d", b"e", b"f"):
+        writer.write(data, HOME, None)
+    assert len(kernel.calls) == 3
+    reactor.advance(0)
+    assert kernel.calls[3:] == [[b"d", b"e", b"f"]]
+
+
+def test_what_has_gathered_is_the_parent_s_to_send(kernel: Kernel, now: Clock) -> None:
+    """A child that was forked in a turn of the reactor may end before the next."""
+    writer, _ = make(kernel, now)
+    for data in (b"a", b"b"):
+        writer.write(data, HOME, None)
+    writer.forked(in_child=False)
+    assert writer.outbox.written
+    writer.forked(in_child=True)
+    for data in (b"c", b"d"):
+        writer.write(data, HOME, None)
+    now.advance(0)
+    assert kernel.calls == [[b"a"], [b"c"], [b"d"]]

@@ -12,7 +12,7 @@ import os
 import socket
 import struct
 import sys
-from errno import EBADF, EMFILE, ENFILE
+from errno import EAGAIN, EBADF, EINTR, EMFILE, ENFILE, ENOBUFS, ENOMEM, ENOSPC
 
 from udpecho.kernel.layout import (
     IP_MTU_DISCOVER,
@@ -60,6 +60,10 @@ def has_batches() -> bool:
     return SUPPORTED and receive(-1, nothing, 0) == send(-1, nothing, 0) == -EBADF
 
 
+_PASSING = frozenset({EAGAIN, EINTR, EMFILE, ENFILE, ENOBUFS, ENOMEM, ENOSPC})
+"""What says nothing of what a kernel has."""
+
+
 def can_serve(skt: socket.socket) -> bool:
     """Try whether this kernel, or what poses as one, has what our port needs of a socket.
 
@@ -73,7 +77,7 @@ def can_serve(skt: socket.socket) -> bool:
         dropped(skt)
         Watch(skt.fileno()).close()
     except OSError as error:
-        return error.errno in (EMFILE, ENFILE)  # which says nothing of what there is
+        return error.errno in _PASSING
     return True
 
 

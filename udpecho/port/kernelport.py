@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable
+from contextlib import suppress
 from errno import EALREADY, errorcode
 from typing import Any
 
@@ -31,9 +31,13 @@ from udpecho.port.hooks import PortCounters, has_hook, teller_of_not_sent
 from udpecho.port.port import DRAIN
 from udpecho.port.portsocket import PortSocket
 from udpecho.port.reader import Reader
+from udpecho.port.sockets import set_receive_buffer
 from udpecho.port.writer import Writer
 from udpecho.reactors import monotonic_clock
 from udpecho.sizes import MAX_IPV4_DATA, MAX_IPV6_DATA
+
+RETRY = 0.01
+"""Seconds after which what the kernel had no room for is tried again."""
 
 DRAINED = 65536
 """Datagrams that it may take meanwhile: as many as fit in a receive buffer of 4 MiB, and more."""
@@ -117,9 +121,9 @@ class KernelPort(AsStock):
 
     def _open(self, skt: PortSocket) -> None:
         self._layout = skt.layout
-        self.addressFamily = socket.AF_INET6 if self._layout is IPV6 else socket.AF_INET
+        self.addressFamily = skt.handle.family
         self._max_write = MAX_IPV6_DATA if self._layout is IPV6 else MAX_IPV4_DATA
-        self._set_receive_buffer()
+        set_receive_buffer(skt, self._receive_buffer)
         skt.open(
             by_batch=has_hook(self._protocol, "batchReceived"),
             trains=has_hook(self._protocol, "takesTrains") and self._protocol.takesTrains,
@@ -128,7 +132,14 @@ class KernelPort(AsStock):
         self._connection = skt.connection
         tell = teller_of_not_sent(self._protocol)
         self._writer = Writer(self.reactor, self._now, skt.outbox, tell, skt.inbox)
-        self._reader = Reader(skt, self._now, self._protocol, self._limit, self._writer)
+        self._reader = Reader(
+            skt,
+            self._now,
+            self._protocol,
+            self._limit,
+            self._writer,
+            lambda: self._do_later(RETRY, self.doRead),
+        )
         self.doRead = self._reader.turn
         self._watched = skt.watch.fileno()
         skt.start_reading(self, self.doRead)
@@ -149,7 +160,7 @@ class KernelPort(AsStock):
             self.disconnecting = True
             self._socket.stop_reading(self)
             until = self._now() + DRAIN
-            self._do_later(self._drain, until, DRAINED)
+            self._do_later(0, self._drain, until, DRAINED)
         return done
 
     # IReadDescriptor
@@ -174,9 +185,14 @@ class KernelPort(AsStock):
         """Deliver again what comes, and what has come."""
         if not self.connected or self.disconnecting:
             return
-        self._socket.start_reading(self, self.doRead)
-        if self._reader.resume():
-            self._do_later(self.doRead)
+        held = self._reader.resume()
+        try:
+            self._socket.start_reading(self, self.doRead)
+        except OSError:  # an epoll has no room just now
+            self._do_later(RETRY, self.startReading)
+        else:
+            if held:
+                self._do_later(0, self.doRead)
 
     # IUDPTransport
 
@@ -242,14 +258,16 @@ class KernelPort(AsStock):
         if not self.connected:
             return
         if count > 0 and most > count and self._now() < until:
-            self._do_later(self._drain, until, most - count)
+            self._do_later(0, self._drain, until, most - count)
         else:
             self._close()
 
     def _close(self) -> None:
         self._writer.close()
-        self.counters()
-        self._say(f"(UDP Port {self.getHost().port} Closed)")
+        with suppress(OSError):  # what was known last is told on
+            self.getHost()
+            self.counters()
+        self._say(f"(UDP Port {self._host[1]} Closed)")
         skt = self._release()  # stopProtocol may listen again, on another
         waiters, self._waiters = self._waiters, []
         try:
@@ -272,26 +290,11 @@ class KernelPort(AsStock):
         self._cancel()
         return skt
 
-    def _do_later(self, call: Callable[..., None], *arguments: float) -> None:
-        """Have something done in the reactor's next turn, in place of what was to be done then."""
+    def _do_later(self, delay: float, call: Callable[..., None], *arguments: float) -> None:
+        """Have something done after some seconds, in place of what was to be done then."""
         self._cancel()
-        self._later = self.reactor.callLater(0, call, *arguments)
+        self._later = self.reactor.callLater(delay, call, *arguments)
 
     def _cancel(self) -> None:
         if self._later is not None and self._later.active():
             self._later.cancel()
-
-    # Options of the socket.
-
-    def _set_receive_buffer(self) -> None:
-        asked = self._receive_buffer
-        if asked is None:
-            return
-        granted = self._socket.set_receive_buffer(asked)
-        if granted < asked:
-            self._log.warn(
-                "receive buffer: {asked} bytes asked for, {granted} granted"
-                " (sysctl net.core.rmem_max, or CAP_NET_ADMIN)",
-                asked=asked,
-                granted=granted,
-            )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any
 
 from udpecho.kernel import calls, errqueue, forks
@@ -71,8 +71,20 @@ class KernelSocket:
         self._reactor.addReader(port)
 
     def stop_reading(self, port: Any) -> None:
-        """Have the reactor watch the port no more."""
-        self._reactor.removeReader(port)
+        """Have the reactor watch the port no more.
+
+        Where epoll_ctl(2) fails, Twisted's epoll reactor has forgotten the port, but neither its
+        descriptor nor that it watches it. So it is told again, and tries again. That fails for
+        good where another process, with which it shares the epoll, has been faster.
+        """
+        reactor = self._reactor
+        try:
+            reactor.removeReader(port)
+        except OSError:
+            reactor._selectables[port.fileno()] = port
+            with suppress(OSError):
+                reactor.removeReader(port)
+            reactor._reads.discard(port.fileno())
 
     def forked(self, in_child: bool) -> None:
         """Part with the other process, as far as the reactor's own epoll is not shared.

@@ -47,13 +47,15 @@ class Reader:
         protocol: Any,
         max_packet_size: int,
         writer: Writer,
+        retry: Callable[[], None],
     ) -> None:
-        """Read for a protocol; now tells seconds that truly pass."""
+        """Read for a protocol; now tells seconds that truly pass, retry asks for a turn soon."""
         self._socket = skt
         self._now = now
         self._connection = skt.connection
         self._writer = writer
         self._watch = skt.watch
+        self._retry = retry
         self._is_ipv6 = skt.layout is IPV6
         self._inbox = skt.inbox
         self._batch = Batch(skt.inbox, skt.echo)
@@ -104,9 +106,15 @@ class Reader:
                 self._read_on()
         finally:
             if self._watch.away:
-                self._watch.look_again()
+                self._look_again()
         if not self.closed and (self._errors_wait or self._writer.met_errors):
             self._take_errors()
+
+    def _look_again(self) -> None:
+        """Watch the socket again; if that can't be just now, another turn is to try."""
+        self._watch.look_again()
+        if self._watch.away and not self.closed:
+            self._retry()
 
     def _read_on(self) -> None:
         """Deliver further batches, as long as they are full and the turn is not over."""

@@ -17,6 +17,7 @@ from udpecho.kernel import calls
 from udpecho.kernel.calls import set_buffer
 from udpecho.names import canonical_host, with_scope
 from udpecho.peer import is_ipv6
+from udpecho.port.portsocket import PortSocket
 
 SEND_BUFFER = 1 << 22
 """Bytes asked for, beyond which sends fail. The kernel keeps what is for a neighbour that it still
@@ -84,6 +85,20 @@ def adopt(fd: int) -> socket.socket:
             socket=skt,
         )
     return skt
+
+
+def set_receive_buffer(skt: PortSocket, size: int | None) -> None:
+    """Ask for a receive buffer of this many bytes, if any; the log says if less was granted."""
+    if size is None:
+        return
+    granted = skt.set_receive_buffer(size)
+    if granted < size:
+        _log.warn(
+            "receive buffer: {asked} bytes asked for, {granted} granted"
+            " (sysctl net.core.rmem_max, or CAP_NET_ADMIN)",
+            asked=size,
+            granted=granted,
+        )
 
 
 def only_address(skt: socket.socket) -> bytes | None:

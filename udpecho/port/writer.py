@@ -86,6 +86,9 @@ class Writer:
         if in_child:
             self.outbox.written.clear()
             self._untold.clear()
+            if self._later is not None:
+                self._later.cancel()
+                self._later = None
             self._at_once = self._runs()
 
     def tell(self, not_sent: NotSent | None) -> None:
