@@ -1074,6 +1074,26 @@ class OurRules(Rules):
         else:
             assert expected is BadAddress
 
+    # Back-pressure
+
+    def test_a_port_that_is_paused(self, world: World) -> None:
+        """What comes waits, in order, until it goes on; if it is stopped, nothing is delivered."""
+        server, client = notebook(world), notebook(world)
+        server.port.pauseProducing()
+        for data in (b"one", b"two"):
+            client.send(data, server.peer)
+            world.turn()
+        assert server.heard == []
+        server.port.resumeProducing()
+        world.turn()
+        assert server.heard == [b"one", b"two"]
+        server.port.pauseProducing()
+        client.send(b"three", server.peer)
+        world.turn()
+        server.port.stopListening()
+        world.turn()
+        assert (server.heard, server.stops) == ([b"one", b"two"], 1)
+
     # Stopping
 
     def test_what_is_queued_when_it_stops_is_delivered(self, world: World) -> None:

@@ -555,6 +555,18 @@ class Matching(ClientCase):
             self.failureResultOf(six, Refused).getErrorMessage(), "192.0.2.1:1060 refused"
         )
 
+    def test_a_dead_server_is_refused_at_once(self) -> None:
+        """A server that nobody is, among others that are; over either family, by name, too."""
+        self.serve(self.second)
+        client = self.matching()
+        alive = client.request(b"alive", SECOND)
+        dead = [client.request(b"dead", peer) for peer in (SERVER, SERVER6, ("echo.example", 9))]
+        self.net.advance(0)
+        self.assertEqual(self.successResultOf(alive).data, b"alive")
+        for each in dead:
+            self.failureResultOf(each, Refused)
+        self.assertEqual(client.counters().refused, 3)
+
     def test_interface_that_is_not_ours(self) -> None:
         """Opening raises CannotListenError, as listenUDP does."""
         opened = Deferred.fromCoroutine(MatchingEchoClient.open(self.host, "198.51.100.1"))

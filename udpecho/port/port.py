@@ -1,7 +1,7 @@
 """UdpPort: what listen_udp and adopt_udp give, whoever serves it. A type, and no code.
 
-Our own port (kernelport) is one, and so is Twisted's behind a thin wrapper (stock), on a real
-reactor or a MemoryNetwork host.
+Our own port (kernelport) is one, on a real reactor or a MemoryNetwork host, and so is Twisted's
+behind a thin wrapper (stock).
 """
 
 from __future__ import annotations

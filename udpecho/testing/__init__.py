@@ -1,6 +1,7 @@
 """UDP in memory: hosts that any DatagramProtocol runs on unchanged, time moved by hand.
 
     >>> from twisted.internet.protocol import DatagramProtocol
+    >>> from udpecho import listen_udp
     >>> from udpecho.testing import MemoryNetwork
     >>> class Echo(DatagramProtocol):
     ...     def datagramReceived(self, data, peer):
@@ -15,11 +16,11 @@
     >>> server = net.host("192.0.2.1", "2001:db8::1", names=["echo.example"])
     >>> client = net.host("192.0.2.2")
     >>> link = net.link(client, server, delay=0.02, jitter=0.005, loss=0.01)
-    >>> port = server.listenUDP(7, Echo())
+    >>> port = listen_udp(server, 7, Echo())
     >>> notebook = Notebook()
-    >>> socket = client.listenUDP(50000, notebook)
+    >>> socket = listen_udp(client, 50000, notebook)
 
-    >>> sent = notebook.transport.write(b"hello", ("192.0.2.1", 7))
+    >>> sent = socket.write(b"hello", ("192.0.2.1", 7))
     >>> net.forge(b"lie", source=("203.0.113.66", 7), to=("192.0.2.2", 50000))
     >>> net.advance(0.1)
     >>> notebook.heard
@@ -28,21 +29,27 @@
     [(b'hello', 'delivered'), (b'lie', 'delivered'), (b'hello', 'delivered')]
 
 A host is what a protocol takes for its reactor: IReactorUDP, IReactorTime and
-IReactorPluggableNameResolver. A port on it is Twisted's own, over a socket in memory that
-keeps Linux's rules; the tests of these rules also run against real sockets. Some are seldom
+IReactorPluggableNameResolver. It also provides IDatagramSockets, so that listen_udp gives
+udpecho's own port there; its listenUDP gives Twisted's. Both stand over sockets in memory that
+keep Linux's rules; the tests of these rules also run against real sockets. Some are seldom
 expected:
 
 - A datagram waits in the receive queue until the host's next turn, so that none is ever
   delivered inside write; over a link without delay the next turn is advance(0).
+- Of datagrams that are written at one instant, the first leaves at once from udpecho's own port,
+  and the others when the turn ends; from Twisted's each leaves at once.
+- 127.0.0.0/8 and ::1 belong to every host, and what is sent there stays in it.
+- One datagram too many for the receive buffer is dropped: the record tells, and counters().
+
+Of Twisted's port alone:
+
 - What was queued before connect() is delivered after it.
 - Only a connected socket hears of a refusal, and perhaps inside its next write, which then
   sends nothing. Otherwise its protocol's connectionRefused is called, or its port closes:
   Twisted's reactors differ (see MemoryNetwork.host).
 - A socket bound to the wildcard answers from its host's first address, whichever was asked.
 - A socket bound to "::" takes IPv4's port too, and knows IPv4 peers as ::ffff:192.0.2.1.
-- 127.0.0.0/8 and ::1 belong to every host, and what is sent there stays in it.
-- A datagram longer than maxPacketSize is cut, and one too many for the receive buffer is
-  dropped: only the record tells.
+- A datagram longer than maxPacketSize is cut.
 
 There is no broadcast to a subnet alone, and no limit on how often ICMP refuses.
 """

@@ -74,10 +74,11 @@ class MemoryHost:
         self._ready: dict[Bound, None] = {}
 
     def fail_sends(self, error: int, *, times: int = 1, to: Peer | None = None) -> None:
-        """Have the next sends from this host, or those to one peer, meet an errno.
+        """Have the next datagrams from this host, or those to one peer, meet an errno.
 
-        The port does with it what the stock port does: most leave write as OSError, EMSGSIZE
-        as MessageLengthError, and ECONNREFUSED calls connectionRefused if it is connected.
+        udpecho's own port counts it and tells datagramNotSent. Of Twisted's, most leave write as
+        OSError, EMSGSIZE as MessageLengthError, and ECONNREFUSED calls connectionRefused if it
+        is connected.
         """
         if times < 1:
             raise ValueError(f"times is 1 or more, not {times!r}")
