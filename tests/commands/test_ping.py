@@ -250,11 +250,38 @@ def test_plot_draws_the_run(tmp_path: Path) -> None:
     assert "</svg>" in picture.read_text()
 
 
-def test_a_picture_that_cannot_be_written_is_one_clear_line(tmp_path: Path) -> None:
-    where = str(tmp_path / "missing" / "run.svg")
-    failure = Terminal().ping("-c", "1", "-q", "--plot", where, "echo.example:7")
+def test_a_picture_that_can_no_longer_be_written_is_one_clear_line(tmp_path: Path) -> None:
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    user = Terminal()
+    user.begin("-c", "1", "-q", "--plot", str(folder / "run.svg"), "echo.example:7")
+    folder.rmdir()
+    user.net.advance(60)
+    [failure] = user.results
     assert failure.check(Unusable)
     assert "can't write" in failure.getErrorMessage()
+
+
+@pytest.mark.parametrize(
+    ("file", "why"),
+    [
+        ("missing/run.svg", "No such file or directory"),
+        ("a-file/run.svg", "Not a directory"),
+        ("folder.svg", "Is a directory"),
+    ],
+)
+def test_a_picture_that_can_not_be_written_is_refused_before_the_run(
+    file: str, why: str, tmp_path: Path
+) -> None:
+    """Of report, too; and nothing is made where it could be."""
+    (tmp_path / "a-file").touch()
+    (tmp_path / "folder.svg").mkdir()
+    where = str(tmp_path / file)
+    for options in (PingOptions(), ReportOptions()):
+        with pytest.raises(UsageError, match=rf"^--plot: can't write {where}: {why}$"):
+            options.parseOptions(["--plot", where, "host"])
+    PingOptions().parseOptions(["--plot", str(tmp_path / "run.svg"), "host"])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a-file", "folder.svg"]
 
 
 @pytest.mark.parametrize(

@@ -94,6 +94,21 @@ def test_a_report_runs_none_of_it(command: list[str], hostile: Path, tmp_path: P
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.parametrize("text", ["axes.facecolor: red\nfont.size: 40\n", "\xff\n", "a: b: c\n"])
+def test_a_picture_is_the_same_whatever_matplotlibrc_is_there(text: str, tmp_path: Path) -> None:
+    """Even if it can't be read."""
+    record = run([*BY_MODULE, "ping", "--json", "-c", "1"], tmp_path).stdout
+    (tmp_path / "run.json").write_text(record, encoding="utf-8")
+    drawn = [*BY_MODULE, "report", "run.json", "--plot", "run.png"]
+    pictures = []
+    for _ in range(2):
+        done = run(drawn, tmp_path)
+        assert (done.returncode, done.stderr) == (0, "")
+        pictures.append((tmp_path / "run.png").read_bytes())
+        (tmp_path / "matplotlibrc").write_text(text, encoding="latin-1")
+    assert pictures[0] == pictures[1]
+
+
 @as_a_command
 def test_asking_runs_none_of_it(
     command: list[str], server: tuple[str, int], hostile: Path, tmp_path: Path

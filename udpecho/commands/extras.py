@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager, nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from udpecho.errors import UdpEchoError
@@ -14,13 +15,20 @@ if TYPE_CHECKING:
     from udpecho.show import Trace
 
 
+RC_FILE = Path("matplotlibrc")
+
+
 class Unusable(UdpEchoError):
     """The command can't do what it was asked; the text says why, in one line."""
 
 
 def trace_type() -> type[Trace]:
-    """Load what --plot draws from."""
-    with wanting("plot"):
+    """Load what --plot draws from.
+
+    When it is loaded, matplotlib obeys a matplotlibrc of the working directory, if it can read
+    it, whoever has put it there; and can't be told not to. Nor is there need to.
+    """
+    with wanting("plot"), chdir(Path(__file__).parent) if RC_FILE.exists() else nullcontext():
         from udpecho.show import Trace
     return Trace
 

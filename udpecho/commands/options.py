@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import getopt
+import os
 import sys
 from collections.abc import Sequence
+from errno import EACCES, EISDIR, ENOENT, ENOTDIR
 
 from twisted.python import usage
 
@@ -77,7 +79,22 @@ PLOT_FORMATS = ("svg", "png")
 
 
 def plot_file(text: str) -> str:
-    """Read the name of a picture's file, whose ending says of which kind it is."""
+    """Read the name of a picture's file, whose ending says of which kind it is.
+
+    It is written after the run, which would be for nothing if it could not be.
+    """
     if text.rpartition(".")[2].lower() not in PLOT_FORMATS:
         raise ValueError(f"--plot: expected FILE.svg or FILE.png, got {text!r}")
+    if (why := _why_unwritable(text)) is not None:
+        raise ValueError(f"--plot: can't write {text}: {os.strerror(why)}")
     return text
+
+
+def _why_unwritable(file: str) -> int | None:
+    """Tell the errno of writing a file, without writing anything."""
+    folder = os.path.dirname(file) or "."
+    if os.path.isdir(file):
+        return EISDIR
+    if not os.path.isdir(folder):
+        return ENOTDIR if os.path.exists(folder) else ENOENT
+    return None if os.access(file if os.path.exists(file) else folder, os.W_OK) else EACCES
