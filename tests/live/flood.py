@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tests.live.netns import Namespace, link_address
-from tests.live.packets import Peer, udp_packet
+from tests.live.packets import Peer, port_unreachable, udp_packet
 from tests.live.program import Program, python
 
 _SLICE = 0.002  # seconds: what is due in one is sent at once
@@ -29,7 +29,7 @@ class Order:
     """What is to be sent: this many datagrams of a size, at a rate.
 
     They claim to come from source, or from this many prefixes that begin with its own: of 24 bits
-    over IPv4, of 56 over IPv6.
+    over IPv4, of 56 over IPv6. Or they are messages of source that it got no datagram from to.
     """
 
     source: Peer
@@ -38,6 +38,7 @@ class Order:
     rate: int
     number: int
     prefixes: int = 1
+    icmp: bool = False
 
 
 class Flood:
@@ -70,6 +71,9 @@ def flooding(at: Namespace, to: Namespace, directory: Path, order: Order) -> Ite
 def packets(order: Order) -> Iterator[bytes]:
     """Write the packets, for ever."""
     packet = udp_packet(bytes(order.size), order.source, order.to)
+    if order.icmp:
+        reply = udp_packet(bytes(order.size), order.to, order.source)
+        return itertools.repeat(port_unreachable(reply, order.source[0]))
     if order.prefixes == 1:
         return itertools.repeat(packet)
     return (_from_many_ipv6 if packet[0] >> 4 == 6 else _from_many_ipv4)(packet, order.prefixes)

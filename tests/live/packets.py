@@ -44,12 +44,25 @@ def too_big(packet: bytes, source: str, mtu: int) -> bytes:
 
     That is ICMP's type 3, code 4 (RFC 1191), and ICMPv6's type 2 (RFC 8201).
     """
+    kind = (2, 0) if ":" in source else (3, 4)
+    return _icmp(packet, source, kind, mtu)
+
+
+def port_unreachable(packet: bytes, source: str) -> bytes:
+    """Write the message of a host to a packet's sender: nobody listens there.
+
+    That is ICMP's type 3, code 3 (RFC 792), and ICMPv6's type 1, code 4 (RFC 4443).
+    """
+    return _icmp(packet, source, (1, 4) if ":" in source else (3, 3), 0)
+
+
+def _icmp(packet: bytes, source: str, kind: tuple[int, int], mtu: int) -> bytes:
     router = pack_host(source)
     if len(router) == 4:
-        body = struct.pack("!BBHHH", 3, 4, 0, 0, mtu) + packet[:28]
+        body = struct.pack("!BBHI", *kind, 0, mtu) + packet[:548]
         body = body[:2] + checksum(body).to_bytes(2, "big") + body[4:]
         return _ipv4_header(router, packet[12:16], len(body), socket.IPPROTO_ICMP, 64, 0) + body
-    body = struct.pack("!BBHI", 2, 0, 0, mtu) + packet[:1200]
+    body = struct.pack("!BBHI", *kind, 0, mtu) + packet[:1200]
     pseudo = router + packet[8:24] + struct.pack("!IHBB", len(body), 0, 0, socket.IPPROTO_ICMPV6)
     body = body[:2] + checksum(pseudo + body).to_bytes(2, "big") + body[4:]
     head = struct.pack("!IHBB", 6 << 28, len(body), socket.IPPROTO_ICMPV6, 64)
