@@ -119,3 +119,20 @@ def test_a_control_message_that_is_cut_off_is_none() -> None:
     assert control_messages(whole) == {(1, 2): bytes(range(8))}
     assert control_messages(whole[:-1]) == {}
     assert control_messages(whole + whole[:-1]) == {(1, 2): bytes(range(8))}
+
+
+@both
+@pytest.mark.parametrize("room", range(88))
+def test_a_message_that_was_cut_off_says_nothing(layout: Layout, room: int) -> None:
+    """The kernel gives the length of what it left of it: a TTL of 0 was read there."""
+    cut, at = bytearray(USUAL[layout][:room]), 0
+    while at + 16 <= len(cut):
+        size = struct.unpack_from("=Q", cut, at)[0]
+        struct.pack_into("=Q", cut, at, min(size, len(cut) - at))
+        at += -(-size // 8) * 8
+    control, _ = canonical(layout, bytes(cut))
+    assert len(control) >= layout.control
+    assert (bytes(NAME) + control)[layout.ttl] in (60, 64)
+    told, usual = control_messages(control[: layout.control]), control_messages(USUAL[layout])
+    assert told.keys() == usual.keys()
+    assert [*map(len, told.values())] == [*map(len, usual.values())]

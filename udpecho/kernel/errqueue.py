@@ -50,7 +50,7 @@ def refusals(skt: socket.socket, most: int) -> Iterator[Refusal]:
         except OSError:  # EAGAIN: the queue is empty
             return
         found = {(level, kind): message for level, kind, message in ancillary}
-        refused = refusal(data, without_scope(to), found)
+        refused = refusal(data, without_scope(to) if to else None, found)  # a stamp has none
         if refused is not None and refused.is_unreachable:
             yield refused
 

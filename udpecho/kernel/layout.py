@@ -164,19 +164,23 @@ def control_messages(control: bytes) -> dict[tuple[int, int], bytes]:
 def canonical(layout: Layout, control: bytes) -> tuple[bytes, int]:
     """Put control messages in the order of a record; return them and a train's segment size.
 
-    The size is 0 for a datagram by itself. It is received as an int, but must be sent as 16
-    bits under another name; that is how it is put.
+    What is missing, or cut off, says nothing: a TTL of 64, no destination. The size is 0 for a
+    datagram by itself. It is received as an int, but must be sent as 16 bits under another name;
+    that is how it is put.
     """
     found = control_messages(control)
     parts = []
     for default in layout.plain:
         size, level, kind = CONTROL_HEADER.unpack_from(default)
-        data = found.get((level, kind), default[CONTROL_HEADER.size : size])
+        usual = default[CONTROL_HEADER.size : size]
+        data = found.get((level, kind), usual)
+        if len(data) < len(usual):  # there was no room for all of it
+            data = usual
         parts.append(control_message(level, kind, data))
     segment = int.from_bytes(found.get((SOL_UDP, UDP_GRO), b"")[:2], "little")
     parts.append(_SEGMENT.pack(18, SOL_UDP, UDP_SEGMENT, segment) if segment else bytes(24))
     stamp = found.get((SOL_SOCKET, SO_TIMESTAMPNS))
-    if stamp is not None:
+    if stamp is not None and len(stamp) == TIMESPEC.size:
         parts.append(control_message(SOL_SOCKET, SO_TIMESTAMPNS, stamp))
     return b"".join(parts), segment
 

@@ -40,6 +40,9 @@ LONGEST = 65536
 HEADER = 64
 """Bytes of a struct mmsghdr."""
 
+FLAGS = 48
+"""Bytes of it before msg_flags."""
+
 _SLOT = LONGEST + 2048 + 64
 """Bytes from slot to slot. Not a power of two, or all datagrams would share a few cache lines."""
 

@@ -15,11 +15,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from ctypes import c_void_p
 from itertools import accumulate
+from socket import MSG_CTRUNC
 
 from udpecho.columns import Columns
 from udpecho.kernel import calls
 from udpecho.kernel.layout import CONTROL, IPV6, NAME, RECORD, Layout, canonical
-from udpecho.kernel.messages import BATCH, HEADER, LONGEST, Headers, Memory, full
+from udpecho.kernel.messages import BATCH, FLAGS, HEADER, LONGEST, Headers, Memory, full
 from udpecho.port.address import Address, decode_again
 
 _NOTHING = Columns(b"", b"")
@@ -59,8 +60,12 @@ class Inbox:
         layout: Layout,
         known: bytes = b"",
         receive: Callable[[int, c_void_p, int], int] = calls.receive,
+        told_too_much: Callable[[], None] = lambda: None,
     ) -> None:
-        """Make room; known is the control message (see sent_to) that the kernel does not give."""
+        """Make room; known is the control message (see sent_to) that the kernel does not give.
+
+        told_too_much hears that the kernel says more of a datagram than there is room for.
+        """
         self._fd = fd
         self.layout = layout
         self.untold = len(known)
@@ -72,6 +77,7 @@ class Inbox:
         self.headers.control_sizes[:] = full(CONTROL - self.untold)
         self._headers_map = self.headers.map
         self._receive, self._first = receive, self.headers.at[0]
+        self._told_too_much = told_too_much
         self._cutter = _Cutter(self.memory, layout)
         self._described = b""  # the records that the columns were cut from
         self._columns = _NOTHING
@@ -204,9 +210,11 @@ class Inbox:
         memory, layout = self.memory, self.layout
         self._put = True
         self._as_they_came = self.records()
+        cut = 0
         for index, size in enumerate(controls):
             if size == layout.control:
                 continue
+            cut |= self._known[index * HEADER + FLAGS] & MSG_CTRUNC
             at = memory.record_at[index] + NAME
             control, segment = canonical(layout, memory.read(at, at + size))
             memory.write(at, control)
@@ -214,6 +222,8 @@ class Inbox:
             if segment:
                 self.trains[index] = segment
         self._in_order = self.records()
+        if cut:
+            self._told_too_much()
         self._datagrams = sum(map(self.datagrams_of, range(self.count)))
 
     def _put_again(self) -> bool:

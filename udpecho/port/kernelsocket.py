@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from typing import Any
 
-from udpecho.kernel import calls, errqueue, forks
+from twisted.logger import Logger
+
+from udpecho.kernel import calls, errqueue, forks, inherited
 from udpecho.kernel.layout import IPV4, IPV6, sent_to
 from udpecho.kernel.wake import Watch
 from udpecho.port.connection import Connection
@@ -18,6 +20,8 @@ from udpecho.port.sockets import only_address
 from udpecho.reactors import shares_its_epoll
 from udpecho.refusal import Refusal
 
+_log = Logger()
+
 
 class KernelSocket:
     """A bound socket of a reactor that watches descriptors: a PortSocket."""
@@ -26,6 +30,7 @@ class KernelSocket:
         """Take a socket, and open nothing more yet."""
         self._reactor = reactor
         self.handle = skt
+        self._queues_errors = self._said = False
         self._opened = ExitStack()
         self._opened.callback(skt.close)
         self.layout = IPV6 if skt.family == socket.AF_INET6 else IPV4
@@ -39,12 +44,9 @@ class KernelSocket:
         self.watch = Watch(fd)
         self._opened.callback(self.watch.close)
         known = self._known_of_arrivals() if by_batch else b""
-        calls.describe_arrivals(skt, destination=not known)
-        if timestamps:
-            calls.stamp_arrivals(skt)
-        if trains:
-            calls.take_trains(skt)
-        self.inbox = Inbox(fd, self.layout, known)
+        self._wanted = not known, timestamps, trains
+        self._describe()
+        self.inbox = Inbox(fd, self.layout, known, told_too_much=self._describe_less)
         self.outbox = Outbox(fd, self.layout)
         self.echo = Echo(skt, self.inbox)
         self.connection = Connection(skt, self.layout)
@@ -60,6 +62,7 @@ class KernelSocket:
 
     def queue_errors(self) -> None:
         """Have what ICMP refuses kept, for refusals()."""
+        self._queues_errors = True
         calls.queue_errors(self.handle)
 
     def refusals(self, most: int) -> Iterator[Refusal]:
@@ -101,6 +104,28 @@ class KernelSocket:
     def close(self) -> None:
         """Close it; what is queued is lost."""
         self._opened.close()
+
+    def _describe(self) -> None:
+        """Have the kernel say of each datagram what is wanted."""
+        destination, timestamps, trains = self._wanted
+        calls.describe_arrivals(self.handle, destination)
+        if timestamps:
+            calls.stamp_arrivals(self.handle)
+        if trains:
+            calls.take_trains(self.handle)
+        if self._queues_errors:
+            calls.queue_errors(self.handle)
+
+    def _describe_less(self) -> None:
+        """Have it say no more, where someone has asked for more than there is room for.
+
+        A TTL or a destination may have been cut off, which answers need.
+        """
+        inherited.describe_nothing(self.handle)
+        self._describe()
+        if not self._said:
+            self._said = True
+            _log.warn("{socket}: options that others have set are off again", socket=self.handle)
 
     def _known_of_arrivals(self) -> bytes:
         """Give what need not be said of each datagram, to a protocol that takes whole batches.

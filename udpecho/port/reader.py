@@ -133,7 +133,7 @@ class Reader:
             self._errors_wait = True
             count = inbox.receive()
         if count <= 0:
-            self._errors_wait = self._queues_errors
+            self._errors_wait = True  # it was woken by something: see what is in the queue
             return count
         # Not all that comes is for the protocol.
         if inbox.longest > self._limit or self._is_ipv6 or self._connection.peer is not None:
@@ -192,8 +192,11 @@ class Reader:
         until = self._now() + TURN_SECONDS
         for refusal in self._socket.refusals(ERRORS):
             self.counts["refused"] += 1
-            if self._connection.peer is not None and not self._connection.is_peer(refusal.to):
-                continue  # an earlier peer's
+            peer = self._connection.peer
+            if not self._queues_errors or (
+                peer is not None and not self._connection.is_peer(refusal.to)
+            ):
+                continue  # an earlier peer's, or of a queue that someone else has turned on
             try:
                 if self._by_peer:
                     self._protocol.peerRefused(refusal)

@@ -15,6 +15,7 @@ from twisted.logger import Logger
 from udpecho.errors import BadAddress
 from udpecho.kernel import calls
 from udpecho.kernel.calls import set_buffer
+from udpecho.kernel.inherited import describe_nothing
 from udpecho.names import canonical_host, with_scope
 from udpecho.peer import is_ipv6
 from udpecho.port.portsocket import PortSocket
@@ -61,21 +62,20 @@ def open_udp(interface: str, port: int, reuse_port: bool = False) -> socket.sock
 
 
 def adopt(fd: int) -> socket.socket:
-    """Make a socket of a copy of a descriptor.
+    """Make a socket of a copy of a descriptor, with the options of one that we opened.
 
-    Raises ValueError if it is no UDP socket, OSError if it is no socket at all, or
-    CannotListenError if there is no descriptor left for the copy.
+    Raises ValueError if it is no UDP socket, or one that is not bound or is connected, OSError if
+    it is no socket at all, or CannotListenError if there is no descriptor left for the copy.
     """
     given = socket.socket(fileno=fd)
     try:
-        udp = given.family in (socket.AF_INET, socket.AF_INET6) and given.type == socket.SOCK_DGRAM
-        if not udp:
-            raise ValueError(f"expected a UDP socket, got descriptor {fd}: {given!r}")
+        _check_kind(given)
         with cannot_listen(*given.getsockname()[:2]):
             skt = given.dup()
     finally:
         given.detach()
     skt.setblocking(False)
+    describe_nothing(skt)
     if skt.family == socket.AF_INET6 and not skt.getsockopt(
         socket.IPPROTO_IPV6, socket.IPV6_V6ONLY
     ):
@@ -85,6 +85,19 @@ def adopt(fd: int) -> socket.socket:
             socket=skt,
         )
     return skt
+
+
+def _check_kind(skt: socket.socket) -> None:
+    """Raise ValueError for a socket that we can't serve."""
+    fd = skt.fileno()
+    udp = skt.family in (socket.AF_INET, socket.AF_INET6) and skt.type == socket.SOCK_DGRAM
+    if not udp or skt.proto not in (0, socket.IPPROTO_UDP):  # 0 where the system does not tell
+        raise ValueError(f"expected a UDP socket, got descriptor {fd}: {skt!r}")
+    if not skt.getsockname()[1]:
+        raise ValueError(f"expected a socket that is bound to a port, got descriptor {fd}: {skt!r}")
+    with suppress(OSError):
+        peer = skt.getpeername()
+        raise ValueError(f"expected a socket without a peer, got descriptor {fd}, with {peer}")
 
 
 def set_receive_buffer(skt: PortSocket, size: int | None) -> None:
