@@ -62,6 +62,28 @@ def test_a_number_out_of_range_is_named(options: dict[str, int], message: str) -
         Policy(**options)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("allow", "192.0.2.1", "a tuple of networks"),
+        ("allow", ("192.0.2.0/24",), "a tuple of networks"),
+        ("deny", parse_network("192.0.2.0/24"), "a tuple of networks"),
+        ("exempt", None, "a tuple of networks"),
+        ("allow_source_ports", "53", "a set of ports"),
+        ("allow_source_ports", 53, "a set of ports"),
+        ("allow_source_ports", {65536}, "a set of ports"),
+        ("rate", "100", "a whole number"),
+        ("rate", None, "a whole number"),
+        ("burst", 1.5, "a whole number"),
+        ("slip", True, "a whole number"),
+    ],
+)
+def test_what_is_of_another_type_is_named(name: str, value: object, expected: str) -> None:
+    with pytest.raises(TypeError) as caught:
+        Policy(**{name: value})  # type: ignore[arg-type]
+    assert str(caught.value) == f"{name} must be {expected}, not {value!r}"
+
+
 def test_a_network_both_allowed_and_denied_is_a_contradiction() -> None:
     network = parse_network("192.0.2.0/24")
     message = r"^expected a network to be allowed or denied, got both for 192\.0\.2\.0/24$"

@@ -41,6 +41,14 @@ class Policy:
     discard: bool = False
 
     def __post_init__(self) -> None:
+        """Refuse what would mean nothing, or something else: "192.0.2.1" is eleven networks."""
+        for name in ("allow", "deny", "exempt"):
+            networks = getattr(self, name)
+            if not _holds(networks, lambda each: isinstance(each, Network)):
+                raise TypeError(f"{name} must be a tuple of networks, not {networks!r}")
+        ports = self.allow_source_ports
+        if not _holds(ports, lambda each: type(each) is int and 0 <= each <= MAX_PORT):
+            raise TypeError(f"allow_source_ports must be a set of ports, not {ports!r}")
         both = set(self.allow) & set(self.deny)
         if both:
             raise ValueError(
@@ -54,8 +62,15 @@ class Policy:
             ("slip", 0, MAX_SLIP),
         ):
             value = getattr(self, name)
+            if type(value) is not int:
+                raise TypeError(f"{name} must be a whole number, not {value!r}")
             if not least <= value <= most:
                 raise ValueError(f"{name} must be from {least} to {most}, not {value}")
+
+
+def _holds(values: object, right: Callable[[object], bool]) -> bool:
+    """Tell whether these are several values, and each is right."""
+    return isinstance(values, tuple | list | set | frozenset) and all(map(right, values))
 
 
 def parse_ports(text: str) -> frozenset[int]:
