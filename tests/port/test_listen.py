@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from twisted.internet.error import CannotListenError
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.server.test_server import Notebook
-from udpecho.port.listen import listen_udp
+from udpecho.port.listen import adopt_udp, listen_udp
 from udpecho.testing.network import MemoryNetwork
 from udpecho.testing.record import Fate
 
@@ -70,3 +73,26 @@ class InMemory(SynchronousTestCase):
         for port, interface in ((7, ""), (8, "192.0.2.9")):
             with self.assertRaises(CannotListenError):
                 listen_udp(self.host, port, Notebook(), interface)
+
+    def test_a_size_that_cannot_be_is_named(self) -> None:
+        """Before anything is opened."""
+        for name, size, error in (
+            ("maxPacketSize", -1, ValueError),
+            ("maxPacketSize", 2**31, ValueError),
+            ("maxPacketSize", None, TypeError),
+            ("receive_buffer", 0, ValueError),
+            ("receive_buffer", 2**31, ValueError),
+            ("receive_buffer", "4 MiB", TypeError),
+        ):
+            sizes: Any = {name: size}
+            for listen in (
+                lambda sizes: listen_udp(self.host, 7, Notebook(), **sizes),
+                lambda sizes: listen_udp(Clock(), 7, Notebook(), **sizes),
+                lambda sizes: adopt_udp(self.host, 0, Notebook(), **sizes),
+            ):
+                expected = (
+                    rf"^{name}: expected a whole number from [01] to 2147483647, got {size!r}$"
+                )
+                with self.assertRaisesRegex(error, expected):
+                    listen(sizes)
+        listen_udp(self.host, 7, Notebook(), maxPacketSize=0, receive_buffer=2**31 - 1)

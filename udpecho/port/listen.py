@@ -27,7 +27,13 @@ from udpecho.port.hooks import check_hooks
 from udpecho.port.kernelport import KernelPort
 from udpecho.port.kernelsocket import KernelSocket
 from udpecho.port.port import UdpPort
-from udpecho.port.sockets import adopt, cannot_listen, check_interface, open_udp
+from udpecho.port.sockets import (
+    adopt,
+    cannot_listen,
+    check_interface,
+    check_sizes,
+    open_udp,
+)
 from udpecho.port.stock import StockPort, adopt_stock
 from udpecho.port.valuesocket import ValueSocket
 from udpecho.reactors import IDatagramSockets
@@ -61,10 +67,12 @@ def listen_udp(
     interface is an IP address, with its scope if it is link-local (fe80::1%eth0). Larger
     datagrams than maxPacketSize bytes are dropped and counted, not cut. With reuse_port,
     processes share the port (SO_REUSEPORT). receive_buffer is in bytes, None for the system's.
-    timestamps has the kernel note when a datagram came. Raises CannotListenError, BadAddress, or
-    TypeError for a protocol whose peerRefused does not take a Refusal alone.
+    timestamps has the kernel note when a datagram came. Raises CannotListenError, BadAddress,
+    ValueError or TypeError for a size that can't be, or TypeError for a protocol whose peerRefused
+    does not take a Refusal alone.
     """
     check_hooks(protocol)
+    check_sizes(maxPacketSize, receive_buffer)
     if IDatagramSockets.providedBy(reactor) and not stock_port_is_chosen():
         return _listen_without_descriptors(
             reactor,
@@ -102,9 +110,10 @@ def adopt_udp(
     """Listen on a bound socket that someone else opened, as listen_udp does.
 
     The descriptor is copied: it stays the caller's to close. Raises ValueError if it is not a
-    UDP socket's.
+    UDP socket's, or for a size that can't be.
     """
     check_hooks(protocol)
+    check_sizes(maxPacketSize, receive_buffer)
     return _serve(reactor, lambda: adopt(fd), protocol, maxPacketSize, receive_buffer, timestamps)
 
 

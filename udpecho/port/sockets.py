@@ -25,6 +25,9 @@ SEND_BUFFER = 1 << 22
 looks for (208 KiB for each, 3 s long): who forges neighbours that nobody has would fill the 208 KiB
 that are usual with that, and then nobody is answered."""
 
+MAX_BUFFER = 2**31 - 1
+"""Bytes of a buffer that can be asked for: setsockopt(2) takes a C int."""
+
 _log = Logger()
 
 
@@ -34,6 +37,21 @@ def check_interface(interface: str) -> str:
     if host is None:
         raise BadAddress(interface, f"expected an IP address to listen on, got {interface!r}")
     return host
+
+
+def check_sizes(max_packet_size: int, receive_buffer: int | None) -> None:
+    """Raise ValueError, or TypeError, for what no port can have, by the name that callers know."""
+    _check_size("maxPacketSize", max_packet_size, 0)
+    if receive_buffer is not None:
+        _check_size("receive_buffer", receive_buffer, 1)
+
+
+def _check_size(name: str, size: object, lowest: int) -> None:
+    expected = f"{name}: expected a whole number from {lowest} to {MAX_BUFFER}, got {size!r}"
+    if not isinstance(size, int):
+        raise TypeError(expected)
+    if not lowest <= size <= MAX_BUFFER:
+        raise ValueError(expected)
 
 
 def open_udp(interface: str, port: int, reuse_port: bool = False) -> socket.socket:
