@@ -1,7 +1,4 @@
-"""What all tests share: the leak-catching fixture, hypothesis's profile, the census.
-
-The fixture sees what trial's TestCase notices and pytest alone lets pass.
-"""
+"""What all tests share: that they leave nothing behind, hypothesis's profile, the census."""
 
 from __future__ import annotations
 
@@ -11,11 +8,11 @@ from collections.abc import Iterator
 import pytest
 from twisted.internet import base
 from twisted.internet.defer import setDebugging
-from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
-from zope.interface import provider
+from twisted.logger import LogEvent
 
 import tests.examples  # noqa: F401 (hypothesis's profile)
 from tests.workshop import census
+from udpecho.testing import pytest_plugin
 
 pytest.register_assert_rewrite("tests.rules")
 setDebugging(False)
@@ -32,41 +29,18 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(
         census.Plugin(config.getoption("census"), config.getoption("renew_census"))
     )
+    if not config.pluginmanager.is_registered(pytest_plugin):
+        config.pluginmanager.register(pytest_plugin)  # with -p no:udpecho, or without an install
+
+
+@pytest.fixture
+def kept_out_of_collections() -> Iterator[None]:
+    """Leave what survived a test out of the collections of later ones, which so take no time."""
+    yield
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
-def no_leaks() -> Iterator[list[LogEvent]]:
-    """Fail a test that leaves a delayed call, a port, an unhandled failure or a logged error.
-
-    A test that expects errors in the log takes them from the list.
-    """
-    from twisted.internet import reactor
-
-    errors: list[LogEvent] = []
-
-    @provider(ILogObserver)
-    def observe(event: LogEvent) -> None:
-        if "log_failure" in event or event.get("isError"):
-            errors.append(event)
-
-    readers = set(reactor.getReaders())
-    calls = set(map(id, reactor.getDelayedCalls()))
-    globalLogPublisher.addObserver(observe)
-    try:
-        yield errors
-        gc.collect()  # an unhandled failure is logged when its Deferred is collected
-        gc.freeze()  # the next collection need not look at what survived this one
-    finally:
-        globalLogPublisher.removeObserver(observe)
-    leaks = [f"logged error: {event.get('log_failure') or event}" for event in errors]
-    for call in reactor.getDelayedCalls():
-        if id(call) not in calls:
-            leaks.append(f"delayed call: {call}")
-            call.cancel()
-    own: set[object] = getattr(
-        reactor, "_internalReaders", set()
-    )  # its wakers, made when it first runs
-    for reader in set(reactor.getReaders()) - readers - own:
-        leaks.append(f"open port or reader: {reader}")
-        reactor.removeReader(reader)
-    assert not leaks, "\n".join(leaks)
+def no_leaks(kept_out_of_collections: None, no_udp_leaks: list[LogEvent]) -> list[LogEvent]:
+    """Hold each test of ours to what no_udp_leaks holds those of others who name it."""
+    return no_udp_leaks

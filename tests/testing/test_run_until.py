@@ -6,7 +6,7 @@ import pytest
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import deferLater
 
-from udpecho.testing import MemoryNetwork
+from udpecho.testing import MemoryNetwork, timeline
 
 
 @pytest.fixture
@@ -80,7 +80,8 @@ def test_what_is_no_deferred(net: MemoryNetwork, wrong: object) -> None:
         net.run_until(wrong)  # type: ignore[arg-type]
 
 
-def test_a_loop_without_delay_ends(net: MemoryNetwork) -> None:
+def test_a_loop_without_delay_ends(net: MemoryNetwork, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(timeline, "MAX_EVENTS_AT_ONCE", 1000)  # to spare seconds
     host = net.host()
 
     def again() -> None:

@@ -17,15 +17,16 @@ from zope.interface import implementer
 
 @implementer(ILogObserver)
 class LeakCatcher:
-    """Watches from its making to stop()."""
+    """Watches from its making to stop(): the log, too, if it is to."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, log: bool = True) -> None:
         self.errors: list[LogEvent] = []
         """The errors that were logged; whoever expects some takes them out."""
         reactor = installed_reactor()
         self._readers = set(_readers(reactor))
         self._calls = {id(call) for call in reactor.getDelayedCalls()} if reactor else set()
-        globalLogPublisher.addObserver(self)
+        if log:
+            globalLogPublisher.addObserver(self)
 
     def __call__(self, event: LogEvent) -> None:
         """Note an error in the log."""
