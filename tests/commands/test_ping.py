@@ -207,7 +207,8 @@ class TestJson:
         types = [line["type"] for line in lines]
         assert (types[0], types[-1]) == ("start", "summary")
         assert {"reply", "lost", "corrupt", "duplicate"} <= set(types)
-        fates = [line for line in lines if line["type"] in ("reply", "lost", "corrupt", "late")]
+        known = ("reply", "lost", "corrupt", "late", "refused")
+        fates = [line for line in lines if line["type"] in known]
         assert len(fates) == lines[-1]["sent"] == 80
 
     def test_a_summary_comes_at_full_loss(self, capsys: pytest.CaptureFixture[str]) -> None:

@@ -21,6 +21,7 @@ from udpecho.ping.figures import Summary
 from udpecho.ping.outcome import Outcome, Surplus
 from udpecho.ping.plan import Plan, Target
 from udpecho.ping.run import BURST, Ping
+from udpecho.port.listen import STOCK_PORT
 from udpecho.server.server import EchoServer
 from udpecho.testing.network import MemoryNetwork
 from udpecho.testing.record import Fate, Fault
@@ -153,14 +154,21 @@ def test_at_full_loss_there_is_a_summary_too() -> None:
     assert summary.figures.longest_loss_burst == 5
 
 
-@pytest.mark.parametrize("connected", [False, True])
-def test_a_refusal_is_the_probes_own(connected: bool) -> None:
-    """Only a connected socket hears of it: Linux tells others, but not through a reactor."""
+@pytest.mark.parametrize(
+    ("stock", "connected", "refused"),
+    [(False, False, 5), (False, True, 5), (True, False, 0), (True, True, 5)],
+)
+def test_a_refusal_is_the_probes_own(
+    stock: bool, connected: bool, refused: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Our port hears of it, connected or not; of Twisted's only a connected one."""
+    monkeypatch.setenv(STOCK_PORT, str(int(stock)))
     bench = Bench()
     summary = bench.run(connected=connected)
-    assert (summary.figures.refused, summary.figures.lost) == ((5, 0) if connected else (0, 5))
-    if connected:
-        assert {outcome.reason for outcome in bench.outcomes} == {"ECONNREFUSED"}
+    assert (summary.figures.refused, summary.figures.lost) == (refused, 5 - refused)
+    assert {outcome.reason for outcome in bench.outcomes} == (
+        {"ECONNREFUSED"} if refused else {None}
+    )
 
 
 def test_a_slow_reply_is_overdue_then_late() -> None:

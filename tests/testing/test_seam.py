@@ -215,3 +215,11 @@ def test_a_turn_takes_a_batch_of_those_that_wait(pair: Pair) -> None:
     data = [b"%d" % number for number in range(200)]
     assert pair.ask(*data) == data
     assert server.sizes == [128, 72]
+
+
+def test_the_echo_server_heeds_no_mtu_of_a_path(pair: Pair) -> None:
+    """Its replies may be cut, over IPv4: none is lost to learn what fits, as on the network."""
+    pair.net.link(pair.far, pair.near, one_way=True, mtu=1300, hops=1)
+    pair.serve(EchoServer())
+    data = bytes(1400)
+    assert pair.ask(data) == [data]

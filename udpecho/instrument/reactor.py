@@ -88,7 +88,7 @@ class ReactorInstrument:
 
 
 class ReactorSocket(DatagramProtocol):
-    """A ProbeSocket; a refusal there names no probe, so the oldest takes it."""
+    """A ProbeSocket; a refusal on Twisted's port names no probe, so the oldest takes it."""
 
     transport: Any
     _observer: Observer
@@ -154,6 +154,10 @@ class ReactorSocket(DatagramProtocol):
             self._observer.refused(Refusal(addr, data, number, None, None, None, None))
         else:
             self._unsent += [(probe, number) for probe, sent in self._sent if sent == data]
+
+    def peerRefused(self, refusal: Refusal) -> None:
+        """Tell the observer which probe was refused, where our own port serves."""
+        self._observer.refused(refusal)
 
     def connectionRefused(self) -> None:
         """Tell the observer that the oldest probe without a fate was refused."""

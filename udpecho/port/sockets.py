@@ -153,11 +153,10 @@ def only_address(skt: socket.socket) -> bytes | None:
 def omit_path_mtu(port: Any) -> None:
     """Have a port that answers strangers heed no word of the path's MTU, where that can be.
 
-    That is over IPv4: over IPv6 routers cut nothing, and then only the sender can. A port in memory
-    stays as it is.
+    That is over IPv4: over IPv6 routers cut nothing, and then only the sender can.
     """
-    handle = port.getHandle() if ISystemHandle.providedBy(port) else None
-    if isinstance(handle, socket.socket):
+    handle: Any = port.getHandle() if ISystemHandle.providedBy(port) else None
+    if hasattr(handle, "setsockopt"):
         calls.omit_path_mtu(handle)
 
 
