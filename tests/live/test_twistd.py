@@ -192,10 +192,17 @@ def test_systemd(form: str, stock: str, start: Start) -> None:
         ("udp", "systemd:name=other", r"the name of an inherited socket \(echo\), got 'other'"),
         ("tcp", "systemd:index=0", "not a UDP socket"),
         ("tcp", "systemd:name=echo", "not a UDP socket"),
+        ("unbound", "systemd:index=0", "not bound to a port"),
+        ("connected", "systemd:index=0", r"connected to \('127.0.0.1', 9\)"),
     ],
 )
 def test_wrong_inheritance(kind: str, form: str, complaint: str, start: Start) -> None:
     skt = socket.create_server(("127.0.0.1", 0)) if kind == "tcp" else bound()
+    if kind == "unbound":
+        skt.close()
+        skt = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    if kind == "connected":
+        skt.connect(("127.0.0.1", 9))
     with skt:
         command = activated(twistd("udpecho", f"--listen={form}"), "echo", [skt])
         service = start(command, pass_fds=[skt.fileno()])

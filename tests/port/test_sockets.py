@@ -54,20 +54,19 @@ ICMP, ICMP6, UDP_LITE = 1, 58, 136
 @pytest.mark.parametrize(
     ("given", "why"),
     [
-        (Given(kind=socket.SOCK_STREAM, proto=6), "expected a UDP socket, got descriptor 3"),
-        (Given(family=socket.AF_UNIX, proto=0), "expected a UDP socket, got descriptor 3"),
-        (Given(kind=socket.SOCK_RAW), "expected a UDP socket, got descriptor 3"),
-        (Given(proto=ICMP), "expected a UDP socket, got descriptor 3"),
-        (Given(family=socket.AF_INET6, proto=ICMP6), "expected a UDP socket, got descriptor 3"),
-        (Given(proto=UDP_LITE), "expected a UDP socket, got descriptor 3"),
-        (Given(port=0), "expected a socket that is bound to a port, got descriptor 3"),
-        (Given(peer=("192.0.2.2", 9)), "expected a socket without a peer, got .* with .*192.0.2.2"),
+        (Given(kind=socket.SOCK_STREAM, proto=6), "not a UDP socket"),
+        (Given(family=socket.AF_UNIX, proto=0), "not a UDP socket"),
+        (Given(kind=socket.SOCK_RAW), "not a UDP socket"),
+        (Given(proto=ICMP), "not a UDP socket, but of protocol 1"),
+        (Given(family=socket.AF_INET6, proto=ICMP6), "not a UDP socket, but of protocol 58"),
+        (Given(proto=UDP_LITE), "not a UDP socket, but of protocol 136"),
+        (Given(port=0), "not bound to a port"),
+        (Given(peer=("192.0.2.2", 9)), r"connected to \('192.0.2.2', 9\)"),
     ],
 )
 def test_what_can_t_be_served_is_refused(given: Given, why: str) -> None:
-    with pytest.raises(ValueError, match=why) as raised:
+    with pytest.raises(ValueError, match=f"^can't serve descriptor 3: {why}$"):
         _check_kind(cast(socket.socket, given))
-    assert "\n" not in str(raised.value)
 
 
 @pytest.mark.parametrize("given", [Given(), Given(family=socket.AF_INET6), Given(proto=0)])

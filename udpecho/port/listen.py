@@ -109,8 +109,9 @@ def adopt_udp(
 ) -> UdpPort:
     """Listen on a bound socket that someone else opened, as listen_udp does.
 
-    The descriptor is copied: it stays the caller's to close. Raises ValueError if it is not a
-    UDP socket's, or for a size that can't be.
+    The descriptor is copied: it stays the caller's to close. What others have told the socket
+    that we would not is undone. Raises ValueError if it is not a UDP socket's, or one that is not
+    bound or has a peer, or for a size that can't be, and CannotListenError.
     """
     check_hooks(protocol)
     check_sizes(maxPacketSize, receive_buffer)

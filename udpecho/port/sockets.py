@@ -107,15 +107,18 @@ def adopt(fd: int) -> socket.socket:
 
 def _check_kind(skt: socket.socket) -> None:
     """Raise ValueError for a socket that we can't serve."""
-    fd = skt.fileno()
-    udp = skt.family in (socket.AF_INET, socket.AF_INET6) and skt.type == socket.SOCK_DGRAM
-    if not udp or skt.proto not in (0, socket.IPPROTO_UDP):  # 0 where the system does not tell
-        raise ValueError(f"expected a UDP socket, got descriptor {fd}: {skt!r}")
-    if not skt.getsockname()[1]:
-        raise ValueError(f"expected a socket that is bound to a port, got descriptor {fd}: {skt!r}")
-    with suppress(OSError):
-        peer = skt.getpeername()
-        raise ValueError(f"expected a socket without a peer, got descriptor {fd}, with {peer}")
+    why = None
+    if skt.family not in (socket.AF_INET, socket.AF_INET6) or skt.type != socket.SOCK_DGRAM:
+        why = "not a UDP socket"
+    elif skt.proto not in (0, socket.IPPROTO_UDP):  # 0 where the system does not tell
+        why = f"not a UDP socket, but of protocol {skt.proto}"
+    elif not skt.getsockname()[1]:
+        why = "not bound to a port"
+    else:
+        with suppress(OSError):
+            why = f"connected to {skt.getpeername()}"
+    if why is not None:
+        raise ValueError(f"can't serve descriptor {skt.fileno()}: {why}")
 
 
 def set_receive_buffer(skt: PortSocket, size: int | None) -> None:

@@ -152,8 +152,8 @@ def bind(listen: Listen) -> socket.socket:
         return open_udp(listen.interface, listen.port, listen.reuse_port)
     try:
         return adopt(listen.fd)
-    except ValueError:
-        reason = OSError(EPROTOTYPE, "not a UDP socket")
+    except ValueError as error:
+        reason = OSError(EPROTOTYPE, str(error).partition(": ")[2])
         raise CannotListenError(_DESCRIPTOR, listen.fd, reason) from None
     except OSError as error:
         raise CannotListenError(_DESCRIPTOR, listen.fd, error) from None
