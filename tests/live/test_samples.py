@@ -1,0 +1,132 @@
+"""The pages' blocks of text: what is printed there is what is printed, what is typed can be."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+
+from tests.live.conftest import Start, addresses
+from tests.live.pages import ROOT, Example, examples
+from tests.live.program import twistd
+from udpecho.commands.send import SendOptions
+from udpecho.guard.reasons import Reason
+from udpecho.ping.figures import Distribution, Figures, FlowSummary, Summary, TargetSummary
+from udpecho.server.server import ServerCounters
+from udpecho.show.text import summary_text
+
+DEPLOY = ROOT / "deploy"
+
+
+def block(page: str) -> str:
+    """Return the one block of text that a page has."""
+    [found] = [each for each in examples("text") if each.page == page]
+    return found.text
+
+
+def test_every_block_is_one_that_is_compared() -> None:
+    assert {each.page for each in examples("text")} == {"deploy.md", "ping.md", "server.md"}
+
+
+def test_the_table_of_flows_is_as_ping_prints_it() -> None:
+    """Of a run in which one source port of 16 loses all."""
+    lost = Figures(sent=10, lost=10, loss_bursts=1, longest_loss_burst=10)
+    ms = Distribution(
+        count=10, min_ns=71_200, median_ns=113_000, p99_ns=220_100, max_ns=220_100
+    )  # fmt: skip
+    whole = Figures(sent=10, replied=10, rtt=ms)
+    ports = [40011, 40003, *(port for port in range(40001, 40017) if port not in (40011, 40003))]
+    flows = tuple(FlowSummary(port, lost if port == 40011 else whole) for port in ports)
+    target = TargetSummary("echo.example", ("192.0.2.1", 7), whole, flows)
+    printed = list(summary_text(Summary(0, whole, (target,), 0, {}, Distribution())))
+    first, rest = block("ping.md").split("\n...\n")
+    at = printed.index(first.splitlines()[0])
+    assert first.splitlines() == printed[at : at + 4]
+    assert set(rest.splitlines()) <= set(printed[at + 4 :])
+
+
+def test_the_counts_are_as_the_service_logs_them(start: Start) -> None:
+    serving = start(twistd("udpecho", "--port=0"))
+    assert addresses(serving)
+    serving.stop()
+    words = serving.wait_for(r"(udpecho has stopped: )0 received, 0 echoed$")[1]
+    counts = ServerCounters(
+        received=14,
+        echoed=4,
+        unanswered={Reason.PORT_ZERO: 5, Reason.SERVICE_PORT: 2},
+        send_errors={"EAGAIN": 3},
+    )
+    assert block("server.md") == f"{words}{counts.in_words()}\n"
+
+
+def commands() -> list[tuple[Example, str]]:
+    """List the command lines of the page on deploying."""
+    found = [each for each in examples("text") if each.page == "deploy.md"]
+    return [(each, line) for each in found for line in each.text.splitlines()]
+
+
+HOME = "/opt/udpecho"
+UNITS = ("udpecho.socket", "udpecho.service")
+
+
+def makes_the_home_of_the_units(folder: str) -> None:
+    assert folder == HOME
+    assert f"ExecStart={HOME}/bin/" in (DEPLOY / "udpecho.service").read_text()
+
+
+def copies_the_units(*files: str) -> None:
+    *sources, target = files
+    assert sources == [f"deploy/{unit}" for unit in UNITS]
+    for unit in UNITS:
+        assert (DEPLOY / unit).read_text().startswith(f"# {target}{unit}: ")
+
+
+def asks_where_the_socket_listens(host: str, message: str) -> None:
+    options = SendOptions()
+    options.parseOptions([host, message])
+    port = options.settings().port
+    assert f"ListenDatagram=0.0.0.0:{port}\n" in (DEPLOY / "udpecho.socket").read_text()
+
+
+def builds_as_the_file_says(*arguments: str) -> None:
+    first = (DEPLOY / "Dockerfile").read_text().splitlines()[0]
+    assert first.startswith(f"# docker build {' '.join(arguments)} ")
+
+
+def publishes_what_the_image_exposes(port: str, image: str) -> None:
+    assert f"EXPOSE {port}\n" in (DEPLOY / "Dockerfile").read_text()
+    assert f" -t {image} " in (DEPLOY / "Dockerfile").read_text()
+    assert f" image: {image} " in (DEPLOY / "kubernetes.yaml").read_text()
+
+
+def applies_a_manifest(file: str) -> None:
+    assert (ROOT / file).read_text().startswith("# ")
+    assert "\nkind: Deployment\n" in (ROOT / file).read_text()
+
+
+COMMANDS: list[tuple[str, Callable[..., None]]] = [
+    (r"python3 -m venv (\S+)", makes_the_home_of_the_units),
+    (rf"{HOME}/bin/pip install \.", lambda: None),  # which test_deploy does
+    (r"cp (\S+) (\S+) (\S+)", copies_the_units),
+    (r"systemctl daemon-reload", lambda: None),
+    (rf"systemctl enable --now {UNITS[0]}", lambda: None),
+    (rf"{HOME}/bin/udpecho send (\S+) (\S+)", asks_where_the_socket_listens),
+    (r"docker build (\S+) (\S+) (\S+) (\S+) (\S+)", builds_as_the_file_says),
+    (r"docker run --read-only --cap-drop=ALL -p 7:(\S+) (\S+)", publishes_what_the_image_exposes),
+    (r"kubectl apply -f (\S+)", applies_a_manifest),
+]
+"""What the page has typed, and what must be true for that."""
+
+
+@pytest.mark.parametrize(("example", "line"), commands(), ids=str)
+def test_what_is_typed_to_deploy_fits_the_files(example: Example, line: str) -> None:
+    held = [(match, holds) for form, holds in COMMANDS if (match := re.fullmatch(form, line))]
+    [(match, holds)] = held
+    holds(*match.groups())
+
+
+def test_each_command_is_on_the_page() -> None:
+    lines = [line for _, line in commands()]
+    for form, _ in COMMANDS:
+        assert [line for line in lines if re.fullmatch(form, line)], form
