@@ -74,6 +74,57 @@ def test_rpcudp(programs: Path, tmp_path: Path) -> None:
     assert (ended.returncode, ended.stderr) == (0, "")
 
 
+@pytest.mark.parametrize("where", ["real", "memory"])
+def test_one_unit_test_of_rpcudp(programs: Path, tmp_path: Path, where: str) -> None:
+    """It passes on loopback and on a network in memory: nothing but the reactor is another."""
+    program = """
+        import sys
+        from twisted.internet import reactor
+        from rpcudp.protocol import RPCProtocol
+        from udpecho import listen_udp
+        from udpecho.testing import MemoryNetwork
+
+        class Server(RPCProtocol):
+            def __init__(self):
+                RPCProtocol.__init__(self)
+                self.asked = []
+
+            def rpc_greet(self, sender, name):
+                self.asked.append((name, sender.local, sender.ttl))
+                return "hello " + name
+
+        def the_test(reactor, turn):
+            server, client, answers, closed = Server(), RPCProtocol(), [], []
+            port = listen_udp(reactor, 0, server)
+            other = listen_udp(reactor, 0, client)
+            for name in map(str, range(100)):
+                greeted = client.greet(("127.0.0.2", port.getHost().port), name)
+                greeted.addCallback(answers.append)
+            for _ in range(500):
+                turn()
+            assert answers == [(True, "hello %d" % n) for n in range(100)], answers
+            assert server.asked == [(str(n), "127.0.0.2", 64) for n in range(100)], server.asked
+            assert port.counters() == other.counters()
+            for each in (port, other):
+                each.stopListening().addCallback(closed.append)
+            for _ in range(500):
+                turn()
+            assert closed == [None, None]
+
+        if sys.argv[1] == "memory":
+            net = MemoryNetwork()
+            the_test(net.host("192.0.2.1"), net.advance)
+        else:
+            the_test(reactor, lambda: reactor.iterate(0.001))
+    """
+    ended = run(
+        [sys.executable, "-c", dedent(program), where],
+        tmp_path,
+        env=environment(**found_in(programs)),
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
 def test_txthings(programs: Path, start: Start, tmp_path: Path) -> None:
     """Aiocoap's client gets a resource that takes several datagrams from txThings."""
     program = """
