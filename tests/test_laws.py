@@ -85,8 +85,8 @@ TWISTED = ("twisted", "zope")
 PURE_MODULES = frozenset(
     {
         "__future__", "array", "bisect", "collections", "collections.abc", "dataclasses", "enum",
-        "errno", "functools", "heapq", "ipaddress", "itertools", "json", "math", "re", "struct",
-        "types", "typing",
+        "errno", "functools", "heapq", "ipaddress", "itertools", "json", "math", "re", "reprlib",
+        "struct", "types", "typing",
     }
 )  # fmt: skip
 """Of the standard library, what pure rooms may import: it does no input or output."""

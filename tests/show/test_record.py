@@ -282,3 +282,15 @@ def test_a_value_that_is_not_there_is_named() -> None:
     del lines[1]["rtt_ns"]
     with pytest.raises(NotARecord, match=r"line 2: rtt_ns: expected .*, got nothing"):
         shown(lines)
+
+
+def test_a_value_however_deep_is_named() -> None:
+    """Whatever can be read at all can be shown."""
+    told = []
+    for depth in range(1, 1200):
+        line = json.dumps(LINES[1]).replace("7400", "[" * depth + "]" * depth)
+        with pytest.raises(NotARecord) as caught:
+            read([json.dumps(LINES[0]) + "\n", line + "\n"])
+        told.append(str(caught.value))
+    assert told[2] == "line 2: rtt_ns: expected a whole number from 0, got [[[]]]"
+    assert max(map(len, told)) < 150

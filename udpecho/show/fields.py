@@ -5,6 +5,7 @@ Its text is one line: which value, what was expected and what came. Does no I/O.
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Mapping
 from typing import TypeVar
 
@@ -12,9 +13,6 @@ _Choice = TypeVar("_Choice")
 
 MOST = 2**63 - 1
 """Whole numbers are this at most: times in ns of 292 years, and what 64 bits hold."""
-
-SHOWN = 60
-"""Characters that are shown of what came."""
 
 _MISSING = object()
 
@@ -79,7 +77,5 @@ class Fields:
 
 
 def _wrong(name: str, expected: str, got: object) -> ValueError:
-    came = "nothing" if got is _MISSING else repr(got)
-    if len(came) > SHOWN:
-        came = came[:SHOWN] + "..."
+    came = "nothing" if got is _MISSING else reprlib.repr(got)  # however long or deep
     return ValueError(f"{name}: expected {expected}, got {came}")
