@@ -25,7 +25,7 @@ from twisted.logger import LogEvent
 from udpecho.errors import BadAddress, DatagramTooLong, PortClosed, WrongFamily
 from udpecho.peer import Peer
 from udpecho.port import Batch, UdpPort
-from udpecho.port.kernelport import KernelPort
+from udpecho.port.ownport import OwnPort
 from udpecho.refusal import Refusal
 from udpecho.server import EchoServer
 
@@ -97,7 +97,7 @@ class Notebook(DatagramProtocol):
         self.error_at_stop = 0
 
     def startProtocol(self) -> None:
-        assert isinstance(self.transport, Port | KernelPort)
+        assert isinstance(self.transport, Port | OwnPort)
         self.port = self.transport
 
     def datagramReceived(self, datagram: bytes, addr: Peer) -> None:

@@ -181,7 +181,7 @@ def test_pysnmp(snmp: Path, start: Start, tmp_path: Path) -> None:
     """Snmpget is answered by an agent on pysnmp's Twisted carrier."""
     server = start([sys.executable, "-c", AGENT], env=environment(**found_in(snmp)))
     port, kind = server.wait_for("at ([0-9]+) ([A-Za-z]+)").groups()
-    assert kind == "KernelPort"
+    assert kind == "OwnPort"
     asking = ["snmpget", "-v2c", "-cpublic", "-Oqv", f"127.0.0.1:{port}", ".1.3.6.1.2.1.1.1.0"]
     ended = run(asking, tmp_path)
     assert ended.stdout.strip().strip('"') == "a machine", ended.stderr

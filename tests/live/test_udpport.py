@@ -21,15 +21,15 @@ from zope.interface.verify import verifyObject
 from tests.live.conftest import free_port
 from udpecho.errors import BadAddress, DatagramTooLong, PortClosed, StockPortOnly, WrongFamily
 from udpecho.port import PortCounters, UdpPort, listen_udp
-from udpecho.port.kernelport import KernelPort
 from udpecho.port.listen import STOCK_PORT
+from udpecho.port.ownport import OwnPort
 from udpecho.port.stock import StockPort
 from udpecho.refusal import Refusal
 from udpecho.testing import MemoryNetwork
 
 reactor: Any = installed
 ALL = ["ours", "stock", "ours in memory", "stock in memory"]
-TYPES: list[type[UdpPort]] = [KernelPort, StockPort]  # that they are is for mypy to say
+TYPES: list[type[UdpPort]] = [OwnPort, StockPort]  # that they are is for mypy to say
 
 
 @pytest_twisted.async_yield_fixture(params=ALL)
@@ -64,7 +64,7 @@ def test_all_can_be_called(port: UdpPort) -> None:
 
 def test_what_is_not_counted_is_none(port: UdpPort) -> None:
     figures = port.counters()
-    ours = isinstance(port, KernelPort)
+    ours = isinstance(port, OwnPort)
     assert figures == (PortCounters() if ours else PortCounters(None, None, None, None, None, None))
 
 
@@ -72,7 +72,7 @@ def test_a_second_peer(port: UdpPort) -> None:
     """Ours takes it; Twisted's can't, and says so by a name."""
     here = port.getHost()
     port.connect(here.host, here.port)
-    if isinstance(port, KernelPort):
+    if isinstance(port, OwnPort):
         port.connect(here.host, here.port)
     else:
         with pytest.raises(StockPortOnly, match="can't be connected again"):

@@ -24,8 +24,8 @@ from twisted.logger import Logger
 
 from udpecho.kernel import calls
 from udpecho.port.hooks import check_hooks
-from udpecho.port.kernelport import KernelPort
 from udpecho.port.kernelsocket import KernelSocket
+from udpecho.port.ownport import OwnPort
 from udpecho.port.port import UdpPort
 from udpecho.port.sockets import (
     adopt,
@@ -143,7 +143,7 @@ def _listen_without_descriptors(
             return ValueSocket(reactor.open_datagram_socket(host, port))
 
     skt, asked = open_socket(), (port, host)
-    served = KernelPort(reactor, protocol, max_packet_size, skt, open_socket, asked, **options)
+    served = OwnPort(reactor, protocol, max_packet_size, skt, open_socket, asked, **options)
     served.startListening()
     return served
 
@@ -167,7 +167,7 @@ def _serve(
     elif not calls.can_serve(skt):
         _say_what_is_missing(NEEDS)
     else:
-        served = KernelPort(
+        served = OwnPort(
             reactor,
             protocol,
             max_packet_size,

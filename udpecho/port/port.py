@@ -1,6 +1,6 @@
 """UdpPort: what listen_udp and adopt_udp give, whoever serves it. A type, and no code.
 
-Our own port (kernelport) is one, on a real reactor or a MemoryNetwork host, and so is Twisted's
+Our own port (ownport) is one, on a real reactor or a MemoryNetwork host, and so is Twisted's
 behind a thin wrapper (stock).
 """
 

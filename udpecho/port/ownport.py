@@ -1,4 +1,4 @@
-"""KernelPort: a socket on a reactor, read in bounded turns, that no datagram and no ICMP closes."""
+"""OwnPort: a socket on a reactor, read in bounded turns, that no datagram and no ICMP closes."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ DRAINED = 65536
 @implementer(
     IListeningPort, IUDPTransport, ISystemHandle, IReadDescriptor, IPushProducer, ILoggingContext
 )
-class KernelPort(AsStock):
+class OwnPort(AsStock):
     """A UDP socket, read in bounded turns: a UdpPort."""
 
     _log = Logger()
