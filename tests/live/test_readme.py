@@ -15,7 +15,7 @@ from tests.live.program import BIN, Program, python, run, twistd
 
 EXPECTED = {
     "README.md": (
-        "^0 received, 0 echoed\n",
+        r"ServerCounters\(received=0",
         "no reply|b'hello' from",
         "loss 0%",
         "1 passed",
@@ -23,7 +23,7 @@ EXPECTED = {
     "clients.md": ("b'hello' from", "answered|refused|timed out"),
     "ping.md": (r"loss 0%[^\0]*ProbeFate.REPLIED",),
     "port.md": (r"asked at 127.0.0.1 with TTL \d+\nb'HELLO'",),
-    "server.md": (r"\('127.0.0.1', \d+\)[^\0]*\n0 received, 0 echoed\n",),
+    "server.md": (r"\('127.0.0.1', \d+\)[^\0]*ServerCounters",),
     "testing.md": ("9 passed", "1 passed"),
 }
 """What each page's programs print, in order, among other things; patterns."""
