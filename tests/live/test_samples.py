@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 
 import pytest
+from twisted.internet.protocol import DatagramProtocol
 
 from tests.live.conftest import Start, addresses
 from tests.live.pages import ROOT, Example, examples
@@ -15,6 +16,7 @@ from udpecho.guard.reasons import Reason
 from udpecho.ping.figures import Distribution, Figures, FlowSummary, Summary, TargetSummary
 from udpecho.server.server import ServerCounters
 from udpecho.show.text import summary_text
+from udpecho.testing import MemoryNetwork
 
 DEPLOY = ROOT / "deploy"
 
@@ -26,7 +28,8 @@ def block(page: str) -> str:
 
 
 def test_every_block_is_one_that_is_compared() -> None:
-    assert {each.page for each in examples("text")} == {"deploy.md", "ping.md", "server.md"}
+    compared = {"deploy.md", "ping.md", "server.md", "testing.md"}
+    assert {each.page for each in examples("text")} == compared
 
 
 def test_the_table_of_flows_is_as_ping_prints_it() -> None:
@@ -58,6 +61,14 @@ def test_the_counts_are_as_the_service_logs_them(start: Start) -> None:
         send_errors={"EAGAIN": 3},
     )
     assert block("server.md") == f"{words}{counts.in_words()}\n"
+
+
+def test_a_record_is_printed_as_shown() -> None:
+    net = MemoryNetwork()
+    server, client = net.host("192.0.2.1"), net.host("192.0.2.2")
+    net.link(client, server, loss=1.0)
+    client.listenUDP(0, DatagramProtocol()).write(b"?", ("192.0.2.1", 17))
+    assert block("testing.md") == f"{net.record.lost()}\n"
 
 
 def commands() -> list[tuple[Example, str]]:
