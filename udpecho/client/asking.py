@@ -131,7 +131,8 @@ class AskingClient(DatagramProtocol):
                 not self._sockets.open
                 or len(data) > MAX_IPV4_DATA
                 or not 0 < timeout < inf  # written so that NaN fails it, too
-                or not (isinstance(retries, int) and retries >= 0)
+                or type(retries) is not int
+                or retries < 0
             ):
                 raise _misused(self._sockets.open, len(data), timeout, retries)
             peer = known_peer(tuple(address))
@@ -141,12 +142,13 @@ class AskingClient(DatagramProtocol):
             return fail(error)
         except (TypeError, AttributeError):
             raise _mistyped(data, address, timeout) from None
-        request = self._pending.ask(data, peer, timeout, retries, address[0])
-        if peer is None:
-            family = self._sockets.only_family()
-            resolve(self._reactor, *address[:2], ipv6=family).addCallbacks(
-                partial(self._pending.found, request), partial(_unresolved, self._pending, request)
-            )
+        if peer is not None:
+            return self._pending.ask(data, peer, timeout, retries)
+        request = self._pending.ask(data, None, timeout, retries, address[0])
+        family = self._sockets.only_family()
+        resolve(self._reactor, *address[:2], ipv6=family).addCallbacks(
+            partial(self._pending.found, request), partial(_unresolved, self._pending, request)
+        )
         return request
 
     def _transmit(self, request: Request) -> None:

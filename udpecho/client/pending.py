@@ -17,7 +17,7 @@ from twisted.internet.defer import CancelledError, Deferred
 
 from udpecho.client.deadlines import Deadlines
 from udpecho.client.ended import Ended, Unclaimed
-from udpecho.client.quotes import WHOLE, Quotes
+from udpecho.client.quotes import Quotes
 from udpecho.client.request import Reply, Request, in_order, join, longer, part, timed_out
 from udpecho.peer import Peer
 
@@ -53,8 +53,7 @@ class Pending:
         """By debtor and by token the oldest request in flight that has them."""
 
         self._deadlines = Deadlines(alarm, flushed)
-        self._quotes = Quotes()
-        self._whole = WHOLE if verify_echo else -1  # others are found by their tokens
+        self._quotes: Quotes | None = None  # until something is refused
         self._ended = Ended()
         self.in_flight = 0
         """How many requests have been sent and not ended."""
@@ -97,8 +96,11 @@ class Pending:
         """
         if not quoted:
             return [] if self._verify_echo else list(self.owed_by(peer))
-        oldest = self._owed.get(self._debtor(peer), {}).get(quoted)
-        oldest = oldest or self._quotes.find(peer, quoted)
+        if self._quotes is None:
+            self._quotes = Quotes(map(in_order, self._owed.values()))
+        oldest = self._owed.get(self._debtor(peer), {}).get(quoted) or self._quotes.find(
+            peer, quoted
+        )
         return [] if oldest is None else [oldest]
 
     def unclaimed(self, peer: Peer, data: bytes) -> Unclaimed | None:
@@ -170,7 +172,7 @@ class Pending:
             oldest = owed.setdefault(request.token, request)
             if oldest is not request:
                 join(oldest, request)
-            if len(request.data) > self._whole:
+            if self._quotes is not None:
                 self._quotes.add(request)
             request.heard = self._heard
         request.attempts += 1
@@ -197,11 +199,11 @@ class Pending:
         for data, peer in datagrams:
             owed = by_debtor.get(peer if verify_peer else None)
             request = None if owed is None else owed.get(data if verify_echo else None)
-            if request is None or request.heard >= heard:
+            if request is None or ((rtt := now - request.sent_at) <= 0 and request.heard >= heard):
                 unclaimed(data, peer)
                 continue
             self._leave(request, Reply)
-            reply = (data, peer, now - request.sent_at, request.attempts)
+            reply = (data, peer, rtt, request.attempts)
             request.callback(tuple.__new__(Reply, reply))  # in half the time that Reply() takes
             if self._waiting:
                 self._fill()
@@ -287,7 +289,7 @@ class Pending:
             del owed[token]
             if not owed:
                 del self._owed[request.debtor]
-        if len(request.data) > self._whole:
+        if self._quotes is not None:
             self._quotes.remove(request)
         self._ended.remember((request.peer, token), way is Reply)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from itertools import islice
+from collections.abc import Iterable
+from itertools import chain, islice
 
 from udpecho.client.request import Request
 from udpecho.peer import Peer
@@ -18,8 +19,11 @@ LOOKED_AT = 16
 class Quotes:
     """The requests in flight that may be quoted in part, by how their data begins."""
 
-    def __init__(self) -> None:
+    def __init__(self, owed: Iterable[Iterable[Request]] = ()) -> None:
+        """Note what each debtor owes; add() and remove() tell what changes."""
         self._starts: dict[tuple[Peer, bytes], dict[Request, None]] = {}
+        for request in chain.from_iterable(owed):
+            self.add(request)
 
     def __len__(self) -> int:
         """Count the different beginnings."""
