@@ -98,10 +98,9 @@ class Pending:
             return [] if self._verify_echo else list(self.owed_by(peer))
         if self._quotes is None:
             self._quotes = Quotes(map(in_order, self._owed.values()))
-        oldest = self._owed.get(self._debtor(peer), {}).get(quoted) or self._quotes.find(
-            peer, quoted
-        )
-        return [] if oldest is None else [oldest]
+        owed = self._owed.get(self._debtor(peer), {})
+        oldest = owed.get(quoted) or self._quotes.find(peer, quoted)
+        return [oldest] if oldest else []
 
     def unclaimed(self, peer: Peer, data: bytes) -> Unclaimed | None:
         """Tell what a datagram is that answers no request, or None if it is a stranger's."""
