@@ -67,6 +67,21 @@ class InMemory(SynchronousTestCase):
         self.net.advance(0)
         self.assertEqual([each.fate for each in self.net.record], [Fate.REFUSED])
 
+    def test_a_descriptor_is_not_adopted(self) -> None:
+        """There are none in memory: one line says so, before anything is copied."""
+        with self.assertRaisesRegex(TypeError, "expected a reactor that watches descriptors, got"):
+            adopt_udp(self.host, 0, Notebook())
+
+    def test_what_comes_over_ipv6_from_ipv4_is_not_delivered(self) -> None:
+        """An IPv4 address in disguise is counted, in memory as on a wire."""
+        notebook = Notebook()
+        port = listen_udp(self.host, 7, notebook, "::")
+        for source in ("::ffff:127.0.0.1", "2001:db8::2"):
+            self.net.forge(b"6", source=(source, 7), to=("2001:db8::1", 7))
+        self.net.advance(0)
+        self.assertEqual(notebook.heard, [(b"6", ("2001:db8::2", 7))])
+        self.assertEqual(port.counters().mapped, 1)
+
     def test_taken(self) -> None:
         """An address that can't be had is CannotListenError, as with listenUDP."""
         listen_udp(self.host, 7, Notebook())

@@ -207,7 +207,7 @@ def test_an_unknown_address_is_silent(pair: Pair) -> None:
         ("ff02::1", "belongs to no host"),
         ("255.255.255.255", "belongs to no host"),
         ("::ffff:192.0.2.9", "write it as one"),
-        ("fe80::1%lo", "without its scope"),
+        ("fe80::1%lo", "give no scope"),
     ],
 )
 def test_bad_host(pair: Pair, address: str, why: str) -> None:
@@ -700,6 +700,7 @@ def test_a_mapped_source_leads_into_loopback(pair: Pair) -> None:
         (b"", ("forger.example", 1), (CLIENT, 1), False, BadAddress),
         (b"", FORGER, (CLIENT, 65536), False, BadAddress),
         (b"", FORGER, ("client", 1), False, BadAddress),
+        (b"", ("fe80::1%lo", 1), (CLIENT6, 1), False, BadAddress),
         (b"", FORGER, (SERVER, 1), True, BadAddress),  # not this host's
         (b"", FORGER, (CLIENT6, 1), False, WrongFamily),
         (bytes(65508), FORGER, (CLIENT, 1), False, DatagramTooLong),

@@ -111,10 +111,13 @@ def adopt_udp(
 
     The descriptor is copied: it stays the caller's to close. What others have told the socket
     that we would not is undone. Raises ValueError if it is not a UDP socket's, or one that is not
-    bound or has a peer, or for a size that can't be, and CannotListenError.
+    bound or has a peer, or for a size that can't be, TypeError for a reactor that knows no
+    descriptors, and CannotListenError.
     """
     check_hooks(protocol)
     check_sizes(maxPacketSize, receive_buffer)
+    if IDatagramSockets.providedBy(reactor):
+        raise TypeError(f"expected a reactor that watches descriptors, got {reactor!r}")
     return _serve(reactor, lambda: adopt(fd), protocol, maxPacketSize, receive_buffer, timestamps)
 
 

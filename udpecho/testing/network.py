@@ -213,13 +213,11 @@ class MemoryNetwork:
 
 def _check_own(host: str) -> None:
     """Raise BadAddress for what can't be one host's own address."""
-    bare, scoped, _ = host.partition("%")
-    address = ip_address(bare)
+    address = ip_address(host)
     wrong = (
-        (scoped, "a host has one link: give the address without its scope"),
         (address.is_unspecified, "it stands for all addresses of a host"),
         (address.is_multicast, "a group's address belongs to no host"),
-        (bare == IPV4_BROADCAST, "the broadcast address belongs to no host"),
+        (host == IPV4_BROADCAST, "the broadcast address belongs to no host"),
         (is_mapped(host), "it is an IPv4 address: write it as one"),
     )
     for applies, why in wrong:

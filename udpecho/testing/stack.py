@@ -33,6 +33,8 @@ IPV6_ANY = "::"
 def canonical_peer(peer: Peer) -> Peer:
     """Return an address and port in canonical form, or raise BadAddress."""
     host, port = peer
+    if "%" in host:
+        raise BadAddress(host, f"{host}: hosts in memory have one link, give no scope")
     canonical = canonical_host(host)
     if canonical is None:
         raise BadAddress(host, f"an IPv4 or IPv6 address was expected, not {host!r}")
