@@ -95,6 +95,12 @@ def census(session: nox.Session) -> None:
 
 
 @HERE
+def soak(session: nox.Session) -> None:
+    """Send a service everything, for ten minutes or as --minutes says; needs root."""
+    python(session, "tests.bench.soak", *session.posargs)
+
+
+@HERE
 def bench(session: nox.Session) -> None:
     """Run the benches, a short round each: to see that they run, not to measure."""
     python(session, "tests.bench.echo", "1")

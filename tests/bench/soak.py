@@ -1,29 +1,84 @@
 """A soak of everything mixed: python -m tests.bench.soak [--minutes=10] [--seed=1]; needs root.
 
-Between two namespaces: requests of ordinary clients, and packets with any source, port, TTL,
-class, length and claim of a length, in no order and at any rate. Prints the server's figures:
-tracebacks, the slope of its memory after the first quarter, and its descriptors.
+Between two namespaces, to a service with sockets of its own and to one that inherited its socket:
+requests of ordinary clients, trains, storms of ICMP that claims their replies were refused, and
+packets with any source, port, TTL, class, length and claim of a length, in no order and at any
+rate. Beside them four processes serve one socket after a fork. Prints the servers' figures:
+tracebacks, the slope of their memory after the first quarter, and their descriptors. Each time
+that they are read their counters must add up.
 """
 
 from __future__ import annotations
 
+import argparse
+import socket
 import tempfile
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from statistics import linear_regression
 
-from tests.arguments import Arguments, at_least
-from tests.live.netns import Forger, pair, why_not
-from tests.live.packets import Peer, udp_packet
+from tests.live.netns import Forger, Namespace, pair, why_not
+from tests.live.packets import Peer, port_unreachable, udp_packet
+from tests.live.program import Program, python
+from tests.live.test_fork import TOGETHER, Server
+from tests.live.test_twistd import activated
 from tests.live.witness import Client, Figures, MeasuredServer, client, serving
 
-PORT = 9007
+PORT, INHERITED = 9007, 9008
 SAMPLE_SECONDS = 2.0
 PORTS = (0, 7, 19, 53, 123, 1900, 11211, PORT)
 IPV4 = ("127.0.0.1", "0.0.0.0", "224.0.0.1", "255.255.255.255", "198.18.0.1", "198.18.0.255")
 IPV6 = ("::1", "::", "ff02::1", "fd00:db8::1", "::ffff:127.0.0.1", "fe80::1")
+UDP_SEGMENT = 103  # linux/udp.h
+TRAIN = 40
+"""Datagrams of a train."""
+
+
+@dataclass
+class Soaked:
+    """A service, where it is asked, and what it said of itself, and when."""
+
+    name: str
+    service: MeasuredServer
+    addresses: list[Peer]
+    samples: list[tuple[float, Figures]] = field(default_factory=list)
+
+
+@dataclass
+class Soak:
+    """What is sent, and by whom."""
+
+    forger: Forger
+    ordinary: list[Client]
+    trains: dict[bool, socket.socket]
+    """The sockets that send trains, by "is it IPv6"."""
+
+    forked: Server
+    random: Random
+    replies: Counter[str] = field(default_factory=Counter)
+    """What the processes that share a socket answered."""
+
+    def turn(self, soaked: list[Soaked]) -> None:
+        """Send something of each kind, or not."""
+        random = self.random
+        to = random.choice(random.choice(soaked).addresses)
+        packets = [random_packet(random, to) for _ in range(random.randrange(1, 200))]
+        self.forger.send_packets(packets * random.choice((1, 1, 1, 20)))
+        if random.random() < 0.2:
+            self.forger.send_packets([refusal(random, to)] * random.randrange(1, 2000))
+        if random.random() < 0.2:
+            trains = self.trains[":" in to[0]]
+            size = random.randrange(1, 1200)
+            trains.setsockopt(socket.IPPROTO_UDP, UDP_SEGMENT, size)
+            trains.sendto(random.randbytes(size * TRAIN - random.randrange(size)), to)
+        random.choice(self.ordinary).ask()
+        if random.random() < 0.05:
+            self.replies += self.forked.ask(TOGETHER)
 
 
 def random_packet(random: Random, to: Peer) -> bytes:
@@ -41,76 +96,111 @@ def random_packet(random: Random, to: Peer) -> bytes:
     return udp_packet(data, (amiss, port), to, ttl=ttl, tos=tos, length=claim)
 
 
+def refusal(random: Random, server: Peer) -> bytes:
+    """Claim that a reply of the server's was refused."""
+    asker = "198.18.9.9" if "." in server[0] else "2001:db8::9"
+    reply = udp_packet(random.randbytes(random.randrange(100)), server, (asker, 40000))
+    return port_unreachable(reply, asker)
+
+
+@contextmanager
+def inheriting(at: Namespace, directory: Path) -> Iterator[MeasuredServer]:
+    """Run a service that got its socket from its parent."""
+    with at.socket(socket.AF_INET) as held:
+        held.bind((at.ipv4, INHERITED))
+        measured = python("-m", "tests.live.measured_server", "--listen=systemd:index=0")
+        command = at.command(*activated(measured, "echo", [held]))
+        with Program(command, directory, pass_fds=[held.fileno()]) as program:
+            yield MeasuredServer(program)
+
+
+@contextmanager
+def forking(directory: Path) -> Iterator[Server]:
+    """Run four processes that have one socket, on loopback."""
+    with ExitStack() as stack:
+
+        def start(command: list[str], **options: int) -> Program:
+            return stack.enter_context(Program(command, directory, stdin=options["stdin"]))
+
+        server = Server(start, "select", "ours", 4)
+        stack.callback(server.end)
+        yield server
+
+
 def soak(
-    service: MeasuredServer,
-    forger: Forger,
-    ordinary: list[Client],
-    servers: list[Peer],
+    doing: Soak,
+    soaked: list[Soaked],
     seconds: float,
-    random: Random,
     now: Callable[[], float] = time.monotonic,
-) -> list[tuple[float, Figures]]:
-    """Send for this many seconds; return the server's figures and when it gave them."""
-    samples: list[tuple[float, Figures]] = []
+) -> None:
+    """Send for this many seconds, and ask for the figures meanwhile."""
     began = due = now()
     while now() - began < seconds:
-        to = random.choice(servers)
-        packets = [random_packet(random, to) for _ in range(random.randrange(1, 200))]
-        forger.send_packets(packets * random.choice((1, 1, 1, 20)))
-        random.choice(ordinary).ask()
-        time.sleep(random.random() * 0.02)
+        doing.turn(soaked)
+        time.sleep(doing.random.random() * 0.02)
         if now() >= due:
-            samples.append((now() - began, service.figures()))
+            for each in soaked:
+                each.samples.append((now() - began, each.service.figures()))
             due += SAMPLE_SECONDS
-    return samples
 
 
-def report(samples: list[tuple[float, Figures]], ordinary: list[Client]) -> str:
-    """Write what was seen as a few lines."""
+def report(soaked: Soaked) -> str:
+    """Write what was seen of a service as a few lines."""
+    samples = soaked.samples
     steady = samples[len(samples) // 4 :]
     slope = linear_regression([at / 60 for at, _ in steady], [f.resident_kib for _, f in steady])
     last = samples[-1][1]
     size = len(samples)
     quarters = [samples[-(-size * n // 4) - 1][1].resident_kib for n in (1, 2, 3, 4)]
-    descriptors = {figures.descriptors for _, figures in samples}
-    served = ", ".join(f"{each.answered} of {each.asked}" for each in ordinary)
+    descriptors = {figures.descriptors for _, figures in samples[:-1]}  # the last is of its end
     return "\n".join(
         (
-            f"{samples[-1][0]:.0f} s, {last.received} datagrams, {last.echoed} echoed",
-            f"unanswered: {last.unanswered}",
-            f"send errors: {last.send_errors}",
-            f"memory in KiB at the end of each quarter: {quarters}, "
+            f"{soaked.name}: {samples[-1][0]:.0f} s, {last.received} datagrams, "
+            f"{last.echoed} echoed; {size} times counted, each time exactly",
+            f"  unanswered: {last.unanswered}",
+            f"  send errors: {last.send_errors}",
+            f"  memory in KiB at the end of each quarter: {quarters}, "
             f"slope after the first {slope.slope:+.1f} a minute",
-            f"descriptors: {sorted(descriptors)}",
-            f"ordinary clients, answered in 100 ms: {served} (IPv4, IPv6)",
-            f"worst gap of the 10 ms timer: {max(f.worst_gap_ms for _, f in samples):.1f} ms",
+            f"  descriptors: {sorted(descriptors)}",
+            f"  worst gap of the 10 ms timer: {max(f.worst_gap_ms for _, f in samples):.1f} ms",
+            f"  log: {len(soaked.service.log_lines(''))} lines, "
+            f"{len(soaked.service.log_lines('Traceback'))} tracebacks",
         )
     )
 
 
 def main() -> None:
-    """Soak a server for as long as was asked, and print the figures."""
-    parser = Arguments("tests.bench.soak", __doc__)
-    parser.add_argument("--minutes", type=at_least(0.01), default=10.0)
-    parser.add_argument("--seed", type=at_least(0), default=1)
+    """Soak the servers for as long as was asked, and print the figures."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.soak", description=__doc__)
+    parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
     if why_not():
-        parser.error(f"{why_not()}")
-    with tempfile.TemporaryDirectory() as directory, pair() as (server, other):
-        servers = [(server.ipv4, PORT), (server.ipv6, PORT)]
-        with (
-            serving(server, Path(directory), f"--listen=udp:{PORT}") as service,
-            client(other, servers[0]) as ipv4,
-            client(other, servers[1]) as ipv6,
-            Forger(other, server) as forger,
-        ):
-            both = [ipv4, ipv6]
-            random = Random(asked.seed)
-            samples = soak(service, forger, both, servers, 60 * asked.minutes, random)
-            service.stop()
-            tracebacks = len(service.log_lines("Traceback"))
-            print(report(samples, both))
-            print(f"log: {len(service.log_lines(''))} lines, {tracebacks} tracebacks")
+        raise SystemExit(f"soak: {why_not()}")
+    with ExitStack() as stack:
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        server, other = stack.enter_context(pair())
+        addresses = [(server.ipv4, PORT), (server.ipv6, PORT)]
+        service = stack.enter_context(serving(server, directory, f"--listen=udp:{PORT}"))
+        inherited = stack.enter_context(inheriting(server, directory))
+        soaked = [
+            Soaked("sockets of its own", service, addresses),
+            Soaked("an inherited socket", inherited, [(server.ipv4, INHERITED)]),
+        ]
+        asking = [*addresses, (server.ipv4, INHERITED)]
+        ordinary = [stack.enter_context(client(other, to)) for to in asking]
+        families = {False: socket.AF_INET, True: socket.AF_INET6}
+        trains = {ipv6: stack.enter_context(other.socket(f)) for ipv6, f in families.items()}
+        forger = stack.enter_context(Forger(other, server))
+        forked = stack.enter_context(forking(directory))
+        doing = Soak(forger, ordinary, trains, forked, Random(asked.seed))
+        soak(doing, soaked, 60 * asked.minutes)
+        for each in soaked:
+            each.samples.append((60 * asked.minutes, each.service.stop()))
+            print(report(each))
+        served = ", ".join(f"{each.answered} of {each.asked}" for each in ordinary)
+        print(f"ordinary clients, answered in time: {served} (IPv4, IPv6, inherited)")
+        print(f"four processes after a fork: {dict(doing.replies)}")
 
 
 if __name__ == "__main__":
