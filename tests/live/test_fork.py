@@ -9,12 +9,13 @@ import subprocess
 import time
 from collections import Counter
 from contextlib import ExitStack, suppress
+from pathlib import Path
 from socket import socket
 
 import pytest
 
 from tests.live.conftest import Start, bound, needs_our_port
-from tests.live.program import Program, python
+from tests.live.program import Program, python, run
 
 pytestmark = needs_our_port("it is what ours is compared with")
 
@@ -117,3 +118,28 @@ def test_where_the_reactor_s_epoll_is_shared_it_is_as_with_twisted_s_port(
         server.end()
     assert outcomes[0] == outcomes[1]
     assert outcomes[1][0] == {"right": 2000, "wrong": 0, "lost": 0}
+
+
+AWAY = """
+import os, select, socket
+from twisted.internet import %sreactor as chosen
+chosen.install()
+from twisted.internet import reactor
+from twisted.internet.protocol import DatagramProtocol
+from udpecho import listen_udp
+
+port = listen_udp(reactor, 0, DatagramProtocol(), "127.0.0.1")
+if not (pid := os.fork()):
+    port._socket.watch.look_away()
+    os._exit(0)  # in the middle of a burst
+os.waitpid(pid, 0)
+here = port.getHost()
+socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"x", (here.host, here.port))
+assert select.select([port], [], [], 2)[0]
+"""
+
+
+@pytest.mark.parametrize("reactor", ["select", "poll", "epoll", "asyncio"])
+def test_who_dies_while_it_looks_away_leaves_no_other_deaf(reactor: str, tmp_path: Path) -> None:
+    ended = run(python("-c", AWAY % reactor), tmp_path)
+    assert ended.returncode == 0, ended.stderr
