@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator
 from typing import Any, cast
 from unittest.mock import MagicMock, Mock
@@ -11,6 +12,7 @@ from twisted.internet.protocol import DatagramProtocol
 from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 from zope.interface import alsoProvides, implementer
 
+from udpecho.guard import Guard
 from udpecho.port import IBatchProtocol, listen_udp
 from udpecho.port.hooks import check_hooks, has_hook, teller_of_not_sent
 from udpecho.refusal import Refusal
@@ -176,6 +178,13 @@ def test_what_takes_three_arguments_is_refused(protocol: DatagramProtocol) -> No
     with pytest.raises(TypeError, match=r"Past.*: expected peerRefused\(refusal\), got .*data: "):
         listen_udp(host, 7, protocol)
     assert host.getReaders() == []
+
+
+def test_to_ask_for_hooks_does_not_make_a_protocol_slower() -> None:
+    """CPython 3.11 keeps attributes beside an object, until someone looks at its __dict__."""
+    protocol = EchoServer()
+    check_hooks(protocol)
+    assert Guard in map(type, gc.get_referents(protocol)), "and not a dict that has it"
 
 
 def test_what_is_not_sent_is_told_to_the_hook_that_there_is_then() -> None:

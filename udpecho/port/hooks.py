@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from inspect import Parameter, getattr_static, signature
+from inspect import Parameter, signature
 from typing import Any
 
 from twisted.logger import Logger
@@ -99,7 +99,7 @@ def check_hooks(protocol: object) -> None:
     Raises TypeError for one whose peerRefused takes what it took before 0.2.
     """
     for name in IBatchProtocol:
-        if getattr_static(protocol, name, None) is not None and not has_hook(protocol, name):
+        if not has_hook(protocol, name) and _on_its_own(protocol, name) is not None:
             _log.warn(
                 "{protocol}: its {name} is not used, as its class does not define it"
                 " (let the protocol provide udpecho.IBatchProtocol)",
@@ -108,6 +108,17 @@ def check_hooks(protocol: object) -> None:
             )
     if has_hook(protocol, "peerRefused"):
         _check_refused(protocol)
+
+
+def _on_its_own(protocol: object, name: str) -> object:
+    """Give what was set on an object, if that was; no __getattr__ of its is asked.
+
+    Nor is its __dict__: to look at that makes all its attributes slower (CPython 3.11 and 3.12).
+    """
+    try:
+        return object.__getattribute__(protocol, name)
+    except AttributeError:
+        return None
 
 
 def _says_so(protocol: object) -> bool:
