@@ -347,8 +347,12 @@ def test_what_is_due_after_a_pause_does_not_all_leave_in_one_turn() -> None:
     bench.finish(running)
 
 
+@pytest.mark.parametrize("stock", [False, True])
 @pytest.mark.parametrize("error", [EPERM, EMSGSIZE])
-def test_what_the_kernel_will_not_send_is_refused_by_name(error: int) -> None:
+def test_what_the_kernel_will_not_send_is_refused_by_name(
+    error: int, stock: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(STOCK_PORT, str(int(stock)))
     bench = Bench()
     bench.serve()
     bench.host.fail_sends(error, times=3)
@@ -356,6 +360,17 @@ def test_what_the_kernel_will_not_send_is_refused_by_name(error: int) -> None:
     assert (figures.sent, figures.refused, figures.replied) == (5, 3, 2)
     refused = bench.outcomes[:3]
     assert {(outcome.reason, outcome.peer) for outcome in refused} == {(errorcode[error], None)}
+
+
+def test_of_probes_that_are_due_at_once_each_that_will_not_go_is_refused() -> None:
+    """From our port the first leaves when it is written, the others when the turn ends."""
+    bench = Bench()
+    bench.serve()
+    bench.host.fail_sends(EPERM, times=3)
+    hosts = tuple(Target(f"host{number}", SERVER) for number in range(4))
+    figures = bench.run(targets=hosts, interval_ns=10 * MS, count=1).figures
+    assert (figures.sent, figures.refused, figures.replied) == (4, 3, 1)
+    assert [outcome.reason for outcome in bench.outcomes] == ["EPERM"] * 3 + [None]
 
 
 @pytest.mark.slow
