@@ -60,6 +60,45 @@ ROUTES = [
 ]
 
 
+MANY = [
+    # What a receiver is bound to ("own" is its host's address), which group it has joined, where
+    # a datagram is sent, and whether such a receiver on the sender's own host hears it, and one
+    # on another.
+    ("0.0.0.0", None, "255.255.255.255", True, True),
+    ("::", None, "255.255.255.255", True, True),
+    ("own", None, "255.255.255.255", False, False),
+    ("255.255.255.255", None, "255.255.255.255", True, True),
+    ("0.0.0.0", None, "239.1.2.3", False, False),
+    ("0.0.0.0", "239.1.2.3", "239.1.2.3", True, True),
+    ("::", None, "239.1.2.3", False, False),
+    ("239.1.2.3", "239.1.2.3", "239.1.2.3", True, True),
+    ("239.1.2.3", "239.1.2.4", "239.1.2.3", False, False),
+    ("239.1.2.3", None, "239.1.2.3", False, False),
+    ("own", "239.1.2.3", "239.1.2.3", False, False),
+    ("239.1.2.4", "239.1.2.4", "239.1.2.3", False, False),
+    ("0.0.0.0", "239.1.2.4", "239.1.2.3", False, False),
+]
+
+ARRIVES, IS_LOST, IS_REFUSED = "arrives", "is lost", "is refused by write"
+TOO_LONG = 1400
+NARROW = 1300
+PATH_MTU = [
+    # IP's version, IP_MTU_DISCOVER (ip(7); None: nothing is set), and what becomes of two
+    # datagrams of TOO_LONG bytes behind a router whose next link takes NARROW.
+    (4, None, (IS_LOST, ARRIVES)),
+    (4, 0, (ARRIVES, ARRIVES)),  # IP_PMTUDISC_DONT
+    (4, 1, (IS_LOST, ARRIVES)),  # WANT
+    (4, 2, (IS_LOST, IS_REFUSED)),  # DO
+    (4, 3, (IS_LOST, IS_LOST)),  # PROBE
+    (4, 5, (ARRIVES, ARRIVES)),  # OMIT
+    (6, None, (IS_LOST, ARRIVES)),
+    (6, 0, (IS_LOST, ARRIVES)),
+    (6, 2, (IS_LOST, IS_REFUSED)),
+    (6, 3, (IS_LOST, IS_LOST)),
+    (6, 5, (IS_LOST, IS_LOST)),
+]
+
+
 class World(Protocol):
     """One host with a reactor, and a way to let happen what is due."""
 

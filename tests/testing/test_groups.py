@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.rules import Notebook
+from tests.rules import MANY, Notebook
 from udpecho.testing import Fate, Fault, MemoryHost, MemoryNetwork
 from udpecho.testing.groups import group_of, is_group
 
@@ -107,6 +107,18 @@ def test_who_is_bound_to_an_address_hears_no_broadcast(three: Three) -> None:
     assert (one.heard, other.heard) == ([], [])
     assert three.net.record.count(Fate.UNHEARD, to=ALL) == 3
     assert three.sender.refusals == 0
+
+
+@pytest.mark.parametrize(("bound", "joined", "to", "own", "other"), MANY)
+def test_who_hears(
+    three: Three, bound: str, joined: str | None, to: str, own: bool, other: bool
+) -> None:
+    """As the kernel has it (tests/live/test_reality_of_links.py)."""
+    heard = []
+    for host, address in zip(three.hosts[:2], (A, B), strict=True):
+        heard.append(three.listen(host, address if bound == "own" else bound, joined or ""))
+    three.send(to)
+    assert [bool(each.heard) for each in heard] == [own, other]
 
 
 def test_broadcast_needs_leave(three: Three) -> None:

@@ -9,11 +9,17 @@ from typing import Any
 import pytest
 from twisted.internet.error import MessageLengthError
 
+from tests.rules import ARRIVES, IS_LOST, IS_REFUSED, NARROW, PATH_MTU, TOO_LONG, Notebook
 from tests.testing.test_network import CLIENT, CLIENT6, SERVER, SERVER6, Pair
 from udpecho.datagrams import ToSend
 from udpecho.refusal import Refusal
 from udpecho.testing import Bursts, Fate, Fault
-from udpecho.testing.options import DO, DONT, IP_MTU_DISCOVER, OMIT, PROBE, WANT
+from udpecho.testing.options import IP_MTU_DISCOVER, IPV6_MTU_DISCOVER
+
+DISCOVER = {
+    4: (socket.IPPROTO_IP, IP_MTU_DISCOVER),
+    6: (socket.IPPROTO_IPV6, IPV6_MTU_DISCOVER),
+}
 
 
 @pytest.fixture
@@ -166,27 +172,28 @@ def test_the_mtu_of_a_path_is_learnt(pair: Pair, ends: tuple[str, str], said: An
     assert [each.length for each in server.receive(9)] == [1400, 1400]
 
 
-@pytest.mark.parametrize(
-    ("discover", "fates"),
-    [
-        (DONT, [Fate.DELIVERED] * 2),  # routers cut it
-        (WANT, [Fate.TOO_LONG, Fate.DELIVERED]),  # then the host does
-        (DO, [Fate.TOO_LONG, Fate.UNSENT]),  # then the host refuses
-        (PROBE, [Fate.TOO_LONG, Fate.TOO_LONG]),  # what ICMP says is not heeded
-        (OMIT, [Fate.DELIVERED] * 2),
-    ],
-)
-def test_what_a_socket_does_about_it(pair: Pair, discover: int, fates: list[Fate]) -> None:
-    """As ip(7) has it of IP_MTU_DISCOVER."""
-    pair.net.link(pair.near, pair.far, mtu=1300)
-    pair.client.port.getHandle().setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, discover)
-    for _ in range(2):
+@pytest.mark.parametrize(("version", "discover", "becomes"), PATH_MTU)
+def test_path_mtu(pair: Pair, version: int, discover: int | None, becomes: tuple[str, str]) -> None:
+    """As the kernel has it (tests/live/test_reality_of_links.py)."""
+    pair.net.link(pair.near, pair.far, mtu=NARROW)
+    own, host = (CLIENT, SERVER) if version == 4 else (CLIENT6, SERVER6)
+    client, server = Notebook(), Notebook()
+    pair.near.listenUDP(0, client, own)
+    pair.far.listenUDP(8, server, host)
+    if discover is not None:
+        client.port.getHandle().setsockopt(*DISCOVER[version], discover)
+    became = []
+    for sent in range(2):
+        before = len(server.heard)
         try:
-            pair.client.send(bytes(1400), (SERVER, 7))
+            client.send(bytes(TOO_LONG), (host, 8))
         except MessageLengthError:
-            assert discover == DO
-        pair.net.advance()
-    assert [each.fate for each in pair.net.record.select(to=(SERVER, 7))] == fates
+            became.append(IS_REFUSED)
+        else:
+            pair.net.advance(1)
+            became.append(ARRIVES if len(server.heard) > before else IS_LOST)
+        assert len(pair.net.record) == sent + 1
+    assert tuple(became) == becomes
 
 
 def test_icmp_is_lost_as_anything_else(pair: Pair) -> None:

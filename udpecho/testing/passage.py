@@ -96,32 +96,12 @@ class Datagram:
 
 
 class Passage:
-    """A packet on its way, and what became of it so far: an entry of the record."""
+    """A packet on its way, and its number in the record; gone when its fate is final."""
 
-    __slots__ = ("arrived", "ended", "fate", "faults", "number", "packet", "sent")
+    __slots__ = ("arrived", "number", "packet")
 
-    def __init__(self, number: int, sent: float, packet: Packet, faults: frozenset[Fault]) -> None:
+    def __init__(self, number: int, packet: Packet) -> None:
         self.number = number
-        self.sent = sent
         self.packet = packet
-        self.faults = faults
-        self.fate = Fate.IN_FLIGHT
-        self.arrived = sent
+        self.arrived = 0.0
         """When it reached a socket's receive queue."""
-        self.ended: float | None = None
-
-    def seen(self) -> Datagram:
-        """Give what is known of it now."""
-        source, destination, data, ttl, tos, _ = self.packet
-        return Datagram(
-            self.number,
-            self.sent,
-            source,
-            destination,
-            data,
-            ttl,
-            tos,
-            self.fate,
-            self.ended,
-            self.faults,
-        )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol, TypeAlias, overload
 
 from udpecho.errors import BadAddress
@@ -39,20 +39,47 @@ class Datagrams(tuple[Datagram, ...]):
 class Record:
     """Every datagram in the order of sending, each as far as its fate is known when it is read.
 
-    As text it is a line for each.
+    As text it is a line for each. It is kept in columns, of what is no object of its own: a million
+    of those would have the garbage collector look at each again and again.
     """
 
     def __init__(self, clock: Now) -> None:
         self._clock = clock
-        self._passages: list[Passage] = []
+        self._sent: list[float] = []
+        self._sources: list[Peer] = []
+        self._destinations: list[Peer] = []
+        self._data: list[bytes] = []
+        self._ttls: list[int] = []
+        self._classes: list[int] = []
+        self._fates: list[Fate] = []
+        self._ended: list[float | None] = []
+        self._faults: dict[int, frozenset[Fault]] = {}  # by number
 
     def __len__(self) -> int:
         """Count all datagrams."""
-        return len(self._passages)
+        return len(self._sent)
 
     def __iter__(self) -> Iterator[Datagram]:
         """Go through all datagrams, the first sent first."""
-        return map(Passage.seen, self._passages)
+        number = 0
+        while number < len(self):  # it may grow meanwhile
+            yield self._seen(number)
+            number += 1
+
+    def _seen(self, number: int) -> Datagram:
+        """Give what is known of a datagram now."""
+        return Datagram(
+            number,
+            self._sent[number],
+            self._sources[number],
+            self._destinations[number],
+            self._data[number],
+            self._ttls[number],
+            self._classes[number],
+            self._fates[number],
+            self._ended[number],
+            self._faults.get(number, NO_FAULTS),
+        )
 
     @overload
     def __getitem__(self, index: int) -> Datagram: ...
@@ -61,9 +88,11 @@ class Record:
 
     def __getitem__(self, index: int | slice) -> Datagram | Datagrams:
         """Give one by its number, or some."""
-        if isinstance(index, slice):
-            return Datagrams(map(Passage.seen, self._passages[index]))
-        return self._passages[index].seen()
+        numbers = range(len(self))[index]
+        return self._seen(numbers) if isinstance(numbers, int) else self._all(numbers)
+
+    def _all(self, numbers: Iterable[int]) -> Datagrams:
+        return Datagrams(map(self._seen, numbers))
 
     def __str__(self) -> str:
         """Write a line for each."""
@@ -89,17 +118,17 @@ class Record:
         "192.0.2.1". Raises BadAddress for anything else.
         """
         fits = [
-            (lambda passage: passage.fate in fates) if fates else None,
-            _is_end("source", source),
-            _is_end("destination", to),
-            None if data is None else lambda passage: passage.packet.data == data,
-            None if fault is None else lambda passage: fault in passage.faults,
+            (lambda number: self._fates[number] in fates) if fates else None,
+            _is_end(self._sources, source),
+            _is_end(self._destinations, to),
+            None if data is None else lambda number: self._data[number] == data,
+            None if fault is None else lambda number: fault in self._faults.get(number, ()),
         ]
-        passages: Iterator[Passage] = iter(self._passages)
+        numbers: Iterable[int] = range(len(self))
         for fit in fits:
             if fit is not None:
-                passages = filter(fit, passages)
-        return Datagrams(map(Passage.seen, passages))
+                numbers = filter(fit, numbers)
+        return self._all(numbers)
 
     def count(
         self,
@@ -136,33 +165,38 @@ class Record:
 
     def add(self, packet: Packet, faults: frozenset[Fault] = NO_FAULTS) -> Passage:
         """Enter a datagram that is sent now."""
-        passages = self._passages
-        passage = Passage(len(passages), self._clock.now, packet, faults)
-        passages.append(passage)
-        return passage
+        number = len(self._sent)
+        source, destination, data, ttl, tos, _ = packet
+        self._sent.append(self._clock.now)
+        self._sources.append(source)
+        self._destinations.append(destination)
+        self._data.append(data)
+        self._ttls.append(ttl)
+        self._classes.append(tos)
+        self._fates.append(Fate.IN_FLIGHT)
+        self._ended.append(None)
+        if faults:
+            self._faults[number] = faults
+        return Passage(number, packet)
 
     def queued(self, passage: Passage) -> None:
         """Note that a datagram has reached a socket's receive queue."""
-        passage.fate = Fate.QUEUED
+        self._fates[passage.number] = Fate.QUEUED
         passage.arrived = self._clock.now
 
     def settle(self, passage: Passage, fate: Fate) -> None:
         """Note a datagram's final fate."""
-        passage.fate = fate
-        passage.ended = self._clock.now
+        number = passage.number
+        self._fates[number] = fate
+        self._ended[number] = self._clock.now
 
 
-def _is_end(which: str, end: End | None) -> Callable[[Passage], bool] | None:
-    """Make a test of where a datagram comes from, or goes to."""
+def _is_end(ends: list[Peer], end: End | None) -> Callable[[int], bool] | None:
+    """Make a test of where a datagram comes from, or goes to, by its number."""
     if end is None:
         return None
     host, port = (end, None) if isinstance(end, str) else end
     canonical = canonical_host(host)
     if canonical is None:
         raise BadAddress(end, f"expected an IP address, or (address, port), got {end!r}")
-
-    def fits(passage: Passage) -> bool:
-        found: Peer = getattr(passage.packet, which)
-        return found[0] == canonical and port in (None, found[1])
-
-    return fits
+    return lambda number: ends[number][0] == canonical and port in (None, ends[number][1])

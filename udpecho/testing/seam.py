@@ -16,7 +16,7 @@ from udpecho.datagrams import Received, ToSend
 from udpecho.refusal import Refusal
 from udpecho.testing.passage import Passage
 from udpecho.testing.routes import is_mapped
-from udpecho.testing.sockets import MemorySocket, SocketAddress
+from udpecho.testing.sockets import ROUTES, MemorySocket, SocketAddress
 from udpecho.testing.stack import Stack, os_error
 
 Watch = Callable[["SeamSocket", Callable[[], None] | None], None]
@@ -33,6 +33,7 @@ class SeamSocket(MemorySocket):
         super().__init__(stack, family, ipv6_only=True)
         self._watch, self._now = watch, now
         self._bound = self.local[0]
+        self._ends: dict[tuple[str, str], tuple[str, str]] = {}
         self._failed: tuple[ToSend, int] | None = None
 
     def bind(self, address: SocketAddress) -> None:
@@ -64,18 +65,26 @@ class SeamSocket(MemorySocket):
     def _told(self, passage: Passage, size: int) -> Received:
         """Tell what is known of a datagram."""
         source, (asked, _), data, ttl, tos, _ = passage.packet
-        stack = self._stack
+        found = self._ends.get((asked, source[0])) or self._end(asked, source[0])
         return Received(
             data[:size],
             len(data),
             source,
             asked,
-            asked if stack.owns(asked) else stack.source_for(source[0]) or asked,
-            "lo" if stack.owns(source[0]) else "eth0",
+            *found,
             ttl,
             tos,
             in_ns(passage.arrived),
         )
+
+    def _end(self, asked: str, source: str) -> tuple[str, str]:
+        """Tell the address that answers, and by which interface a datagram came."""
+        stack = self._stack
+        local = asked if stack.owns(asked) else stack.source_for(source) or asked
+        found = local, "lo" if stack.owns(source) else "eth0"
+        if len(self._ends) < ROUTES:
+            self._ends[asked, source] = found
+        return found
 
     def transmit(self, datagram: ToSend) -> None:
         """Send a datagram, or raise OSError; a pending error is raised in its place.
@@ -87,7 +96,7 @@ class SeamSocket(MemorySocket):
         if self._failed is not None and self._failed[0] is datagram:
             raise os_error(self._failed[1])
         try:
-            self._send(datagram)
+            self._send(*datagram)
         except OSError as error:
             self._failed = datagram, error.errno or errno.EIO
             raise

@@ -11,7 +11,6 @@ import socket
 from collections import deque
 from typing import TypeAlias
 
-from udpecho.datagrams import ToSend
 from udpecho.peer import Peer, is_ipv6, is_loopback
 from udpecho.refusal import Refusal
 from udpecho.sizes import MAX_IPV4_DATA, MAX_IPV6_DATA
@@ -20,12 +19,11 @@ from udpecho.testing.options import DO, DONT, OMIT, WANT, MemoryOptions, members
 from udpecho.testing.packet import Packet
 from udpecho.testing.passage import Fate, Passage
 from udpecho.testing.routes import LOOPBACK, MAPPED, Route, wire_address
-from udpecho.testing.stack import IPV4_ANY, IPV6_ANY, Stack, os_error
+from udpecho.testing.stack import IPV4_ANY, IPV6_ANY, Stack, cost_of, os_error
 from udpecho.testing.way import fragments
 
-QUEUE_OVERHEAD = 768
-"""Bytes charged for a queued datagram beside its data, of which 64 are charged at least: so
-256 small datagrams or three of 65507 bytes fill the default buffer, as on Linux."""
+ROUTES = 65536
+"""Addresses to which a socket keeps the way."""
 
 QUEUED_ERRORS = 256
 """Errors kept for whoever wants them, about as many as fit in the default buffer."""
@@ -53,7 +51,8 @@ class MemorySocket:
         self._queue: deque[Passage] = deque()
         self._options = MemoryOptions(family, stack.receive_buffer)
         self._used = self._overflowed = self._turn = 0
-        self._routes: dict[object, Route] = {}
+        self._routes: dict[tuple[SocketAddress | None, str | None], Route] = {}
+        self._record = stack.wire.record
 
     # Addresses
 
@@ -87,7 +86,7 @@ class MemorySocket:
         self._stack.groups.leave_all(self)
         self._stack.release(self)
         while self._queue:
-            self._stack.wire.record.settle(self._queue.popleft(), Fate.UNREAD)
+            self._record.settle(self._queue.popleft(), Fate.UNREAD)
 
     def fileno(self) -> int:
         """Return -1: there is no descriptor."""
@@ -131,30 +130,33 @@ class MemorySocket:
 
     def send(self, data: bytes) -> int:
         """Send to the connected peer."""
-        return self._send(ToSend(bytes(memoryview(data))))
+        return self._send(as_bytes(data), None, None, None, None)
 
     def sendto(self, data: bytes, address: SocketAddress) -> int:
         """Send to any peer."""
-        host, port = address[:2]
-        return self._send(ToSend(bytes(memoryview(data)), (host, port)))
+        return self._send(as_bytes(data), address, None, None, None)
 
-    def _send(self, datagram: ToSend) -> int:
-        data, to, local, ttl, tos = datagram
-        options, wire = self._options, self._stack.wire
-        asked = to if local is None else (to, local)
-        route = self._routes.get(asked) or self._route(to, local)
+    def _send(
+        self,
+        data: bytes,
+        to: SocketAddress | None,
+        local: str | None,
+        ttl: int | None,
+        tos: int | None,
+    ) -> int:
+        options, stack = self._options, self._stack
+        route = self._routes.get((to, local)) or self._route(to, local)
         if ttl is None:
             ttl = options.multicast_ttl if route.multicast else options.ttl
         if tos is None:
             tos = options.tos
         packet = Packet(route.source, route.destination, data, ttl, tos, False)
         if error := self._error(packet, route):
-            wire.record.settle(wire.record.add(packet), Fate.UNSENT)
+            self._record.settle(self._record.add(packet), Fate.UNSENT)
             raise os_error(error)
-        self._routes[asked] = route
-        if options.mtu_discover != WANT or self._stack.path_mtus:
+        if options.mtu_discover != WANT or stack.path_mtus:
             packet = packet._replace(may_fragment=self._may_be_cut(packet))
-        wire.transmit(self._stack, packet, options.multicast_loop or not route.multicast)
+        stack.wire.transmit(stack, packet, options.multicast_loop or not route.multicast)
         return len(data)
 
     def _route(self, to: SocketAddress | None, local: str | None) -> Route:
@@ -175,7 +177,10 @@ class MemorySocket:
                 source = self._source(host, local), self.local[1]
             except OSError as failed:
                 error = failed.errno or errno.EIO
-        return Route(destination, source, longest, multicast, error)
+        route = Route(destination, source, longest, multicast, error)
+        if not error and len(self._routes) < ROUTES:
+            self._routes[to, local] = route
+        return route
 
     def _error(self, packet: Packet, route: Route) -> int:
         """Tell which errno the kernel would answer with, in its order, or 0."""
@@ -185,7 +190,9 @@ class MemorySocket:
             return route.error
         if len(packet.data) > route.longest:
             return errno.EMSGSIZE
-        return self._take_error() or self._stack.take_failure(route.destination)
+        if self.error:
+            return self._take_error()
+        return self._stack.take_failure(route.destination) if self._stack.failures else 0
 
     def _may_be_cut(self, packet: Packet) -> bool:
         """Tell whether a datagram may be fragmented, or raise EMSGSIZE (ip(7), IP_MTU_DISCOVER)."""
@@ -193,8 +200,7 @@ class MemorySocket:
         known = self._stack.path_mtus.get(host)
         too_long = known is not None and fragments(packet, known)[0] > 1
         if discover == DO and too_long:
-            unsent = self._stack.wire.record.add(packet)
-            self._stack.wire.record.settle(unsent, Fate.UNSENT)
+            self._record.settle(self._record.add(packet), Fate.UNSENT)
             raise os_error(errno.EMSGSIZE)
         if discover in (DONT, OMIT) and not is_ipv6(host):
             return True
@@ -221,14 +227,14 @@ class MemorySocket:
 
     def enqueue(self, passage: Passage) -> None:
         """Take a datagram that has arrived, if the receive buffer has room."""
-        cost = self._cost(passage.packet.data)
-        if self._used + cost > self._options.receive_buffer:
+        used = self._used + cost_of(passage.packet.data)
+        if used > self._options.receive_buffer:
             self._overflowed += 1
-            self._stack.wire.record.settle(passage, Fate.OVERFLOWED)
+            self._record.settle(passage, Fate.OVERFLOWED)
             return
-        self._used += cost
+        self._used = used
         self._queue.append(passage)
-        self._stack.wire.record.queued(passage)
+        self._record.queued(passage)
         self._stack.wake(self)
 
     def refuse(self, refusal: Refusal) -> None:
@@ -246,21 +252,22 @@ class MemorySocket:
 
     def recvfrom(self, size: int) -> tuple[bytes, SocketAddress]:
         """Return the next datagram, cut to size, and its source."""
-        if number := self._take_error():
-            raise os_error(number)
+        if self.error:
+            raise os_error(self._take_error())
         if not self._turn:
             raise os_error(errno.EAGAIN)
         self._turn -= 1
         packet = self._take(size).packet
-        return packet.data[:size], self._from_wire(packet.source)
+        source = packet.source
+        return packet.data[:size], self._from_wire(source) if self._ipv6 else source
 
     def _take(self, size: int) -> Passage:
         """Take the next datagram from the queue, of which there is room for this many bytes."""
         passage = self._queue.popleft()
         data = passage.packet.data
-        self._used -= self._cost(data)
+        self._used -= cost_of(data)
         fate = Fate.DELIVERED if len(data) <= size else Fate.TRUNCATED
-        self._stack.wire.record.settle(passage, fate)
+        self._record.settle(passage, fate)
         return passage
 
     # Options
@@ -286,6 +293,7 @@ class MemorySocket:
         error, self.error = self.error, 0
         return error
 
-    @staticmethod
-    def _cost(data: bytes) -> int:
-        return QUEUE_OVERHEAD + max(len(data), 64)
+
+def as_bytes(data: bytes) -> bytes:
+    """Take data as the socket module does: anything that is bytes in memory, and no text."""
+    return data if type(data) is bytes else bytes(memoryview(data))

@@ -23,6 +23,13 @@ from udpecho.testing.record import Record
 RECEIVE_BUFFER = 212_992
 """Linux's default for a socket's receive buffer (net.core.rmem_default), in bytes."""
 
+QUEUE_OVERHEAD = 768
+"""Bytes charged for a queued datagram beside its data, of which SHORT are charged at least: so
+256 small datagrams or three of 65507 bytes fill the default buffer, as on Linux."""
+
+SHORT = 64
+"""Bytes that are charged for data at least."""
+
 EPHEMERAL_PORTS = range(32768, 61000)
 """Linux's default for net.ipv4.ip_local_port_range, whose upper end, 60999, is within."""
 
@@ -48,6 +55,12 @@ def _covers(bound: str, host: str, ipv6_only: bool) -> bool:
     if bound == IPV6_ANY:
         return is_ipv6(host) or not ipv6_only
     return bound == host or (bound == IPV4_ANY and not is_ipv6(host))
+
+
+def cost_of(data: bytes) -> int:
+    """Tell what a queued datagram takes of the receive buffer, in bytes."""
+    length = len(data)
+    return QUEUE_OVERHEAD + (length if length > SHORT else SHORT)
 
 
 def os_error(number: int) -> OSError:
@@ -118,7 +131,8 @@ class Stack:
         self._first = {is_ipv6(each): each for each in reversed(self._addresses)}  # by family
         self._bound: dict[int, dict[str, Bound]] = {}  # by port, then by address
         self._next_port = EPHEMERAL_PORTS.start
-        self._failures: list[_SendFailure] = []
+        self.failures: list[_SendFailure] = []
+        """The errors that the next sends are to meet."""
         self.path_mtus: dict[str, int] = {}
         """How long packets to a host may be, in bytes, where ICMP has said so."""
         self.groups = Groups(
@@ -161,9 +175,10 @@ class Stack:
 
     def _find(self, host: str, port: int) -> Bound | None:
         """Return the socket bound to the address or to a wildcard: there can't be two."""
-        bound = self._bound.get(port, {})
-        any_of_family = IPV6_ANY if is_ipv6(host) else IPV4_ANY
-        found = bound.get(host) or bound.get(any_of_family)
+        bound = self._bound.get(port)
+        if bound is None:
+            return None
+        found = bound.get(host) or bound.get(IPV6_ANY if is_ipv6(host) else IPV4_ANY)
         if found is None and IPV6_ANY in bound and not bound[IPV6_ANY].ipv6_only:
             found = bound[IPV6_ANY]
         return found
@@ -192,15 +207,15 @@ class Stack:
 
     def fail_sends(self, error: int, times: int, to: Peer | None) -> None:
         """Have the next sends meet an error."""
-        self._failures.append(_SendFailure(error, times, to))
+        self.failures.append(_SendFailure(error, times, to))
 
     def take_failure(self, destination: Peer) -> int:
         """Return the errno that a send there is to meet, or 0."""
-        for failure in self._failures:
+        for failure in self.failures:
             if failure.to in (None, destination):
                 failure.times -= 1
                 if not failure.times:
-                    self._failures.remove(failure)
+                    self.failures.remove(failure)
                 return failure.error
         return 0
 
@@ -208,7 +223,7 @@ class Stack:
         """Queue a datagram at the socket it belongs to, or refuse it."""
         packet = passage.packet
         sock = self._find(*packet.destination)
-        if sock is not None and sock.remote in (None, packet.source):
+        if sock is not None and (sock.remote is None or sock.remote == packet.source):
             sock.enqueue(passage)
             return
         self.wire.record.settle(passage, Fate.STRANGER if sock else Fate.REFUSED)

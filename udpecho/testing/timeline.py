@@ -10,7 +10,8 @@ MAX_EVENTS_AT_ONCE = 100_000
 """More at one instant is a loop without delay: time would never move on."""
 
 FIRST, CALL, READ = -1, 0, 1
-"""Ranks within an instant: a turn's calls have the even ones, in which it reads the odd ones."""
+"""Ranks within an instant: a turn's calls have the even ones, what it reads the odd ones. What is
+added while time stands comes after FIRST, as what is added by the event of that rank."""
 
 
 class Timeline:
@@ -20,7 +21,7 @@ class Timeline:
         self.now = 0.0
         self._events: list[tuple[float, int, int, Callable[[], None]]] = []
         self._order = count()
-        self._next_call, self._next_read = CALL, READ  # the ranks of what comes at this instant
+        self._rank = FIRST  # of the event that happens
 
     def seconds(self) -> float:
         """Return the time, in seconds since the network was made."""
@@ -37,8 +38,9 @@ class Timeline:
         """
         if time > self.now:
             rank = FIRST if first else READ if last else CALL
-        else:
-            rank = self._next_read if last else self._next_call
+        else:  # in the turn that comes next
+            odd = self._rank & 1
+            rank = self._rank + (1 + odd if last else 2 - odd)
         heapq.heappush(self._events, (time, rank, next(self._order), event))
 
     def advance(self, seconds: float) -> None:
@@ -52,15 +54,14 @@ class Timeline:
         events = self._events
         at_once = 0
         while events and events[0][0] <= end and not done():
-            time, rank, _, event = heapq.heappop(events)
-            at_once = at_once + 1 if time <= self.now else 0
-            if at_once > MAX_EVENTS_AT_ONCE:
+            time, self._rank, _, event = heapq.heappop(events)
+            if time > self.now:
+                self.now = time
+                at_once = 0
+            elif (at_once := at_once + 1) > MAX_EVENTS_AT_ONCE:
                 raise RuntimeError(f"a loop without delay: time stands still at {self.now} s")
-            self.now = max(self.now, time)
-            odd = rank & 1
-            self._next_call, self._next_read = rank + 2 - odd, rank + 1 + odd
             event()
-        self._next_call, self._next_read = CALL, READ
+        self._rank = FIRST
         if not done():
             self.now = max(self.now, end)  # an event may have moved time on itself
 

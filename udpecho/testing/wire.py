@@ -82,8 +82,9 @@ class Wire:
         if way is None:
             receive(self.record.add(packet))
             return
-        if way.only_delay:
-            self._after(way.delay, partial(receive, self.record.add(packet)))
+        if way.only_delay and way.delay:
+            when = self.timeline.now + way.delay
+            self.timeline.at(when, partial(receive, self.record.add(packet)))
             return
         known = sender.path_mtus.get(packet.destination[0])
         taken = way.take(packet, self.timeline.now, self._random, known)
