@@ -41,6 +41,10 @@ class Columns(NamedTuple):
     sizes: Sequence[int] = ()
     trains: Mapping[int, int] = _NO_TRAINS
 
+    def longest(self, index: int) -> int:
+        """Give the bytes of the longest datagram that one stands for."""
+        return self.trains.get(index, self.sizes[index])
+
     def datagrams(self, index: int) -> int:
         """Count the datagrams that one stands for."""
         segment = self.trains.get(index)

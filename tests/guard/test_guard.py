@@ -311,19 +311,23 @@ def test_what_a_datagram_costs(known: dict[str, object], tokens: int, why: str) 
     assert one(judged, CLIENT, tokens) is None, why
 
 
-def test_what_slips_over_the_limit_costs_one_token() -> None:
-    """So a forger gets nothing long reflected, and his victim keeps a quarter of its requests."""
+def test_what_slips_over_the_limit_costs_one_token_a_datagram() -> None:
+    """So a forger gets nothing long reflected, and his victim keeps a quarter of its requests.
+
+    Also where the kernel made trains of them.
+    """
     judged = guard(rate=1, burst=1)
     one(judged, CLIENT, 0.0)
     passed = {}
     for name, known in (
         ("short", {"size": 1500}),
         ("long", {"size": 1501}),
-        ("trains", {"size": 1501, "segment": 1500}),
+        ("trains", {"size": 3001, "segment": 1500}),
+        ("long trains", {"size": 3003, "segment": 1501}),
     ):
         row: Row = (CLIENT, {**known})
         passed[name] = 400 - len(judged.judge(columns(*[row] * 400), 0.0))
-    assert passed == {"short": 100, "long": 0, "trains": 0}
+    assert passed == {"short": 100, "long": 0, "trains": 100, "long trains": 0}
 
 
 def test_a_batch_as_the_last_costs_what_the_last_did() -> None:

@@ -61,6 +61,18 @@ def test_a_datagram_costs_a_token_for_each_1500_bytes_begun(size: int, tokens: i
     assert cost(size) == tokens
 
 
+def test_what_is_long_does_not_slip_and_takes_its_place_in_the_row() -> None:
+    limit, other = limiter(rate=1, burst=1), limiter(rate=1, burst=1)
+    costs = (2, 1, 2, 1) * 100
+    long = set(range(0, 400, 2))
+    whole = limit.take(0, costs, 0)
+    short = other.take(0, costs, 0, long)
+    assert whole.index(0) == short.index(0) == 0, "there was a token for the first"
+    assert [at for at in range(1, 400) if not short[at]] == [
+        at for at in range(1, 400) if not whole[at] and at not in long
+    ]
+
+
 def test_a_train_passes_as_a_whole_and_owes_what_it_overspent() -> None:
     limit = limiter(rate=10, burst=5, slip=0)
     assert limit.take(0, (64,), 0) == b"\0"

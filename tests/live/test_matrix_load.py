@@ -94,6 +94,30 @@ def test_6_floods_from_two_senders(family: str, size: int, joined: Pair, tmp_pat
     in_time(median(gaps) / 1000, GAP)
 
 
+@families
+def test_6_long_datagrams_are_held_to_the_rate_in_bytes(
+    family: str, joined: Pair, tmp_path: Path
+) -> None:
+    """A thousand a second of 65,507 bytes would be 524 Mbit/s; the limit is 12."""
+    server, other = joined
+    to = (getattr(server, family), PORT)
+    rate, burst, size = 1000, 2000, 65507
+    with (
+        serving(server, tmp_path, f"--listen=udp:{PORT}") as service,
+        client(other, to) as sender,
+    ):
+        assert sender.is_served()
+        began = time.monotonic()
+        for _ in range(500):
+            sender.socket.send(bytes(size))
+            time.sleep(0.002)
+        figures = service.figures()
+        took = time.monotonic() - began
+    print(f"{took=:.1f} {figures}")
+    assert figures.bytes_received > 4 * figures.bytes_echoed, "over the limit, by far"
+    assert figures.bytes_echoed <= 1500 * (burst + rate * took + 44)
+
+
 PREFIXES = int(os.environ.get("UDPECHO_PREFIXES", str(1 << 17)))
 """Twice the limiter's buckets, in 10 s. A million (1048576) takes a minute on two busy cores."""
 

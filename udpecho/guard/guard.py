@@ -109,9 +109,7 @@ class Guard:
         if len(unanswered) == size:
             return unanswered
         if kinds != _ALL_EXEMPT:
-            if batch is not self._priced:  # as the last: see columns
-                self._priced, self._costs = batch, _costs(batch)
-            self._limit(self._costs, sources, standings, unanswered, self._nanoseconds(now))
+            self._limit(batch, sources, standings, unanswered, self._nanoseconds(now))
         elif not unanswered:
             self._blameless = batch
         return unanswered
@@ -191,7 +189,7 @@ class Guard:
 
     def _limit(
         self,
-        costs: Sequence[int],
+        batch: Columns,
         sources: Sources,
         standings: Mapping[bytes, Standing],
         unanswered: dict[int, Reason],
@@ -201,6 +199,9 @@ class Guard:
 
         Only a bucket that can't take all that the batch has for it is looked at closer.
         """
+        if batch is not self._priced:  # as the last: see columns
+            self._priced, self._costs = batch, _costs(batch)
+        costs = self._costs
         charges: dict[int, int] = {}
         for source, tokens in sources.tally(costs, unanswered).items():
             bucket = standings[source]
@@ -214,8 +215,12 @@ class Guard:
                 over[standings[source]].append(index)
         for bucket, indexes in over.items():
             assert isinstance(bucket, int)
-            each = [costs[index] for index in indexes] if costs else (1,) * len(indexes)
-            flags = self._limiter.take(bucket, each, now)
+            if costs:
+                each = [costs[index] for index in indexes]
+                long = {at for at, index in enumerate(indexes) if batch.longest(index) > PAID}
+                flags = self._limiter.take(bucket, each, now, long)
+            else:
+                flags = self._limiter.take(bucket, (1,) * len(indexes), now)
             unanswered.update(dict.fromkeys(compress(indexes, flags), Reason.OVER_RATE))
 
 

@@ -14,7 +14,7 @@ table never grows and is never searched, so a million spoofed prefixes cost what
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from mmap import mmap
 from random import Random
 from typing import Literal
@@ -99,13 +99,16 @@ class RateLimiter:
                 when[bucket] = now
         return over
 
-    def take(self, bucket: int, costs: Sequence[int], now: int) -> bytes:
+    def take(
+        self, bucket: int, costs: Sequence[int], now: int, long: Collection[int] = ()
+    ) -> bytes:
         """Charge datagrams, or trains that pass as a whole; return a 1 for each over the limit.
 
         Each passes while there is a token for its first 1,500 bytes; what it costs beyond is owed,
         so that a small burst silences nobody who asks with much. Over the limit nothing is charged,
-        and of every SLIP in a row one passes, if it costs one token, at a place among them that
-        the key decides: a sender who counts learns nothing.
+        and of every SLIP in a row one passes, at a place among them that the key decides (a sender
+        who counts learns nothing), if it is not long: those are given by index, in which a datagram
+        costs more than a token.
         """
         refilled = (now - self._when[bucket]) * self._rate
         spent = max(0, self._spent[bucket] - refilled)
@@ -117,20 +120,22 @@ class RateLimiter:
             passed += 1
         self._spent[bucket] = spent
         self._when[bucket] = now
-        return bytes(passed) + self._slip_through(bucket, costs[passed:])
+        over = bytearray(passed) + b"\1" * (len(costs) - passed)
+        for index in self._slipping(bucket, passed, len(costs)):
+            over[index] = index in long
+        return bytes(over)
 
-    def _slip_through(self, bucket: int, costs: Sequence[int]) -> bytes:
-        number = len(costs)
-        over = bytearray(b"\1" * number)
+    def _slipping(self, bucket: int, start: int, stop: int) -> Iterator[int]:
+        """Give those whose turn it is of what is over the limit, from start to stop."""
         if self._slip:
             first = self._over[bucket]
-            self._over[bucket] = (first + number) % (self._slip * _PLACES)
-            for group in range(first // self._slip, -(-(first + number) // self._slip)):
+            last = first + stop - start
+            self._over[bucket] = last % (self._slip * _PLACES)
+            for group in range(first // self._slip, -(-last // self._slip)):
                 chosen = self._places[(bucket + group) % _PLACES] % self._slip
-                place = group * self._slip + chosen - first
-                if 0 <= place < number and costs[place] == 1:
-                    over[place] = 0
-        return bytes(over)
+                place = start + group * self._slip + chosen - first
+                if start <= place < stop:
+                    yield place
 
 
 def _zeros(kind: Literal["q", "I"], size: int) -> memoryview[int]:
