@@ -19,7 +19,7 @@ from udpecho import (
     UdpAddress, UdpPort, adopt_udp, listen_udp,
 )
 from udpecho.ping import ping, prepare
-from udpecho.testing import MemoryNetwork
+from udpecho.testing import MemoryNetwork, reply
 
 
 async def main(port: UdpPort, net: MemoryNetwork) -> None:
@@ -41,6 +41,10 @@ async def main(port: UdpPort, net: MemoryNetwork) -> None:
     port.stopListenin()
     net.host("192.0.2.1", nams=["a"])
     net.link(net.host("192.0.2.2"), net.host("192.0.2.3"), los=0.5)
+    net.link(net.host("192.0.2.4"), net.host("192.0.2.5")).at(3.0, los=1.0)
+    net.run_until(client.close(), limt=3)
+    net.host("192.0.2.6").peer(7, [reply(b"a", tims=2)])
+    net.record.lost(too=("192.0.2.1", 7))
 """
 """Each line of main() is wrong; each is an error."""
 

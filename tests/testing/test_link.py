@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import errno
 import socket
 from typing import Any
@@ -14,6 +15,7 @@ from tests.testing.test_network import CLIENT, CLIENT6, SERVER, SERVER6, Pair
 from udpecho.datagrams import ToSend
 from udpecho.refusal import Refusal
 from udpecho.testing import Bursts, Fate, Fault
+from udpecho.testing import link as link_room
 from udpecho.testing.options import IP_MTU_DISCOVER, IPV6_MTU_DISCOVER
 
 DISCOVER = {
@@ -194,6 +196,19 @@ def test_path_mtu(pair: Pair, version: int, discover: int | None, becomes: tuple
             became.append(ARRIVES if len(server.heard) > before else IS_LOST)
         assert len(pair.net.record) == sent + 1
     assert tuple(became) == becomes
+
+
+def test_a_forged_mtu(pair: Pair) -> None:
+    """Whoever forges it has a host send fragments: those that heed it."""
+    pair.net.forge_refusal(source=(SERVER, 7), to=(CLIENT, 50000), error=errno.EMSGSIZE, mtu=600)
+    pair.net.link(pair.near, pair.far, one_way=True, mtu=600)
+    assert pair.ask(bytes(1000)) == [bytes(1000)]
+    assert pair.net.record[0].faults == {Fault.FRAGMENTED}
+
+
+def test_the_example_in_the_docstring() -> None:
+    results = doctest.testmod(link_room)
+    assert (results.attempted, results.failed) == (5, 0)
 
 
 def test_icmp_is_lost_as_anything_else(pair: Pair) -> None:

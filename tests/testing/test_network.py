@@ -225,6 +225,9 @@ def test_bad_refusals(pair: Pair) -> None:
 
 def test_a_link_of_another_network(pair: Pair) -> None:
     """A network links its own hosts."""
+    wrong: Any = "192.0.2.1"
+    with pytest.raises(TypeError, match=r"a link joins two hosts, not '192\.0\.2\.1'"):
+        pair.net.link(pair.near, wrong)
     other = MemoryNetwork().host("192.0.2.77")
     for a, b in ((pair.near, other), (other, pair.near)):
         with pytest.raises(ValueError, match=r"the host \('192.0.2.77',\) is of another network"):
@@ -398,6 +401,12 @@ def test_moving_time_within_time(pair: Pair) -> None:
     pair.near.callLater(1, pair.net.advance, 5)
     pair.net.advance(2)
     assert pair.far.seconds() == 6
+
+
+@pytest.mark.parametrize("seconds", ["1", None, b"1"])
+def test_time_is_a_number(pair: Pair, seconds: Any) -> None:
+    with pytest.raises(ValueError, match="time moves forward, by 0 seconds or more, not"):
+        pair.net.advance(seconds)
 
 
 @pytest.mark.parametrize("seconds", [-1, -1e-9, float("nan"), float("inf")])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import deferLater
@@ -68,8 +70,8 @@ def test_a_coroutine(net: MemoryNetwork) -> None:
     assert net.run_until(twice()) == 3.0
 
 
-@pytest.mark.parametrize("limit", [-1, float("nan"), float("inf")])
-def test_a_limit_that_is_none(net: MemoryNetwork, limit: float) -> None:
+@pytest.mark.parametrize("limit", [-1, float("nan"), float("inf"), "3", None])
+def test_a_limit_that_is_none(net: MemoryNetwork, limit: Any) -> None:
     with pytest.raises(ValueError, match="limit is 0 seconds or more, not"):
         net.run_until(succeed(None), limit=limit)
 

@@ -8,6 +8,7 @@ import pytest
 from twisted.internet.error import CannotListenError
 
 from tests.rules import Notebook
+from udpecho.errors import DatagramTooLong
 from udpecho.testing import (
     Fate,
     MemoryNetwork,
@@ -137,7 +138,22 @@ def test_what_is_no_reply(answer: Any, options: Any, line: str) -> None:
     assert str(raised.value) == line
 
 
-@pytest.mark.parametrize("port", [-1, 65536])
-def test_what_is_no_port(port: int) -> None:
-    with pytest.raises(ValueError, match=f"a port is from 0 to 65535, not {port}"):
+def test_a_function_that_makes_no_reply() -> None:
+    """What it raises, or makes wrong, leaves advance, as what a delayed call raises does."""
+    wrong: Any = str
+    for answer, error in [
+        (lambda data: 1 / len(data), ZeroDivisionError),
+        (wrong, TypeError),
+        (lambda _: bytes(65508), DatagramTooLong),
+    ]:
+        scene = Scene(reply(answer), reply(b"next"))
+        scene.client.send(b"")
+        with pytest.raises(error):
+            scene.net.advance()
+        assert scene.ask(b"again") == [b"next"]
+
+
+@pytest.mark.parametrize("port", [-1, 65536, "7", None])
+def test_what_is_no_port(port: Any) -> None:
+    with pytest.raises(ValueError, match=f"a port is from 0 to 65535, not {port!r}"):
         MemoryNetwork().host().peer(port, [])

@@ -89,7 +89,7 @@ class MemoryHost:
 
         Raises CannotListenError for a port that is taken.
         """
-        if not 0 <= port <= MAX_PORT:
+        if not isinstance(port, int) or not 0 <= port <= MAX_PORT:
             raise ValueError(f"a port is from 0 to {MAX_PORT}, not {port!r}")
         try:
             return ScriptedPeer(self.stack, self._timeline, port, script)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Coroutine, Sequence
+from dataclasses import replace
 from ipaddress import ip_address
 
 from twisted.internet.defer import Deferred
@@ -106,6 +107,8 @@ class MemoryNetwork:
         A refusal is delayed and lost like a datagram. Raises ValueError for what can't be.
         """
         for host in (a, b):
+            if not isinstance(host, MemoryHost):
+                raise TypeError(f"a link joins two hosts, not {host!r}")
             if host.stack.wire is not self._wire:
                 raise ValueError(f"the host {host.addresses} is of another network")
         faults = Faults(
@@ -163,18 +166,20 @@ class MemoryNetwork:
         data: bytes = b"",
         delay: float = 0.0,
         on: MemoryHost | None = None,
+        mtu: int | None = None,
     ) -> None:
         """Send an ICMP error that claims that source refused a datagram from to, quoting data.
 
         On Twisted's port it counts if the socket at to is connected to source; udpecho's own
         tells whoever listens there, if it has peerRefused. error is the errno that Linux makes
         of it: ECONNREFUSED of port unreachable, EHOSTUNREACH of communication
-        administratively prohibited (ICMP 3/13).
+        administratively prohibited (ICMP 3/13), EMSGSIZE of fragmentation needed (ICMP 3/4), which
+        tells an mtu: so many bytes.
         """
         source, to = canonical_peer(source), canonical_peer(to)
         target = self._target(to[0], on)
         if target is not None:
-            self._wire.tell(target, to, refused(source, data, error), delay)
+            self._wire.tell(target, to, replace(refused(source, data, error), mtu=mtu), delay)
 
     def advance(self, seconds: float = 0.0) -> None:
         """Move time on by seconds, and let everything due until then happen at its own time.
@@ -190,7 +195,7 @@ class MemoryNetwork:
         Returns the result, or raises what it failed with. What else is due at that instant
         happens when time is moved again. Raises TimeoutError after limit seconds of the network.
         """
-        if not 0 <= limit < float("inf"):
+        if not isinstance(limit, (int, float)) or not 0 <= limit < float("inf"):
             raise ValueError(f"limit is 0 seconds or more, not {limit!r}")
         if isinstance(awaited, Coroutine):
             awaited = Deferred.fromCoroutine(awaited)

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 SEED = 0
 
+SHOWN = 200
+"""How many lines of a network's record a failing test shows: its last ones."""
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Give the fixtures to pytest."""
@@ -53,7 +56,10 @@ def _memory_network(request: pytest.FixtureRequest) -> Iterator[MemoryNetwork]:
     network = MemoryNetwork(getattr(request, "param", SEED))
     yield network
     if network.record:
-        request.node.add_report_section("teardown", "memory network", str(network.record))
+        shown = network.record[-SHOWN:]
+        before = len(network.record) - len(shown)
+        text = f"{before} datagrams before\n{shown}" if before else str(shown)
+        request.node.add_report_section("teardown", "memory network", text)
 
 
 def _no_udp_leaks() -> Iterator[list[LogEvent]]:

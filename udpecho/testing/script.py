@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias
 
-from udpecho.peer import Peer, format_peer
+from udpecho.errors import DatagramTooLong
+from udpecho.peer import Peer, format_peer, is_ipv6
 from udpecho.refusal import Refusal
+from udpecho.sizes import MAX_IPV4_DATA, MAX_IPV6_DATA
 from udpecho.testing.packet import Packet
 from udpecho.testing.passage import Fate, Passage
 from udpecho.testing.stack import IPV6_ANY, Stack
@@ -97,21 +99,32 @@ class ScriptedPeer:
         step = self._steps.pop(0) if self._steps else silence
         fate = Fate.REFUSED if step.refuses else Fate.DELIVERED
         self._stack.wire.record.settle(passage, fate)
-        if step.answer is not None:
-            self._last = step.answer if isinstance(step.answer, bytes) else step.answer(packet.data)
-        when = self._timeline.now + step.delay
-        self._timeline.at(when, partial(self._do, step, self._last, packet), last=True)
+        self._timeline.at(self._timeline.now, partial(self._do, step, packet), last=True)
 
     def refuse(self, refusal: Refusal) -> None:
         """Hear that a reply was refused: that changes nothing."""
 
-    def _do(self, step: Step, answer: bytes, came: Packet) -> None:
+    def _do(self, step: Step, came: Packet) -> None:
         if step.refuses:
             self._stack.wire.refuse(self._stack, came)
-        elif step.answers:
+        if step.answer is not None:
+            self._last = made(step.answer, came)
+        if step.answers:
+            packet = Packet(came.destination, came.source, self._last)
+            when = self._timeline.now + step.delay
             for _ in range(step.times):
-                packet = Packet(came.destination, came.source, answer)
-                self._stack.wire.transmit(self._stack, packet)
+                self._timeline.at(when, partial(self._stack.wire.transmit, self._stack, packet))
+
+
+def made(answer: Answer, came: Packet) -> bytes:
+    """Make an answer, or raise for what is none: that leaves MemoryNetwork.advance."""
+    data = answer if isinstance(answer, bytes) else answer(came.data)
+    if not isinstance(data, bytes):
+        raise TypeError(f"a reply's function makes bytes, not {data!r}")
+    limit = MAX_IPV6_DATA if is_ipv6(came.source[0]) else MAX_IPV4_DATA
+    if len(data) > limit:
+        raise DatagramTooLong(len(data), limit)
+    return data
 
 
 def check(script: Sequence[Step]) -> None:

@@ -45,7 +45,7 @@ class Timeline:
 
     def advance(self, seconds: float) -> None:
         """Move time on, and let everything due until then happen at its own time."""
-        if not 0 <= seconds < float("inf"):
+        if not isinstance(seconds, (int, float)) or not 0 <= seconds < float("inf"):
             raise ValueError(f"time moves forward, by 0 seconds or more, not {seconds!r}")
         self.run(self.now + seconds, never)
 

@@ -82,9 +82,12 @@ class Wire:
         if way is None:
             receive(self.record.add(packet))
             return
-        if way.only_delay and way.delay:
-            when = self.timeline.now + way.delay
-            self.timeline.at(when, partial(receive, self.record.add(packet)))
+        if way.only_delay:
+            passage = self.record.add(packet)
+            if way.delay:
+                self.timeline.at(self.timeline.now + way.delay, partial(receive, passage))
+            else:
+                receive(passage)
             return
         known = sender.path_mtus.get(packet.destination[0])
         taken = way.take(packet, self.timeline.now, self._random, known)
