@@ -210,11 +210,9 @@ class Inbox:
         memory, layout = self.memory, self.layout
         self._put = True
         self._as_they_came = self.records()
-        cut = 0
         for index, size in enumerate(controls):
             if size == layout.control:
                 continue
-            cut |= self._known[index * HEADER + FLAGS] & MSG_CTRUNC
             at = memory.record_at[index] + NAME
             control, segment = canonical(layout, memory.read(at, at + size))
             memory.write(at, control)
@@ -222,7 +220,8 @@ class Inbox:
             if segment:
                 self.trains[index] = segment
         self._in_order = self.records()
-        if cut:
+        flags = self._known[FLAGS::HEADER]
+        if flags.count(0) != len(flags) and any(each & MSG_CTRUNC for each in flags):
             self._told_too_much()
         self._datagrams = sum(map(self.datagrams_of, range(self.count)))
 
