@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.rules import MANY, Notebook
+from udpecho.datagrams import ToSend
 from udpecho.testing import Fate, Fault, MemoryHost, MemoryNetwork
 from udpecho.testing.groups import group_of, is_group
 
@@ -209,6 +210,41 @@ def test_multicast_goes_no_further_than_its_ttl(three: Three) -> None:
         (Fate.EXPIRED, 1),
         (Fate.DELIVERED, 1),
     ]
+
+
+def test_no_router_speaks_of_multicast(three: Three) -> None:
+    """Nobody would know which of its hearers a message was about (RFC 1122, section 3.2.2)."""
+    three.listen(three.hosts[1], "", GROUP)
+    three.net.link(three.hosts[0], three.hosts[1], hops=1, mtu=100)
+    sender = three.hosts[0].open_datagram_socket("", 0)
+    sender.queue_errors()
+    sender.transmit(ToSend(b"short", (GROUP, PORT)))
+    sender.transmit(ToSend(bytes(100), (GROUP, PORT), ttl=9))
+    three.net.advance()
+    assert [each.fate for each in three.net.record] == [Fate.EXPIRED, Fate.TOO_LONG]
+    assert sender.take_errors(9) == []
+
+
+def test_but_of_what_is_too_long_over_ipv6(three: Three) -> None:
+    """So that who sends to a group can learn how long its datagrams may be (RFC 4443)."""
+    three.listen(three.hosts[1], "::", GROUP6)
+    three.net.link(three.hosts[0], three.hosts[1], mtu=1280)
+    sender = three.hosts[0].open_datagram_socket("::", 0)
+    sender.queue_errors()
+    sender.transmit(ToSend(bytes(1300), (GROUP6, PORT)))
+    three.net.advance()
+    [refusal] = sender.take_errors(9)
+    assert (refusal.to, refusal.mtu) == ((GROUP6, PORT), 1280)
+    sender.transmit(ToSend(bytes(1300), (GROUP6, PORT)))
+    three.net.advance()
+    assert [each.fate for each in three.net.record] == [Fate.TOO_LONG, Fate.DELIVERED]
+
+
+def test_a_ttl_of_0_keeps_it_in_the_host(three: Three) -> None:
+    own, far = (three.listen(host, "", GROUP) for host in three.hosts[:2])
+    three.sender.port.getHandle().setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, 0)
+    three.send(GROUP)
+    assert (own.heard, far.heard) == ([b"x"], [])
 
 
 def test_from_loopback_it_stays_in_the_host(three: Three) -> None:

@@ -62,6 +62,7 @@ def test_the_order_of_a_schedule_is_its_times() -> None:
     pair.near.callLater(0.5, pair.client.send, b"at four", (SERVER, 7))
     pair.net.advance(1)
     assert pair.client.heard == [b"at four"]
+    assert [each.data for each in pair.net.record.lost(to=SERVER)] == [b"at three", b"later"]
 
 
 def test_what_is_not_named_stays() -> None:
@@ -72,6 +73,14 @@ def test_what_is_not_named_stays() -> None:
     assert heard(pair, 0.5, 1.5) == [b"0.50"] * 2 + [b"1.50"] * 2
     ended = [each.ended for each in pair.net.record.select(to=(SERVER, 7))]
     assert ended == [1.0, 1.0, 1.75, 1.75]
+
+
+def test_a_change_at_once(pair: Pair) -> None:
+    """What is sent next meets it, though no time has passed."""
+    link = pair.net.link(pair.near, pair.far)
+    link.at(0.0, loss=1.0)
+    pair.client.send(b"x", (SERVER, 7))
+    assert pair.fates() == [Fate.LOST]
 
 
 def test_a_link_that_was_replaced_changes_nothing() -> None:
@@ -142,6 +151,18 @@ def test_the_ttl_ends_on_the_way(pair: Pair) -> None:
     assert fates == [(b"too short", Fate.EXPIRED, 2), (b"enough", Fate.DELIVERED, 1)]
     [answer] = sock.receive(9)
     assert (answer.data, answer.ttl) == (b"enough", 61)
+
+
+@pytest.mark.parametrize(("ttl", "told"), [(100, 0), (255, 1)])
+def test_a_refusal_comes_from_afar(pair: Pair, ttl: int, told: int) -> None:
+    """A port's protocol hears who refused, over any number of routers; never that a TTL ended."""
+    pair.near.refusals = "called"
+    pair.net.link(pair.near, pair.far, hops=200)
+    pair.client.port.getHandle().setsockopt(socket.IPPROTO_IP, socket.IP_TTL, ttl)
+    pair.client.port.connect(SERVER, 9)
+    pair.client.send(b"x")
+    pair.net.advance()
+    assert (pair.client.refusals, pair.client.stops) == (told, 0)
 
 
 @pytest.mark.parametrize(

@@ -98,6 +98,11 @@ def test_slices(record: Record) -> None:
         ),
         (
             (A, B),
+            bytes(32),
+            f"0.000000 192.0.2.1:1 > 192.0.2.2:2 32 bytes {bytes(32)!r} in flight",
+        ),
+        (
+            (A, B),
             bytes(33),
             f"0.000000 192.0.2.1:1 > 192.0.2.2:2 33 bytes {bytes(32)!r}... in flight",
         ),

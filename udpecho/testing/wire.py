@@ -93,7 +93,7 @@ class Wire:
         taken = way.take(packet, self.timeline.now, self._random, known)
         if isinstance(taken, Stopped):
             self.record.settle(self.record.add(packet), taken.fate)
-            if taken.router is not None and not is_group(packet.destination[0]):
+            if taken.router is not None and is_told(packet, taken):
                 self._said_by_router(sender, target, packet, taken, way.delay)
             return
         for when, arriving, faults in taken:
@@ -167,3 +167,9 @@ class Wire:
             self.timeline.at(self.timeline.now + delay, event)
         else:
             event()
+
+
+def is_told(packet: Packet, stopped: Stopped) -> bool:
+    """Tell whether a router says what it did to a datagram: of multicast, only IPv6's too long."""
+    host = packet.destination[0]
+    return not is_group(host) or (is_ipv6(host) and stopped.mtu is not None)  # RFC 1122, RFC 4443
