@@ -95,7 +95,10 @@ PURE_NAMES = {
     "socket": {"inet_ntop", "inet_pton"},  # and its constants
     "os": {"urandom"},
     "random": {"Random"},
-    "mmap": {"mmap"},  # of no file: memory that the system zeroes when it is first touched
+    "mmap": {
+        "ACCESS_COPY",
+        "mmap",
+    },  # of no file: memory that the system zeroes when it is first touched
 }
 """Of other modules, these names alone."""
 

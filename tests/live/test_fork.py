@@ -143,3 +143,22 @@ assert select.select([port], [], [], 2)[0]
 def test_who_dies_while_it_looks_away_leaves_no_other_deaf(reactor: str, tmp_path: Path) -> None:
     ended = run(python("-c", AWAY % reactor), tmp_path)
     assert ended.returncode == 0, ended.stderr
+
+
+LIMITED = """
+import os
+from udpecho.guard.ratelimit import RateLimiter
+
+limiter = RateLimiter(1, 2, b"key")
+if not (pid := os.fork()):
+    limiter.take(5, [1, 1], 10)
+    os._exit(0)
+os.waitpid(pid, 0)
+assert limiter.take(5, [1, 1], 10) == bytes(2), "nothing was taken here"
+"""
+
+
+def test_what_a_child_takes_of_a_limit_is_not_its_parent_s(tmp_path: Path) -> None:
+    """Two processes that write in one table, each at its own time, would keep no limit."""
+    ended = run(python("-c", LIMITED), tmp_path)
+    assert ended.returncode == 0, ended.stderr

@@ -15,7 +15,7 @@ table never grows and is never searched, so a million spoofed prefixes cost what
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from mmap import mmap
+from mmap import ACCESS_COPY, mmap
 from random import Random
 from typing import Literal
 
@@ -139,8 +139,11 @@ class RateLimiter:
 
 
 def _zeros(kind: Literal["q", "I"], size: int) -> memoryview[int]:
-    """Return size bytes of numbers, which take no memory until they are written."""
-    return memoryview(mmap(-1, size)).cast(kind)
+    """Return size bytes of numbers, which take no memory until they are written.
+
+    After a fork they are each process's own: a table that two write in would be nobody's.
+    """
+    return memoryview(mmap(-1, size, access=ACCESS_COPY)).cast(kind)
 
 
 def _tabulation(prefix: int, buckets: int, secret: Random) -> list[list[int]]:
