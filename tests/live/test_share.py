@@ -155,6 +155,20 @@ async def test_a_service_leaves_its_share_to_the_others_before_it_closes(
     assert left == [shared_port]
 
 
+@pytest_twisted.ensureDeferred  # type: ignore[untyped-decorator]
+async def test_a_child_leaves_the_socket_to_its_parent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which has the same one: it would be connected, and hear nobody."""
+    from twisted.internet import reactor
+
+    left: list[int] = []
+    monkeypatch.setattr(service, "leave_to_others", lambda skt: left.append(1))
+    shares = EchoService(reactor, [UdpAddress(0, "127.0.0.1", reuse_port=True)])
+    shares.startService()
+    monkeypatch.setattr(service.os, "getpid", lambda: 1)  # as after a fork
+    await shares.stopService()
+    assert left == []
+
+
 @needs_ipv6
 def test_an_ipv6_socket_takes_ipv6_alone() -> None:
     with open_udp("::", 0) as skt:

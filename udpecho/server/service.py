@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -74,6 +75,7 @@ class EchoService(Service):
         self._bound: list[tuple[Listen, socket.socket]] = []
         self._ports: list[UdpPort] = []
         self._shared: set[UdpPort] = set()  # those ports which other processes may have, too
+        self._process = 0  # which opened them
         self._servers: dict[UdpPort, EchoServer] = {}  # whose ports are open, or closing
         self._ended = ServerCounters()  # what those did whose ports are closed
         self.lost = Deferred()
@@ -125,7 +127,7 @@ class EchoService(Service):
         return DeferredList([Deferred.fromCoroutine(self._close_port(port)) for port in ports])
 
     async def _close_port(self, port: UdpPort) -> None:
-        if port in self._shared:
+        if port in self._shared and os.getpid() == self._process:  # a fork's has it still
             with suppress(OSError):  # it has lost its socket
                 leave_to_others(port.getHandle())  # or what comes while it closes would be lost
         self._shared.discard(port)
@@ -183,6 +185,7 @@ class EchoService(Service):
         )
 
     def _listen(self) -> None:
+        self._process = os.getpid()
         for listen, skt in self._bound:
             server = self._new_server()
             port = adopt_udp(self._reactor, skt.fileno(), server)
