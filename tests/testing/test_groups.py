@@ -8,6 +8,9 @@ import struct
 from typing import Any
 
 import pytest
+from twisted.internet.error import DNSLookupError, MulticastJoinError
+from twisted.internet.interfaces import IMulticastTransport, IReactorMulticast
+from zope.interface.verify import verifyObject
 
 from tests.rules import MANY, Notebook
 from udpecho.datagrams import ToSend
@@ -164,6 +167,45 @@ def test_who_has_not_joined_hears_beside_who_has(three: Three) -> None:
     beside = three.listen(three.hosts[1])
     three.send(GROUP)
     assert beside.heard == [b"x"]
+
+
+def test_a_port_of_twisted_s_joins(three: Three) -> None:
+    """As a protocol does that listens with listenMulticast: by joinGroup, and leaves again."""
+    heard = Notebook()
+    port = three.hosts[1].listenMulticast(PORT, heard)
+    assert verifyObject(IReactorMulticast, three.hosts[1])
+    assert verifyObject(IMulticastTransport, port)
+    three.net.run_until(port.joinGroup(GROUP), limit=0)
+    three.send(GROUP, b"one")
+    three.net.run_until(port.leaveGroup(GROUP), limit=0)
+    three.send(GROUP, b"two")
+    assert heard.heard == [b"one"]
+    with pytest.raises(MulticastJoinError):
+        three.net.run_until(port.joinGroup(A), limit=0)
+
+
+def test_what_a_port_of_twisted_s_sets(three: Three) -> None:
+    port = three.hosts[0].listenMulticast(PORT, Notebook())
+    assert (port.getTTL(), bool(port.getLoopbackMode())) == (1, True)
+    port.setTTL(9)
+    port.setLoopbackMode(0)
+    assert (port.getTTL(), bool(port.getLoopbackMode())) == (9, False)
+    assert port.getOutgoingInterface() == "0.0.0.0"
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [("a.example", A), ("192.0.2.99", "192.0.2.99"), ("localhost", "127.0.0.1"), ("six", None)],
+)
+def test_a_name_resolves_to_ipv4(name: str, found: str | None) -> None:
+    net = MemoryNetwork()
+    host = net.host(A6, A, names=["A.example"])
+    net.host(B6, names=["six"])
+    if found is None:
+        with pytest.raises(DNSLookupError, match="no host in memory has the name 'six'"):
+            net.run_until(host.resolve(name))
+    else:
+        assert net.run_until(host.resolve(name)) == found
 
 
 def test_a_membership_outlives_connect(three: Three) -> None:

@@ -417,6 +417,8 @@ def test_time_moves_forward_only(pair: Pair, seconds: float) -> None:
         pair.net.advance(seconds)
     with pytest.raises(AssertionError):
         pair.near.callLater(seconds if seconds < 0 else -1, list)
+    with pytest.raises(AssertionError, match="a call is due in 0 seconds or more, not '1'"):
+        pair.near.callLater("1", list)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

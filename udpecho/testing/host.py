@@ -9,9 +9,9 @@ from typing import Any, Literal, TypeAlias
 
 from twisted.internet.base import DelayedCall
 from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IHostnameResolver
+from twisted.internet.interfaces import IHostnameResolver, IMulticastTransport, IReactorMulticast
 from twisted.internet.protocol import DatagramProtocol
-from twisted.internet.udp import Port
+from twisted.internet.udp import MulticastPort, Port
 from twisted.logger import Logger
 from zope.interface import implementer
 
@@ -53,7 +53,12 @@ class MemoryPort(Port):
         return self.memory_socket
 
 
-@implementer(IDatagramReactor, IDatagramSockets)
+@implementer(IMulticastTransport)
+class MemoryMulticastPort(MemoryPort, MulticastPort):
+    """The same, which can join multicast groups."""
+
+
+@implementer(IDatagramReactor, IDatagramSockets, IReactorMulticast)
 class MemoryHost:
     """A host of a MemoryNetwork, made by its host method: a reactor to what runs on it.
 
@@ -65,7 +70,9 @@ class MemoryHost:
     ) -> None:
         self.addresses = addresses
         self.refusals = refusals
-        self.nameResolver: IHostnameResolver = MemoryResolver(self, wire.names)
+        resolver = MemoryResolver(self, wire.names)
+        self.nameResolver: IHostnameResolver = resolver
+        self.resolve = resolver.resolve  # what a port of Twisted's asks for before it joins a group
         self.stack = Stack(wire, addresses, receive_buffer, self._wake)
         self._timeline = wire.timeline
         self._calls: set[DelayedCall] = set()
@@ -110,8 +117,23 @@ class MemoryHost:
         Raises CannotListenError for a port that is taken and for an address of another host.
         """
         listening = MemoryPort(self, port, protocol, interface, maxPacketSize)
-        start: Any = listening.startListening
-        start()
+        _start(listening)
+        return listening
+
+    def listenMulticast(
+        self,
+        port: int,
+        protocol: DatagramProtocol,
+        interface: str = "",
+        maxPacketSize: int = 8192,
+        listenMultiple: bool = False,
+    ) -> MemoryMulticastPort:
+        """Give the protocol a port of Twisted's that can join multicast groups.
+
+        listenMultiple has no effect: a port of a host belongs to one socket.
+        """
+        listening = MemoryMulticastPort(self, port, protocol, interface, maxPacketSize)
+        _start(listening)
         return listening
 
     # IDatagramSockets
@@ -145,7 +167,7 @@ class MemoryHost:
         **kwargs: object,
     ) -> DelayedCall:
         """Call something later; what it raises leaves MemoryNetwork.advance, as with a Clock."""
-        if not delay >= 0:
+        if not isinstance(delay, (int, float)) or not delay >= 0:
             raise AssertionError(f"a call is due in 0 seconds or more, not {delay!r}")
         call = DelayedCall(
             self.seconds() + delay,
@@ -239,3 +261,8 @@ class MemoryHost:
         if lost:
             self.removeReader(port)
             port.connectionLost()
+
+
+def _start(port: Any) -> None:
+    """Have a port listen: Twisted's has no annotations."""
+    port.startListening()

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, cast
 
 from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.error import DNSLookupError
 from twisted.internet.interfaces import (
     IAddress,
     IDelayedCall,
@@ -67,3 +69,12 @@ class MemoryResolver:
         resolutionReceiver.resolutionBegan(resolution)
         resolution.call = self._clock.callLater(0, tell)
         return resolution
+
+    def resolve(self, name: str, timeout: object = None) -> Deferred[str]:
+        """Look a name's first IPv4 address up, or fail with DNSLookupError."""
+        literal = canonical_host(name)
+        hosts = (literal,) if literal else self._names.get(name.lower(), ())
+        for host in hosts:
+            if not is_ipv6(host):
+                return succeed(host)
+        return fail(DNSLookupError(f"no host in memory has the name {name!r}, and IPv4"))
