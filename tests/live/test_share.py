@@ -7,6 +7,7 @@ answer: the kernel never gives it to another.
 
 from __future__ import annotations
 
+import os
 import select
 import signal
 import socket
@@ -164,7 +165,7 @@ async def test_a_child_leaves_the_socket_to_its_parent(monkeypatch: pytest.Monke
     monkeypatch.setattr(service, "leave_to_others", lambda skt: left.append(1))
     shares = EchoService(reactor, [UdpAddress(0, "127.0.0.1", reuse_port=True)])
     shares.startService()
-    monkeypatch.setattr(service.os, "getpid", lambda: 1)  # as after a fork
+    monkeypatch.setattr(os, "getpid", lambda: 1)  # as after a fork
     await shares.stopService()
     assert left == []
 
