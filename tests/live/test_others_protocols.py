@@ -44,84 +44,47 @@ def snmp(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+RPC = """
+from twisted.internet import defer, task
+from rpcudp.protocol import RPCProtocol
+from udpecho import listen_udp
+from udpecho.testing import MemoryNetwork
+
+
+class Server(RPCProtocol):
+    def rpc_greet(self, sender, name):
+        return "hello %s at %s" % (name, sender[0])
+
+
+async def check(reactor, host):
+    client = RPCProtocol()
+    ports = [listen_udp(reactor, 0, each, host) for each in (Server(), client)]
+    there = host, ports[0].getHost().port
+    answers = [client.greet(there, str(number)) for number in range(100)]
+    expected = [(True, "hello %d at %s" % (number, host)) for number in range(100)]
+    assert [await each for each in answers] == expected
+    for port in ports:
+        await port.stopListening()
+
+
+def in_memory(net):
+    checked = defer.ensureDeferred(check(net.host("192.0.2.1"), "192.0.2.1"))
+    net.advance(1)
+    return checked
+
+
+def main(reactor):
+    real = defer.ensureDeferred(check(reactor, "127.0.0.1"))
+    return defer.gatherResults([real, in_memory(MemoryNetwork())])
+
+
+task.react(main)
+"""
+
+
 def test_rpcudp(programs: Path, tmp_path: Path) -> None:
-    """A protocol with a catch-all __getattr__ calls, is called, and gets its answers."""
-    program = """
-        from twisted.internet import defer, task
-        from rpcudp.protocol import RPCProtocol
-        from udpecho import listen_udp
-
-        class Server(RPCProtocol):
-            def rpc_greet(self, sender, name):
-                return "hello %s at %s" % (name, sender[0])
-
-        async def main(reactor):
-            client = RPCProtocol()
-            port = listen_udp(reactor, 0, Server(), "127.0.0.1")
-            other = listen_udp(reactor, 0, client, "127.0.0.1")
-            answers = [client.greet(("127.0.0.1", port.getHost().port), str(n)) for n in range(100)]
-            assert [await each for each in answers] == [
-                (True, "hello %d at 127.0.0.1" % n) for n in range(100)
-            ]
-            await port.stopListening()
-            await other.stopListening()
-
-        task.react(lambda reactor: defer.Deferred.fromCoroutine(main(reactor)))
-    """
-    ended = run(
-        [sys.executable, "-c", dedent(program)], tmp_path, env=environment(**found_in(programs))
-    )
-    assert (ended.returncode, ended.stderr) == (0, "")
-
-
-@pytest.mark.parametrize("where", ["real", "memory"])
-def test_one_unit_test_of_rpcudp(programs: Path, tmp_path: Path, where: str) -> None:
-    """It passes on loopback and on a network in memory: nothing but the reactor is another."""
-    program = """
-        import sys
-        from twisted.internet import reactor
-        from rpcudp.protocol import RPCProtocol
-        from udpecho import listen_udp
-        from udpecho.testing import MemoryNetwork
-
-        class Server(RPCProtocol):
-            def __init__(self):
-                RPCProtocol.__init__(self)
-                self.asked = []
-
-            def rpc_greet(self, sender, name):
-                self.asked.append((name, sender.local, sender.ttl))
-                return "hello " + name
-
-        def the_test(reactor, turn):
-            server, client, answers, closed = Server(), RPCProtocol(), [], []
-            port = listen_udp(reactor, 0, server)
-            other = listen_udp(reactor, 0, client)
-            for name in map(str, range(100)):
-                greeted = client.greet(("127.0.0.2", port.getHost().port), name)
-                greeted.addCallback(answers.append)
-            for _ in range(500):
-                turn()
-            assert answers == [(True, "hello %d" % n) for n in range(100)], answers
-            assert server.asked == [(str(n), "127.0.0.2", 64) for n in range(100)], server.asked
-            assert port.counters() == other.counters()
-            for each in (port, other):
-                each.stopListening().addCallback(closed.append)
-            for _ in range(500):
-                turn()
-            assert closed == [None, None]
-
-        if sys.argv[1] == "memory":
-            net = MemoryNetwork()
-            the_test(net.host("192.0.2.1"), net.advance)
-        else:
-            the_test(reactor, lambda: reactor.iterate(0.001))
-    """
-    ended = run(
-        [sys.executable, "-c", dedent(program), where],
-        tmp_path,
-        env=environment(**found_in(programs)),
-    )
+    """A protocol with a catch-all __getattr__ calls and is called, on sockets and in memory."""
+    ended = run([sys.executable, "-c", RPC], tmp_path, env=environment(**found_in(programs)))
     assert (ended.returncode, ended.stderr) == (0, "")
 
 

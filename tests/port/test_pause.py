@@ -1,0 +1,118 @@
+"""Back-pressure: while a port is paused, nothing is delivered, and nothing is lost but for room."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from twisted.internet.protocol import DatagramProtocol
+
+from udpecho.port import Batch, listen_udp
+from udpecho.testing import MemoryNetwork
+
+HOST, PEER = ("192.0.2.1", 7), ("192.0.2.2", 9)
+
+
+class Notebook(DatagramProtocol):
+    """Notes what it hears; does something with its port at some of it."""
+
+    def __init__(self, at: bytes = b"", act: Callable[[Any], object] = lambda port: None) -> None:
+        self.heard: list[bytes] = []
+        self._at, self._act = at, act
+
+    def datagramReceived(self, datagram: bytes, addr: tuple[str, int]) -> None:
+        self.heard.append(datagram)
+        if datagram == self._at:
+            self._act(self.transport)
+
+
+class Batches(DatagramProtocol):
+    """Takes whole batches, and pauses at each."""
+
+    def __init__(self) -> None:
+        self.heard: list[bytes] = []
+
+    def batchReceived(self, batch: Batch) -> None:
+        self.heard += [data for data, _ in batch]
+        self.transport.pauseProducing()  # type: ignore[union-attr]
+
+
+class Lab:
+    """A network in memory with a port that listens."""
+
+    def __init__(self, protocol: DatagramProtocol) -> None:
+        self.net = MemoryNetwork()
+        self.port: Any = listen_udp(self.net.host(HOST[0]), HOST[1], protocol)
+
+    def comes(self, *datagrams: bytes) -> None:
+        """Have datagrams come together."""
+        for data in datagrams:
+            self.net.forge(data, source=PEER, to=HOST)
+        self.net.advance(0.1)
+
+
+def test_what_comes_meanwhile_is_delivered_after_it() -> None:
+    notebook = Notebook()
+    lab = Lab(notebook)
+    lab.port.pauseProducing()
+    lab.port.pauseProducing()
+    lab.comes(b"1", b"2")
+    assert notebook.heard == []
+    lab.port.resumeProducing()
+    lab.port.resumeProducing()
+    lab.net.advance(0.1)
+    lab.comes(b"3")
+    assert notebook.heard == [b"1", b"2", b"3"]
+
+
+def test_what_was_received_with_it_waits_too() -> None:
+    notebook = Notebook(b"1", lambda port: port.pauseProducing())
+    lab = Lab(notebook)
+    lab.comes(b"0", b"1", b"2", b"3")
+    assert notebook.heard == [b"0", b"1"]
+    lab.comes(b"4")
+    lab.port.resumeProducing()
+    lab.net.advance(0.1)
+    assert notebook.heard == [b"0", b"1", b"2", b"3", b"4"]
+
+
+def test_who_pauses_and_resumes_at_once_misses_nothing() -> None:
+    def both(port: Any) -> None:
+        port.pauseProducing()
+        port.resumeProducing()
+
+    notebook = Notebook(b"1", both)
+    Lab(notebook).comes(b"0", b"1", b"2")
+    assert notebook.heard == [b"0", b"1", b"2"]
+
+
+def test_a_batch_is_delivered_whole() -> None:
+    batches = Batches()
+    lab = Lab(batches)
+    lab.comes(b"0", b"1")
+    lab.comes(b"2")
+    assert batches.heard == [b"0", b"1"]
+    lab.port.resumeProducing()
+    lab.net.advance(0.1)
+    assert batches.heard == [b"0", b"1", b"2"]
+
+
+@pytest.mark.parametrize("first", ["paused", "stopped"])
+def test_a_paused_port_that_stops_delivers_nothing_more(first: str) -> None:
+    notebook = Notebook(b"0", lambda port: port.pauseProducing())
+    lab = Lab(notebook)
+    stopped: list[None] = []
+    if first == "paused":
+        lab.comes(b"0", b"1")
+        lab.port.stopListening().addCallback(stopped.append)
+    else:
+        lab.port.pauseProducing()
+        lab.comes(b"0", b"1")
+        lab.port.resumeProducing()
+        lab.port.stopListening().addCallback(stopped.append)  # delivers what is queued
+    lab.net.advance(1)
+    assert (notebook.heard, stopped) == ([b"0"], [None])
+    lab.port.resumeProducing()
+    lab.net.advance(1)
+    assert notebook.heard == [b"0"]
