@@ -195,7 +195,13 @@ def test_what_a_port_of_twisted_s_sets(three: Three) -> None:
 
 @pytest.mark.parametrize(
     ("name", "found"),
-    [("a.example", A), ("192.0.2.99", "192.0.2.99"), ("localhost", "127.0.0.1"), ("six", None)],
+    [
+        ("a.example", A),
+        ("192.0.2.99", "192.0.2.99"),
+        ("localhost", "127.0.0.1"),
+        ("", "0.0.0.0"),
+        ("six", None),
+    ],
 )
 def test_a_name_resolves_to_ipv4(name: str, found: str | None) -> None:
     net = MemoryNetwork()

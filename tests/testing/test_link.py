@@ -8,6 +8,8 @@ import socket
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from twisted.internet.error import MessageLengthError
 
 from tests.rules import ARRIVES, IS_LOST, IS_REFUSED, NARROW, PATH_MTU, TOO_LONG, Notebook
@@ -248,3 +250,48 @@ def test_a_seed_decides_bursts_too() -> None:
         return str(pair.net.record)
 
     assert record(1) == record(1) != record(2)
+
+
+CHANCES = st.sampled_from([0.0, 0.3, 1.0])
+ALL_OPTIONS = st.fixed_dictionaries(
+    {
+        "delay": st.sampled_from([0.0, 0.1]),
+        "jitter": st.sampled_from([0.0, 0.1]),
+        "loss": CHANCES,
+        "duplicate": CHANCES,
+        "bursts": st.none() | st.builds(Bursts, CHANCES, CHANCES, CHANCES),
+        "mtu": st.sampled_from([None, 68, 576]),
+        "hops": st.sampled_from([0, 1, 63, 64]),
+        "rate": st.sampled_from([None, 1e3, 1e6]),
+        "queue": st.integers(0, 3),
+        "queue_bytes": st.sampled_from([None, 0, 600]),
+    }
+)
+ENDS = {Fate.DELIVERED, Fate.LOST, Fate.CONGESTED, Fate.TOO_LONG, Fate.EXPIRED}
+
+
+@given(ALL_OPTIONS, ALL_OPTIONS, st.lists(st.sampled_from([0, 1, 600]), max_size=9), st.integers())
+def test_whatever_a_link_does_each_datagram_has_a_fate(
+    first: dict[str, Any], then: dict[str, Any], sizes: list[int], seed: int
+) -> None:
+    """What was sent is what arrived and what was lost; and the same again, by the same seed."""
+
+    def record() -> str:
+        pair = Pair(seed)
+        link = pair.net.link(pair.near, pair.far, **first)
+        link.at(1.0, **then)
+        server = Notebook()
+        pair.far.listenUDP(8, server)
+        for number, size in enumerate(sizes):
+            pair.near.callLater(number / 5, pair.client.send, bytes(size), (SERVER, 8))
+        pair.net.advance(100)
+        assert {each.fate for each in pair.net.record} <= ENDS
+        sent = pair.net.record.sent()
+        assert [len(each.data) for each in sent] == sizes
+        arrived = pair.net.record.delivered()
+        assert sorted(len(each.data) for each in arrived) == sorted(map(len, server.heard))
+        assert len(arrived) + len(pair.net.record.lost()) == len(pair.net.record)
+        assert all(each.ttl in (64, 63, 1) for each in arrived)
+        return str(pair.net.record)
+
+    assert record() == record()

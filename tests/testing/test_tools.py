@@ -135,7 +135,8 @@ def test_with_pytest(tmp_path: Path) -> None:
 
 def test_with_trial(tmp_path: Path) -> None:
     (tmp_path / "test_theirs.py").write_text(WITH_TRIAL)
-    out = ran(tmp_path, "twisted.trial", "test_theirs", PYTHONPATH=f"{ROOT}{os.pathsep}{tmp_path}")
+    (tmp_path / "run_trial.py").write_text("from twisted.scripts.trial import run\nrun()\n")
+    out = ran(tmp_path, "run_trial", "test_theirs", PYTHONPATH=f"{ROOT}{os.pathsep}{tmp_path}")
     assert "FAILED (errors=1, successes=4)" in out, out
     assert "open port or reader: <" in out
     assert "test_theirs.Tests.test_leaves_a_port" in out

@@ -20,6 +20,7 @@ from zope.interface import implementer
 
 from udpecho.names import canonical_host
 from udpecho.peer import is_ipv6
+from udpecho.testing.stack import IPV4_ANY
 
 
 @implementer(IHostResolution)
@@ -71,7 +72,9 @@ class MemoryResolver:
         return resolution
 
     def resolve(self, name: str, timeout: object = None) -> Deferred[str]:
-        """Look a name's first IPv4 address up, or fail with DNSLookupError."""
+        """Look a name's first IPv4 address up, or fail with DNSLookupError; "" is the wildcard."""
+        if not name:
+            return succeed(IPV4_ANY)
         literal = canonical_host(name)
         hosts = (literal,) if literal else self._names.get(name.lower(), ())
         for host in hosts:
