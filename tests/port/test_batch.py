@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import socket
 import struct
+from collections.abc import Callable
 from ctypes import c_void_p
-from errno import EAGAIN, EPERM
+from errno import EAGAIN, ENOMEM, EPERM
 from typing import Any, cast
 
 import pytest
@@ -491,3 +492,28 @@ def test_records_and_names_are_where_the_columns_look() -> None:
     kernel = Kernel()
     kernel.gives(ipv4(b"a"))
     assert kernel.memory.read(0, 192) == record(*ipv4(b"a")[:2])
+
+
+@pytest.mark.parametrize("fails_at", [1, 2, 3])
+def test_an_option_that_fails_once_costs_no_reply_and_no_ttl(
+    fails_at: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The socket's own TTL is read and set, and set back."""
+    monkeypatch.setattr(echo, "WORTHWHILE", 2)
+    kernel, called = Kernel(), []
+
+    def once(call: Callable[..., Any]) -> Callable[..., Any]:
+        def may_fail(*option: int) -> Any:
+            called.append(option)
+            if len(called) == fails_at:
+                raise OSError(ENOMEM, "from a test")
+            return call(*option)
+
+        return may_fail
+
+    skt: Any = kernel.socket
+    skt.getsockopt, skt.setsockopt = once(skt.getsockopt), once(skt.setsockopt)
+    for _ in range(2):
+        kernel.gives(ipv4(b"1", ttl=60), ipv4(b"2", ttl=60)).echo()
+        assert kernel.socket.ttl == 64
+    assert kernel.sent == [ipv4(data, interface=0, ttl=60) for data in (b"1", b"2")] * 2

@@ -35,6 +35,9 @@ class AsStock:
 
     disconnecting = disconnected = False
 
+    logstr = "-"
+    """The name that log lines bear."""
+
     _socket: PortSocket
     _host: tuple[str, int]
     _limit: int
@@ -52,7 +55,6 @@ class AsStock:
         self._protocol = protocol
         self._watched = -1
         self.addressFamily = AF_INET6 if ":" in interface else AF_INET
-        self.setLogStr()
 
     def __repr__(self) -> str:
         """Name the protocol and the port, as Twisted's does."""

@@ -82,10 +82,14 @@ class Echo:
         if ttls is not self._ttls or tos is not self._tos:
             self._ttls, self._tos = ttls, tos
             self._ttl = _one_ttl(ttls, tos)
+        headers, own = self._whole, 0
         if self._ttl and count >= WORTHWHILE and not inbox.trains:
-            headers, own = self._plain, self._set_ttl(self._ttl)
-        else:
-            headers, own = self._whole, 0
+            try:
+                own = self._set_ttl(self._ttl)
+                headers = self._plain
+            except OSError:
+                pass  # then each says it for itself
+        if headers is self._whole:
             self._map[self._ttl_at : count * RECORD : RECORD] = ttls
             self._map[self._tos_at : count * RECORD : RECORD] = tos
         try:
@@ -95,7 +99,7 @@ class Echo:
             return self._send_from(headers, max(sent, 0), datagrams, nbytes, dropped)
         finally:
             if own:
-                self._socket.setsockopt(*self._ttl_option, own)
+                self._give_back(own)
 
     def _measure(self) -> None:
         """Have each reply be as long as what was received, and a train again a train."""
@@ -114,6 +118,13 @@ class Echo:
             return 0
         self._socket.setsockopt(*self._ttl_option, ttl)
         return own
+
+    def _give_back(self, own: int) -> None:
+        """Have the socket send with its own TTL again: what fails in passing is tried once more."""
+        try:
+            self._socket.setsockopt(*self._ttl_option, own)
+        except OSError:
+            self._socket.setsockopt(*self._ttl_option, own)
 
     def _send_from(
         self,
