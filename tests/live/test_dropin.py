@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -493,16 +494,23 @@ def test_where_descriptors_run_out_nothing_is_left_open(kind: str) -> None:
         assert (outcome[0], outcome[-1]) == (False, True)
 
 
-@pytest_twisted.ensureDeferred
-async def test_what_start_protocol_raises_is_the_caller_s_and_leaves_nothing_open() -> None:
-    class Fails(Notebook):
-        def startProtocol(self) -> None:
-            raise KeyError("from a test")
+class FailsToStart(Notebook):
+    def startProtocol(self) -> None:
+        raise KeyError("from a test")
 
-    before, protocol = set(reactor.getReaders()), Fails()
+
+class FailsToSayItsName(Notebook):
+    def logPrefix(self) -> str:
+        raise KeyError("from a test")
+
+
+@pytest.mark.parametrize("kind", [FailsToStart, FailsToSayItsName])
+@pytest_twisted.ensureDeferred
+async def test_what_is_raised_at_the_start_is_the_caller_s_and_leaves_nothing_open(
+    kind: type[Notebook],
+) -> None:
+    before, opened = set(reactor.getReaders()), sorted(os.listdir("/proc/self/fd"))
     with pytest.raises(KeyError):
-        listen_udp(reactor, 0, protocol, "127.0.0.1")
-    transport: Any = protocol.transport
-    assert transport.getHandle().fileno() == -1
-    assert not transport.connected
+        listen_udp(reactor, 0, kind(), "127.0.0.1")
     assert set(reactor.getReaders()) == before
+    assert sorted(os.listdir("/proc/self/fd")) == opened

@@ -141,6 +141,10 @@ class AsStock:
         """Return the name that log lines bear."""
         return self.logstr
 
+    def _say_that_it_starts(self) -> None:
+        self.setLogStr()
+        self._say(f"{name_in_log(self._protocol)} starting on {self.getHost().port}")
+
     def _say(self, what: str) -> None:
         """Log a line of the port's life, in Twisted's words, unless the protocol is not noisy."""
         if getattr(self._protocol, "noisy", True):

@@ -26,7 +26,7 @@ from zope.interface import implementer
 from udpecho.errors import DatagramTooLong, PortClosed
 from udpecho.kernel.layout import IPV6
 from udpecho.port.address import Address
-from udpecho.port.asstock import AsStock, name_in_log
+from udpecho.port.asstock import AsStock
 from udpecho.port.hooks import PortCounters, has_hook, teller_of_not_sent
 from udpecho.port.port import DRAIN
 from udpecho.port.portsocket import PortSocket
@@ -99,7 +99,7 @@ class OwnPort(AsStock):
     def startListening(self) -> None:
         """Read from the socket, or from another one after a stop; raises CannotListenError.
 
-        What startProtocol raises, this does; then nothing is left open.
+        What startProtocol or logPrefix raises, this does; then nothing is left open.
         """
         if self.connected:
             here = self.getHost()
@@ -112,8 +112,8 @@ class OwnPort(AsStock):
         except OSError as error:  # there is no descriptor left, no memory, no room in an epoll
             skt.close()
             raise CannotListenError(host, number, error) from error
-        self._say(f"{name_in_log(self._protocol)} starting on {self.getHost().port}")
         try:
+            self._say_that_it_starts()
             self._protocol.makeConnection(self)
         except BaseException:
             self._release().close()
