@@ -12,8 +12,9 @@ from udpecho.testing import MemoryNetwork, timeline
 
 
 @pytest.fixture
-def net() -> MemoryNetwork:
-    return MemoryNetwork()
+def net(memory_network: MemoryNetwork) -> MemoryNetwork:
+    """Take the network that any test can have."""
+    return memory_network
 
 
 def test_a_result(net: MemoryNetwork) -> None:

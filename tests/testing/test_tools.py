@@ -11,7 +11,10 @@ from configparser import ConfigParser
 from importlib.metadata import entry_points
 from pathlib import Path
 
+from twisted.trial.unittest import TestCase
+
 import udpecho
+from udpecho.testing import UdpMixin
 
 ROOT = Path(udpecho.__file__).parents[1]
 
@@ -165,3 +168,13 @@ def test_coverage_begins_before_the_plugin_is_loaded(tmp_path: Path) -> None:
     source = (ROOT / "udpecho" / "testing" / "pytest_plugin.py").read_text().splitlines()
     first = source.index("from __future__ import annotations") + 1
     assert first in measured["executed_lines"]
+
+
+class Mixed(UdpMixin, TestCase):
+    """A test case of our own: trial's, as pytest runs it."""
+
+    def test_a_network(self) -> None:
+        self.no_udp_leaks()
+        peer = self.memory_network.host("192.0.2.1").peer(7, [])
+        self.memory_network.forge(b"x", source=("192.0.2.9", 9), to=("192.0.2.1", 7))
+        assert peer.heard == [(b"x", ("192.0.2.9", 9))]
