@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import errno
 import socket
+import sys
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
 from tests.live import netns
 from tests.rules import ARRIVES, IS_LOST, IS_REFUSED, MANY, NARROW, PATH_MTU, TOO_LONG
+from udpecho.kernel.layout import IP_RECVTTL
 from udpecho.testing.options import IP_MTU_DISCOVER, IPV6_MTU_DISCOVER
 
 pytestmark = pytest.mark.skipif(netns.why_not() is not None, reason=str(netns.why_not()))
@@ -69,6 +72,25 @@ def test_path_mtu(
             else:
                 became.append(ARRIVES if hears(there) else IS_LOST)
     assert tuple(became) == becomes
+
+
+@pytest.mark.parametrize(("ttl", "left"), [(1, None), (2, 1), (64, 63)])
+def test_a_router_takes_a_hop(
+    routed: tuple[netns.Namespace, netns.Namespace], ttl: int, left: int | None
+) -> None:
+    """As a link in memory with one: what has one left ends there, the others arrive with less."""
+    sender, receiver = routed
+    with sender.socket(socket.AF_INET) as here, receiver.socket(socket.AF_INET) as there:
+        there.bind((receiver.ipv4, PORT))
+        there.setsockopt(socket.IPPROTO_IP, IP_RECVTTL, 1)
+        there.settimeout(SOON)
+        here.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, ttl)
+        here.sendto(b"x", (receiver.ipv4, PORT))
+        arrived: int | None = None
+        with suppress(TimeoutError):
+            [(_, _, told)] = there.recvmsg(1, 64)[1]
+            arrived = int.from_bytes(told, sys.byteorder)
+    assert arrived == left
 
 
 @pytest.mark.parametrize(("bound", "joined", "to", "own", "other"), MANY)

@@ -79,6 +79,19 @@ def test_an_address_that_is_none(record: Record, end: Any) -> None:
         record.select(source=end)
 
 
+def test_what_can_not_be_found(record: Record) -> None:
+    """A count of 0 would look like a proof."""
+    wrong: Any = "lsot"
+    with pytest.raises(ValueError, match="'lsot' is not a valid Fate"):
+        record.count(wrong)
+    with pytest.raises(ValueError, match="'lsot' is not a valid Fault"):
+        record.count(fault=wrong)
+    with pytest.raises(TypeError, match="data is bytes, not 'lsot'"):
+        record.lost(data=wrong)
+    right: Any = "lost"
+    assert record.count(right) == 1
+
+
 def test_slices(record: Record) -> None:
     assert data(record[1:3]) == [b"two", b"three"]
     assert record[-1].fate is Fate.EXPIRED

@@ -115,14 +115,19 @@ class Record:
         """Return the datagrams that have one of these fates, if any are named, and all the rest.
 
         source and to are an address and a port, or an address alone: ("192.0.2.1", 7) or
-        "192.0.2.1". Raises BadAddress for anything else.
+        "192.0.2.1". Raises BadAddress for anything else, ValueError for what is no Fate or Fault,
+        and TypeError for data that is no bytes: none of them could be found.
         """
+        fates = tuple(map(Fate, fates))
+        if data is not None and not isinstance(data, bytes):
+            raise TypeError(f"data is bytes, not {data!r}")
+        kind = None if fault is None else Fault(fault)
         fits = [
             (lambda number: self._fates[number] in fates) if fates else None,
             _is_end(self._sources, source),
             _is_end(self._destinations, to),
             None if data is None else lambda number: self._data[number] == data,
-            None if fault is None else lambda number: fault in self._faults.get(number, ()),
+            None if kind is None else lambda number: kind in self._faults.get(number, ()),
         ]
         numbers: Iterable[int] = range(len(self))
         for fit in fits:
