@@ -10,7 +10,6 @@ that they are read their counters must add up.
 
 from __future__ import annotations
 
-import argparse
 import socket
 import tempfile
 import time
@@ -22,6 +21,7 @@ from pathlib import Path
 from random import Random
 from statistics import linear_regression
 
+from tests.arguments import Arguments, at_least
 from tests.live.netns import Forger, Namespace, pair, why_not
 from tests.live.packets import Peer, port_unreachable, udp_packet
 from tests.live.program import Program, python
@@ -171,12 +171,12 @@ def report(soaked: Soaked) -> str:
 
 def main() -> None:
     """Soak the servers for as long as was asked, and print the figures."""
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.soak", description=__doc__)
-    parser.add_argument("--minutes", type=float, default=10.0)
-    parser.add_argument("--seed", type=int, default=1)
+    parser = Arguments("tests.bench.soak", __doc__)
+    parser.add_argument("--minutes", type=at_least(0.01), default=10.0)
+    parser.add_argument("--seed", type=at_least(0), default=1)
     asked = parser.parse_args()
     if why_not():
-        raise SystemExit(f"soak: {why_not()}")
+        parser.error(f"{why_not()}")
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         server, other = stack.enter_context(pair())
