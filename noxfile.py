@@ -96,7 +96,9 @@ def census(session: nox.Session) -> None:
 
 @HERE
 def soak(session: nox.Session) -> None:
-    """Send a service everything, for ten minutes or as --minutes says; needs root."""
+    """Send services everything, ten minutes or as --minutes says; 100,000 requests after forks."""
+    forks = ["tests/live/test_fork.py", "-k", "right and 4"]
+    python(session, "pytest", "-q", *forks, UDPECHO_ASKED="100000")
     python(session, "tests.bench.soak", *session.posargs)
 
 
