@@ -169,6 +169,22 @@ def report(soaked: Soaked) -> str:
     )
 
 
+def amiss(replies: Counter[str]) -> Iterator[str]:
+    """Name what the processes that share a socket did but answer right."""
+    for outcome, times in replies.items():
+        if times and outcome != "right":
+            yield f"after a fork: {times} {outcome}"
+
+
+def faults(soaked: list[Soaked]) -> Iterator[str]:
+    """Name what must not be: a traceback, or descriptors that come and go."""
+    for each in soaked:
+        if each.service.log_lines("Traceback|Unhandled"):
+            yield f"{each.name}: a traceback"
+        if len({figures.descriptors for _, figures in each.samples[:-1]}) > 1:
+            yield f"{each.name}: its descriptors are not constant"
+
+
 def main() -> None:
     """Soak the servers for as long as was asked, and print the figures."""
     parser = Arguments("tests.bench.soak", __doc__)
@@ -201,6 +217,8 @@ def main() -> None:
         served = ", ".join(f"{each.answered} of {each.asked}" for each in ordinary)
         print(f"ordinary clients, answered in time: {served} (IPv4, IPv6, inherited)")
         print(f"four processes after a fork: {dict(doing.replies)}")
+        if wrong := [*faults(soaked), *amiss(doing.replies)]:
+            raise SystemExit(f"soak: {', '.join(wrong)}")
 
 
 if __name__ == "__main__":
