@@ -86,9 +86,7 @@ class Writer:
         if in_child:
             self.outbox.written.clear()
             self._untold.clear()
-            if self._later is not None:
-                self._later.cancel()
-                self._later = None
+            self._cancel()
             self._at_once = self._runs()
 
     def tell(self, not_sent: NotSent | None) -> None:
@@ -119,6 +117,9 @@ class Writer:
     def close(self) -> None:
         """Send what has gathered, and be done."""
         self.flush()
+        self._cancel()
+
+    def _cancel(self) -> None:
         if self._later is not None:
             self._later.cancel()
             self._later = None
