@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from udpecho.instrument.bulk import Intake, Outlet
 from udpecho.instrument.clocks import read_clocks
@@ -214,9 +214,7 @@ class StampedSocket:
                 self._count_anew()
             return sent
 
-        def look(index: int) -> int:
-            return outlet.look(fd, index)
-
+        look = partial(outlet.look, fd)
         send_all(send, 0, len(probes), lambda i, errno: unsent.append((probes[i], errno)), look)
 
     def _number_those(self, probes: Sequence[Probe]) -> None:

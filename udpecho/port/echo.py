@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from ctypes import c_void_p
 from errno import EINVAL, EIO, EMSGSIZE
+from functools import partial
 from types import MappingProxyType
 
 from udpecho.kernel import calls
@@ -142,9 +143,7 @@ class Echo:
         def send(start: int, stop: int) -> int:
             return self._send(self._fd, headers.at[start], stop - start)
 
-        def look(index: int) -> int:
-            return headers.look(self._fd, index)
-
+        look = partial(headers.look, self._fd)
         for start, stop in self._runs(first, dropped):
             send_all(send, start, stop, lambda index, errno: unsent.append((index, errno)), look)
         for index, errno in unsent:

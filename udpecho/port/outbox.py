@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from udpecho.kernel.layout import NAME, Layout
 from udpecho.kernel.messages import BATCH, Headers, Memory, send_all
 from udpecho.port.portsocket import Unsent
@@ -16,6 +18,7 @@ class Outbox:
         self._map = memory.map
         self._slot_at = memory.slot_at
         self._headers = headers = Headers(memory, layout)
+        self._look = partial(headers.look, fd)
         self._name_size = layout.name
         self._sizes = headers.sizes
         self._destinations: list[bytes | None] = [None] * BATCH
@@ -62,9 +65,6 @@ class Outbox:
             self.met_errors |= sent < 0
             return sent
 
-        def look(index: int) -> int:
-            return self._headers.look(self._fd, index)
-
         self.met_errors = False
-        send_all(send, 0, len(written), failed, look)
+        send_all(send, 0, len(written), failed, self._look)
         return unsent
