@@ -14,7 +14,6 @@ from twisted.logger import Logger
 
 from udpecho.errors import BadAddress
 from udpecho.kernel import calls
-from udpecho.kernel.calls import set_buffer
 from udpecho.kernel.inherited import describe_nothing
 from udpecho.names import canonical_host, with_scope
 from udpecho.peer import is_ipv6
@@ -69,7 +68,7 @@ def open_udp(interface: str, port: int, reuse_port: bool = False) -> socket.sock
             if family == socket.AF_INET6:
                 skt.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             with suppress(OSError):  # elsewhere than on Linux, too much is refused
-                set_buffer(skt, socket.SO_SNDBUF, SEND_BUFFER)
+                calls.set_buffer(skt, socket.SO_SNDBUF, SEND_BUFFER)
             if reuse_port:
                 skt.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
             skt.bind(with_scope(interface, port))
@@ -142,15 +141,20 @@ def only_address(skt: socket.socket) -> bytes | None:
     to, but connect() refuses the last (ip(7), EACCES).
     """
     bound = skt.getsockname()
-    address = ip_address(bound[0])
-    if address.is_unspecified or address.is_multicast:
+    if not may_be_one_hosts(bound[0]):
         return None
     try:
         with socket.socket(skt.family, socket.SOCK_DGRAM) as other:
             other.connect(bound)
     except OSError:
         return None
-    return address.packed
+    return ip_address(bound[0]).packed
+
+
+def may_be_one_hosts(host: str) -> bool:
+    """Tell an address that is neither a wildcard nor a group; it may be a broadcast one yet."""
+    address = ip_address(host)
+    return not (address.is_unspecified or address.is_multicast)
 
 
 def omit_path_mtu(port: Any) -> None:

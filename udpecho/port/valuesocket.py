@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from ipaddress import ip_address
 from socket import AF_INET6
 from typing import Any
 
 from udpecho.kernel.layout import IPV4, IPV6
 from udpecho.port.connection import Connection
+from udpecho.port.sockets import may_be_one_hosts
 from udpecho.port.valuebox import ValueEcho, ValueInbox, ValueOutbox
 from udpecho.reactors import DatagramSocket
 from udpecho.refusal import Refusal
@@ -47,8 +47,7 @@ class ValueSocket:
     def open(self, *, by_batch: bool, trains: bool, timestamps: bool) -> None:
         """Get ready to receive; there are no trains."""
         skt, layout = self._socket, self.layout
-        bound = ip_address(self.handle.getsockname()[0])
-        told = not by_batch or bound.is_unspecified or bound.is_multicast  # as of the kernel's
+        told = not (by_batch and may_be_one_hosts(self.handle.getsockname()[0]))  # as of kernel's
         self._timestamps = timestamps
         self.inbox = ValueInbox(skt, layout, interfaces=told, timestamps=timestamps)
         self.outbox = ValueOutbox(skt, layout)
