@@ -1,9 +1,8 @@
 """May this datagram be answered, and if not, why: policy, and nothing that touches a socket.
 
 Guard.judge decides for a batch, be it of one. A batch comes as columns, packed as the kernel
-wrote them. Each check first asks of a
-whole column, in one step, whether there is anything to look at; only a batch with something
-wrong in it is looked at datagram by datagram.
+wrote them. Each check first asks of a whole column, in one step, whether there is anything to
+look at; only a batch with something wrong in it is looked at datagram by datagram.
 """
 
 from __future__ import annotations

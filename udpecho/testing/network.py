@@ -174,7 +174,7 @@ class MemoryNetwork:
         tells whoever listens there, if it has peerRefused. error is the errno that Linux makes
         of it: ECONNREFUSED of port unreachable, EHOSTUNREACH of communication
         administratively prohibited (ICMP 3/13), EMSGSIZE of fragmentation needed (ICMP 3/4), which
-        tells an mtu: so many bytes.
+        tells an mtu, in bytes.
         """
         source, to = canonical_peer(source), canonical_peer(to)
         target = self._target(to[0], on)

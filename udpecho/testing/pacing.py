@@ -6,7 +6,7 @@ from collections import deque
 
 
 class Queue:
-    """What waits for a link that sends so many bytes a second, one datagram after the other."""
+    """What waits for a link that sends a number of bytes a second, one datagram after the other."""
 
     def __init__(self) -> None:
         self._free_at = 0.0
@@ -16,7 +16,7 @@ class Queue:
     def enter(
         self, size: int, now: float, rate: float, most: int, most_bytes: int | None
     ) -> float | None:
-        """Take a datagram of so many bytes; tell when its last has left, or None: no room.
+        """Take a datagram of this many bytes; tell when its last has left, or None: no room.
 
         Beside the one that is being sent, most datagrams may wait, of most_bytes together.
         """

@@ -24,7 +24,7 @@ NO_LIMIT = 1 << 17
 """More bytes than any packet has."""
 
 FRAGMENT_UNIT = 8
-"""Each fragment but the last has a multiple of so many bytes (RFC 791)."""
+"""Each fragment but the last has a multiple of this many bytes (RFC 791)."""
 
 
 MOST_TTL = 255
@@ -94,7 +94,7 @@ class Way:
         return None if isinstance(taken, Stopped) else taken[0].when
 
     def _leaves(self, size: int, now: float) -> float | None:
-        """Tell when so many bytes have left; None: there is no room for them."""
+        """Tell when this many bytes have left; None: there is no room for them."""
         faults = self.faults
         if faults.rate is None:
             return now
