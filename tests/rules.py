@@ -11,20 +11,20 @@ import asyncio
 import errno
 import os
 import socket
+from functools import partial
 from socket import SO_RCVBUF, SO_REUSEADDR, SO_SNDBUF, SOL_SOCKET
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError, InvalidAddressError, MessageLengthError
-from twisted.internet.interfaces import IReactorTime
 from twisted.internet.protocol import DatagramProtocol
 from twisted.internet.udp import Port
 from twisted.logger import LogEvent
 
 from udpecho.errors import BadAddress, DatagramTooLong, PortClosed, WrongFamily
 from udpecho.peer import Peer
-from udpecho.port import Batch, UdpPort
+from udpecho.port import Batch, UdpPort, listen_udp
 from udpecho.port.ownport import OwnPort
 from udpecho.refusal import Refusal
 from udpecho.server import EchoServer
@@ -99,15 +99,21 @@ PATH_MTU = [
 ]
 
 
-class World(Protocol):
+class World:
     """One host with a reactor, and a way to let happen what is due."""
 
-    refusals: Literal["called", "closed"]
-    """How a connected port hears that nobody listens; ours is always called."""
-
-    reactor: IReactorTime
-    calls_first: bool
+    calls_first = True
     """Whether a turn makes the calls that are due before it reads."""
+
+    def __init__(self, reactor: Any, refusals: Literal["called", "closed"], ours: bool) -> None:
+        """Listen by Twisted's own port, or by ours, where a refusal is always called.
+
+        refusals is how a connected port hears that nobody listens.
+        """
+        self.reactor = reactor
+        self.refusals = refusals
+        self.ports: list[Any] = []
+        self._listen = partial(listen_udp, reactor) if ours else reactor.listenUDP
 
     def listen(
         self,
@@ -118,9 +124,18 @@ class World(Protocol):
         **options: Any,
     ) -> Any:
         """Give a protocol a port, Twisted's or ours; only ours has options."""
+        self.ports.append(self._listen(port, protocol, interface, max_packet_size, **options))
+        return self.ports[-1]
 
     def turn(self) -> None:
         """Let the reactor do what is due, until nothing is."""
+        raise NotImplementedError
+
+    def stop(self) -> None:
+        """Stop all that listens."""
+        for port in self.ports:
+            port.stopListening()
+        self.turn()
 
 
 class Notebook(DatagramProtocol):

@@ -22,11 +22,10 @@ from random import Random
 from statistics import linear_regression
 
 from tests.arguments import Arguments, at_least
+from tests.live.forked import TOGETHER, Server
 from tests.live.netns import Forger, Namespace, pair, why_not
 from tests.live.packets import Peer, port_unreachable, udp_packet
-from tests.live.program import Program, python
-from tests.live.test_fork import TOGETHER, Server
-from tests.live.test_twistd import activated
+from tests.live.program import Program, activated, python
 from tests.live.witness import Client, Figures, MeasuredServer, client, serving
 
 PORT, INHERITED = 9007, 9008

@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from tests.live.deadline import SHUTDOWN, within
+from tests.live.netns import Pair, pair
 from tests.live.program import Program, twistd
 from udpecho.port.listen import STOCK_PORT
 
@@ -113,3 +115,26 @@ def start(tmp_path: Path) -> Iterator[Start]:
 def server(start: Start) -> tuple[str, int]:
     """Start twistd -n udpecho, and tell where on 127.0.0.1 it answers."""
     return addresses(start(twistd("udpecho", "--port=0")))[0]
+
+
+@pytest.fixture
+def joined() -> Iterator[Pair]:
+    """Make two namespaces that are joined, for as long as the test takes."""
+    with pair() as both:
+        yield both
+
+
+def answers_its_queue(service: Program, server: tuple[str, int], number: signal.Signals) -> None:
+    """Have two hundred datagrams wait when a signal comes: it answers all, and quickly ends."""
+    assert echo(server) == b"hello"  # the reactor runs, and has taken over the signals
+    with bound() as client:
+        client.settimeout(0.5)
+        service.signal(signal.SIGSTOP)
+        sent = [b"%d" % i for i in range(200)]
+        for data in sent:
+            client.sendto(data, server)
+        service.signal(number)
+        with within(SHUTDOWN):
+            service.signal(signal.SIGCONT)
+            service.wait()
+        assert [client.recv(99) for _ in sent] == sent

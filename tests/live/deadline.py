@@ -10,6 +10,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+SHUTDOWN = 5.0
+"""Seconds that a stop may take: 250 ms to answer what is queued, and the end of the process."""
+
 
 @contextmanager
 def within(seconds: float) -> Iterator[None]:

@@ -105,6 +105,9 @@ class Namespace:
         return self.do(lambda: socket.socket(family, kind, protocol))
 
 
+Pair = tuple[Namespace, Namespace]
+
+
 @contextmanager
 def namespace(ipv4: str, ipv6: str) -> Iterator[Namespace]:
     """Make a namespace with nothing in it but its loopback interface, up."""
@@ -118,7 +121,7 @@ def namespace(ipv4: str, ipv6: str) -> Iterator[Namespace]:
 
 
 @contextmanager
-def pair() -> Iterator[tuple[Namespace, Namespace]]:
+def pair() -> Iterator[Pair]:
     """Make two namespaces, for a server and for whoever asks it, joined by veth.
 
     The addresses are those set aside for measuring between two networks (RFC 2544) and unique

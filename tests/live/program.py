@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -19,6 +20,18 @@ from tests.workshop.census import STOCK_OPENED
 ROOT = Path(__file__).resolve().parents[2]
 COUNTING = Path(__file__).with_name("counting")
 BIN = Path(sys.executable).parent
+
+TWIST = str(BIN / "twist")
+
+LIKE_SYSTEMD = """
+import fcntl, os, sys
+names, fds, command = sys.argv[1], sys.argv[2].split(","), sys.argv[3:]
+high = [fcntl.fcntl(int(fd), fcntl.F_DUPFD, 100) for fd in fds]
+for i, fd in enumerate(high):
+    os.dup2(fd, 3 + i)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS=str(len(fds)), LISTEN_FDNAMES=names)
+os.execv(command[0], command)
+"""
 
 PATIENCE = 20.0
 """Seconds to wait for what should take a fraction of one, on a machine with other work."""
@@ -46,6 +59,12 @@ def environment(**extra: str) -> dict[str, str]:
     # What this run of pytest was asked for is not for another that a program makes.
     ours = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}
     return {**ours, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", **extra}
+
+
+def activated(command: list[str], names: str, sockets: Sequence[socket.socket]) -> list[str]:
+    """Write the command line of a parent that hands sockets down as systemd does."""
+    fds = ",".join(str(skt.fileno()) for skt in sockets)
+    return python("-c", LIKE_SYSTEMD, names, fds, *command)
 
 
 class Program:

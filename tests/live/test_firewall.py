@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.live.conftest import needs
-from tests.live.netns import Forger, Namespace, pair, why_not
+from tests.live.netns import Forger, Pair, why_not
 from tests.live.program import ROOT
 from tests.live.witness import client, forge, serving
 
@@ -21,14 +20,6 @@ pytestmark = [
 RULES = str(ROOT / "deploy/udpecho.nft")
 PORT, LOCAL = 9007, 40000
 FORGED = 20
-
-Pair = tuple[Namespace, Namespace]
-
-
-@pytest.fixture
-def joined() -> Iterator[Pair]:
-    with pair() as both:
-        yield both
 
 
 STRANGER = "203.0.113.77"

@@ -15,8 +15,7 @@ import pytest_twisted  # type: ignore[import-untyped]
 
 from tests.live.conftest import Start, addresses, bound, echo
 from tests.live.filtered import HEADER
-from tests.live.program import ROOT, environment, python, run, twistd, udpecho
-from tests.live.test_twistd import activated
+from tests.live.program import ROOT, activated, environment, python, run, twistd, udpecho
 from udpecho.errors import PortUnavailable
 from udpecho.kernel import calls
 from udpecho.port.listen import STOCK_PORT

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from tests.live.conftest import families
 from tests.live.deadline import in_time
 from tests.live.flood import Order, flooding
 from tests.live.measured_server import TICK
-from tests.live.netns import Namespace, pair, why_not
+from tests.live.netns import Namespace, Pair, why_not
 from tests.live.witness import client, serving
 
 pytestmark = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
@@ -29,15 +28,9 @@ was late the least: 0.005 were seen on a machine with two busy loops beside it. 
 reactor does so in each part."""
 
 
-@pytest.fixture
-def joined() -> Iterator[tuple[Namespace, Namespace]]:
-    with pair() as both:
-        yield both
-
-
 @families
 def test_refusals_without_end_hold_up_no_timer_and_no_request(
-    family: str, joined: tuple[Namespace, Namespace], tmp_path: Path
+    family: str, joined: Pair, tmp_path: Path
 ) -> None:
     """They say, of a client that is answered, that nobody listens at its port."""
     server, other = joined

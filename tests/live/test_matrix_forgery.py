@@ -9,29 +9,21 @@ import json
 import socket
 import time
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.live.conftest import families, needs_our_port
-from tests.live.netns import Forger, Namespace, pair, why_not
+from tests.live.netns import Forger, Pair, why_not
 from tests.live.program import Program, python
 from tests.live.witness import Figures, MeasuredServer, Watch, client, forge, serving
 
 pytestmark = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
 
-Pair = tuple[Namespace, Namespace]
 
 PORT = 9007
 FORGED = 200
 STRANGER = {"ipv4": "203.0.113.77", "ipv6": "2001:db8::77"}  # RFC 5737, RFC 3849
-
-
-@pytest.fixture
-def joined() -> Iterator[Pair]:
-    with pair() as both:
-        yield both
 
 
 @families

@@ -16,7 +16,6 @@ import signal
 import socket
 import time
 from collections import Counter
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
@@ -27,30 +26,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.live.conftest import bound, families, needs
-from tests.live.deadline import in_time
+from tests.live.deadline import SHUTDOWN, in_time
 from tests.live.flood import Order, flooding
 from tests.live.impairment import Impairment
-from tests.live.netns import Forger, Namespace, pair, why_not
+from tests.live.netns import Forger, Pair, why_not
 from tests.live.packets import udp_packet
-from tests.live.program import Program, python, twistd
-from tests.live.test_twistd import SHUTDOWN, activated
+from tests.live.program import Program, activated, python, twistd
 from tests.live.tun import impaired
 from tests.live.tun import why_not as why_no_tun
 from tests.live.witness import MeasuredServer, client, forge, serving
 
 pytestmark = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
 
-Pair = tuple[Namespace, Namespace]
 
 PORT = 9007
 STRANGERS = {"ipv4": "203.0.113.", "ipv6": "2001:db8::"}  # RFC 5737, RFC 3849
 SO_RCVBUFFORCE = 33  # not in Python's socket
-
-
-@pytest.fixture
-def joined() -> Iterator[Pair]:
-    with pair() as both:
-        yield both
 
 
 GAP = 0.25

@@ -10,12 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.live.netns import Forger, Namespace, namespace, pair, why_not
+from tests.live.netns import Forger, Namespace, Pair, namespace, pair, why_not
 from tests.live.packets import flip_bit, is_udp, udp_data, udp_packet
 
 pytestmark = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
-
-Pair = tuple[Namespace, Namespace]
 
 
 @pytest.fixture(scope="module")

@@ -11,11 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.live.conftest import Start, addresses, bound, echo
-from tests.live.deadline import within
+from tests.live.conftest import Start, addresses, answers_its_queue, echo
 from tests.live.losing import READY
-from tests.live.program import PATIENCE, environment, python, twistd
-from tests.live.test_twistd import SHUTDOWN, TWIST
+from tests.live.program import PATIENCE, TWIST, environment, python, twistd
 from udpecho.port.listen import STOCK_PORT
 
 ANY_PORT = ("udpecho", "--listen=udp:0:interface=127.0.0.1", "--listen=udp:0:interface=127.0.0.2")
@@ -95,19 +93,8 @@ def test_sighup_answers_what_is_queued_and_ends_it(command: str, start: Start) -
     """As SIGTERM does: a terminal that is closed costs nobody a reply."""
     line = twistd("udpecho") if command == "twistd" else [TWIST, "--log-format=text", "udpecho"]
     service = start([*line, "--port=0"])
-    server = addresses(service)[0]
-    assert echo(server) == b"hello"
-    with bound() as client:
-        client.settimeout(0.5)
-        service.signal(signal.SIGSTOP)
-        sent = [b"%d" % i for i in range(200)]
-        for data in sent:
-            client.sendto(data, server)
-        service.signal(signal.SIGHUP)
-        with within(SHUTDOWN):
-            service.signal(signal.SIGCONT)
-            assert service.wait() == -signal.SIGTERM
-        assert [client.recv(99) for _ in sent] == sent
+    answers_its_queue(service, addresses(service)[0], signal.SIGHUP)
+    assert service.wait() == -signal.SIGTERM
     assert "has stopped: 201 received, 201 echoed" in service.output
 
 

@@ -14,13 +14,11 @@ from typing import Any, Literal
 
 import pytest
 from twisted.internet.asyncioreactor import AsyncioSelectorReactor
-from twisted.internet.protocol import DatagramProtocol
 from twisted.internet.selectreactor import SelectReactor
 
 from tests.live.conftest import needs_our_port
 from tests.live.program import python
-from tests.rules import ROUTES, V4, OurRules, StockRules
-from udpecho.port import listen_udp
+from tests.rules import ROUTES, OurRules, StockRules, World
 
 
 def has_ipv6() -> bool:
@@ -59,46 +57,24 @@ def asyncio_loop() -> Any:
     return AsyncioSelectorReactor(asyncio.new_event_loop())
 
 
-class RealWorld:
+class RealWorld(World):
     """A reactor of its own, beside the installed one, and the loopback interface."""
 
-    def __init__(self, make: Callable[[], Any], refusals: Literal["called", "closed"]) -> None:
-        self.refusals = refusals
-        self.reactor = make()
+    def __init__(
+        self, make: Callable[[], Any], refusals: Literal["called", "closed"], ours: bool = False
+    ) -> None:
+        super().__init__(make(), refusals, ours)
         self.calls_first = not isinstance(self.reactor, AsyncioSelectorReactor)
-        self.ports: list[Any] = []
-        self._listen: Callable[..., Any] = self.reactor.listenUDP
-
-    def listen(
-        self,
-        protocol: DatagramProtocol,
-        interface: str = V4,
-        port: int = 0,
-        max_packet_size: int = 65536,
-        **options: Any,
-    ) -> Any:
-        self.ports.append(self._listen(port, protocol, interface, max_packet_size, **options))
-        return self.ports[-1]
 
     def turn(self) -> None:
         for _ in range(TURNS):
             self.reactor.iterate(0)
 
     def close(self) -> None:
-        for port in self.ports:
-            port.stopListening()
-        self.turn()
+        self.stop()
         calls, readers = self.reactor.getDelayedCalls(), self.reactor.removeAll()
         self.reactor.waker.connectionLost(None)
         assert (calls, readers) == ([], [])
-
-
-class OurRealWorld(RealWorld):
-    """The same, where listen_udp gives its own port."""
-
-    def __init__(self, make: Callable[[], Any]) -> None:
-        super().__init__(make, "called")
-        self._listen = lambda *arguments, **options: listen_udp(self.reactor, *arguments, **options)
 
 
 class TestStock(StockRules):
@@ -131,7 +107,7 @@ class TestOurs(OurRules):
         ]
     )
     def world(self, request: pytest.FixtureRequest) -> Iterator[RealWorld]:
-        real = OurRealWorld(request.param)
+        real = RealWorld(request.param, "called", ours=True)
         yield real
         real.close()
 

@@ -7,7 +7,6 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from threading import Event, Thread
 
@@ -16,6 +15,7 @@ import pytest
 from tests.live.conftest import (
     Start,
     addresses,
+    answers_its_queue,
     bound,
     echo,
     free_port,
@@ -24,16 +24,12 @@ from tests.live.conftest import (
     needs_our_port,
     needs_root,
 )
-from tests.live.deadline import within
-from tests.live.program import BIN, environment, python, run, twistd
+from tests.live.deadline import SHUTDOWN, within
+from tests.live.program import BIN, TWIST, activated, environment, python, run, twistd
 from udpecho.port.listen import STOCK_PORT
 from udpecho.port.sockets import only_address
 
 Address = tuple[str, int]
-
-TWIST = str(BIN / "twist")
-SHUTDOWN = 5.0
-"""Seconds that a stop may take: 250 ms to answer what is queued, and the end of the process."""
 
 
 @pytest.mark.parametrize("command", ["twistd", "twist"])
@@ -118,17 +114,6 @@ def test_wildcard_answers_from_the_address_that_was_asked(start: Start) -> None:
         assert echo((host, port)) == b"hello"
 
 
-LIKE_SYSTEMD = """
-import fcntl, os, sys
-names, fds, command = sys.argv[1], sys.argv[2].split(","), sys.argv[3:]
-high = [fcntl.fcntl(int(fd), fcntl.F_DUPFD, 100) for fd in fds]
-for i, fd in enumerate(high):
-    os.dup2(fd, 3 + i)
-os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS=str(len(fds)), LISTEN_FDNAMES=names)
-os.execv(command[0], command)
-"""
-
-
 @needs_our_port("fault 8: a protocol can't know that it was asked by broadcast")
 @pytest.mark.skipif(sys.platform != "linux", reason="127.255.255.255 is broadcast on Linux")
 def test_bound_to_a_broadcast_address_it_answers_nothing(start: Start) -> None:
@@ -160,12 +145,6 @@ def test_bound_to_a_broadcast_address_it_answers_nothing(start: Start) -> None:
 def test_all_is_sent_to_an_address_of_one_hosts(host: str, known: bytes | None) -> None:
     with bound(host) as skt:
         assert only_address(skt) == known
-
-
-def activated(command: list[str], names: str, sockets: Sequence[socket.socket]) -> list[str]:
-    """Write the command line of a parent that hands sockets down as systemd does."""
-    fds = ",".join(str(skt.fileno()) for skt in sockets)
-    return python("-c", LIKE_SYSTEMD, names, fds, *command)
 
 
 @pytest.mark.parametrize("form", ["systemd:index=1", "systemd:name=second"])
@@ -306,19 +285,7 @@ def test_stop_answers_what_is_queued(command: str, stock: str, start: Start) -> 
     """Two hundred datagrams wait when SIGTERM comes: all are answered, and quickly."""
     line = twistd("udpecho") if command == "twistd" else [TWIST, "--log-format=text", "udpecho"]
     service = start([*line, "--port=0"], env=environment(**{STOCK_PORT: stock}))
-    server = addresses(service)[0]
-    assert echo(server) == b"hello"  # the reactor runs, and has taken over the signals
-    with bound() as client:
-        client.settimeout(0.5)
-        service.signal(signal.SIGSTOP)
-        sent = [b"%d" % i for i in range(200)]
-        for data in sent:
-            client.sendto(data, server)
-        service.signal(signal.SIGTERM)
-        with within(SHUTDOWN):
-            service.signal(signal.SIGCONT)
-            service.wait()
-        assert [client.recv(99) for _ in sent] == sent
+    answers_its_queue(service, addresses(service)[0], signal.SIGTERM)
 
 
 @pytest.mark.parametrize("stock", ["0", "1"], ids=["our port", "Twisted's port"])
