@@ -9,16 +9,9 @@ from udpecho.instrument.stamps import Clock
 from udpecho.ping.outcome import Outcome, Surplus
 from udpecho.ping.plan import Plan, Target
 from udpecho.ping.stats import Stats
-from udpecho.show.text import (
-    WORST_SHOWN,
-    banner,
-    interim_text,
-    milliseconds,
-    outcome_text,
-    overdue_text,
-    percent,
-    summary_text,
-)
+from udpecho.show.amounts import milliseconds, percent
+from udpecho.show.summary_tables import WORST_SHOWN
+from udpecho.show.text import banner, interim_text, outcome_text, overdue_text, summary_text
 
 MS = 1_000_000
 HOST = Target("echo.example", ("192.0.2.1", 7))

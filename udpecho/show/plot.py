@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from udpecho.instrument.probe import ProbeFate
 from udpecho.ping.figures import Figures, Summary
 from udpecho.ping.outcome import Outcome
-from udpecho.show.text import milliseconds, percent
+from udpecho.show.amounts import milliseconds, percent
 
 MOST_POINTS = 10_000
 """Points of one panel: several for each dot of its width. Beyond, every other is left out."""

@@ -17,7 +17,8 @@ from udpecho.instrument.probe import WHOLE, Flow, Probe, ProbeFate
 from udpecho.ping import Ping
 from udpecho.ping.figures import Summary
 from udpecho.ping.outcome import Outcome
-from udpecho.show.text import banner, milliseconds, percent, summary_text
+from udpecho.show.amounts import milliseconds, percent
+from udpecho.show.text import banner, summary_text
 
 REFRESH_SECONDS = 0.25
 SPARKS = "▁▂▃▄▅▆▇█"

@@ -15,12 +15,11 @@ from udpecho.peer import format_peer, is_ipv6
 from udpecho.ping.figures import Figures, FlowSummary, Glance, Summary, TargetSummary
 from udpecho.ping.outcome import Outcome, Surplus
 from udpecho.ping.plan import Plan
+from udpecho.show.amounts import milliseconds, percent, slashed
+from udpecho.show.summary_tables import WORST_SHOWN, flow_table, target_table
 
 UDP_HEADER = 8
 IP_HEADERS = {False: 20, True: 40}
-
-WORST_SHOWN = 20
-"""Rows of a table of flows or targets that a summary shows: a screenful, the worst first."""
 
 REASONS = {
     "ECONNREFUSED": "Destination Port Unreachable",
@@ -76,7 +75,7 @@ def interim_text(glance: Glance) -> str:
     """Write the line that SIGQUIT asks for."""
     line = f"{glance.received}/{glance.sent} packets, {percent(glance.loss)} loss"
     if glance.received:
-        times = _slashed(glance.min_ns, glance.mean_ns, glance.max_ns)
+        times = slashed(glance.min_ns, glance.mean_ns, glance.max_ns)
         line += f", min/avg/max = {times} ms"
     return line
 
@@ -87,9 +86,10 @@ def summary_text(summary: Summary) -> Iterator[str]:
         [target] = summary.targets
         yield f"--- {target.name} ping statistics ---"
         yield from _figures(target.figures, summary)
-        yield from _flow_table(target)
+        yield from flow_table(target)
+        yield from _losing_ports(target)
     else:
-        yield from _target_table(summary)
+        yield from target_table(summary)
         yield f"--- {len(summary.targets)} hosts ping statistics ---"
         yield from _figures(summary.figures, summary)
         for target in summary.targets:
@@ -97,26 +97,8 @@ def summary_text(summary: Summary) -> Iterator[str]:
     yield _clock(summary)
     if summary.schedule_error.count:
         error = summary.schedule_error
-        times = _slashed(error.median_ns, error.p99_ns, error.max_ns)
+        times = slashed(error.median_ns, error.p99_ns, error.max_ns)
         yield f"sent after schedule: median/p99/max = {times} ms"
-
-
-def milliseconds(time_ns: int | None) -> str:
-    """Write a time to four digits at least, since the stamps are as good as that."""
-    if time_ns is None:
-        return "-"
-    time_ms = time_ns / 1e6
-    return f"{time_ms:.4f}" if time_ms < 1 else f"{time_ms:.3f}"
-
-
-def percent(share: float | None) -> str:
-    """Write a share so that a loss never rounds to none, nor to all: 0.00213% and 99.9979%."""
-    if share is None:
-        return "-"
-    text = f"{100 * share:.4g}"
-    if text in ("0", "100") and share not in (0, 1):
-        text = f"{100 * share:.7g}"
-    return f"{text}%"
 
 
 def _figures(figures: Figures, summary: Summary) -> Iterator[str]:
@@ -135,12 +117,12 @@ def _figures(figures: Figures, summary: Summary) -> Iterator[str]:
     )
     rtt = figures.rtt
     if rtt.count:
-        four = _slashed(rtt.min_ns, rtt.mean_ns, rtt.max_ns, rtt.stddev_ns)
+        four = slashed(rtt.min_ns, rtt.mean_ns, rtt.max_ns, rtt.stddev_ns)
         yield f"rtt min/avg/max/mdev = {four} ms"
-        four = _slashed(rtt.median_ns, rtt.p90_ns, rtt.p99_ns, rtt.p999_ns)
+        four = slashed(rtt.median_ns, rtt.p90_ns, rtt.p99_ns, rtt.p999_ns)
         yield f"rtt median/p90/p99/p99.9 = {four} ms"
     if figures.ipdv_max_ns is not None:
-        ipdv = _slashed(figures.ipdv_mean_ns, figures.ipdv_max_ns)
+        ipdv = slashed(figures.ipdv_mean_ns, figures.ipdv_max_ns)
         yield f"jitter {milliseconds(figures.jitter_ns)} ms, ipdv mean/max = {ipdv} ms"
     yield from _troubles(figures, summary)
 
@@ -177,20 +159,6 @@ def _troubles(figures: Figures, summary: Summary) -> Iterator[str]:
         yield f"replies came with ttl {figures.ttl}: {hops}"
 
 
-def _flow_table(target: TargetSummary) -> Iterator[str]:
-    if len(target.flows) < 2:
-        return
-    yield ""
-    yield f"{len(target.flows)} flows, worst first:"
-    yield _row("source port", "sent", "lost", "loss", "min", "median", "p99", "max ms")
-    flows = target.worst_first()
-    for flow in flows[:WORST_SHOWN]:
-        yield _figures_row(str(flow.port), flow.figures)
-    if len(flows) > WORST_SHOWN:
-        yield f"... and {len(flows) - WORST_SHOWN} flows that did no worse"
-    yield from _losing_ports(target)
-
-
 def _losing_ports(target: TargetSummary) -> Iterator[str]:
     """Name the source ports that lose, if some of several do."""
     losing = [flow for flow in target.worst_first() if flow.figures.loss]
@@ -208,27 +176,6 @@ def _losing(flow: FlowSummary) -> str:
     return f"{flow.port} ({percent(flow.figures.loss)})"
 
 
-def _target_table(summary: Summary) -> Iterator[str]:
-    targets = sorted(summary.targets, key=lambda target: -(target.figures.loss or 0))
-    yield _row("host", "sent", "lost", "loss", "min", "median", "p99", "max ms")
-    for target in targets[:WORST_SHOWN]:
-        yield _figures_row(target.name, target.figures)
-    if len(targets) > WORST_SHOWN:
-        yield f"... and {len(targets) - WORST_SHOWN} hosts that lost no more"
-    yield ""
-
-
-def _figures_row(name: str, figures: Figures) -> str:
-    rtt = figures.rtt
-    lost = figures.sent - figures.undecided - figures.received
-    times = map(milliseconds, (rtt.min_ns, rtt.median_ns, rtt.p99_ns, rtt.max_ns))
-    return _row(name, str(figures.sent), str(lost), percent(figures.loss), *times)
-
-
-def _row(name: str, *columns: str) -> str:
-    return f"{name:<24}" + "".join(f"{column:>9}" for column in columns)
-
-
 def _clock(summary: Summary) -> str:
     kernel, user = (summary.clocks.get(clock, 0) for clock in (Clock.KERNEL, Clock.USER))
     if kernel and user:
@@ -236,10 +183,6 @@ def _clock(summary: Summary) -> str:
     if kernel:
         return "clock: the kernel's timestamps"
     return "clock: the process's own, which includes its delays" if user else "clock: no replies"
-
-
-def _slashed(*times: int | None) -> str:
-    return "/".join(map(milliseconds, times))
 
 
 def _source(outcome: Outcome, numeric: bool) -> str:
