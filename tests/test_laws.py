@@ -72,7 +72,7 @@ PURE = frozenset(
         "guard.guard", "guard.reasons", "guard.policy", "guard.prefixes", "guard.ratelimit",
         "ping.plan", "ping.ledger", "ping.outcome", "ping.stats", "ping.figures", "ping.spread",
         "ping.order", "instrument.probe", "instrument.stamps", "kernel.layout", "show.record",
-        "show.text", "show.fields", "show.amounts", "show.summary_tables",
+        "show.text", "show.fields", "show.amounts", "show.remarks", "show.summary_tables",
         "testing.faults", "testing.icmp", "testing.pacing",
         "testing.packet", "testing.passage", "testing.timeline", "testing.way",
     }

@@ -12,11 +12,12 @@ from collections.abc import Iterator
 from udpecho.instrument.probe import ProbeFate
 from udpecho.instrument.stamps import Clock
 from udpecho.peer import format_peer, is_ipv6
-from udpecho.ping.figures import Figures, FlowSummary, Glance, Summary, TargetSummary
+from udpecho.ping.figures import Figures, Glance, Summary
 from udpecho.ping.outcome import Outcome, Surplus
 from udpecho.ping.plan import Plan
 from udpecho.show.amounts import milliseconds, percent, slashed
-from udpecho.show.summary_tables import WORST_SHOWN, flow_table, target_table
+from udpecho.show.remarks import losing_ports
+from udpecho.show.summary_tables import flow_table, target_table
 
 UDP_HEADER = 8
 IP_HEADERS = {False: 20, True: 40}
@@ -87,13 +88,13 @@ def summary_text(summary: Summary) -> Iterator[str]:
         yield f"--- {target.name} ping statistics ---"
         yield from _figures(target.figures, summary)
         yield from flow_table(target)
-        yield from _losing_ports(target)
+        yield from losing_ports(target)
     else:
         yield from target_table(summary)
         yield f"--- {len(summary.targets)} hosts ping statistics ---"
         yield from _figures(summary.figures, summary)
         for target in summary.targets:
-            yield from _losing_ports(target)
+            yield from losing_ports(target)
     yield _clock(summary)
     if summary.schedule_error.count:
         error = summary.schedule_error
@@ -157,23 +158,6 @@ def _troubles(figures: Figures, summary: Summary) -> Iterator[str]:
     if figures.hops is not None:
         hops = "1 hop" if figures.hops == 1 else f"{figures.hops} hops"
         yield f"replies came with ttl {figures.ttl}: {hops}"
-
-
-def _losing_ports(target: TargetSummary) -> Iterator[str]:
-    """Name the source ports that lose, if some of several do."""
-    losing = [flow for flow in target.worst_first() if flow.figures.loss]
-    if len(target.flows) < 2 or not losing:
-        return
-    count = f"{len(losing)} of {len(target.flows)} source ports"
-    if len(losing) == len(target.flows):
-        yield f"LOSS to {target.name} from every one of {len(losing)} source ports"
-        return
-    verb = "loses" if len(losing) == 1 else "lose"
-    yield f"LOSS to {target.name}: {count} {verb}: {', '.join(map(_losing, losing[:WORST_SHOWN]))}"
-
-
-def _losing(flow: FlowSummary) -> str:
-    return f"{flow.port} ({percent(flow.figures.loss)})"
 
 
 def _clock(summary: Summary) -> str:
