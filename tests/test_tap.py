@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from errno import EMFILE, ENOSPC
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from twisted.internet.error import CannotListenError
 from twisted.python.systemd import ListenFDs
 
 from udpecho import __version__
+from udpecho.errors import PortUnavailable
 from udpecho.guard.policy import Policy
 from udpecho.server.addresses import LOOPBACK, InheritedSocket, UdpAddress, everywhere
 from udpecho.server.service import EchoService
@@ -169,3 +171,32 @@ def test_an_address_that_cannot_be_had(
     with pytest.raises(SystemExit) as caught:
         makeService(parsed(""))
     assert caught.value.code == line
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (
+            CannotListenError("::1", 7, OSError(ENOSPC, "No space left on device")),
+            "udpecho: can't listen on [::1]:7: no room in an epoll for another socket"
+            " (sysctl fs.epoll.max_user_watches)",
+        ),
+        (OSError(EMFILE, "Too many open files"), "udpecho: can't listen: Too many open files"),
+        (PortUnavailable("not here"), "udpecho: not here"),
+    ],
+)
+@pytest.mark.parametrize("start", ["privilegedStartService", "startService"])
+def test_a_start_that_fails(
+    host: MemoryHost, monkeypatch: pytest.MonkeyPatch, start: str, error: Exception, line: str
+) -> None:
+    """One line ends the program, with status 1; twistd, which wants an Exception, tidies up."""
+
+    def fail(self: Any) -> None:
+        raise error
+
+    service = makeService(parsed(""))
+    monkeypatch.setattr(EchoService, start, fail)
+    with pytest.raises(SystemExit) as caught:
+        getattr(service, start)()
+    assert caught.value.code == line
+    assert isinstance(caught.value, Exception)

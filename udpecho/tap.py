@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from errno import ENOSPC
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar, cast
 
@@ -204,27 +205,63 @@ def _short_form(port: int | None, interface: str | None) -> list[Listen]:
     return [UdpAddress(port, each.interface, each.optional) for each in LOOPBACK]
 
 
+class CannotStart(SystemExit, Exception):
+    """The service can't be served: one line, which Python prints, and status 1.
+
+    It is an Exception, too, for twistd: so that removes its pid file, and tells whoever waits for
+    a daemon's start.
+    """
+
+
+@contextmanager
+def _one_line() -> Iterator[None]:
+    """Have what the system says against a start end the program with one line."""
+    try:
+        yield
+    except CannotListenError as error:
+        where = format_peer((error.interface or "*", error.port))
+        raise CannotStart(f"udpecho: can't listen on {where}: {_why(error.socketError)}") from None
+    except PortUnavailable as error:
+        raise CannotStart(f"udpecho: {error}") from None
+    except OSError as error:
+        raise CannotStart(f"udpecho: can't listen: {_why(error)}") from None
+
+
+def _why(error: OSError) -> str:
+    """Say why, where the system's own words say something else."""
+    if error.errno == ENOSPC:  # no disk is meant: epoll_ctl(2)
+        return "no room in an epoll for another socket (sysctl fs.epoll.max_user_watches)"
+    return str(error.strerror or error)
+
+
+class _Service(EchoService):
+    """An echo service whose start, if that fails, ends the program with one line."""
+
+    def privilegedStartService(self) -> None:
+        """Open the sockets while the process may still have any port."""
+        with _one_line():
+            super().privilegedStartService()
+
+    def startService(self) -> None:
+        """Open the sockets, if there was no privileged start."""
+        with _one_line():
+            super().startService()
+
+
 def makeService(options: Any) -> Service:
     """Make the service; an address that can't be had ends the program with one line."""
     from twisted.internet import reactor
 
     log = Logger("udpecho")
-    service = EchoService(
+    service = _Service(
         cast(AnyReactor, reactor),
         options["listens"],
         options["policy"],
         log=log,
         stock_port=bool(options["stock-port"]),
     )
-    try:
+    with _one_line():
         service.bind()
-    except CannotListenError as error:
-        where = format_peer((error.interface or "*", error.port))
-        raise SystemExit(
-            f"udpecho: can't listen on {where}: {error.socketError.strerror}"
-        ) from None
-    except PortUnavailable as error:
-        raise SystemExit(f"udpecho: {error}") from None
     if IReactorCore.providedBy(reactor):  # else there is no process, but a network in memory
         mind_process(reactor, service, log)
     return service

@@ -34,6 +34,7 @@ from zope.interface.verify import verifyObject
 from tests.live.conftest import needs_our_port
 from tests.live.program import environment
 from udpecho.port import UdpPort, listen_udp
+from udpecho.port.listen import STOCK_PORT
 
 reactor: Any = installed
 
@@ -422,12 +423,10 @@ assert [there.recv(9) for _ in range(200)] == [b"%d" % number for number in rang
 """
 
 
-def python_is_content(program: str) -> str:
+def python_is_content(program: str, *arguments: str, **extra: str) -> str:
     """Run a program that asserts what it wants, in a Python of its own."""
-    command = [sys.executable, "-c", program]
-    done = subprocess.run(
-        command, env=environment(), capture_output=True, text=True, timeout=60, check=False
-    )
+    command, env = [sys.executable, "-c", program, *arguments], environment(**extra)
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -438,13 +437,16 @@ def test_what_is_written_before_the_reactor_runs_leaves() -> None:
 
 
 SCARCE = """
-import json, os, resource, socket, sys
+import json, os, resource, select, socket, sys
+from errno import ENOMEM, ENOSPC
+from types import SimpleNamespace
 from twisted.internet import %sreactor as chosen
 chosen.install()
 from twisted.internet import reactor
 from twisted.internet.error import CannotListenError
 from twisted.internet.protocol import DatagramProtocol
 from udpecho import EchoServer, adopt_udp, listen_udp
+from udpecho.kernel import wake
 
 reactor.iterate(0)
 listen_udp(reactor, 0, EchoServer(), "127.0.0.1").connectionLost()  # all is imported now
@@ -456,7 +458,45 @@ def opened():
     return sorted(os.listdir("/proc/self/fd"))
 
 
+def descriptors(most):
+    holes = sorted(set(range(max(map(int, opened())) + 1)) - set(map(int, opened())))
+    holes = [os.dup(0) for _ in holes]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(map(int, opened())) + most, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1024, hard))
+    for hole in holes:
+        os.close(hole)
+
+
+def calls(number):
+    def scarce(most):
+        left = [most]
+
+        def counted(call):
+            def counting(*arguments):
+                left[0] -= 1
+                if left[0] < 0:
+                    raise OSError(number, os.strerror(number))
+                return call(*arguments)
+            return counting
+
+        class Epoll:
+            def __init__(self):
+                self.epoll = select.epoll()
+                self.register = counted(self.epoll.register)
+
+            def __getattr__(self, name):
+                return getattr(self.epoll, name)
+
+        wake.select, adding = SimpleNamespace(epoll=Epoll), reactor.addReader
+        reactor.addReader = counted(adding)
+        yield
+        wake.select, reactor.addReader = select, adding
+    return scarce
+
+
 hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+scarcity = {"descriptors": descriptors, "room": calls(ENOSPC), "memory": calls(ENOMEM)}[sys.argv[1]]
 outcomes = {}
 for name, listen in {
     "plain": lambda: listen_udp(reactor, 0, DatagramProtocol(), "127.0.0.1"),
@@ -464,32 +504,29 @@ for name, listen in {
     "adopted": lambda: adopt_udp(reactor, given.fileno(), EchoServer()),
 }.items():
     outcomes[name] = []
-    for spare in range(6):
+    for most in range(6):
         before, readers = opened(), len(reactor.getReaders())
-        highest = max(map(int, before))
-        holes = [os.dup(0) for _ in range(highest + 1 - len(before))]
-        resource.setrlimit(resource.RLIMIT_NOFILE, (max(map(int, opened())) + spare, hard))
-        try:
-            port = listen()
-        except CannotListenError:
-            outcomes[name].append(False)
-        else:
-            port.connectionLost()
-            outcomes[name].append(True)
-        finally:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (1024, hard))
-        for hole in holes:
-            os.close(hole)
-        assert opened() == before, (name, spare, opened(), before)
+        for _ in scarcity(most):
+            try:
+                port = listen()
+            except CannotListenError:
+                outcomes[name].append(False)
+            else:
+                getattr(port, "_port", port).connectionLost()
+                outcomes[name].append(True)
+        assert opened() == before, (name, most, opened(), before)
         assert len(reactor.getReaders()) == readers
 print(json.dumps(outcomes))
 """
 
 
-@pytest.mark.parametrize("kind", ["select", "epoll"])
-def test_where_descriptors_run_out_nothing_is_left_open(kind: str) -> None:
-    """CannotListenError, wherever on the way it happens."""
-    for outcome in json.loads(python_is_content(SCARCE % kind)).values():
+@pytest.mark.parametrize("kind", ["select", "poll", "epoll", "asyncio"])
+@pytest.mark.parametrize("scarce", ["descriptors", "room", "memory"])
+@pytest.mark.parametrize("stock", ["0", "1"], ids=["our port", "Twisted's port"])
+def test_where_there_is_no_room_nothing_is_left_open(stock: str, scarce: str, kind: str) -> None:
+    """CannotListenError, wherever on the way it happens: none is free, or none in an epoll."""
+    said = python_is_content(SCARCE % kind, scarce, **{STOCK_PORT: stock})
+    for outcome in json.loads(said).values():
         assert outcome == sorted(outcome), "with more to spare it works"
         assert (outcome[0], outcome[-1]) == (False, True)
 

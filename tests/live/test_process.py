@@ -11,7 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.live.conftest import Start, addresses, answers_its_queue, echo
+from tests.live.conftest import (
+    Start,
+    addresses,
+    answers_its_queue,
+    echo,
+    needs,
+    needs_our_port,
+)
 from tests.live.losing import READY
 from tests.live.program import PATIENCE, TWIST, environment, python, twistd
 from udpecho.port.listen import STOCK_PORT
@@ -77,6 +84,63 @@ def test_as_a_daemon_it_ends_too(start: Start, tmp_path: Path) -> None:
     while (tmp_path / "pid").exists():
         assert time.monotonic() < end
         time.sleep(0.01)
+
+
+NO_ROOM = {
+    "descriptors": "Too many open files",
+    "watches": "no room in an epoll for another socket (sysctl fs.epoll.max_user_watches)",
+    "readers": "no room in an epoll for another socket (sysctl fs.epoll.max_user_watches)",
+}
+"""Why a service can't listen, by what there is no room for when it starts."""
+
+A_START = [("0", what) for what in NO_ROOM] + [("1", "descriptors"), ("1", "readers")]
+"""Whether Twisted's port serves, and what there is no room for."""
+
+
+def starved(what: str, *command: str) -> list[str]:
+    return python("-m", "tests.live.starved", what, *command)
+
+
+@pytest.mark.parametrize("command", ["twistd", "twist"])
+@pytest.mark.parametrize(("stock", "what"), A_START)
+def test_what_there_is_no_room_for_at_the_start_is_one_line_and_status_1(
+    stock: str, what: str, command: str, start: Start, tmp_path: Path
+) -> None:
+    options = ["-n", "--pidfile=pid"] if command == "twistd" else ["--log-format=text"]
+    service = start(
+        starved(what, command, *options, *ANY_PORT), env=environment(**{STOCK_PORT: stock})
+    )
+    assert service.wait() == 1
+    said = service.output + service.errors
+    line = rf"udpecho: can't listen on 127\.0\.0\.1:\d+: {re.escape(NO_ROOM[what])}"
+    assert [re.search(line, each) is not None for each in said.splitlines()].count(True) == 1, said
+    assert "Traceback" not in said
+    assert "Error" not in said
+    assert not (tmp_path / "pid").exists()
+
+
+@needs_our_port("it watches its socket by one epoll_ctl, not two")
+@needs("strace")
+@pytest.mark.parametrize("at", [2, 3, 4], ids=["the trial", "its epoll", "the reactor's"])
+def test_so_it_is_where_the_kernel_finds_none(at: int, start: Start) -> None:
+    """The first call is the reactor's own."""
+    inject = ("-e", "trace=epoll_ctl", "-e", f"inject=epoll_ctl:error=ENOSPC:when={at}+")
+    strace = ("strace", "-f", "-qq", "-o", os.devnull, *inject)
+    service = start([*strace, *twistd("-r", "epoll", *ANY_PORT)])
+    assert service.wait() == 1
+    assert f": {NO_ROOM['watches']}\n" in service.output
+    assert "Traceback" not in service.output + service.errors
+
+
+def test_a_daemon_that_finds_no_room_says_so_to_who_starts_it(start: Start, tmp_path: Path) -> None:
+    """With status 1, and why; its log has the line, and its pid file is gone."""
+    line = starved("watches", "twistd", "--pidfile=pid", "--logfile=log", *ANY_PORT)
+    service = start(line)
+    assert service.wait() == 1
+    assert "can't listen on 127.0.0.1" in service.errors
+    wait_for(tmp_path / "log", NO_ROOM["watches"])
+    assert "Traceback" not in (tmp_path / "log").read_text()
+    assert not (tmp_path / "pid").exists()
 
 
 @pytest.mark.parametrize("reactor", ["poll", "select"])

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.internet.error import InvalidAddressError, MessageLengthError
+from twisted.internet.error import CannotListenError, InvalidAddressError, MessageLengthError
 from twisted.internet.interfaces import (
     IListeningPort,
     ILoggingContext,
@@ -33,6 +33,7 @@ from udpecho.kernel.layout import IPV4, IPV6
 from udpecho.port.address import encode_any, encode_peer
 from udpecho.port.hooks import PortCounters
 from udpecho.port.port import DRAIN
+from udpecho.port.sockets import cannot_listen
 from udpecho.reactors import monotonic_clock
 from udpecho.sizes import MAX_IPV4_DATA
 
@@ -223,15 +224,22 @@ def adopt_stock(
     max_packet_size: int,
     receive_buffer: int | None,
 ) -> StockPort:
-    """Have Twisted's port serve a socket, of which it makes a copy."""
+    """Have Twisted's port serve a socket, of which it makes a copy. Raises CannotListenError."""
     if receive_buffer is not None:
         skt.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-    if IReactorSocket.providedBy(reactor):
-        served = reactor.adoptDatagramPort(skt.fileno(), skt.family, protocol, max_packet_size)
-    else:
-        host, port = skt.getsockname()[:2]
-        skt.close()
-        served = IReactorUDP(reactor).listenUDP(port, protocol, host, max_packet_size)
+    host, port = skt.getsockname()[:2]
+    try:
+        with cannot_listen(host, port):
+            if IReactorSocket.providedBy(reactor):
+                fd = skt.fileno()
+                served = reactor.adoptDatagramPort(fd, skt.family, protocol, max_packet_size)
+            else:
+                skt.close()
+                served = IReactorUDP(reactor).listenUDP(port, protocol, host, max_packet_size)
+    except CannotListenError:
+        if isinstance(protocol.transport, Port):  # the reactor has no room to watch it
+            protocol.transport.connectionLost()
+        raise
     if isinstance(served, Port):
         served.maxThroughput = TURN
     return StockPort(reactor, served)
