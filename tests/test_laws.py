@@ -30,6 +30,7 @@ GROUND = (
     "peer",
     "refusal",
     "scopes",
+    "shown",
     "sizes",
     "values",
     "names",
@@ -68,7 +69,7 @@ LONGEST_CHAIN = 10
 
 PURE = frozenset(
     {
-        "columns", "datagrams", "doors", "peer", "refusal", "sizes", "values",
+        "columns", "datagrams", "doors", "peer", "refusal", "shown", "sizes", "values",
         "guard.guard", "guard.reasons", "guard.policy", "guard.prefixes", "guard.ratelimit",
         "ping.plan", "ping.ledger", "ping.outcome", "ping.stats", "ping.figures", "ping.spread",
         "ping.order", "instrument.probe", "instrument.stamps", "kernel.layout", "show.record",

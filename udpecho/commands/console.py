@@ -21,7 +21,7 @@ from twisted.internet.stdio import StandardIO
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from udpecho.commands.wording import printable
+from udpecho.shown import printable
 
 MAX_LINE = 1 << 20
 """Bytes of a line, at most: several times what the longest datagram could need."""

@@ -23,8 +23,8 @@ from udpecho.commands.report import ReportOptions, ReportSettings, report_comman
 from udpecho.commands.send import SendOptions, SendSettings, send
 from udpecho.commands.status import FAILED
 from udpecho.commands.talk import TalkOptions, talk
-from udpecho.commands.wording import harmless
 from udpecho.errors import UdpEchoError
+from udpecho.shown import harmless
 
 
 class Commands(Command):

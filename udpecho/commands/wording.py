@@ -1,28 +1,14 @@
-"""How what came is worded: a line each, which any terminal takes and none is steered by."""
+"""How what came is worded: a line each."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
 from udpecho.client import Reply
 from udpecho.peer import Peer, format_peer
 
-_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
-"""The control characters, but for the end of a line."""
-
 Say = Callable[[str], None]
 """Whoever is told a line."""
-
-
-def printable(text: str) -> str:
-    """Write text so that any terminal and any encoding takes it."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
-
-
-def harmless(text: str) -> str:
-    """Write text as printable() does, with its control characters spelt: none steers a terminal."""
-    return printable(_CONTROL.sub(lambda found: repr(found[0])[1:-1], text))
 
 
 def describe(data: bytes) -> str:

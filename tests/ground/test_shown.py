@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from udpecho.commands.wording import harmless
+from udpecho.shown import harmless
 
 
 def test_a_file_from_elsewhere_does_not_steer_the_terminal() -> None:
