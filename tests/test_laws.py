@@ -33,6 +33,7 @@ GROUND = (
     "shown",
     "sizes",
     "values",
+    "widths",
     "names",
     "reactors",
     "columns",
@@ -69,11 +70,12 @@ LONGEST_CHAIN = 10
 
 PURE = frozenset(
     {
-        "columns", "datagrams", "doors", "peer", "refusal", "shown", "sizes", "values",
+        "columns", "datagrams", "doors", "peer", "refusal", "shown", "sizes", "values", "widths",
         "guard.guard", "guard.reasons", "guard.policy", "guard.prefixes", "guard.ratelimit",
         "ping.plan", "ping.ledger", "ping.outcome", "ping.stats", "ping.figures", "ping.spread",
         "ping.order", "instrument.probe", "instrument.stamps", "kernel.layout", "show.record",
-        "show.text", "show.fields", "show.amounts", "show.remarks", "show.summary_tables",
+        "show.text", "show.fields", "show.amounts", "show.remarks", "show.rows", "show.sheet",
+        "show.summary_tables",
         "testing.faults", "testing.icmp", "testing.pacing",
         "testing.packet", "testing.passage", "testing.timeline", "testing.way",
     }
@@ -88,7 +90,7 @@ PURE_MODULES = frozenset(
     {
         "__future__", "array", "bisect", "collections", "collections.abc", "dataclasses", "enum",
         "errno", "functools", "heapq", "ipaddress", "itertools", "json", "math", "re", "reprlib",
-        "struct", "types", "typing",
+        "struct", "types", "typing", "unicodedata",
     }
 )  # fmt: skip
 """Of the standard library, what pure rooms may import: it does no input or output."""

@@ -147,18 +147,19 @@ def _why_not(error: OSError, asked: PingSettings) -> str:
 
 def _view(plan: Plan, asked: PingSettings, say: Say) -> View:
     """Choose what is seen of the run while it goes on."""
-    from udpecho.show import Json, Lines, Quiet, wants_table
+    from udpecho.show import Json, Lines, Quiet, standard_output, wants_table
 
     if asked.json:
         return Json(sys.stdout)
     if asked.quiet:
-        return Quiet(say)
+        return Quiet(say, standard_output)
     if sys.stdout.isatty() and wants_table(plan):
         with wanting("ping"):
             from udpecho.show import LiveTable
         return LiveTable(say)
     return Lines(
         say,
+        standard_output,
         numeric=asked.numeric,
         timestamps=asked.timestamps,
         outstanding=asked.outstanding,

@@ -16,7 +16,7 @@ from udpecho.commands.wording import Say
 def report_command(settings: ReportSettings, say: Say) -> int:
     """Show a saved run again."""
     with wanting("ping"):
-        from udpecho.show import record, text
+        from udpecho.show import record, standard_output, text
     try:
         with lines_of(settings.file) as lines:
             recording = record.read(lines)
@@ -30,7 +30,7 @@ def report_command(settings: ReportSettings, say: Say) -> int:
     say("")
     if not recording.complete:
         say(f"{settings.file} was cut short: this is what there is of it")
-    for line in text.summary_text(recording.summary):
+    for line in text.summary_text(recording.summary, standard_output()):
         say(line)
     if settings.plot is not None:
         trace = trace_type()()

@@ -4,12 +4,23 @@ from typing import TYPE_CHECKING
 
 from udpecho.doors import Door
 
-__all__ = ["Json", "Lines", "LiveTable", "Quiet", "Trace", "View", "draw", "wants_table"]
+__all__ = [
+    "Json",
+    "Lines",
+    "LiveTable",
+    "Quiet",
+    "Trace",
+    "View",
+    "draw",
+    "standard_output",
+    "wants_table",
+]
 
 if TYPE_CHECKING:
     from udpecho.show.plot import Trace as Trace
     from udpecho.show.plot import draw as draw
     from udpecho.show.table import LiveTable as LiveTable
+    from udpecho.show.terminal import standard_output as standard_output
     from udpecho.show.views import Json as Json
     from udpecho.show.views import Lines as Lines
     from udpecho.show.views import Quiet as Quiet
@@ -24,6 +35,7 @@ else:
                 "draw",
             ),
             "table": ("LiveTable",),
+            "terminal": ("standard_output",),
             "views": ("Json", "Lines", "Quiet", "View", "wants_table"),
         },
     )

@@ -9,42 +9,55 @@ from collections.abc import Iterator
 
 from udpecho.ping.figures import Figures, Summary, TargetSummary
 from udpecho.show.amounts import milliseconds, percent
+from udpecho.show.rows import Column, table
+from udpecho.show.sheet import Sheet
 
 WORST_SHOWN = 20
 """Rows of a table of flows or targets that a summary shows: a screenful, the worst first."""
 
+NARROWEST_NAME = 16
+"""Columns that a name is cut to before a figure is left out: an IPv4 address is whole."""
 
-def flow_table(target: TargetSummary) -> Iterator[str]:
+_FIGURES = (
+    Column("sent", 2),
+    Column("lost", 6),
+    Column("loss", 1),
+    Column("min", 7, unit="ms"),
+    Column("median", 3, unit="ms"),
+    Column("p99", 4, unit="ms"),
+    Column("max", 5, unit="ms"),
+)
+
+
+def flow_table(target: TargetSummary, sheet: Sheet) -> Iterator[str]:
     """Write a row for each flow, the worst first; nothing if there is one alone."""
     if len(target.flows) < 2:
         return
     yield ""
     yield f"{len(target.flows)} flows, worst first:"
-    yield _row("source port", "sent", "lost", "loss", "min", "median", "p99", "max ms")
     flows = target.worst_first()
-    for flow in flows[:WORST_SHOWN]:
-        yield _figures_row(str(flow.port), flow.figures)
+    rows = [[str(flow.port), *_cells(flow.figures)] for flow in flows[:WORST_SHOWN]]
+    yield from table((_named("source port"), *_FIGURES), rows, sheet)
     if len(flows) > WORST_SHOWN:
         yield f"... and {len(flows) - WORST_SHOWN} flows that did no worse"
 
 
-def target_table(summary: Summary) -> Iterator[str]:
+def target_table(summary: Summary, sheet: Sheet) -> Iterator[str]:
     """Write a row for each target, the worst first."""
     targets = sorted(summary.targets, key=lambda target: -(target.figures.loss or 0))
-    yield _row("host", "sent", "lost", "loss", "min", "median", "p99", "max ms")
-    for target in targets[:WORST_SHOWN]:
-        yield _figures_row(target.name, target.figures)
+    rows = [[target.name, *_cells(target.figures)] for target in targets[:WORST_SHOWN]]
+    yield from table((_named("host"), *_FIGURES), rows, sheet)
     if len(targets) > WORST_SHOWN:
         yield f"... and {len(targets) - WORST_SHOWN} hosts that lost no more"
     yield ""
 
 
-def _figures_row(name: str, figures: Figures) -> str:
+def _named(heading: str) -> Column:
+    return Column(heading, 0, NARROWEST_NAME)
+
+
+def _cells(figures: Figures) -> list[str]:
     rtt = figures.rtt
     lost = figures.sent - figures.undecided - figures.received
     times = map(milliseconds, (rtt.min_ns, rtt.median_ns, rtt.p99_ns, rtt.max_ns))
-    return _row(name, str(figures.sent), str(lost), percent(figures.loss), *times)
-
-
-def _row(name: str, *columns: str) -> str:
-    return f"{name:<24}" + "".join(f"{column:>9}" for column in columns)
+    return [str(figures.sent), str(lost), percent(figures.loss), *times]

@@ -18,6 +18,7 @@ from udpecho.ping import Ping
 from udpecho.ping.figures import Summary
 from udpecho.ping.outcome import Outcome
 from udpecho.show.amounts import milliseconds, percent
+from udpecho.show.terminal import standard_output
 from udpecho.show.text import banner, summary_text
 
 REFRESH_SECONDS = 0.25
@@ -123,7 +124,7 @@ class LiveTable:
         """Put the summary in the table's place."""
         self._drawing.stop()
         self._live.stop()
-        for line in summary_text(summary):
+        for line in summary_text(summary, standard_output()):
             self._say(line)
 
     def table(self) -> RenderableType:

@@ -7,6 +7,7 @@ Does no I/O.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from udpecho.instrument.probe import ProbeFate
@@ -17,6 +18,7 @@ from udpecho.ping.outcome import Outcome, Surplus
 from udpecho.ping.plan import Plan
 from udpecho.show.amounts import milliseconds, percent, slashed
 from udpecho.show.remarks import losing_ports
+from udpecho.show.sheet import Sheet
 from udpecho.show.summary_tables import flow_table, target_table
 
 UDP_HEADER = 8
@@ -31,6 +33,11 @@ REASONS = {
     "EPERM": "Operation not permitted",
 }
 """What iputils' ping prints for the ICMP errors, or perror for the local ones."""
+
+_READ_BY_PROGRAMS = re.compile(r"--- .* ---$|\d+ packets transmitted|rtt min/avg/max/mdev")
+
+ENDLESS = Sheet(columns=1_000_000)
+"""Where no line is broken and no column left out."""
 
 
 def banner(plan: Plan) -> str:
@@ -81,16 +88,27 @@ def interim_text(glance: Glance) -> str:
     return line
 
 
-def summary_text(summary: Summary) -> Iterator[str]:
-    """Write the summary of a run, line by line: ping's two lines, then what ping can't say."""
+def summary_text(summary: Summary, sheet: Sheet = ENDLESS) -> Iterator[str]:
+    """Write the summary of a run, line by line: ping's two lines, then what ping can't say.
+
+    The lines that ping prints, too, are never broken: programs read them.
+    """
+    for line in _summary(summary, sheet):
+        if _READ_BY_PROGRAMS.match(line):
+            yield sheet.spell(line)
+        else:
+            yield from sheet.wrap(line)
+
+
+def _summary(summary: Summary, sheet: Sheet) -> Iterator[str]:
     if len(summary.targets) == 1:
         [target] = summary.targets
         yield f"--- {target.name} ping statistics ---"
         yield from _figures(target.figures, summary)
-        yield from flow_table(target)
+        yield from flow_table(target, sheet)
         yield from losing_ports(target)
     else:
-        yield from target_table(summary)
+        yield from target_table(summary, sheet)
         yield f"--- {len(summary.targets)} hosts ping statistics ---"
         yield from _figures(summary.figures, summary)
         for target in summary.targets:

@@ -15,6 +15,7 @@ from udpecho.ping.figures import Summary
 from udpecho.ping.outcome import Outcome
 from udpecho.ping.plan import Plan
 from udpecho.show.record import Start, outcome_line, start_line, summary_line
+from udpecho.show.sheet import Sheet
 from udpecho.show.text import banner, outcome_text, overdue_text, summary_text
 
 Say = Callable[[str], None]
@@ -50,8 +51,9 @@ def wants_table(plan: Plan) -> bool:
 class Quiet:
     """The summary only."""
 
-    def __init__(self, say: Say) -> None:
+    def __init__(self, say: Say, sheet: Callable[[], Sheet] = Sheet) -> None:
         self._say = say
+        self._sheet = sheet
 
     def start(self, run: Ping, reactor: Any) -> None:
         """Say what is pinged."""
@@ -66,15 +68,23 @@ class Quiet:
     def end(self, summary: Summary) -> None:
         """Say what was measured."""
         self._say("")
-        for line in summary_text(summary):
+        for line in summary_text(summary, self._sheet()):
             self._say(line)
 
 
 class Lines(Quiet):
     """A line for each reply, as ping's."""
 
-    def __init__(self, say: Say, *, numeric: bool, timestamps: bool, outstanding: bool) -> None:
-        super().__init__(say)
+    def __init__(
+        self,
+        say: Say,
+        sheet: Callable[[], Sheet] = Sheet,
+        *,
+        numeric: bool,
+        timestamps: bool,
+        outstanding: bool,
+    ) -> None:
+        super().__init__(say, sheet)
         self._numeric = numeric
         self._timestamps = timestamps
         self._outstanding = outstanding
