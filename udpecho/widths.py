@@ -33,16 +33,16 @@ def padded(text: str, columns: int, *, right: bool = False) -> str:
 def wrapped(text: str, columns: int, indent: str = "  ") -> Iterator[str]:
     """Break a line at its spaces; what follows the first is indented. A word is broken at need."""
     indent = indent if columns > 2 * len(indent) else ""
-    before = ""
-    while columns_of(before + text) > columns:
-        characters = list(_characters(text))
+    rest, before = text, ""
+    while columns_of(before + rest) > columns:
+        characters = list(_characters(rest))
         line = "".join(_fitting(characters, columns - len(before)) or characters[:1])
-        if text[len(line) :][:1] != " " and (whole_words := line[: line.rfind(" ") + 1]).strip():
+        if rest[len(line) :][:1] != " " and (whole_words := line[: line.rfind(" ") + 1]).strip():
             line = whole_words
         yield before + line.rstrip()
-        text, before = text[len(line) :].lstrip(), indent
-    if text or not before:
-        yield before + text
+        rest, before = rest[len(line) :].lstrip(), indent
+    if rest or not text:
+        yield before + rest
 
 
 def _columns(character: str) -> int:
