@@ -16,7 +16,13 @@ def test_a_host_in_memory_has_a_reactors_instrument() -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [SocketOptions(ttl=3), SocketOptions(dscp=0), SocketOptions(device="lo")]
+    "options",
+    [
+        SocketOptions(ttl=3),
+        SocketOptions(traffic_class=0),
+        SocketOptions(device="lo"),
+        SocketOptions(mtu_discovery="do"),
+    ],
 )
 def test_a_host_in_memory_has_no_ttl_to_set(options: SocketOptions) -> None:
     host = MemoryNetwork().host("192.0.2.2")

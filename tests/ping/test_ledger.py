@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from udpecho.instrument.probe import Flow, Probe, ProbeFate
+from udpecho.instrument.probe import Flow, Probe, ProbeFate, Unsent
 from udpecho.instrument.stamps import Clock, Stamp
 from udpecho.ping.ledger import HEADER_SIZE, MAX_SIZE, MEMORY_NS, MIN_SIZE, Ledger
 from udpecho.ping.outcome import Outcome, Surplus
@@ -182,7 +182,7 @@ def test_a_refusal_ends_a_probe_once() -> None:
     assert (refused.flow, refused.at_ns) == (FLOW, MS)
     assert ledger.outstanding == 0
     assert ledger.refused(refusal, 2 * MS) is None
-    assert ledger.unsent(probe, EPERM, 2 * MS) is None
+    assert ledger.unsent(Unsent(probe, EPERM), 2 * MS) is None
     assert answer(ledger, payload_of(ledger, probe)).kind is Surplus.DUPLICATE
 
 
@@ -205,7 +205,7 @@ def test_that_a_ttl_ended_on_the_way_is_told_from_what_linux_calls_it() -> None:
 
 def test_what_our_own_kernel_would_not_send_has_no_peer() -> None:
     ledger = new_ledger()
-    refused = ledger.unsent(issue(ledger), EPERM, MS)
+    refused = ledger.unsent(Unsent(issue(ledger), EPERM), MS)
     assert refused is not None
     assert (refused.kind, refused.reason, refused.peer) == (ProbeFate.REFUSED, "EPERM", None)
     assert (refused.icmp_type, refused.icmp_code) == (None, None)

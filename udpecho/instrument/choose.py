@@ -23,6 +23,7 @@ def choose_instrument(
         from udpecho.instrument.kernel import KernelInstrument
 
         return KernelInstrument(reactor, options, size=size, stamps=stamps)
-    if (options.device, options.ttl, options.dscp) != (None, None, None):
-        raise OSError(errno.ENOTSUP, "an interface, TTL or DSCP can be set on Linux only")
+    if options.needs_linux:
+        what = "an interface, TTL, traffic class or MTU discovery"
+        raise OSError(errno.ENOTSUP, f"{what} can be set on Linux only")
     return ReactorInstrument(reactor, options)

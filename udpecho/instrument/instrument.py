@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol, TypeAlias
 
 from twisted.internet.defer import Deferred
 
@@ -20,15 +20,26 @@ from udpecho.names import canonical_host
 from udpecho.peer import Peer
 from udpecho.refusal import Refusal
 
+MtuDiscovery: TypeAlias = Literal["do", "want", "dont", "probe"]
+"""What becomes of a probe that is too long for its path: do refuses it, want cuts it up, by what
+ICMP tells of the path; dont lets routers cut it; probe sends it as it is."""
+
+MTU_DISCOVERY: dict[MtuDiscovery, int] = {"dont": 0, "want": 1, "do": 2, "probe": 3}
+"""By Linux's numbers (IP_PMTUDISC_*, IPV6_PMTUDISC_*: ip(7), ipv6(7))."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SocketOptions:
-    """How probes leave: from which address or interface, with which TTL and DSCP (RFC 2474)."""
+    """How probes leave: from which address or interface, with which TTL and traffic class.
+
+    That is the byte of which DSCP is the upper six bits (RFC 2474), ECN the lower two (RFC 3168).
+    """
 
     source: str | None = None
     device: str | None = None
     ttl: int | None = None
-    dscp: int | None = None
+    traffic_class: int | None = None
+    mtu_discovery: MtuDiscovery | None = None
 
     def __post_init__(self) -> None:
         """Refuse what the kernel would take for something else, or look up as a name."""
@@ -36,13 +47,17 @@ class SocketOptions:
             raise BadAddress(self.source, f"source: expected an IP address, got {self.source!r}")
         if self.ttl is not None and not 1 <= self.ttl <= 255:
             raise ValueError(f"ttl: expected 1 to 255, got {self.ttl!r}")
-        if self.dscp is not None and not 0 <= self.dscp <= 63:
-            raise ValueError(f"dscp: expected 0 to 63, got {self.dscp!r}")
+        if self.traffic_class is not None and not 0 <= self.traffic_class <= 255:
+            raise ValueError(f"tos: expected 0 to 255, got {self.traffic_class!r}")
+        if self.mtu_discovery is not None and self.mtu_discovery not in MTU_DISCOVERY:
+            one_of = ", ".join(MTU_DISCOVERY)
+            raise ValueError(f"mtu_discovery: expected one of {one_of}, got {self.mtu_discovery!r}")
 
     @property
-    def traffic_class(self) -> int | None:
-        """The whole byte of which DSCP is the upper six bits."""
-        return None if self.dscp is None else self.dscp << 2
+    def needs_linux(self) -> bool:
+        """Tell whether a reactor's own sockets can't do it."""
+        others = (self.device, self.ttl, self.traffic_class, self.mtu_discovery)
+        return others != (None,) * len(others)
 
 
 class Observer(Protocol):
@@ -84,8 +99,11 @@ class Instrument(Protocol):
     def now(self) -> int:
         """Read the monotonic clock, in ns."""
 
-    def open(self, peer: Peer, *, connected: bool) -> ProbeSocket:
-        """Open a socket of a peer's family; if connected, for that peer alone. Raises OSError."""
+    def open(self, peer: Peer, *, connected: bool, port: int = 0) -> ProbeSocket:
+        """Open a socket of a peer's family; if connected, for that peer alone.
+
+        The system chooses a source port unless it is given. Raises OSError.
+        """
 
     def start(self, observer: Observer) -> Stamp:
         """Tell the observer from now on, and return when that is."""

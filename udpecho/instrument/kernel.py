@@ -56,19 +56,17 @@ class KernelInstrument:
         """Read the monotonic clock, in ns."""
         return monotonic_ns()
 
-    def open(self, peer: Peer, *, connected: bool) -> ProbeSocket:
+    def open(self, peer: Peer, *, connected: bool, port: int = 0) -> ProbeSocket:
         """Open a socket of a peer's family; if connected, for that peer alone. Raises OSError."""
         ipv6 = is_ipv6(peer[0])
         options = self._options
         stamped = StampedSocket(
-            (options.source or ("::" if ipv6 else "0.0.0.0"), 0),
+            (options.source or ("::" if ipv6 else "0.0.0.0"), port),
             family=socket.AF_INET6 if ipv6 else socket.AF_INET,
             intake=self._intake,
             outlet=self._outlet,
             stamps=self._stamps,
-            ttl=options.ttl,
-            traffic_class=options.traffic_class,
-            device=options.device,
+            options=options,
         )
         self._sockets[stamped.fileno()] = stamped
         if connected:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from udpecho.instrument.stamps import Stamp
 from udpecho.peer import Peer
@@ -70,5 +70,11 @@ class Probe:
 Arrival: TypeAlias = tuple[bytes, Peer, int | None, int | None]
 """A datagram, its sender, when it came by the kernel, in ns since 1970, and its TTL."""
 
-Unsent: TypeAlias = tuple[Probe, int]
-"""A probe, and the errno of its send."""
+
+class Unsent(NamedTuple):
+    """A probe that our own kernel would not send."""
+
+    probe: Probe
+    errno: int
+    mtu: int | None = None
+    """What the path takes, in bytes, if the probe was too long and the kernel tells."""

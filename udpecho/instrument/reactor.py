@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred, gatherResults
-from twisted.internet.error import MessageLengthError
+from twisted.internet.error import CannotListenError, MessageLengthError
 from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.protocol import DatagramProtocol
 
@@ -45,10 +45,13 @@ class ReactorInstrument:
         now_ns = self.now()
         return Stamp(now_ns, now_ns)
 
-    def open(self, peer: Peer, *, connected: bool) -> ProbeSocket:
+    def open(self, peer: Peer, *, connected: bool, port: int = 0) -> ProbeSocket:
         """Open a socket of a peer's family; if connected, for that peer alone. Raises OSError."""
         wildcard = "::" if is_ipv6(peer[0]) else ""
-        socket = ReactorSocket(self._reactor, self._source or wildcard, self.stamp)
+        try:
+            socket = ReactorSocket(self._reactor, (self._source or wildcard, port), self.stamp)
+        except CannotListenError as error:
+            raise error.socketError from error
         self._sockets.append(socket)
         if connected:
             socket.connect(peer)
@@ -93,13 +96,17 @@ class ReactorSocket(DatagramProtocol):
     transport: Any
     _observer: Observer
 
-    def __init__(self, reactor: IDatagramReactor, source: str, stamp: Callable[[], Stamp]) -> None:
-        """Listen on an address, and a port that the system chooses. Raises CannotListenError."""
+    def __init__(self, reactor: IDatagramReactor, local: Peer, stamp: Callable[[], Stamp]) -> None:
+        """Listen on an address and a port; 0 is one that the system chooses.
+
+        Raises CannotListenError.
+        """
         self._stamp = stamp
         self._connected = False
         self._sent: deque[tuple[Probe, bytes]] = deque(maxlen=BLAMED)
         self._unsent: list[Unsent] | None = None  # while probes are being sent
-        self._listening = listen_udp(reactor, 0, self, source)
+        address, port = local
+        self._listening = listen_udp(reactor, port, self, address)
 
     @property
     def port(self) -> int:
@@ -130,9 +137,9 @@ class ReactorSocket(DatagramProtocol):
             try:
                 self._send(probe, payload)
             except OSError as error:
-                unsent.append((probe, error.errno or 0))
+                unsent.append(Unsent(probe, error.errno or 0))
             except MessageLengthError:  # as Twisted's own port says EMSGSIZE
-                unsent.append((probe, errno.EMSGSIZE))
+                unsent.append(Unsent(probe, errno.EMSGSIZE))
         self._unsent = None
         return unsent
 
@@ -153,7 +160,7 @@ class ReactorSocket(DatagramProtocol):
         if self._unsent is None:
             self._observer.refused(Refusal(addr, data, number, None, None, None, None))
         else:
-            self._unsent += [(probe, number) for probe, sent in self._sent if sent == data]
+            self._unsent += [Unsent(probe, number) for probe, sent in self._sent if sent == data]
 
     def peerRefused(self, refusal: Refusal) -> None:
         """Tell the observer which probe was refused, where our own port serves."""

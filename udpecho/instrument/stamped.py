@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Iterator, Sequence
+from errno import EMSGSIZE
 from functools import lru_cache, partial
 
 from udpecho.instrument.bulk import Intake, Outlet
 from udpecho.instrument.clocks import read_clocks
+from udpecho.instrument.instrument import SocketOptions
+from udpecho.instrument.leaving import set_leaving
 from udpecho.instrument.moments import arrivals, departures, following
 from udpecho.instrument.probe import Arrival, Probe, Unsent
 from udpecho.instrument.stamps import Stamp
 from udpecho.kernel import calls, layout
-from udpecho.kernel.errqueue import refusal
+from udpecho.kernel.errqueue import local_mtu, refusal
 from udpecho.kernel.layout import (
     IPV4,
     IPV6,
@@ -53,6 +56,8 @@ _UNSTAMPED = 4096
 _DRAUGHTS = range(8)
 """Batches taken at once from an error queue that is to be emptied, though ICMP may refill it."""
 
+_AS_THE_SYSTEM_DOES = SocketOptions()
+
 _STRANGERS = 4096
 """Addresses kept decoded, of senders that were not asked: about 300 bytes each."""
 
@@ -68,9 +73,7 @@ class StampedSocket:
         intake: Intake,
         outlet: Outlet,
         stamps: bool = True,
-        ttl: int | None = None,
-        traffic_class: int | None = None,
-        device: str | None = None,
+        options: SocketOptions = _AS_THE_SYSTEM_DOES,
     ) -> None:
         """Open and bind, or raise OSError."""
         self._intake = intake
@@ -83,17 +86,15 @@ class StampedSocket:
         self._refused: list[Refusal] = []
         self._names: dict[Peer, bytes] = {}
         self._peers: dict[bytes, Peer] = {}
+        self._mtus: dict[Peer, int] = {}  # of the ways for which something was too long
         self._name_size = self._layout.name
         self._socket = socket.socket(family, socket.SOCK_DGRAM)
         self._transmit: Callable[[bytes, Peer], int] = self._socket.sendto
         try:
             self._socket.setblocking(False)
-            self._set_options(family, ttl, traffic_class)
-            if device is not None:
-                self._socket.setsockopt(
-                    socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device.encode() + b"\0"
-                )
-            self._socket.bind(local)
+            self._set_options(family)
+            set_leaving(self._socket, options)
+            self._socket.bind(with_scope(*local))
         except BaseException:
             self._socket.close()
             raise
@@ -180,9 +181,12 @@ class StampedSocket:
             for index in others:
                 name = records[index * RECORD : index * RECORD + self._layout.name]
                 found = control_messages(intake.control(index))
-                refused = refusal(data[index], self._peer(name), found)
+                peer = self._peer(name)
+                refused = refusal(data[index], peer, found)
                 if refused is not None:
                     self._refused.append(refused)
+                elif peer in self._names and (mtu := local_mtu(found)):
+                    self._mtus[peer] = mtu
         return count
 
     def _send_alone(self, probe: Probe, payload: bytes, unsent: list[Unsent]) -> None:
@@ -215,7 +219,13 @@ class StampedSocket:
             return sent
 
         look = partial(outlet.look, fd)
-        send_all(send, 0, len(probes), lambda i, errno: unsent.append((probes[i], errno)), look)
+
+        def failed(index: int, errno: int) -> None:
+            probe = probes[index]
+            mtu = self._mtus.get(probe.flow.peer) if errno == EMSGSIZE else None
+            unsent.append(Unsent(probe, errno, mtu))
+
+        send_all(send, 0, len(probes), failed, look)
 
     def _number_those(self, probes: Sequence[Probe]) -> None:
         """Remember what was sent under the numbers by which the kernel knows it."""
@@ -239,27 +249,16 @@ class StampedSocket:
         """Read a socket address: nearly always one that was asked."""
         return self._peers.get(name) or _stranger(self._layout, name)
 
-    def _set_options(self, family: int, ttl: int | None, traffic_class: int | None) -> None:
-        ip = socket.IPPROTO_IP if family == socket.AF_INET else socket.IPPROTO_IPV6
-        options: list[tuple[int, int, int | None]]
+    def _set_options(self, family: int) -> None:
+        """Hear of errors and TTLs, and have room."""
         if family == socket.AF_INET:
-            options = [
-                (ip, layout.IP_RECVERR, 1),
-                (ip, layout.IP_RECVTTL, 1),
-                (ip, socket.IP_TTL, ttl),
-                (ip, socket.IP_TOS, traffic_class),
-            ]
+            heard = [layout.IP_RECVERR, layout.IP_RECVTTL]
+            ip = socket.IPPROTO_IP
         else:
-            options = [
-                (ip, socket.IPV6_V6ONLY, 1),
-                (ip, layout.IPV6_RECVERR, 1),
-                (ip, socket.IPV6_RECVHOPLIMIT, 1),
-                (ip, socket.IPV6_UNICAST_HOPS, ttl),
-                (ip, socket.IPV6_TCLASS, traffic_class),
-            ]
-        for level, option, value in options:
-            if value is not None:
-                self._socket.setsockopt(level, option, value)
+            heard = [socket.IPV6_V6ONLY, layout.IPV6_RECVERR, socket.IPV6_RECVHOPLIMIT]
+            ip = socket.IPPROTO_IPV6
+        for option in heard:
+            self._socket.setsockopt(ip, option, 1)
         for buffer in (socket.SO_RCVBUF, socket.SO_SNDBUF):
             calls.set_buffer(self._socket, buffer, _BUFFER)
 

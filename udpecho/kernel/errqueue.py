@@ -28,7 +28,7 @@ from udpecho.scopes import without_scope
 Found: TypeAlias = Mapping[tuple[int, int], bytes]
 """Control messages, by level and type."""
 
-FROM_ICMP, FROM_ICMP6, FROM_TIMESTAMPING = 2, 3, 4
+FROM_OUR_KERNEL, FROM_ICMP, FROM_ICMP6, FROM_TIMESTAMPING = 1, 2, 3, 4
 EXTENDED_ERROR = struct.Struct("=IBBBxII")  # sock_extended_err, linux/errqueue.h
 
 _QUOTED = 65536
@@ -66,6 +66,15 @@ def refusal(data: bytes, to: Peer | None, found: Found) -> Refusal | None:
     by = _offender(error[EXTENDED_ERROR.size :])
     mtu = info if errno == EMSGSIZE else None
     return Refusal(to, data, errno, by, icmp_type, icmp_code, stamp_ns(found), mtu)
+
+
+def local_mtu(found: Found) -> int | None:
+    """Find what a way takes, in bytes, in our own kernel's word that a datagram was too long."""
+    error = extended_error(found)
+    if len(error) < EXTENDED_ERROR.size:
+        return None
+    errno, origin, _, _, info, _ = EXTENDED_ERROR.unpack_from(error)
+    return int(info) if (errno, origin) == (EMSGSIZE, FROM_OUR_KERNEL) else None
 
 
 def extended_error(found: Found) -> bytes:

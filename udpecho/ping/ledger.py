@@ -23,7 +23,7 @@ from itertools import chain, count
 from os import urandom
 from struct import Struct
 
-from udpecho.instrument.probe import Flow, Probe, ProbeFate
+from udpecho.instrument.probe import Flow, Probe, ProbeFate, Unsent
 from udpecho.instrument.stamps import Stamp, round_trip
 from udpecho.peer import Peer
 from udpecho.ping.outcome import Outcome, Surplus
@@ -198,14 +198,15 @@ class Ledger:
             reason=errorcode.get(number, "?"),
             icmp_type=refusal.icmp_type,
             icmp_code=refusal.icmp_code,
+            mtu=refusal.mtu,
         )
 
-    def unsent(self, probe: Probe, errno: int, now_ns: int) -> Outcome | None:
+    def unsent(self, unsent: Unsent, now_ns: int) -> Outcome | None:
         """Note that our own kernel would not send a probe; None if its fate was known."""
-        if probe.fate is not None:
+        if unsent.probe.fate is not None:
             return None
-        reason = errorcode.get(errno, "?")
-        return self._settled(probe, _REFUSED, now_ns)._replace(reason=reason)
+        settled = self._settled(unsent.probe, _REFUSED, now_ns)
+        return settled._replace(reason=errorcode.get(unsent.errno, "?"), mtu=unsent.mtu)
 
     def overdue(self, now_ns: int) -> list[Probe]:
         """Return, once each, the probes without a fate whose timeout has passed."""

@@ -33,7 +33,8 @@ class Outcome(NamedTuple):
 
     sent_ns is by the same clock. A stranger has no flow; what is not known is None. The peer
     is whoever sent the datagram, or refused (None if that was our kernel). The reason of a
-    refusal is an errno by name, beside ICMP's type and code where the kernel tells them.
+    refusal is an errno by name, beside ICMP's type and code where the kernel tells them; mtu is
+    what the link takes for which the probe was too long, in bytes, with the headers.
     """
 
     kind: ProbeFate | Surplus
@@ -50,3 +51,4 @@ class Outcome(NamedTuple):
     reason: str | None = None
     icmp_type: int | None = None
     icmp_code: int | None = None
+    mtu: int | None = None

@@ -46,8 +46,8 @@ class Plan:
 
     count is of probes to each target, None for no end. timeout is when a reply is late, and
     how long the end of the run waits for the last ones. Every target is probed from as many
-    source ports as there are flows, in turn. ttl is what the probes are sent with, None for
-    what the system chooses.
+    source ports as there are flows, in turn: these, or what the system chooses. ttl and
+    traffic_class are what the probes are sent with, None for what the system chooses.
     """
 
     targets: tuple[Target, ...]
@@ -57,6 +57,8 @@ class Plan:
     size: int = SIZE
     flows: int = 1
     ttl: int | None = None
+    traffic_class: int | None = None
+    source_ports: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse what can't be done."""
@@ -72,6 +74,13 @@ class Plan:
             raise ValueError(f"a probe has {MIN_SIZE} to {MAX_SIZE} bytes, not {self.size}")
         if self.flows < 1:
             raise ValueError("there is 1 flow at least")
+        if self.source_ports and len(self.source_ports) != self.flows:
+            ports, flows = len(self.source_ports), self.flows
+            raise ValueError(f"there are as many source ports as flows, not {ports} for {flows}")
+
+    def source_port(self, flow: int) -> int:
+        """Give a flow's source port; 0 has the system choose."""
+        return self.source_ports[flow] if self.source_ports else 0
 
     @property
     def probes(self) -> int | None:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Literal
 
 from udpecho.errors import ResolveFailed, UdpEchoError
-from udpecho.instrument import SocketOptions, choose_instrument
+from udpecho.instrument import MtuDiscovery, SocketOptions, choose_instrument
 from udpecho.instrument.probe import Probe
 from udpecho.names import resolve_all
 from udpecho.ping.figures import Summary
@@ -40,13 +40,16 @@ async def prepare(
     timeout: float = TIMEOUT,
     deadline: float | None = None,
     size: int = SIZE,
-    flows: int = 1,
+    flows: int | None = None,
+    source_ports: Sequence[int] = (),
     connected: bool = False,
     ipv6: bool | None = None,
     source: str | None = None,
     device: str | None = None,
     ttl: int | None = None,
     dscp: int | None = None,
+    tos: int | None = None,
+    mtu_discovery: MtuDiscovery | None = None,
     clock: Literal["kernel", "user"] = "kernel",
     on_outcome: Callable[[Outcome], None] = ignore,
     on_overdue: Callable[[Probe], None] = ignore,
@@ -56,10 +59,12 @@ async def prepare(
 
     interval, timeout and deadline are in seconds, size in bytes of payload; count is of probes
     to each host, None for no end. deadline seconds after its start a run sends no more. Each
-    host is probed from this many flows (source ports) in turn, connected or over sockets that
-    all hosts share. Probes leave from the address source or through the interface device, with
-    this TTL and DSCP (0 to 63); ipv6 asks for one family. By clock="user" the kernel's stamps
-    are not used.
+    host is probed from this many flows (source ports; 1 unless said) in turn, or from these
+    source ports, connected or over sockets that all hosts share. Probes leave from the address
+    source or through the interface device, with this TTL, and DSCP (0 to 63) or whole byte
+    (tos, 0 to 255); ipv6 asks for one family. mtu_discovery says what becomes of those that
+    are too long for their path (see MtuDiscovery). By clock="user" the kernel's stamps are not
+    used.
 
     on_outcome hears each fate and each surplus datagram, on_overdue of each probe that has no
     fate when its timeout has passed. With on_unresolved, which hears why, hosts without an
@@ -75,16 +80,21 @@ async def prepare(
         on_unresolved(failure)
     if failures and not found:
         raise ResolveFailed("no host to ping")
+    byte = _traffic_class(dscp, tos)
     plan = Plan(
         targets=tuple(Target(name, peer) for name, peer in found),
         interval_ns=_nanoseconds("interval", interval),
         count=count,
         timeout_ns=_nanoseconds("timeout", timeout),
         size=size,
-        flows=flows,
+        flows=flows or len(source_ports) or 1,
         ttl=ttl,
+        traffic_class=byte,
+        source_ports=tuple(source_ports),
     )
-    options = SocketOptions(source=source, device=device, ttl=ttl, dscp=dscp)
+    options = SocketOptions(
+        source=source, device=device, ttl=ttl, traffic_class=byte, mtu_discovery=mtu_discovery
+    )
     if clock not in ("kernel", "user"):
         raise ValueError(f"clock: expected 'kernel' or 'user', got {clock!r}")
     return Ping(
@@ -95,6 +105,17 @@ async def prepare(
         on_outcome=on_outcome,
         on_overdue=on_overdue,
     )
+
+
+def _traffic_class(dscp: int | None, tos: int | None) -> int | None:
+    """Give the whole byte of which DSCP is the upper six bits (RFC 2474); raises ValueError."""
+    if dscp is None:
+        return tos
+    if tos is not None:
+        raise ValueError("expected dscp or tos, got both")
+    if not 0 <= dscp <= 63:
+        raise ValueError(f"dscp: expected 0 to 63, got {dscp!r}")
+    return dscp << 2
 
 
 def _nanoseconds(option: str, seconds: float) -> int:
@@ -113,13 +134,16 @@ async def ping(
     timeout: float = TIMEOUT,
     deadline: float | None = None,
     size: int = SIZE,
-    flows: int = 1,
+    flows: int | None = None,
+    source_ports: Sequence[int] = (),
     connected: bool = False,
     ipv6: bool | None = None,
     source: str | None = None,
     device: str | None = None,
     ttl: int | None = None,
     dscp: int | None = None,
+    tos: int | None = None,
+    mtu_discovery: MtuDiscovery | None = None,
     clock: Literal["kernel", "user"] = "kernel",
     on_outcome: Callable[[Outcome], None] = ignore,
     on_overdue: Callable[[Probe], None] = ignore,
@@ -135,12 +159,15 @@ async def ping(
         deadline=deadline,
         size=size,
         flows=flows,
+        source_ports=source_ports,
         connected=connected,
         ipv6=ipv6,
         source=source,
         device=device,
         ttl=ttl,
         dscp=dscp,
+        tos=tos,
+        mtu_discovery=mtu_discovery,
         clock=clock,
         on_outcome=on_outcome,
         on_overdue=on_overdue,

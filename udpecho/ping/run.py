@@ -197,8 +197,8 @@ class Ping:
             unsent = socket.send(probes, self._ledger.payloads(probes))
             self._stats.sent(flows, self._instrument.now() - due_ns)
             sent += len(probes)
-            for probe, errno in unsent:
-                outcome = self._ledger.unsent(probe, errno, self._instrument.now())
+            for each in unsent:
+                outcome = self._ledger.unsent(each, self._instrument.now())
                 if outcome is not None:
                     self._tell(outcome)
             if self._ended_ns is not None:  # whoever was told has ended it

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from errno import EACCES, EADDRINUSE
 from typing import TypeAlias
 
 from udpecho.instrument import Instrument, ProbeSocket
 from udpecho.instrument.probe import Flow
-from udpecho.peer import is_ipv6
+from udpecho.peer import Peer, is_ipv6
 from udpecho.ping.ledger import Ledger
 from udpecho.ping.plan import Plan, Target
 
@@ -28,7 +29,7 @@ def open_ways(instrument: Instrument, plan: Plan, ledger: Ledger, connected: boo
         for target in targets:
             key = (is_ipv6(target.peer[0]), number)
             if connected or key not in shared:
-                shared[key] = instrument.open(target.peer, connected=connected)
+                shared[key] = _open(instrument, target.peer, connected, plan.source_port(number))
             socket = shared[key]
             socket.expect(target.peer)
             flow = Flow(target.name, target.peer, socket.port)
@@ -41,3 +42,13 @@ def open_ways(instrument: Instrument, plan: Plan, ledger: Ledger, connected: boo
         targets = [plan.targets[number] for number in group.targets]
         ways.append([open_flow(targets, number) for number in range(plan.flows)])
     return ways
+
+
+def _open(instrument: Instrument, peer: Peer, connected: bool, port: int) -> ProbeSocket:
+    """Open a socket, and say which source port it can't have."""
+    try:
+        return instrument.open(peer, connected=connected, port=port)
+    except OSError as error:
+        if port and error.errno in (EADDRINUSE, EACCES):
+            raise OSError(error.errno, f"source port {port}: {error.strerror}") from error
+        raise

@@ -100,6 +100,9 @@ def outcome_line(outcome: Outcome, start: Start) -> str:
             "from_address": peer and peer[0],
             "from_port": peer and peer[1],
             "reason": outcome.reason,
+            "icmp_type": outcome.icmp_type,
+            "icmp_code": outcome.icmp_code,
+            "mtu_bytes": outcome.mtu,
         }
     )
 
@@ -212,6 +215,9 @@ def _read_outcome(value: Fields, flows: dict[tuple[str, Peer, int], Flow]) -> Ou
         ttl=_unless_null(value, "ttl"),
         peer=None if value.is_null("from_address") else _peer(value, "from_"),
         reason=None if value.is_null("reason") else value.text("reason"),
+        icmp_type=_unless_null(value, "icmp_type", or_missing=True),  # as are these three
+        icmp_code=_unless_null(value, "icmp_code", or_missing=True),
+        mtu=_unless_null(value, "mtu_bytes", or_missing=True),
     )
 
 

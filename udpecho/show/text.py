@@ -17,22 +17,13 @@ from udpecho.ping.figures import Figures, Glance, Summary
 from udpecho.ping.outcome import Outcome, Surplus
 from udpecho.ping.plan import Plan
 from udpecho.show.amounts import milliseconds, percent, slashed
+from udpecho.show.icmp import refusal_text
 from udpecho.show.remarks import losing_ports
 from udpecho.show.sheet import Sheet
 from udpecho.show.summary_tables import flow_table, target_table
 
 UDP_HEADER = 8
 IP_HEADERS = {False: 20, True: 40}
-
-REASONS = {
-    "ECONNREFUSED": "Destination Port Unreachable",
-    "EHOSTUNREACH": "Destination Host Unreachable",
-    "ENETUNREACH": "Destination Net Unreachable",
-    "EACCES": "Packet filtered",
-    "EMSGSIZE": "Frag needed and DF set",
-    "EPERM": "Operation not permitted",
-}
-"""What iputils' ping prints for the ICMP errors, or perror for the local ones."""
 
 _READ_BY_PROGRAMS = re.compile(r"--- .* ---$|\d+ packets transmitted|rtt min/avg/max/mdev")
 
@@ -59,9 +50,8 @@ def outcome_text(outcome: Outcome, *, numeric: bool = False) -> str | None:
         case ProbeFate.LOST:
             return None
         case ProbeFate.REFUSED:
-            reason = REASONS.get(outcome.reason or "", outcome.reason or "refused")
             by = "our own kernel" if outcome.peer is None else outcome.peer[0]
-            return f"From {by} icmp_seq={outcome.sequence} {reason}"
+            return f"From {by} icmp_seq={outcome.sequence} {refusal_text(outcome)}"
         case Surplus.STRANGER | Surplus.FORGED:
             by = format_peer(outcome.peer) if outcome.peer else "?"
             return f"{outcome.size} bytes from {by}: {outcome.kind.value}, no reply to us"
