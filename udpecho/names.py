@@ -1,10 +1,9 @@
-"""Names, addresses and ports from text, and the addresses that a name has."""
+"""The addresses that a name has, and what may be asked of a host and a port at all."""
 
 from __future__ import annotations
 
-import re
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 
 from twisted.internet.address import IPv4Address, IPv6Address
@@ -18,44 +17,15 @@ from twisted.internet.interfaces import (
 from zope.interface import implementer
 
 from udpecho.errors import BadAddress, ResolveFailed, UdpEchoError, WrongFamily
+from udpecho.hosts import canonical_host
 from udpecho.peer import MAX_PORT, Peer, is_ipv6, is_wildcard
 from udpecho.reactors import IDatagramReactor
-from udpecho.scopes import interface_name
-from udpecho.values import port_number, wrong
-
-DEFAULT_PORT = 1060
-"""Not 7, which is echo's own (RFC 862) but takes a privilege to listen on."""
 
 _SCOPES = 1 << 32
 """A scope's number is less: the kernel writes it in four bytes."""
 
 LOOKUPS = 64
 """Names looked up at a time: a resolver that is asked for 10,000 at once drops most."""
-
-
-@lru_cache(maxsize=65536)  # asking the same hosts again and again is the usual case
-def canonical_host(host: str) -> str | None:
-    """Return an IP address as the kernel prints it, or None if the text is not one.
-
-    An address that each link has its own of keeps its scope, by the interface's name:
-    fe80::1%eth0 and fe80::1%eth1 are two hosts. The kernel gives no scope with any other.
-    """
-    address, percent, scope = host.partition("%")
-    for family in (socket.AF_INET, socket.AF_INET6):
-        if percent and (family == socket.AF_INET or not scope):
-            continue
-        try:
-            packed = socket.inet_pton(family, address)
-        except (OSError, UnicodeError, ValueError):  # ValueError: an embedded NUL
-            continue
-        text = socket.inet_ntop(family, packed)
-        return f"{text}%{interface_name(scope)}" if percent and _has_scope(packed) else text
-    return None
-
-
-def _has_scope(packed: bytes) -> bool:
-    """Tell link-local addresses (fe80::/10) and multicast's (RFC 4007, section 4)."""
-    return packed[0] == 0xFF or (packed[0] == 0xFE and packed[1] >> 6 == 0b10)
 
 
 def checked_peer(address: tuple[str, int]) -> Peer:
@@ -165,36 +135,6 @@ class _FirstAddress:
             self.deferred.errback(ResolveFailed(f"{self._host!r} has no address but {self._first}"))
         else:
             self.deferred.callback((self._first, self._port))
-
-
-def ip_address(option: str) -> Callable[[str], str]:
-    """Make a coercer of an IPv4 or IPv6 address, with or without brackets."""
-
-    def coerce(text: str) -> str:
-        bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
-        canonical = canonical_host(bare)
-        if canonical is None:
-            raise wrong(option, "an IPv4 or IPv6 address", text)
-        return canonical
-
-    return coerce
-
-
-def host_and_port(text: str, default_port: int = DEFAULT_PORT) -> tuple[str, int]:
-    """Read HOST, HOST:PORT, IPv6 or [IPv6]:PORT; a name is left for the resolver to judge."""
-    if canonical_host(text) is not None:  # an IPv6 address needs no brackets without a port
-        return text, default_port
-    match = re.fullmatch(
-        r"\[(?P<v6>[^\]]*)\](?::(?P<port6>.*))?|(?P<host>[^:\[\]]*)(?::(?P<port>[^:]*))?", text
-    )
-    if match is None or not (match["host"] or match["v6"]):
-        raise wrong("HOST[:PORT]", "a host, HOST:PORT or [IPv6]:PORT", text)
-    if match["v6"] is not None and ":" not in ip_address("HOST[:PORT]")(match["v6"]):
-        raise wrong("HOST[:PORT]", "an IPv6 address in the brackets", text)
-    port = match["port6"] if match["port6"] is not None else match["port"]
-    if port is None:
-        return match["host"] or match["v6"], default_port
-    return match["host"] or match["v6"], port_number("HOST[:PORT]")(port)
 
 
 def with_scope(host: str, port: int) -> tuple[str, int] | tuple[str, int, int, int]:

@@ -16,11 +16,11 @@ from twisted.logger import Logger
 from twisted.python import usage
 from twisted.python.systemd import ListenFDs
 
-from udpecho.commands import Command
+from udpecho import __version__
 from udpecho.errors import PortUnavailable
 from udpecho.guard.policy import Policy, network, source_ports
 from udpecho.guard.ratelimit import MAX_RATE, MAX_SLIP
-from udpecho.names import ip_address
+from udpecho.hosts import ip_address
 from udpecho.peer import format_peer
 from udpecho.reactors import AnyReactor
 from udpecho.server import LOOPBACK, EchoService, Listen, UdpAddress, listen, mind_process
@@ -39,7 +39,7 @@ _GROUPS = {
 }
 
 
-class Options(Command):
+class Options(usage.Options):
     """Where the service listens, and whom it answers."""
 
     synopsis = "[options]"
@@ -112,7 +112,7 @@ class Options(Command):
     ]
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self["listens"] = []
         self["networks"] = {"allow": [], "deny": [], "exempt": list(_DEFAULTS.exempt)}
         self["source ports"] = frozenset[int]()
@@ -121,9 +121,20 @@ class Options(Command):
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
         """Parse; twistd and twist would print all of their help around an error's one line."""
         try:
-            super().parseOptions(options)
+            super().parseOptions(options)  # type: ignore[no-untyped-call]
         except usage.UsageError as error:
-            raise SystemExit(f"udpecho: {error}") from None
+            line = str(error).removeprefix("Parameter type enforcement failed: ")
+            raise SystemExit(f"udpecho: {line}") from None
+
+    def opt_version(self) -> None:
+        """Print udpecho's version and exit."""
+        print(f"udpecho {__version__}")
+        raise SystemExit(0)
+
+    def parseArgs(self, *args: str) -> None:
+        """Refuse what is not an option."""
+        if args:
+            raise usage.UsageError(f"expected options only, got {args[0]!r}")
 
     def opt_listen(self, description: str) -> None:
         """udp:PORT[:interface=ADDRESS][:reusePort=yes], systemd:index=N or systemd:name=NAME; may be repeated. Without an interface it is all addresses of both families; with reusePort=yes several processes share the port, each with senders of its own."""  # noqa: E501 (usage prints the docstring)

@@ -1,6 +1,6 @@
 """A value from a user's text, or one line that says what was expected and what came.
 
-A ValueError's text names the option, since twisted.python.usage prints that text alone.
+A ValueError's text names the option, since that text is all that is printed.
 """
 
 from __future__ import annotations
@@ -13,6 +13,9 @@ from typing import TypeVar
 from udpecho.peer import MAX_PORT
 
 Value = TypeVar("Value")
+
+_DECIMAL = re.compile(r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+"""What strtod(3) and Python both take, a decimal number; not 1_0, inf or a foreign digit."""
 
 
 def wrong(option: str, expected: str, got: str) -> ValueError:
@@ -35,10 +38,7 @@ def seconds(option: str) -> Callable[[str], float]:
     """Make a coercer of a duration above 0, in seconds."""
 
     def coerce(text: str) -> float:
-        try:
-            value = float(text) if re.fullmatch(r"[0-9.]+", text) else 0.0
-        except ValueError:
-            value = 0.0
+        value = float(text) if _DECIMAL.fullmatch(text) else 0.0
         if 0 < value <= 86400:
             return value
         raise wrong(option, "seconds above 0, a day at most", text)
@@ -61,10 +61,7 @@ def number(option: str, lowest: float, highest: float) -> Callable[[str], float]
     """Make a coercer of a decimal number within bounds."""
 
     def coerce(text: str) -> float:
-        try:
-            value = float(text)
-        except ValueError:
-            value = nan
+        value = float(text) if _DECIMAL.fullmatch(text) else nan
         if lowest <= value <= highest:
             return value
         raise wrong(option, f"a number from {lowest:.15g} to {highest:.15g}", text)

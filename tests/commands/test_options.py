@@ -9,15 +9,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from twisted.python import usage
 from twisted.python.systemd import ListenFDs
 
-from udpecho import __version__
-from udpecho.commands.options import Command
 from udpecho.guard.policy import network, source_ports
-from udpecho.names import DEFAULT_PORT, host_and_port, ip_address
+from udpecho.hosts import DEFAULT_PORT, host_and_port, ip_address
 from udpecho.server.addresses import InheritedSocket, UdpAddress, everywhere, listen
-from udpecho.values import one_of, port_number, seconds, whole_number
+from udpecho.values import number, one_of, port_number, seconds, whole_number
 
 INHERITED = ListenFDs([3, 4, 5], ("dns", "echo", "echo6"))
 NONE_INHERITED = ListenFDs([], ())
@@ -35,6 +32,7 @@ Coercer = Callable[[str], Any]
 PORT, PORT_0 = port_number("--port"), port_number("--port", lowest=0)
 ADDRESS, SECONDS = ip_address("--interface"), seconds("--timeout")
 NUMBER, WORD = whole_number("--retries", 0, 20), one_of("--accept", ("any", "matching"))
+DECIMAL = number("-i", 0.0001, 86400)
 NETWORK, PORTS = network("--allow"), source_ports("--allow-source-port")
 
 GOOD: list[tuple[str, Coercer, str, object]] = [
@@ -51,6 +49,8 @@ GOOD: list[tuple[str, Coercer, str, object]] = [
     ("a day", SECONDS, "86400", 86400.0),
     ("the lowest number", NUMBER, "0", 0),
     ("the highest number", NUMBER, "20", 20),
+    ("a number", DECIMAL, "0.5", 0.5),
+    ("a number as C writes it", DECIMAL, "1.e-3", 0.001),
     ("a word of the list", WORD, "matching", "matching"),
     ("a network", NETWORK, "192.0.2.0/24", ip_network("192.0.2.0/24")),
     ("one address is a network", NETWORK, "2001:db8::1", ip_network("2001:db8::1/128")),
@@ -94,6 +94,7 @@ TARGET_PORT = "HOST[:PORT]: expected a port from 1 to 65535, got {!r}"
 PORT_IS = "--port: expected a port from 1 to 65535, got {!r}"
 SECONDS_ARE = "--timeout: expected seconds above 0, a day at most, got {!r}"
 NUMBER_IS = "--retries: expected a whole number from 0 to 20, got {!r}"
+DECIMAL_IS = "-i: expected a number from 0.0001 to 86400, got {!r}"
 ADDRESS_IS = "--interface: expected an IPv4 or IPv6 address, got {!r}"
 
 BAD: list[tuple[str, Coercer, str, str]] = [
@@ -118,6 +119,16 @@ BAD: list[tuple[str, Coercer, str, str]] = [
     ("not a number", SECONDS, "nan", SECONDS_ARE),
     ("a unit", SECONDS, "5s", SECONDS_ARE),
     ("Python would take it", SECONDS, "1_0", SECONDS_ARE),
+    ("Python would take it", DECIMAL, "1_0", DECIMAL_IS),
+    ("Python would take it", DECIMAL, " 1", DECIMAL_IS),
+    ("digits, but not ours", DECIMAL, "\u0667", DECIMAL_IS),
+    ("negative", DECIMAL, "-1", DECIMAL_IS),
+    ("not a number", DECIMAL, "nan", DECIMAL_IS),
+    ("for ever", DECIMAL, "inf", DECIMAL_IS),
+    ("more than a float holds", DECIMAL, "1e999", DECIMAL_IS),
+    ("hexadecimal, to C", DECIMAL, "0x1p3", DECIMAL_IS),
+    ("two points", DECIMAL, "1.2.3", DECIMAL_IS),
+    ("nothing but a point", DECIMAL, ".", DECIMAL_IS),
     ("above the bound", NUMBER, "21", NUMBER_IS),
     ("not whole", NUMBER, "1.5", NUMBER_IS),
     ("very long", NUMBER, "9" * 50, NUMBER_IS),
@@ -220,6 +231,7 @@ OPTIONS: list[tuple[Coercer, str]] = [
     (ADDRESS, "--interface: "),
     (SECONDS, "--timeout: "),
     (NUMBER, "--retries: "),
+    (DECIMAL, "-i: "),
     (WORD, "--accept: "),
     (NETWORK, "--allow: "),
     (PORTS, "--allow-source-port: "),
@@ -267,26 +279,3 @@ def test_host_and_port_of_any_address(port: int, address: Any) -> None:
     """Every address and port that can be written can be read."""
     text = f"[{address}]:{port}" if address.version == 6 else f"{address}:{port}"
     assert host_and_port(text) == (str(address), port)
-
-
-def test_every_command_tells_its_version(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as caught:
-        Command().parseOptions(["--version"])
-    assert caught.value.code == 0
-    assert capsys.readouterr().out == f"udpecho {__version__}\n"
-
-
-def test_every_command_refuses_what_is_no_option() -> None:
-    with pytest.raises(usage.UsageError, match="expected options only, got 'x'"):
-        Command().parseOptions(["x", "y"])
-
-
-def test_a_coercers_error_is_the_line_alone() -> None:
-    """Twisted's words for a bad type are left out."""
-
-    class WithPort(Command):
-        optParameters = [["port", None, None, "", PORT]]  # noqa: RUF012
-
-    with pytest.raises(usage.UsageError) as caught:
-        WithPort().parseOptions(["--port=x"])
-    assert str(caught.value) == PORT_IS.format("x")

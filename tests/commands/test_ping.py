@@ -15,12 +15,13 @@ import pytest
 from jsonschema import Draft202012Validator
 from rich.console import Console
 from twisted.internet.defer import Deferred
-from twisted.python.usage import UsageError
 
+from udpecho.commands.commandline import WrongUsage
 from udpecho.commands.extras import Unusable
 from udpecho.commands.ping import NEW_OBJECTS, ping_command
 from udpecho.commands.ping_options import OWN_COUNT, PingOptions, PingSettings
-from udpecho.commands.report import ReportOptions, ReportSettings, report_command
+from udpecho.commands.report import report_command
+from udpecho.commands.report_options import ReportOptions, ReportSettings
 from udpecho.commands.status import NO_REPLY, OK, exit_status
 from udpecho.instrument.probe import ProbeFate
 from udpecho.ping.figures import Figures, Summary, TargetSummary
@@ -37,9 +38,7 @@ VALIDATOR = Draft202012Validator(
 
 
 def settings_of(*arguments: str) -> PingSettings:
-    options = PingOptions()
-    options.parseOptions(arguments)
-    return options.settings()
+    return PingOptions().settings(arguments)
 
 
 class Terminal:
@@ -225,10 +224,9 @@ class TestJson:
         Terminal().ping("--json", *arguments)
         saved, picture = tmp_path / "saved.json", tmp_path / "picture.png"
         saved.write_text(capsys.readouterr().out)
-        options = ReportOptions()
-        options.parseOptions([str(saved), "--plot", str(picture), "--lines"])
+        settings = ReportOptions().settings([str(saved), "--plot", str(picture), "--lines"])
         said: list[str] = []
-        assert report_command(options.settings(), said.append) == OK
+        assert report_command(settings, said.append) == OK
         assert said == self_said.said
         assert picture.read_bytes().startswith(b"\x89PNG")
 
@@ -279,9 +277,9 @@ def test_a_picture_that_can_not_be_written_is_refused_before_the_run(
     (tmp_path / "folder.svg").mkdir()
     where = str(tmp_path / file)
     for options in (PingOptions(), ReportOptions()):
-        with pytest.raises(UsageError, match=rf"^--plot: can't write {where}: {why}$"):
-            options.parseOptions(["--plot", where, "host"])
-    PingOptions().parseOptions(["--plot", str(tmp_path / "run.svg"), "host"])
+        with pytest.raises(WrongUsage, match=rf"^--plot: can't write {where}: {why}$"):
+            options.settings(["--plot", where, "host"])
+    PingOptions().settings(["--plot", str(tmp_path / "run.svg"), "host"])
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a-file", "folder.svg"]
 
 
@@ -302,11 +300,11 @@ def test_a_picture_that_can_not_be_written_is_refused_before_the_run(
         (["--plot", "run.gif"], "--plot: expected FILE.svg or FILE.png, got 'run.gif'"),
         (["-4", "-6"], "expected -4 or -6, got both"),
         (["host:0"], "HOST[:PORT]: expected a port"),
-        (["host", "--nonsense"], "nonsense"),
+        (["host", "--nonsense"], "expected an option, got '--nonsense'"),
     ],
 )
 def test_a_wrong_option_is_one_clear_line(arguments: list[str], message: str) -> None:
-    with pytest.raises(UsageError) as caught:
+    with pytest.raises(WrongUsage) as caught:
         settings_of(*arguments)
     assert message in str(caught.value)
 
@@ -314,7 +312,7 @@ def test_a_wrong_option_is_one_clear_line(arguments: list[str], message: str) ->
 @pytest.mark.parametrize("said", [["--count="], ["--count", ""], ["-c", ""]])
 def test_an_empty_value_is_one(said: list[str]) -> None:
     """It does not take the next word for its own."""
-    with pytest.raises(UsageError, match=r"^-c: expected .*, got ''$"):
+    with pytest.raises(WrongUsage, match=r"^-c: expected .*, got ''$"):
         settings_of(*said, "-i", "1", "192.0.2.1")
 
 

@@ -15,8 +15,8 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from udpecho.errors import BadAddress, ResolveFailed, WrongFamily
+from udpecho.hosts import canonical_host
 from udpecho.names import (
-    canonical_host,
     check_port,
     checked_peer,
     interface_index,

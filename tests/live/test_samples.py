@@ -11,7 +11,7 @@ from twisted.internet.protocol import DatagramProtocol
 from tests.live.conftest import Start, addresses
 from tests.live.pages import ROOT, Example, examples
 from tests.live.program import twistd
-from udpecho.commands.send import SendOptions
+from udpecho.commands.send_options import SendOptions
 from udpecho.guard.reasons import Reason
 from udpecho.ping.figures import Distribution, Figures, FlowSummary, Summary, TargetSummary
 from udpecho.server.server import ServerCounters
@@ -94,9 +94,7 @@ def copies_the_units(*files: str) -> None:
 
 
 def asks_where_the_socket_listens(host: str, message: str) -> None:
-    options = SendOptions()
-    options.parseOptions([host, message])
-    port = options.settings().port
+    port = SendOptions().settings([host, message]).port
     assert f"ListenDatagram=0.0.0.0:{port}\n" in (DEPLOY / "udpecho.socket").read_text()
 
 

@@ -129,7 +129,7 @@ def test_refused(accept: str, tmp_path: Path) -> None:
         (["--retries=-1", "h", "x"], "--retries: expected a whole number .*, got '-1'"),
         (["-4", "-6", "h", "x"], "expected -4 or -6, got both"),
         (["-6", "127.0.0.1", "x"], "expected an IPv6 address, got 127.0.0.1"),
-        (["--fast", "h", "x"], "option --fast not recognized"),
+        (["--fast", "h", "x"], "expected an option, got '--fast'"),
         (["127.0.0.1", "x" * 65508], "65508 bytes do not fit in a datagram, .* 65507"),
         (["no.such.host.invalid", "x"], "no address found for 'no.such.host.invalid'"),
         (["255.255.255.255", "x"], ".*255.255.255.255.*|.*Permission denied"),
@@ -186,8 +186,7 @@ def test_help_and_version(command: list[str], tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("command", "complaint"),
     [
-        ([], "expected a command, send.*, got none"),
-        (["sing"], "Unknown command: sing"),
+        (["sing"], r"expected a command, .*, got 'sing'; did you mean ping\?"),
         (["talk", "x"], "expected options only, got 'x'"),
         (["talk", "--port=0"], "--port: expected a port from 1 to 65535, got '0'"),
     ],

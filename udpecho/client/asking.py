@@ -40,12 +40,6 @@ from udpecho.reactors import AnyReactor, datagram_reactor, monotonic_clock
 from udpecho.refusal import Refusal
 from udpecho.sizes import MAX_IPV4_DATA
 
-TIMEOUT = 1.0
-"""Seconds for the first attempt when nothing is known of the path (RFC 8085, 3.1.1)."""
-
-RETRIES = 2
-"""Attempts after the first, each waiting twice as long as the one before."""
-
 WINDOW = 256
 """Requests in flight at most: their replies fit in a socket's default receive buffer."""
 

@@ -15,7 +15,8 @@ from typing import Self, cast
 
 from twisted.internet.defer import Deferred
 
-from udpecho.client.asking import RETRIES, TIMEOUT, WINDOW, AskingClient, OnStranger
+from udpecho.client.asking import WINDOW, AskingClient, OnStranger
+from udpecho.client.patience import RETRIES, TIMEOUT
 from udpecho.client.request import Reply, Request
 from udpecho.client.sockets import connect, connect_again, pending_error
 from udpecho.errors import ClientClosed, PeerReplaced, SendFailed

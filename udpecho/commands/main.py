@@ -1,119 +1,94 @@
-"""The udpecho command: parses, runs the reactor, prints, and owns the exit statuses.
+"""The udpecho command: which command is meant, and what is said where none is.
 
-0: a reply came. 1: none did. 2: anything else.
+Loads what a command runs with only once its options have been read.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, ClassVar
+from collections.abc import Callable, Sequence
+from typing import cast
 
-from twisted.internet import task
-from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.error import CannotListenError
-from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent, globalLogPublisher
-from twisted.python import usage
-from zope.interface import provider
-
-from udpecho.commands.options import Command
-from udpecho.commands.ping import ping_command
-from udpecho.commands.ping_options import PingOptions, PingSettings
-from udpecho.commands.report import ReportOptions, ReportSettings, report_command
-from udpecho.commands.send import SendOptions, SendSettings, send
+from udpecho.commands.commandline import WrongUsage, did_you_mean
+from udpecho.commands.options import Parser
+from udpecho.commands.saying import complain
 from udpecho.commands.status import FAILED
-from udpecho.commands.talk import TalkOptions, talk
-from udpecho.errors import UdpEchoError
-from udpecho.shown import harmless
 
 
-class Commands(Command):
-    """The commands."""
+def _send() -> Parser:
+    from udpecho.commands.send_options import SendOptions
 
-    synopsis = "COMMAND [options]"
-    longdesc = "UDP done carefully. udpecho COMMAND --help tells of each."
-    subCommands: ClassVar[list[list[object]]] = [
-        ["send", None, SendOptions, "Send one datagram and print who answered."],
-        ["talk", None, TalkOptions, "Ask many servers, line by line."],
-        ["ping", None, PingOptions, "Measure loss, delay, jitter and reordering."],
-        ["report", None, ReportOptions, "Show a saved ping again."],
-    ]
+    return SendOptions()
 
-    def postOptions(self) -> None:
-        """Want a command."""
-        if self.subCommand is None:
-            names = " or ".join(str(command[0]) for command in self.subCommands)
-            raise usage.UsageError(f"expected a command, {names}, got none")
+
+def _talk() -> Parser:
+    from udpecho.commands.talk_options import TalkOptions
+
+    return TalkOptions()
+
+
+def _ping() -> Parser:
+    from udpecho.commands.ping_options import PingOptions
+
+    return PingOptions()
+
+
+def _report() -> Parser:
+    from udpecho.commands.report_options import ReportOptions
+
+    return ReportOptions()
+
+
+COMMANDS: dict[str, tuple[Callable[[], Parser], str]] = {
+    "send": (_send, "Send one datagram and print who answered."),
+    "talk": (_talk, "Ask many servers, line by line."),
+    "ping": (_ping, "Measure loss, delay, jitter and reordering."),
+    "report": (_report, "Show a saved ping again."),
+}
+"""Each command: what reads its options, and what it does."""
+
+
+class Commands(Parser):
+    """The program's own options, and the list of its commands."""
+
+    def __init__(self, parser_of: Callable[[str], Parser]) -> None:
+        about = "UDP done carefully. udpecho COMMAND --help tells of each command."
+        super().__init__("", "COMMAND [options]", about)
+        made = cast(type[Parser], lambda prog, **_: parser_of(prog))  # whatever makes one will do
+        listed = self.add_subparsers(title="Commands", metavar="COMMAND", parser_class=made)
+        for name, (_, does) in COMMANDS.items():
+            listed.add_parser(name, prog=name, help=does)
+        self.add_general()
+
+
+def every_command() -> Commands:
+    """Give the whole parser, with the options of all commands, to who describes or completes it."""
+    return Commands(lambda name: COMMANDS[name][0]())
 
 
 def run_command(argv: Sequence[str] | None = None) -> None:
     """Run the udpecho command; leaves by SystemExit with its status."""
-    options: Any = Commands()
+    words = sys.argv[1:] if argv is None else list(argv)
     try:
-        options.parseOptions(sys.argv[1:] if argv is None else argv)
-        asked = options.subOptions.settings()
-    except usage.UsageError as error:
-        _complain(f"udpecho: {error}")
+        asked = _asked(words)
+    except WrongUsage as error:
+        complain(f"udpecho: {error}")
         raise SystemExit(FAILED) from None
-    if isinstance(asked, ReportSettings):
-        raise SystemExit(_report(asked))
-    if isinstance(asked, SendSettings):
-        task.react(_run, [lambda reactor: send(reactor, asked, _say, _complain)])
-    elif isinstance(asked, PingSettings):
-        task.react(_run, [lambda reactor: ping_command(reactor, asked, _say, _complain)])
-    else:
-        task.react(_run, [lambda reactor: talk(reactor, asked)])
+    from udpecho.commands.running import run
+
+    run(asked)
 
 
-def _report(asked: ReportSettings) -> int:
-    try:
-        return report_command(asked, _say)
-    except UdpEchoError as error:
-        _complain(f"udpecho: {error}")
-        return FAILED
-
-
-async def _run(reactor: Any, command: Callable[[Any], Coroutine[Any, Any, int]]) -> None:
-    """Run a command to its exit status; an interrupt cancels it, and it ends in its own way."""
-    started: Deferred[None] = Deferred()
-    reactor.callWhenRunning(started.callback, None)
-    await started  # until the reactor runs, an interrupt is Python's KeyboardInterrupt
-    globalLogPublisher.addObserver(_warn)
-    running = Deferred.fromCoroutine(command(reactor))
-    done: Deferred[None] = Deferred()
-
-    def interrupt() -> Deferred[None]:
-        running.cancel()
-        return done
-
-    reactor.addSystemEventTrigger("before", "shutdown", interrupt)
-    try:
-        status = await running
-    except CancelledError:
-        _complain("udpecho: interrupted")
-        status = FAILED
-    except CannotListenError as error:
-        _complain(f"udpecho: can't open a socket: {error.socketError.strerror}")
-        status = FAILED
-    except UdpEchoError as error:
-        _complain(f"udpecho: {error}")
-        status = FAILED
-    finally:
-        reactor.callLater(0, done.callback, None)
-    raise SystemExit(status)
-
-
-def _say(line: str) -> None:
-    print(harmless(line), flush=True)
-
-
-@provider(ILogObserver)
-def _warn(event: LogEvent) -> None:
-    """Pass on what udpecho warns of, such as the want of its own port."""
-    ours = str(event.get("log_namespace", "")).startswith("udpecho.")
-    if ours and event.get("log_level") is LogLevel.warn:
-        _complain(f"udpecho: {formatEvent(event)}")
-
-
-def _complain(line: str) -> None:
-    print(harmless(line), file=sys.stderr, flush=True)
+def _asked(words: list[str]) -> object:
+    """Read the command line as the settings of one command; raises WrongUsage."""
+    if words and words[0] in COMMANDS:
+        parser_of, _ = COMMANDS[words[0]]
+        return parser_of().settings(words[1:])
+    front = Commands(lambda name: Parser(name, "", ""))  # lists them, and so needs no options
+    _, arguments = front.read(words)
+    if not arguments:  # as git and ping do: what to type, and a status that is not success
+        front.print_help(sys.stderr)
+        raise SystemExit(FAILED)
+    *names, last = COMMANDS
+    known, got = f"{', '.join(names)} or {last}", arguments[0]
+    raise WrongUsage(f"expected a command, {known}, got {got!r}{did_you_mean(got, COMMANDS)}")

@@ -1,78 +1,123 @@
-"""What the options of all commands, and of twistd's udpecho, have in common."""
+"""What the options of all commands have in common: argparse, with our words for what is wrong.
+
+Loads nothing that a command runs with. Each command's own room has its options and makes of them
+the settings that it runs by.
+"""
 
 from __future__ import annotations
 
-import getopt
+import argparse
 import os
-import sys
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Callable, Iterable
 from errno import EACCES, EISDIR, ENOENT, ENOTDIR
-
-from twisted.python import usage
+from typing import Any, NoReturn, TypeAlias, TypeVar
 
 from udpecho import __version__
 from udpecho.client import RETRIES, TIMEOUT
+from udpecho.commands.commandline import WrongUsage, split_words
 from udpecho.values import seconds, whole_number
 
+Value = TypeVar("Value")
 
-class Command(usage.Options):
-    """What the options of every command have in common."""
+Group: TypeAlias = argparse._ArgumentGroup
+"""A part of the options, under a title of its own."""
 
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
 
-    def parseOptions(self, options: Sequence[str] | None = None) -> None:
-        """Parse, and leave out what Twisted puts before a coercer's error."""
+class _Columns(argparse.HelpFormatter):
+    """Help that says what an option takes once, as Python 3.13 does: -c, --count N."""
+
+    def _format_usage(self, *usage: Any) -> str:
+        """Break the line where the terminal ends; argparse leaves alone what it was given."""
+        return textwrap.fill(super()._format_usage(*usage), self._width) + "\n\n"
+
+    def _format_action_invocation(self, action: argparse.Action) -> str:
+        if not action.option_strings or action.nargs == 0:
+            return super()._format_action_invocation(action)
+        return f"{', '.join(action.option_strings)} {action.metavar}"
+
+
+class Parser(argparse.ArgumentParser):
+    """The options of a command: groups of them, a help text, and what was said as a namespace.
+
+    A subclass is a command: it adds its options, and its settings() reads a command line.
+    """
+
+    def __init__(self, name: str, usage: str, about: str) -> None:
+        super().__init__(
+            prog=f"udpecho {name}".rstrip(),
+            usage=f"%(prog)s {usage}",
+            description=about,
+            formatter_class=_Columns,
+            add_help=False,
+            allow_abbrev=False,
+        )
+
+    def add_general(self) -> None:
+        """Add what every command has, which is to stand last."""
+        general = self.add_argument_group("General")
+        general.add_argument("-h", "--help", action="help", help="Show this, and exit.")
+        version = f"udpecho {__version__}"
+        about = "Show the version, and exit."
+        general.add_argument("--version", action="version", version=version, help=about)
+
+    def settings(self, words: Iterable[str]) -> object:
+        """Say what was asked for; raises WrongUsage."""
+        raise NotImplementedError
+
+    def read(self, words: Iterable[str]) -> tuple[argparse.Namespace, list[str]]:
+        """Give what the options say, and the arguments beside them. Raises WrongUsage."""
+        named = self._option_string_actions
+        said, arguments = split_words(
+            words, {name: each.nargs != 0 for name, each in named.items()}
+        )
+        plain = (  # so that argparse has nothing to guess
+            name if value is None else f"{named[name].option_strings[-1]}={value}"
+            for name, value in said
+        )
+        return self.parse_args(list(plain)), arguments
+
+    def error(self, message: str) -> NoReturn:
+        """Raise what argparse would print, with all of the usage, and exit for."""
+        raise WrongUsage(message)
+
+
+def readable(read: Callable[[str], Value]) -> Callable[[str], Value]:
+    """Have argparse pass on a reader's own words, which name the option."""
+
+    def reader(text: str) -> Value:
         try:
-            super().parseOptions(options)  # type: ignore[no-untyped-call]
-        except usage.UsageError as error:
-            text = str(error).removeprefix("Parameter type enforcement failed: ")
-            raise usage.UsageError(text) from error
+            return read(text)
+        except ValueError as error:
+            raise WrongUsage(str(error)) from error
 
-    def opt_version(self) -> None:
-        """Print udpecho's version and exit."""
-        print(f"udpecho {__version__}")
-        raise SystemExit(0)
-
-    def parseArgs(self, *args: str) -> None:
-        """Refuse what is not an option."""
-        if args:
-            raise usage.UsageError(f"expected options only, got {args[0]!r}")
+    return reader
 
 
-class Interspersed(Command):
-    """Options that may stand behind the arguments, as GNU's programs let them."""
-
-    def parseOptions(self, options: Sequence[str] | None = None) -> None:
-        """Read the command line, with the options moved to its front."""
-        given = sys.argv[1:] if options is None else list(options)
-        try:
-            moved, arguments = getopt.gnu_getopt(given, self.shortOpt, self.longOpt)
-        except getopt.GetoptError as error:
-            raise usage.UsageError(str(error)) from error
-        front: list[str] = []
-        for name, value in moved:  # an empty value is one too, where one is expected
-            front += [name, value] if self._takes_value(name) else [name]
-        super().parseOptions([*front, "--", *arguments])
-
-    def _takes_value(self, name: str) -> bool:
-        """Tell whether an option, -c or --count, is followed by its value."""
-        if name.startswith("--"):
-            return f"{name[2:]}=" in self.longOpt
-        return f"{name[1:]}:" in self.shortOpt
+def add_families(group: Group) -> None:
+    """Add -4 and -6."""
+    group.add_argument("-4", "--ipv4", action="store_true", help="Use IPv4 only.")
+    group.add_argument("-6", "--ipv6", action="store_true", help="Use IPv6 only.")
 
 
-def chosen_family(options: usage.Options) -> bool | None:
+def chosen_family(said: argparse.Namespace) -> bool | None:
     """Read -4 and -6: whether it is to be IPv6 (True), IPv4 (False), or either."""
-    if options["ipv4"] and options["ipv6"]:
-        raise usage.UsageError("expected -4 or -6, got both")
-    return True if options["ipv6"] else False if options["ipv4"] else None
+    if said.ipv4 and said.ipv6:
+        raise WrongUsage("expected -4 or -6, got both")
+    return True if said.ipv6 else False if said.ipv4 else None
 
 
-PATIENCE: list[list[object]] = [
-    ["timeout", "t", TIMEOUT, "Seconds to wait, doubled at each retry.", seconds("--timeout")],
-    ["retries", "r", RETRIES, "Attempts after the first.", whole_number("--retries", 0, 1000)],
-]
+def add_patience(group: Group) -> None:
+    """Add how long and how often a request is tried."""
+    group.add_argument(
+        "-t", "--timeout", metavar="SECONDS", default=TIMEOUT, type=readable(seconds("--timeout")),
+        help="How long to wait, doubled at each retry; %(default)g unless said.",
+    )  # fmt: skip
+    group.add_argument(
+        "-r", "--retries", metavar="N", default=RETRIES,
+        type=readable(whole_number("--retries", 0, 1000)),
+        help="Attempts after the first; %(default)s unless said.",
+    )  # fmt: skip
 
 
 PLOT_FORMATS = ("svg", "png")

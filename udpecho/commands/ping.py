@@ -23,7 +23,7 @@ from udpecho.commands.ping_options import PingSettings
 from udpecho.commands.status import FAILED, exit_status
 from udpecho.commands.wording import Say
 from udpecho.errors import UdpEchoError
-from udpecho.names import host_and_port
+from udpecho.hosts import host_and_port
 
 if TYPE_CHECKING:
     from udpecho.ping import Ping

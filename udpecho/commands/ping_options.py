@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Literal
 
-from twisted.python import usage
-
-from udpecho.commands.options import Interspersed, chosen_family, plot_file
-from udpecho.names import DEFAULT_PORT, canonical_host, host_and_port
+from udpecho.commands.commandline import WrongUsage
+from udpecho.commands.options import (
+    Group,
+    Parser,
+    add_families,
+    chosen_family,
+    plot_file,
+    readable,
+)
+from udpecho.hosts import DEFAULT_PORT, canonical_host, host_and_port
 from udpecho.ping.ledger import MAX_SIZE, MIN_SIZE
 from udpecho.ping.plan import INTERVAL, SIZE, TIMEOUT
 from udpecho.values import number, one_of, whole_number
@@ -73,93 +80,200 @@ class PingSettings:
     outstanding: bool = False
 
 
-class PingOptions(Interspersed):
+class PingOptions(Parser):
     """Loss, delay, jitter, reordering, duplicates."""
 
-    synopsis = "[options] [HOST[:PORT] ...]"
-    longdesc = (
-        f"Probes echo servers (RFC 862; port {DEFAULT_PORT} unless said) and sums up what came "
-        "back. With no host it starts an echo server of its own on loopback and probes that. "
-        "SIGINT ends with the summary, SIGQUIT shows an interim line. Exit status: 0 with a "
-        "reply, 1 with none, 2 for errors."
-    )
-    optParameters: ClassVar[list[list[object]]] = [
-        ["count", "c", None, "Probes to each host.", whole_number("-c", 1, 10**12)],
-        ["interval", "i", None, "Seconds between two probes to a host, 0.0001 to 86400; 1 unless "
-         "said.", number("-i", 0.0001, 86400)],
-        ["deadline", "w", None, "Seconds after which no more is sent.", number("-w", 0.001, 1e9)],
-        ["timeout", "W", TIMEOUT, "Seconds after which a reply is late, and to wait for the last "
-         "ones.", number("-W", 0.001, 3600)],
-        ["size", "s", SIZE, f"Bytes of payload, {MIN_SIZE} to {MAX_SIZE}: 16 hold what tells a "
-         "reply from a forgery.", whole_number("-s", MIN_SIZE, MAX_SIZE)],
-        ["ttl", "t", None, "TTL, or hop limit.", whole_number("-t", 1, 255)],
-        ["dscp", "Q", None, "DSCP, 0 to 63 or by name: EF, AF41, CS1.", dscp],
-        ["interface", "I", None, "Source address, or network interface."],
-        ["accept", "a", "matching", "One socket for all hosts that checks who replies with what "
-         "(matching), or one for each, connected.", one_of("--accept", ("connected", "matching"))],
-        ["flows", "f", 1, "Source ports to probe each host from, in turn: as many paths of a "
-         "load-balanced network.", whole_number("--flows", 1, 1024)],
-        ["clock", None, "kernel", "Whose timestamps tell the round trips: kernel or user.",
-         one_of("--clock", ("kernel", "user"))],
-        ["targets", None, None, "A file of more hosts, one a line; - is standard input."],
-        ["max-loss", None, None, "Percent of loss beyond which the exit status is 1.", percentage],
-        ["plot", None, None, "Draw the run: FILE.svg or FILE.png.", plot_file],
-    ]  # fmt: skip
-    optFlags: ClassVar[list[list[str | None]]] = [
-        ["ipv4", "4", "Use IPv4 only."],
-        ["ipv6", "6", "Use IPv6 only."],
-        ["quiet", "q", "Print the summary only."],
-        ["numeric", "n", "Print addresses, not names."],
-        ["timestamps", "D", "Print the time before each line."],
-        ["outstanding", "O", "Print a line for each probe whose reply is overdue."],
-        ["json", None, "Print a JSON object a line (ping.schema.json)."],
-    ]
+    def __init__(self) -> None:
+        super().__init__(
+            "ping",
+            "[options] [HOST[:PORT] ...]",
+            f"Probes echo servers (RFC 862; port {DEFAULT_PORT} unless said) and sums up what came "
+            "back. With no host it starts an echo server of its own on loopback and probes that. "
+            "SIGINT ends with the summary, SIGQUIT shows an interim line. Exit status: 0 with a "
+            "reply, 1 with none, 2 for errors.",
+        )
+        _add_hosts(self)
+        _add_times(self.add_argument_group("When"))
+        _add_packets(self.add_argument_group("Packets"))
+        _add_sockets(self.add_argument_group("Sockets"))
+        _add_views(self.add_argument_group("Output"))
+        _add_results(self.add_argument_group("Exit status"))
+        self.add_general()
 
-    def parseArgs(self, *hosts: str) -> None:
-        """Read the hosts."""
-        self["hosts"] = [_host(text) for text in hosts]
-
-    def settings(self) -> PingSettings:
-        """Settle what depends on more than one option; raises UsageError."""
-        source, device = _source_or_device(self["interface"])
-        own_server = not self["hosts"] and self["targets"] is None
-        count, interval = self["count"], self["interval"]
+    def settings(self, words: Iterable[str]) -> PingSettings:
+        """Settle what depends on more than one option; raises WrongUsage."""
+        said, hosts = self.read(words)
+        source, device = _source_or_device(said.interface)
+        own_server = not hosts and said.targets is None
+        count, interval = said.count, said.interval
         if own_server:
-            count = count or (None if self["deadline"] else OWN_COUNT)
+            count = count or (None if said.deadline else OWN_COUNT)
             interval = interval or OWN_INTERVAL
         return PingSettings(
-            hosts=tuple(self["hosts"]),
-            targets=self["targets"],
+            hosts=tuple(map(readable(host_and_port), hosts)),
+            targets=said.targets,
             own_server=own_server,
             count=count,
             interval=interval or INTERVAL,
-            deadline=self["deadline"],
-            timeout=self["timeout"],
-            size=self["size"],
-            ttl=self["ttl"],
-            dscp=self["dscp"],
-            interface=self["interface"],
+            deadline=said.deadline,
+            timeout=said.timeout,
+            size=said.size,
+            ttl=said.ttl,
+            dscp=said.dscp,
+            interface=said.interface,
             source=source,
             device=device,
-            connected=self["accept"] == "connected",
-            flows=self["flows"],
-            clock=self["clock"],
-            ipv6=chosen_family(self),
-            max_loss=self["max-loss"],
-            plot=self["plot"],
-            json=bool(self["json"]),
-            quiet=bool(self["quiet"]),
-            numeric=bool(self["numeric"]),
-            timestamps=bool(self["timestamps"]),
-            outstanding=bool(self["outstanding"]),
+            connected=said.accept == "connected",
+            flows=said.flows,
+            clock=said.clock,
+            ipv6=chosen_family(said),
+            max_loss=said.max_loss,
+            plot=said.plot,
+            json=said.json,
+            quiet=said.quiet,
+            numeric=said.numeric,
+            timestamps=said.timestamps,
+            outstanding=said.outstanding,
         )
 
 
-def _host(text: str) -> tuple[str, int]:
-    try:
-        return host_and_port(text)
-    except ValueError as error:
-        raise usage.UsageError(str(error)) from error
+def _add_hosts(parser: Parser) -> None:
+    hosts = parser.add_argument_group("Hosts")
+    hosts.add_argument(
+        "hosts",
+        metavar="HOST[:PORT]",
+        nargs="*",
+        help="A name or an address; with a port an IPv6 address is [ADDRESS]:PORT.",
+    )
+    hosts.add_argument(
+        "--targets", metavar="FILE", help="A file of more hosts, one a line; - is standard input."
+    )
+    add_families(hosts)
+
+
+def _add_times(group: Group) -> None:
+    group.add_argument(
+        "-c",
+        "--count",
+        metavar="N",
+        type=readable(whole_number("-c", 1, 10**12)),
+        help="Probes to each host.",
+    )
+    group.add_argument(
+        "-i",
+        "--interval",
+        metavar="SECONDS",
+        type=readable(number("-i", 0.0001, 86400)),
+        help=f"Between two probes to a host, 0.0001 to 86400; {INTERVAL:g} unless said.",
+    )
+    group.add_argument(
+        "-w",
+        "--deadline",
+        metavar="SECONDS",
+        type=readable(number("-w", 0.001, 1e9)),
+        help="Seconds after which no more is sent.",
+    )
+    group.add_argument(
+        "-W",
+        "--timeout",
+        metavar="SECONDS",
+        default=TIMEOUT,
+        type=readable(number("-W", 0.001, 3600)),
+        help="Seconds after which a reply is late, and to wait for the last ones; %(default)g "
+        "unless said.",
+    )
+
+
+def _add_packets(group: Group) -> None:
+    group.add_argument(
+        "-s",
+        "--size",
+        metavar="BYTES",
+        default=SIZE,
+        type=readable(whole_number("-s", MIN_SIZE, MAX_SIZE)),
+        help=f"Bytes of payload, {MIN_SIZE} to {MAX_SIZE}; %(default)s unless said. {MIN_SIZE} "
+        "hold what tells a reply from a forgery.",
+    )
+    group.add_argument(
+        "-t",
+        "--ttl",
+        metavar="N",
+        type=readable(whole_number("-t", 1, 255)),
+        help="TTL, or hop limit.",
+    )
+    group.add_argument(
+        "-Q",
+        "--dscp",
+        metavar="DSCP",
+        type=readable(dscp),
+        help="DSCP, 0 to 63 or by name: EF, AF41, CS1.",
+    )
+
+
+def _add_sockets(group: Group) -> None:
+    group.add_argument(
+        "-f",
+        "--flows",
+        metavar="N",
+        default=1,
+        type=readable(whole_number("--flows", 1, 1024)),
+        help="Source ports to probe each host from, in turn: as many paths of a load-balanced "
+        "network; %(default)s unless said.",
+    )
+    group.add_argument(
+        "-I",
+        "--interface",
+        metavar="ADDRESS|NAME",
+        help="Source address, or network interface.",
+    )
+    group.add_argument(
+        "-a",
+        "--accept",
+        metavar="WHOSE",
+        default="matching",
+        type=readable(one_of("--accept", ("connected", "matching"))),
+        help="One socket for all hosts that checks who replies with what (matching, the default), "
+        "or one for each, connected.",
+    )
+    group.add_argument(
+        "--clock",
+        metavar="WHOSE",
+        default="kernel",
+        type=readable(one_of("--clock", ("kernel", "user"))),
+        help="Whose timestamps tell the round trips: kernel (the default) or user.",
+    )
+
+
+def _add_views(group: Group) -> None:
+    group.add_argument("-q", "--quiet", action="store_true", help="Print the summary only.")
+    group.add_argument("-n", "--numeric", action="store_true", help="Print addresses, not names.")
+    group.add_argument(
+        "-D", "--timestamps", action="store_true", help="Print the time before each line."
+    )
+    group.add_argument(
+        "-O",
+        "--outstanding",
+        action="store_true",
+        help="Print a line for each probe whose reply is overdue.",
+    )
+    group.add_argument(
+        "--json", action="store_true", help="Print a JSON object a line (ping.schema.json)."
+    )
+    group.add_argument(
+        "--plot",
+        metavar="FILE",
+        type=readable(plot_file),
+        help="Draw the run: FILE.svg or FILE.png.",
+    )
+
+
+def _add_results(group: Group) -> None:
+    group.add_argument(
+        "--max-loss",
+        metavar="PERCENT",
+        type=readable(percentage),
+        help="Loss beyond which the exit status is 1.",
+    )
 
 
 def _source_or_device(text: str | None) -> tuple[str | None, str | None]:
@@ -167,5 +281,5 @@ def _source_or_device(text: str | None) -> tuple[str | None, str | None]:
         return None, None
     address = canonical_host(text)
     if address is None and not re.fullmatch(r"[^\s/]{1,15}", text):
-        raise usage.UsageError(f"-I: expected an address or a network interface, got {text!r}")
+        raise WrongUsage(f"-I: expected an address or a network interface, got {text!r}")
     return (address, None) if address is not None else (None, text)

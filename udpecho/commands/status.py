@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from udpecho.commands.ping_options import PingSettings
-from udpecho.ping.figures import Summary
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from udpecho.commands.ping_options import PingSettings
+    from udpecho.ping.figures import Summary
 
 OK, NO_REPLY, FAILED = 0, 1, 2
 

@@ -2,51 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar
-
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
-from udpecho.client import RETRIES, TIMEOUT, MatchingEchoClient, Reply, Stranger
+from udpecho.client import MatchingEchoClient, Reply, Stranger
 from udpecho.commands.console import open_console
-from udpecho.commands.options import PATIENCE, Command
 from udpecho.commands.status import FAILED, NO_REPLY, OK
+from udpecho.commands.talk_options import TalkSettings
 from udpecho.commands.wording import describe_reply, describe_stranger
 from udpecho.errors import ClientClosed, Refused, ReplyTimeout
-from udpecho.names import DEFAULT_PORT, host_and_port
+from udpecho.hosts import host_and_port
 from udpecho.peer import Peer, format_peer
 from udpecho.reactors import IDatagramReactor
-from udpecho.values import port_number
-
-
-@dataclass(frozen=True, slots=True)
-class TalkSettings:
-    """What is asked of talk; timeout is in seconds."""
-
-    port: int = DEFAULT_PORT
-    timeout: float = TIMEOUT
-    retries: int = RETRIES
-
-
-class TalkOptions(Command):
-    """Many servers, by hand."""
-
-    synopsis = "[options]"
-    longdesc = (
-        "Reads lines of HOST[:PORT] MESSAGE, sends each at once, and prints replies and "
-        "strangers as they come. An empty line shows who still owes a reply. At the end of "
-        "input it waits for what is outstanding. Exit status: 0 if every request was answered, "
-        "1 if one was not, 2 if a line could not be sent."
-    )
-    optParameters: ClassVar[list[list[object]]] = [
-        ["port", "p", DEFAULT_PORT, "Port where a line names none.", port_number("--port")],
-        *PATIENCE,
-    ]
-
-    def settings(self) -> TalkSettings:
-        """Say what was asked for."""
-        return TalkSettings(self["port"], self["timeout"], self["retries"])
 
 
 class Talk:

@@ -14,9 +14,9 @@ from typing import Literal, Protocol, TypeAlias
 from twisted.internet.defer import Deferred
 
 from udpecho.errors import BadAddress
+from udpecho.hosts import canonical_host
 from udpecho.instrument.probe import Arrival, Probe, Unsent
 from udpecho.instrument.stamps import Stamp
-from udpecho.names import canonical_host
 from udpecho.peer import Peer
 from udpecho.refusal import Refusal
 

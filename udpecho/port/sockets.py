@@ -13,9 +13,10 @@ from twisted.internet.interfaces import ISystemHandle
 from twisted.logger import Logger
 
 from udpecho.errors import BadAddress
+from udpecho.hosts import canonical_host
 from udpecho.kernel import calls
 from udpecho.kernel.inherited import describe_nothing
-from udpecho.names import canonical_host, with_scope
+from udpecho.names import with_scope
 from udpecho.peer import is_ipv6
 from udpecho.port.portsocket import PortSocket
 

@@ -12,7 +12,7 @@ from errno import EADDRNOTAVAIL, EAFNOSUPPORT, EPROTOTYPE
 from twisted.internet.error import CannotListenError
 from twisted.python.systemd import ListenFDs
 
-from udpecho.names import DEFAULT_PORT, ip_address
+from udpecho.hosts import DEFAULT_PORT, ip_address
 from udpecho.peer import is_ipv6
 from udpecho.port import adopt, open_udp
 from udpecho.values import one_of, port_number, whole_number, wrong

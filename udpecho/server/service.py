@@ -18,7 +18,7 @@ from twisted.logger import Logger
 from udpecho.errors import PortUnavailable
 from udpecho.guard.guard import Guard
 from udpecho.guard.policy import Policy
-from udpecho.names import DEFAULT_PORT
+from udpecho.hosts import DEFAULT_PORT
 from udpecho.peer import format_peer, is_loopback
 from udpecho.port import UdpPort, adopt_udp, leave_to_others, listen_udp, why_not_ours
 from udpecho.reactors import AnyReactor, datagram_reactor, monotonic_clock

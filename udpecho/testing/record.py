@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol, TypeAlias, overload
 
 from udpecho.errors import BadAddress
-from udpecho.names import canonical_host
+from udpecho.hosts import canonical_host
 from udpecho.peer import Peer
 from udpecho.testing.packet import Packet
 from udpecho.testing.passage import NO_FAULTS, Datagram, Fate, Fault, Passage

@@ -18,7 +18,7 @@ from twisted.internet.interfaces import (
 )
 from zope.interface import implementer
 
-from udpecho.names import canonical_host
+from udpecho.hosts import canonical_host
 from udpecho.peer import is_ipv6
 from udpecho.testing.stack import IPV4_ANY
 

@@ -6,7 +6,7 @@ import socket
 from functools import lru_cache
 from typing import NamedTuple
 
-from udpecho.names import canonical_host
+from udpecho.hosts import canonical_host
 from udpecho.peer import MAX_PORT, Peer, is_ipv6
 from udpecho.testing.groups import IPV4_BROADCAST
 from udpecho.testing.stack import IPV4_ANY, IPV6_ANY

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from udpecho.errors import BadAddress
-from udpecho.names import canonical_host
+from udpecho.hosts import canonical_host
 from udpecho.peer import MAX_PORT, Peer, is_ipv6, is_loopback
 from udpecho.refusal import Refusal
 from udpecho.testing.groups import Groups, is_group

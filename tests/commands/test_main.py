@@ -1,0 +1,118 @@
+"""udpecho itself: its commands, their help, and what is typed wrong."""
+
+from __future__ import annotations
+
+import os
+import re
+
+import pytest
+
+from udpecho import __version__
+from udpecho.commands import run_command
+from udpecho.commands.main import COMMANDS, every_command
+from udpecho.commands.talk_options import TalkOptions
+
+
+def told(*words: str, capsys: pytest.CaptureFixture[str]) -> tuple[object, str, str]:
+    """Run the command, which ends; give its status and what it printed."""
+    with pytest.raises(SystemExit) as caught:
+        run_command(words)
+    out, errors = capsys.readouterr()
+    return caught.value.code, out, errors
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+@pytest.mark.parametrize("columns", ["40", "80", "200"])
+def test_help_begins_with_the_programs_name_and_fits(
+    command: str, columns: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    status, out, errors = told(*command.split(), "--help", capsys=capsys)
+    assert (status, errors) == (0, "")
+    assert out.startswith(f"usage: udpecho {command}")
+    assert max(map(len, out.splitlines())) <= int(columns)
+    assert "\nGeneral:\n" in out, "options stand in groups"
+    assert "\noptions:\n" not in out
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_every_command_tells_its_version(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    told_version = told(*command.split(), "--version", capsys=capsys)
+    assert told_version == (0, f"udpecho {__version__}\n", "")
+
+
+def test_alone_it_lists_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing was done: that is no success."""
+    status, out, errors = told(capsys=capsys)
+    assert (status, out) == (2, "")
+    for command in COMMANDS:
+        assert re.search(rf"^ +{command} +[A-Z].*\.$", errors, re.M)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("pign", "expected a command, send, talk, ping or report, got 'pign'; did you mean ping?"),
+        ("Ping", "expected a command, send, talk, ping or report, got 'Ping'; did you mean ping?"),
+        ("10.0.0.1", "expected a command, send, talk, ping or report, got '10.0.0.1'"),
+        ("--json", "expected an option, got '--json'"),
+        ("ping --intervall=3", "expected an option, got '--intervall'; did you mean --interval?"),
+        ("ping --inter=3", "expected an option, got '--inter'; did you mean --interval or "
+         "--interface?"),
+        ("ping -i 1_0 h", "-i: expected a number from 0.0001 to 86400, got '1_0'"),
+        ("ping h -i -1", "-i: expected a number from 0.0001 to 86400, got '-1'"),
+        ("ping h -c -1", "-c: expected a whole number from 1 to 1000000000000, got '-1'"),
+        ("ping h -c", "-c: expected a value, got nothing"),
+        ("ping --json=yes", "--json: expected no value, got 'yes'"),
+        ("talk x y", "expected options only, got 'x'"),
+        ("send h", "expected HOST[:PORT] MESSAGE, got 'h'"),
+        ("send h x --timout=1", "expected an option, got '--timout'; did you mean --timeout?"),
+        ("report", "expected one FILE, got 0"),
+    ],
+)  # fmt: skip
+def test_what_is_typed_wrong_is_one_line(
+    line: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert told(*line.split(), capsys=capsys) == (2, "", f"udpecho: {message}\n")
+
+
+def test_what_is_typed_steers_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (["\x1b[2J"], ["ping", "--\x1b[2J"], ["ping", "-i", "\x1b[2J"], ["talk", "\n\r"]):
+        _, _, errors = told(*words, capsys=capsys)
+        assert "\x1b" not in errors
+        assert errors.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "line", ["-t 3 h hello", "h -t 3 hello", "h hello -t3", "-t3 -- h hello", "h hello --timeout=3"]
+)
+def test_options_may_stand_anywhere(line: str) -> None:
+    from udpecho.commands.send_options import SendOptions
+
+    asked = SendOptions().settings(line.split())
+    assert (asked.host, asked.message, asked.timeout) == ("h", b"hello", 3.0)
+
+
+def test_a_message_may_be_anything_behind_dashes() -> None:
+    from udpecho.commands.send_options import SendOptions
+
+    assert SendOptions().settings(["h", "--", "-t"]).message == b"-t"
+    assert SendOptions().settings(["h", "--", "--"]).message == b"--"
+    assert SendOptions().settings(["--", "h", os.fsdecode(b"\xff")]).message == b"\xff"
+
+
+def test_what_is_not_said_is_the_usual() -> None:
+    asked = TalkOptions().settings([])
+    assert (asked.port, asked.timeout, asked.retries) == (1060, 1.0, 2)
+
+
+def test_the_whole_parser_has_every_commands_options() -> None:
+    """For completion and man pages, which are made from it."""
+    text = every_command().format_help()
+    assert all(f"    {command} " in text for command in COMMANDS)
+    parser = every_command()
+    [listed] = [each for each in parser._actions if each.choices]
+    assert listed.choices is not None
+    for command in COMMANDS:
+        options = dict(listed.choices)[command]._option_string_actions
+        assert {"--help", "--version"} < set(options)
