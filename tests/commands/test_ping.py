@@ -74,7 +74,7 @@ class TestPing:
         user = Terminal()
         assert user.ping("-c", "2", "echo.example:7") == OK
         assert user.said[:4] == [
-            "PING echo.example (192.0.2.1) 56(84) bytes of data, UDP port 7.",
+            "PING echo.example (192.0.2.1) 56(84) bytes of data.",
             "64 bytes from echo.example (192.0.2.1): icmp_seq=1 ttl=64 time=20.000 ms",
             "64 bytes from echo.example (192.0.2.1): icmp_seq=2 ttl=64 time=20.000 ms",
             "",
@@ -130,7 +130,8 @@ class TestPing:
     def test_without_a_host_it_pings_a_server_of_its_own(self) -> None:
         user = Terminal()
         assert user.ping() == OK
-        assert "No host given" in user.said[0]
+        [notice] = user.complained
+        assert notice.startswith("No host given: pinging an echo server of our own")
         assert any(f"{OWN_COUNT} received" in line for line in user.said)
         assert not user.host.getDelayedCalls()
 

@@ -38,22 +38,58 @@ def summary_of(*outcomes: Outcome) -> str:
     return "\n".join(summary_text(stats.summary(4102 * MS)))
 
 
+V6 = Target("v6.example", ("2001:db8::1", 7))
+
+
 @pytest.mark.parametrize(
-    ("plan", "text"),
+    ("plan", "lines"),
     [
+        (Plan(targets=(HOST,)), ["PING echo.example (192.0.2.1) 56(84) bytes of data."]),
         (
-            Plan(targets=(HOST,)),
-            "PING echo.example (192.0.2.1) 56(84) bytes of data, UDP port 7.",
+            Plan(targets=(Target("192.0.2.1:7", HOST.peer),)),
+            ["PING 192.0.2.1:7 (192.0.2.1) 56(84) bytes of data."],
         ),
         (
-            Plan(targets=(Target("v6", ("2001:db8::1", 7)),), size=100, flows=4),
-            "PING v6 (2001:db8::1) 100(148) bytes of data, UDP port 7, 4 flows.",
+            Plan(targets=(V6,), size=100, flows=4),
+            ["PING v6.example(v6.example (2001:db8::1)) 100 data bytes", "4 flows"],
         ),
-        (Plan(targets=(HOST, HOST)), "PING 2 hosts, 56 bytes of data each."),
+        (
+            Plan(targets=(Target("2001:db8::1", V6.peer),), traffic_class=0x2E),
+            ["PING 2001:db8::1(2001:db8::1) 56 data bytes", "DSCP 11, ECN 2"],
+        ),
+        (
+            Plan(targets=(HOST, HOST), flows=2, traffic_class=0),
+            ["PING 2 hosts, 56 bytes of data each.", "2 flows, DSCP 0, ECN 0"],
+        ),
     ],
 )
-def test_the_banner_says_what_is_sent(plan: Plan, text: str) -> None:
-    assert banner(plan) == text
+def test_the_banner_says_what_is_sent(plan: Plan, lines: list[str]) -> None:
+    assert list(banner(plan)) == lines
+
+
+def test_the_banner_has_no_name_twice_where_none_is_wanted() -> None:
+    [line] = banner(Plan(targets=(V6,)), numeric=True)
+    assert line == "PING v6.example(2001:db8::1) 56 data bytes"
+
+
+@pytest.mark.parametrize(
+    ("name", "peer", "shown"),
+    [
+        ("192.0.2.1", ("192.0.2.1", 7), "192.0.2.1"),
+        ("192.0.2.1:7", ("192.0.2.1", 7), "192.0.2.1:7"),
+        ("echo.example:7", ("192.0.2.1", 7), "echo.example:7 (192.0.2.1)"),
+        ("2001:db8::1", ("2001:db8::1", 7), "2001:db8::1"),
+        ("[2001:db8::1]", ("2001:db8::1", 7), "[2001:db8::1]"),
+        ("[2001:db8::1]:7", ("2001:db8::1", 7), "[2001:db8::1]:7"),
+        ("2001:DB8::1", ("2001:db8::1", 7), "2001:DB8::1 (2001:db8::1)"),
+    ],
+)
+def test_a_reply_comes_from_the_host_as_it_was_named(
+    name: str, peer: tuple[str, int], shown: str
+) -> None:
+    """Its address stands beside it, unless it is the same (C4)."""
+    line = outcome_text(reply(flow=Flow(name, peer, 40001)))
+    assert line == f"64 bytes from {shown}: icmp_seq=1 ttl=63 time=1.000 ms"
 
 
 @pytest.mark.parametrize(
@@ -132,7 +168,7 @@ def test_a_time_has_the_digits_that_the_stamps_have(time_ns: int | None, text: s
     assert milliseconds(time_ns) == text
 
 
-def test_the_summary_begins_as_pings_and_says_more() -> None:
+def test_the_summary_says_more_than_ping_and_ends_as_pings() -> None:
     text = summary_of(
         *(reply(index=index) for index in (1, 2, 4, 3)),
         reply(Surplus.DUPLICATE),
@@ -142,10 +178,7 @@ def test_the_summary_begins_as_pings_and_says_more() -> None:
         Outcome(Surplus.STRANGER, 0),
     )
     assert text.splitlines() == [
-        "--- echo.example ping statistics ---",
-        "7 packets transmitted, 4 received, +1 duplicates, +1 corrupted, +1 errors, "
-        "42.86% packet loss, time 4102ms",
-        "rtt min/avg/max/mdev = 1.000/2.500/4.000/1.118 ms",
+        "UDP port 7",
         "rtt median/p90/p99/p99.9 = 2.000/4.000/4.000/4.000 ms",
         "jitter 0.2346 ms, ipdv mean/max = 1.000/1.000 ms",
         "1 lost, 1 refused, 1 corrupt, loss in 1 burst, the longest of 3",
@@ -154,6 +187,11 @@ def test_the_summary_begins_as_pings_and_says_more() -> None:
         "replies came with ttl 63: 1 hop",
         "clock: the kernel's timestamps",
         "sent after schedule: median/p99/max = 0.0500/0.0500/0.0500 ms",
+        "",
+        "--- echo.example ping statistics ---",
+        "7 packets transmitted, 4 received, +1 duplicates, +1 corrupted, +1 errors, "
+        "42.86% packet loss, time 4102ms",
+        "rtt min/avg/max/mdev = 1.000/2.500/4.000/1.118 ms",
     ]
 
 

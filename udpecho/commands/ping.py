@@ -50,7 +50,7 @@ async def ping_command(reactor: Any, asked: PingSettings, say: Say, complain: Sa
         unresolved.append(error)
         complain(f"udpecho: {error}")
 
-    own = await _start_own_server(reactor, asked, say) if asked.own_server else None
+    own = await _start_own_server(reactor, asked, complain) if asked.own_server else None
     try:
         run = await prepare(
             reactor,
@@ -126,13 +126,13 @@ def target_names(lines: Iterable[str]) -> list[str]:
     return [name for name in bare if name]
 
 
-async def _start_own_server(reactor: Any, asked: PingSettings, say: Say) -> OwnServer:
+async def _start_own_server(reactor: Any, asked: PingSettings, complain: Say) -> OwnServer:
     """Serve on loopback, to be pinged."""
     own = OwnServer()
     await own.start(reactor, "::1" if asked.ipv6 else "127.0.0.1")
     if not asked.json:
         _, port = own.address
-        say(f"No host given: pinging an echo server of our own, on loopback port {port}.")
+        complain(f"No host given: pinging an echo server of our own, on loopback port {port}.")
     return own
 
 

@@ -17,7 +17,8 @@ def report_command(settings: ReportSettings, say: Say) -> int:
             recording = record.read(lines)
     except record.NotARecord as error:
         raise Unusable(f"{settings.file}: {error}") from error
-    say(text.banner(recording.start.plan))
+    for line in text.banner(recording.start.plan):
+        say(line)
     if settings.lines:
         for outcome in recording.outcomes:
             if (line := text.outcome_text(outcome)) is not None:

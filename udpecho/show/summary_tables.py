@@ -33,13 +33,13 @@ def flow_table(target: TargetSummary, sheet: Sheet) -> Iterator[str]:
     """Write a row for each flow, the worst first; nothing if there is one alone."""
     if len(target.flows) < 2:
         return
-    yield ""
     yield f"{len(target.flows)} flows, worst first:"
     flows = target.worst_first()
     rows = [[str(flow.port), *_cells(flow.figures)] for flow in flows[:WORST_SHOWN]]
     yield from table((_named("source port"), *_FIGURES), rows, sheet)
     if len(flows) > WORST_SHOWN:
         yield f"... and {len(flows) - WORST_SHOWN} flows that did no worse"
+    yield ""
 
 
 def target_table(summary: Summary, sheet: Sheet) -> Iterator[str]:

@@ -104,7 +104,8 @@ class LiveTable:
         """Show the table from now on."""
         self._run = run
         self._by_flow = len(run.plan.targets) == 1
-        self._say(banner(run.plan))
+        for line in banner(run.plan):
+            self._say(line)
         self._live = Live(console=self._console, auto_refresh=False, transient=True)
         self._live.start()
         self._drawing = LoopingCall(self._draw)

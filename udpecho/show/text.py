@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from udpecho.instrument.probe import ProbeFate
 from udpecho.instrument.stamps import Clock
-from udpecho.peer import format_peer, is_ipv6
+from udpecho.peer import Peer, format_peer, is_ipv6
 from udpecho.ping.figures import Figures, Glance, Summary
 from udpecho.ping.outcome import Outcome, Surplus
 from udpecho.ping.plan import Plan
@@ -23,7 +23,8 @@ from udpecho.show.sheet import Sheet
 from udpecho.show.summary_tables import flow_table, target_table
 
 UDP_HEADER = 8
-IP_HEADERS = {False: 20, True: 40}
+HEADERS = 20 + UDP_HEADER
+"""Bytes of IPv4's header, and UDP's."""
 
 _READ_BY_PROGRAMS = re.compile(r"--- .* ---$|\d+ packets transmitted|rtt min/avg/max/mdev")
 
@@ -31,17 +32,31 @@ ENDLESS = Sheet(columns=1_000_000)
 """Where no line is broken and no column left out."""
 
 
-def banner(plan: Plan) -> str:
-    """Say what is going to be probed."""
-    if len(plan.targets) > 1:
-        return f"PING {len(plan.targets)} hosts, {plan.size} bytes of data each{_flows(plan)}."
+def banner(plan: Plan, *, numeric: bool = False) -> Iterator[str]:
+    """Say what is going to be probed: as ping in one line, and what ping can't say in a second.
+
+    Of IPv6 the line is the one that iputils had until 2025, which what parses ping knows.
+    """
+    if len(plan.targets) == 1:
+        yield _alone(plan, numeric)
+    else:
+        yield f"PING {len(plan.targets)} hosts, {plan.size} bytes of data each."
+    byte = plan.traffic_class
+    settings = [f"{plan.flows} flows"] if plan.flows > 1 else []
+    if byte is not None:  # RFC 2474, 3168
+        settings += [f"DSCP {byte >> 2}", f"ECN {byte & 3}"]
+    if settings:
+        yield ", ".join(settings)
+
+
+def _alone(plan: Plan, numeric: bool) -> str:
     [target] = plan.targets
-    address, port = target.peer
-    whole = plan.size + UDP_HEADER + IP_HEADERS[is_ipv6(address)]
-    return (
-        f"PING {target.name} ({address}) {plan.size}({whole}) bytes of data, "
-        f"UDP port {port}{_flows(plan)}."
-    )
+    address = target.peer[0]
+    if is_ipv6(address):
+        whose = address if numeric else _named(target.name, target.peer)
+        return f"PING {target.name}({whose}) {plan.size} data bytes"
+    whole = plan.size + HEADERS
+    return f"PING {target.name} ({address}) {plan.size}({whole}) bytes of data."
 
 
 def outcome_text(outcome: Outcome, *, numeric: bool = False) -> str | None:
@@ -79,9 +94,9 @@ def interim_text(glance: Glance) -> str:
 
 
 def summary_text(summary: Summary, sheet: Sheet = ENDLESS) -> Iterator[str]:
-    """Write the summary of a run, line by line: ping's two lines, then what ping can't say.
+    """Write the summary of a run, line by line: what ping can't say, then ping's lines.
 
-    The lines that ping prints, too, are never broken: programs read them.
+    These end it, since jc looks at the last three, and are never broken: programs read them.
     """
     for line in _summary(summary, sheet):
         if _READ_BY_PROGRAMS.match(line):
@@ -93,24 +108,21 @@ def summary_text(summary: Summary, sheet: Sheet = ENDLESS) -> Iterator[str]:
 def _summary(summary: Summary, sheet: Sheet) -> Iterator[str]:
     if len(summary.targets) == 1:
         [target] = summary.targets
-        yield f"--- {target.name} ping statistics ---"
-        yield from _figures(target.figures, summary)
+        whose, figures = target.name, target.figures
         yield from flow_table(target, sheet)
-        yield from losing_ports(target)
     else:
+        whose, figures = f"{len(summary.targets)} hosts", summary.figures
         yield from target_table(summary, sheet)
-        yield f"--- {len(summary.targets)} hosts ping statistics ---"
-        yield from _figures(summary.figures, summary)
-        for target in summary.targets:
-            yield from losing_ports(target)
-    yield _clock(summary)
-    if summary.schedule_error.count:
-        error = summary.schedule_error
-        times = slashed(error.median_ns, error.p99_ns, error.max_ns)
-        yield f"sent after schedule: median/p99/max = {times} ms"
+    for target in summary.targets:
+        yield from losing_ports(target)
+    yield from _details(figures, summary)
+    yield ""
+    yield f"--- {whose} ping statistics ---"
+    yield from _as_ping(figures, summary.elapsed_ns)
 
 
-def _figures(figures: Figures, summary: Summary) -> Iterator[str]:
+def _as_ping(figures: Figures, elapsed_ns: int) -> Iterator[str]:
+    """Write ping's two lines, of which the second is empty without a reply."""
     extras = [
         f"+{number} {name}, "
         for number, name in (
@@ -122,18 +134,31 @@ def _figures(figures: Figures, summary: Summary) -> Iterator[str]:
     ]
     yield (
         f"{figures.sent} packets transmitted, {figures.received} received, {''.join(extras)}"
-        f"{percent(figures.loss)} packet loss, time {summary.elapsed_ns // 1_000_000}ms"
+        f"{percent(figures.loss)} packet loss, time {elapsed_ns // 1_000_000}ms"
     )
     rtt = figures.rtt
+    four = slashed(rtt.min_ns, rtt.mean_ns, rtt.max_ns, rtt.stddev_ns)
+    yield f"rtt min/avg/max/mdev = {four} ms" if rtt.count else ""
+
+
+def _details(figures: Figures, summary: Summary) -> Iterator[str]:
+    """Say what ping can't."""
+    ports = {target.peer[1] for target in summary.targets}
+    if len(ports) == 1:
+        yield f"UDP port {ports.pop()}"
+    rtt = figures.rtt
     if rtt.count:
-        four = slashed(rtt.min_ns, rtt.mean_ns, rtt.max_ns, rtt.stddev_ns)
-        yield f"rtt min/avg/max/mdev = {four} ms"
         four = slashed(rtt.median_ns, rtt.p90_ns, rtt.p99_ns, rtt.p999_ns)
         yield f"rtt median/p90/p99/p99.9 = {four} ms"
     if figures.ipdv_max_ns is not None:
         ipdv = slashed(figures.ipdv_mean_ns, figures.ipdv_max_ns)
         yield f"jitter {milliseconds(figures.jitter_ns)} ms, ipdv mean/max = {ipdv} ms"
     yield from _troubles(figures, summary)
+    yield _clock(summary)
+    if summary.schedule_error.count:
+        error = summary.schedule_error
+        times = slashed(error.median_ns, error.p99_ns, error.max_ns)
+        yield f"sent after schedule: median/p99/max = {times} ms"
 
 
 def _troubles(figures: Figures, summary: Summary) -> Iterator[str]:
@@ -179,10 +204,14 @@ def _clock(summary: Summary) -> str:
 
 def _source(outcome: Outcome, numeric: bool) -> str:
     address = outcome.peer[0] if outcome.peer else "?"
-    if numeric or outcome.flow is None or outcome.flow.target == address:
+    if numeric or outcome.flow is None:
         return address
-    return f"{outcome.flow.target} ({address})"
+    return _named(outcome.flow.target, (address, outcome.flow.peer[1]))
 
 
-def _flows(plan: Plan) -> str:
-    return f", {plan.flows} flows" if plan.flows > 1 else ""
+def _named(name: str, peer: Peer) -> str:
+    """Write a host as it was named, with its address, unless that is its name."""
+    address = peer[0]
+    if name in (address, format_peer(peer), f"[{address}]"):
+        return name
+    return f"{name} ({address})"

@@ -51,13 +51,16 @@ def wants_table(plan: Plan) -> bool:
 class Quiet:
     """The summary only."""
 
+    _numeric = False
+
     def __init__(self, say: Say, sheet: Callable[[], Sheet] = Sheet) -> None:
         self._say = say
         self._sheet = sheet
 
     def start(self, run: Ping, reactor: Any) -> None:
         """Say what is pinged."""
-        self._say(banner(run.plan))
+        for line in banner(run.plan, numeric=self._numeric):
+            self._say(line)
 
     def outcome(self, outcome: Outcome) -> None:
         """Say nothing."""
