@@ -1,7 +1,7 @@
 """What the network in memory costs: python -m tests.bench.memory [DATAGRAMS [HOSTS]].
 
 A protocol sends so many datagrams of 64 bytes, a hundred each millisecond, over a link to one
-that counts them: on Twisted's port and on ours, and with each option of a link. Then each of
+that counts them: on Twisted's port and with each option of a link, and on ours. Then each of
 so many hosts asks an echo server, and is answered. Each case runs in a process of its own, by
 CPU time; 'MiB' is its largest memory. Nothing leaves the process.
 """
@@ -119,9 +119,10 @@ def main() -> None:
     print(
         f"| {asked.datagrams:,} datagrams over | heard | each | CPU | MiB |\n|---|---|---|---|---|"
     )
-    cases = [(f"{port}, a delay", asked.datagrams) for port in PORTS]
-    cases += [(f"Twisted's port, {link}", asked.datagrams) for link in LINKS if link != "a delay"]
-    for case, number in [*cases, ("hosts that ask", asked.hosts)]:
+    cases = [f"Twisted's port, {link}" for link in LINKS]
+    cases += [f"our port, {link}" for link in ("a delay", "jitter", "all of these")]
+    numbers = dict.fromkeys(cases, asked.datagrams) | {"hosts that ask": asked.hosts}
+    for case, number in numbers.items():
         sys.stdout.flush()
         command = [sys.executable, "-m", MODULE, str(max(number, AT_ONCE)), "--case", case]
         subprocess.run(command, check=True)

@@ -49,13 +49,16 @@ class ValueInbox:
 
     def forget(self) -> None:
         """Be empty."""
-        self._take(())
+        self.turn += 1
+        self.items = ()
+        self.count = self.datagrams = self.nbytes = self.longest = 0
 
     def _take(self, items: Sequence[Received]) -> None:
         self.turn += 1
         self.items = items
         self.count = self.datagrams = len(items)
-        self.nbytes, self.longest = sum(self.lengths), max(self.lengths, default=0)
+        lengths = self.lengths
+        self.nbytes, self.longest = sum(lengths), max(lengths, default=0)
 
     @property
     def lengths(self) -> list[int]:

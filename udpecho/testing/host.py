@@ -230,7 +230,7 @@ class MemoryHost:
     def _wake(self, sock: Bound) -> None:
         if not self._ready:
             # A reactor makes the calls that are due, and then reads.
-            self._timeline.at(self.seconds(), self._turn, last=True)
+            self._timeline.at(self._timeline.now, self._turn, last=True)
         self._ready[sock] = None
 
     def _turn(self) -> None:

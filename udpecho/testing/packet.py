@@ -22,3 +22,8 @@ class Packet(NamedTuple):
 
     may_fragment: bool = True
     """Whether a router may cut it into fragments for a link that is too narrow."""
+
+    def after(self, hops: int) -> Packet:
+        """Give the datagram as it is so many routers later."""
+        source, destination, data, ttl, tos, may_fragment = self
+        return Packet(source, destination, data, ttl - hops, tos, may_fragment)

@@ -19,7 +19,7 @@ from udpecho.testing.options import DO, DONT, OMIT, WANT, MemoryOptions, members
 from udpecho.testing.packet import Packet
 from udpecho.testing.passage import Fate, Passage
 from udpecho.testing.routes import LOOPBACK, MAPPED, Route, wire_address
-from udpecho.testing.stack import IPV4_ANY, IPV6_ANY, Stack, cost_of, os_error
+from udpecho.testing.stack import IPV4_ANY, IPV6_ANY, NO_DATA, Stack, cost_of, os_error
 from udpecho.testing.way import fragments
 
 ROUTES = 65536
@@ -255,7 +255,7 @@ class MemorySocket:
         if self.error:
             raise os_error(self._take_error())
         if not self._turn:
-            raise os_error(errno.EAGAIN)
+            raise BlockingIOError(*NO_DATA)
         self._turn -= 1
         packet = self._take(size).packet
         source = packet.source

@@ -33,6 +33,9 @@ SHORT = 64
 EPHEMERAL_PORTS = range(32768, 61000)
 """Linux's default for net.ipv4.ip_local_port_range, whose upper end, 60999, is within."""
 
+NO_DATA = errno.EAGAIN, os.strerror(errno.EAGAIN)
+"""What is said of an empty queue: at the end of each turn, so it is looked up once."""
+
 IPV4_ANY = "0.0.0.0"
 IPV6_ANY = "::"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable
 from itertools import count
+from typing import TypeAlias
 
 MAX_EVENTS_AT_ONCE = 100_000
 """More at one instant is a loop without delay: time would never move on."""
@@ -14,12 +15,17 @@ FIRST, CALL, READ = -1, 0, 1
 added while time stands comes after FIRST, as what is added by the event of that rank."""
 
 
+Event: TypeAlias = tuple[float, int, int, Callable[[], None]]
+"""When, its rank then, its place among those of the rank, and what happens."""
+
+
 class Timeline:
     """A clock and its events, in seconds since it was made."""
 
     def __init__(self) -> None:
         self.now = 0.0
-        self._events: list[tuple[float, int, int, Callable[[], None]]] = []
+        self._events: list[Event] = []
+        self._present: list[Event] = []  # due now: apart from the many that are still to come
         self._order = count()
         self._rank = FIRST  # of the event that happens
 
@@ -37,11 +43,13 @@ class Timeline:
         is still to come, happens before all else.
         """
         if time > self.now:
+            heap = self._events
             rank = FIRST if first else READ if last else CALL
         else:  # in the turn that comes next
+            heap = self._present
             odd = self._rank & 1
             rank = self._rank + (1 + odd if last else 2 - odd)
-        heapq.heappush(self._events, (time, rank, next(self._order), event))
+        heapq.heappush(heap, (time, rank, next(self._order), event))
 
     def advance(self, seconds: float) -> None:
         """Move time on, and let everything due until then happen at its own time."""
@@ -51,10 +59,13 @@ class Timeline:
 
     def run(self, end: float, done: Callable[[], bool]) -> None:
         """Let happen what is due until a time, each at its own; or until all is done."""
-        events = self._events
+        events, present = self._events, self._present
         at_once = 0
-        while events and events[0][0] <= end and not done():
-            time, self._rank, _, event = heapq.heappop(events)
+        while not done():
+            heap = present if present and not (events and events[0] < present[0]) else events
+            if not heap or heap[0][0] > end:
+                break
+            time, self._rank, _, event = heapq.heappop(heap)
             if time > self.now:
                 self.now = time
                 at_once = 0

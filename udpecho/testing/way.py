@@ -6,7 +6,7 @@ Pure, but for the dice it is given; told the time.
 from __future__ import annotations
 
 from random import Random
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from udpecho.peer import is_ipv6
 from udpecho.testing.faults import Faults
@@ -30,12 +30,8 @@ FRAGMENT_UNIT = 8
 MOST_TTL = 255
 
 
-class Arrival(NamedTuple):
-    """What arrives of a datagram: when, and how."""
-
-    when: float
-    packet: Packet
-    faults: frozenset[Fault]
+Arrival: TypeAlias = tuple[float, Packet, frozenset[Fault]]
+"""What arrives of a datagram: when, what, and what was done to it."""
 
 
 class Stopped(NamedTuple):
@@ -49,6 +45,7 @@ class Stopped(NamedTuple):
     """How long a packet may be there, in bytes."""
 
 
+CUT = frozenset({Fault.FRAGMENTED})
 LOST, CONGESTED = Stopped(Fate.LOST), Stopped(Fate.CONGESTED)
 
 
@@ -66,6 +63,10 @@ class Way:
         self.only_delay = faults.only_delay
         self.delay = faults.delay
         self._bad = self._bad and faults.bursts is not None
+        # What this link never asks of a datagram costs a datagram nothing.
+        self._measures = faults.mtu is not None or faults.rate is not None
+        self._may_lose = faults.loss > 0 or faults.bursts is not None
+        self._may_alter = faults.reorder > 0 or faults.corrupt > 0
 
     def take(
         self, packet: Packet, now: float, random: Random, known_mtu: int | None = None
@@ -75,53 +76,53 @@ class Way:
         if faults.hops:
             if packet.ttl <= faults.hops:
                 return Stopped(Fate.EXPIRED, packet.ttl)
-            packet = packet._replace(ttl=packet.ttl - faults.hops)
-        pieces, size = fragments(packet, faults.mtu)
-        if pieces > 1 and not may_be_cut(packet, known_mtu, faults.mtu):
-            return Stopped(Fate.TOO_LONG, 1, narrowest(packet, faults.mtu))
-        left = self._leaves(size, now)
-        if left is None:
-            return CONGESTED
-        if self._loses(pieces, random):
+            packet = packet.after(faults.hops)
+        pieces, left = 1, now
+        if self._measures:
+            pieces, size = fragments(packet, faults.mtu)
+            if pieces > 1 and not may_be_cut(packet, known_mtu, faults.mtu):
+                return Stopped(Fate.TOO_LONG, 1, narrowest(packet, faults.mtu))
+            if faults.rate is not None:
+                queue, most, most_bytes = self._queue, faults.queue, faults.queue_bytes
+                leaves = queue.enter(size, now, faults.rate, most, most_bytes)
+                if leaves is None:
+                    return CONGESTED
+                left = leaves
+        if self._may_lose and self._loses(pieces, random):
             return LOST
-        copies = 1 + hit(faults.duplicate, random)
-        cut = NO_FAULTS if pieces == 1 else frozenset({Fault.FRAGMENTED})
-        return [self._copy(packet, left, copy > 0, cut, random) for copy in range(copies)]
+        cut = NO_FAULTS if pieces == 1 else CUT
+        if not hit(faults.duplicate, random):
+            return [self._copy(packet, left, cut, random)]
+        copies = cut, cut | {Fault.DUPLICATE}
+        return [self._copy(packet, left, each, random) for each in copies]
 
     def through(self, message: Packet, now: float, random: Random) -> float | None:
         """Tell when a message arrives that routers know how to take, or None: it is lost."""
         taken = self.take(message._replace(ttl=MOST_TTL), now, random)
-        return None if isinstance(taken, Stopped) else taken[0].when
-
-    def _leaves(self, size: int, now: float) -> float | None:
-        """Tell when this many bytes have left; None: there is no room for them."""
-        faults = self.faults
-        if faults.rate is None:
-            return now
-        return self._queue.enter(size, now, faults.rate, faults.queue, faults.queue_bytes)
+        return None if isinstance(taken, Stopped) else taken[0][0]
 
     def _loses(self, pieces: int, random: Random) -> bool:
         """Tell whether one of a datagram's pieces is lost, and with it the whole."""
+        bursts, loss = self.faults.bursts, self.faults.loss
         lost = False
         for _ in range(pieces):
-            bursts, loss = self.faults.bursts, self.faults.loss
+            chance = loss
             if bursts is not None:
-                turns = bursts.end if self._bad else bursts.start
-                self._bad ^= hit(turns, random)
-                loss = bursts.loss if self._bad else loss
-            lost |= hit(loss, random)
+                self._bad ^= hit(bursts.end if self._bad else bursts.start, random)
+                chance = bursts.loss if self._bad else loss
+            lost |= hit(chance, random)
         return lost
 
     def _copy(
-        self, packet: Packet, left: float, again: bool, faults: frozenset[Fault], random: Random
+        self, packet: Packet, left: float, faults: frozenset[Fault], random: Random
     ) -> Arrival:
         """Let one copy arrive, perhaps late and perhaps with another bit."""
         link = self.faults
         when = left + link.delay
-        if again:
-            faults |= {Fault.DUPLICATE}
         if link.jitter:
-            when += random.uniform(0, link.jitter)
+            when += link.jitter * random.random()
+        if not self._may_alter:
+            return when, packet, faults
         if hit(link.reorder, random):
             when += link.hold
             faults |= {Fault.REORDERED}
@@ -131,7 +132,7 @@ class Way:
             flipped[bit // 8] ^= 1 << bit % 8
             packet = packet._replace(data=bytes(flipped))
             faults |= {Fault.CORRUPTED}
-        return Arrival(when, packet, faults)
+        return when, packet, faults
 
 
 def hit(probability: float, random: Random) -> bool:
@@ -163,8 +164,7 @@ def fragments(packet: Packet, mtu: int | None) -> tuple[int, int]:
     ipv6 = is_ipv6(packet.destination[0])
     payload = UDP_HEADER + len(packet.data)
     whole = payload + (IPV6_HEADER if ipv6 else IPV4_HEADER)
-    limit = narrowest(packet, mtu)
-    if whole <= limit:
+    if mtu is None or whole <= mtu or whole <= (limit := narrowest(packet, mtu)):
         return 1, whole
     header = IPV6_HEADER + FRAGMENT_HEADER if ipv6 else IPV4_HEADER
     each = (limit - header) // FRAGMENT_UNIT * FRAGMENT_UNIT

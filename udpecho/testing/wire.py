@@ -98,7 +98,10 @@ class Wire:
             return
         for when, arriving, faults in taken:
             passage = self.record.add(arriving, faults)
-            self._after(when - self.timeline.now, partial(receive, passage))
+            if when > self.timeline.now:
+                self.timeline.at(when, partial(receive, passage))
+            else:
+                receive(passage)
 
     def _said_by_router(
         self, sender: Stack, target: Stack, packet: Packet, stopped: Stopped, delay: float
