@@ -24,6 +24,12 @@ class Example:
         """Name it by its place: port.md:24."""
         return f"{self.page}:{self.line}"
 
+    @property
+    def file(self) -> str | None:
+        """The file that it is, if its first line says so: what the page's others import."""
+        named = re.match(r"# (\w+\.py)\n", self.text)
+        return named and named[1]
+
 
 def examples(*languages: str) -> list[Example]:
     """List the examples of these languages, page by page."""

@@ -75,9 +75,8 @@ def test_every_example_passes(plugin: bool, tmp_path: Path) -> None:
     assert any("from twisted.internet import reactor" in each.text for each in found)
     folder = tmp_path / "program"
     folder.mkdir()
-    (folder / "__init__.py").touch()
     for number, each in enumerate(found):
-        (folder / f"example{number}.py").write_text(f"# {each}\n{each.text}")
+        (folder / (each.file or f"example{number}.py")).write_text(f"# {each}\n{each.text}")
     assert check(folder, plugin) == []
 
 

@@ -18,6 +18,18 @@ from udpecho.testing import UdpMixin
 
 ROOT = Path(udpecho.__file__).parents[1]
 
+DRAW = """
+def draw(network):
+    from twisted.internet.protocol import DatagramProtocol
+    a, b = network.host("192.0.2.1"), network.host("192.0.2.2")
+    network.link(a, b, loss=0.5)
+    peer = b.peer(7, [])
+    port = a.listenUDP(0, DatagramProtocol())
+    for number in range(64):
+        port.write(b"%d" % number, ("192.0.2.2", 7))
+    return [data for data, _ in peer.heard]
+"""
+
 WITH_PYTEST = """
 import sys
 import pytest
@@ -34,16 +46,6 @@ def test_01_a_network(memory_network):
 
 def test_02_it_is_each_test_s_own(memory_network):
     assert len(memory_network.record) == 0
-
-def draw(network):
-    from twisted.internet.protocol import DatagramProtocol
-    a, b = network.host("192.0.2.1"), network.host("192.0.2.2")
-    network.link(a, b, loss=0.5)
-    peer = b.peer(7, [])
-    port = a.listenUDP(0, DatagramProtocol())
-    for number in range(64):
-        port.write(b"%d" % number, ("192.0.2.2", 7))
-    return [data for data, _ in peer.heard]
 
 @pytest.mark.parametrize("memory_network", [0, 7], indirect=True)
 def test_03_its_seed(memory_network, request):
@@ -109,6 +111,37 @@ class Tests(UdpMixin, TestCase):
         except ZeroDivisionError:
             Logger().failure("expected")
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    def forge(self, data):
+        self.memory_network.forge(data, source=("192.0.2.9", 9), to=("192.0.2.1", 7))
+
+    def test_passes_and_is_silent(self):
+        self.forge(b"silent")
+
+    def test_fails(self):
+        self.forge(b"\\x1b[2J")
+        self.fail("so that its record is shown")
+
+    def test_meets_an_error_late(self):
+        from twisted.internet import reactor
+        from twisted.internet.task import deferLater
+        self.forge(b"late")
+        return deferLater(reactor, 0, dict().__getitem__, "nobody")
+
+    def test_skips(self):
+        self.forge(b"skipped")
+        self.skipTest("no reason")
+
+class Seeded(UdpMixin, TestCase):
+    memory_network_seed = 7
+
+    def test_its_seed(self):
+        from udpecho.testing import MemoryNetwork
+        self.assertEqual(draw(self.memory_network), draw(MemoryNetwork(7)))
+
+    def test_its_seed_is_not_0(self):
+        from udpecho.testing import MemoryNetwork
+        self.assertNotEqual(draw(self.memory_network), draw(MemoryNetwork(0)))
 """
 
 
@@ -124,7 +157,7 @@ def ran(folder: Path, *arguments: str, **environment: str) -> str:
 
 def test_with_pytest(tmp_path: Path) -> None:
     """Only who names a fixture has it; a leak fails the test that left it, and names it."""
-    (tmp_path / "test_theirs.py").write_text(WITH_PYTEST)
+    (tmp_path / "test_theirs.py").write_text(WITH_PYTEST + DRAW)
     options = ("-q", "-p", "udpecho.testing.pytest_plugin", "-p", "no:cacheprovider")
     out = ran(tmp_path, "pytest", *options, PYTEST_DISABLE_PLUGIN_AUTOLOAD="1")
     failed = re.findall(r"^(?:FAILED|ERROR) test_theirs.py::test_(\d+)", out, re.MULTILINE)
@@ -137,12 +170,27 @@ def test_with_pytest(tmp_path: Path) -> None:
 
 
 def test_with_trial(tmp_path: Path) -> None:
-    (tmp_path / "test_theirs.py").write_text(WITH_TRIAL)
+    (tmp_path / "test_theirs.py").write_text(WITH_TRIAL + DRAW)
     (tmp_path / "run_trial.py").write_text("from twisted.scripts.trial import run\nrun()\n")
     out = ran(tmp_path, "run_trial", "test_theirs", PYTHONPATH=f"{ROOT}{os.pathsep}{tmp_path}")
-    assert "FAILED (errors=1, successes=4)" in out, out
+    assert "FAILED (skips=1, failures=1, errors=2, successes=7)" in out, out
     assert "open port or reader: <" in out
     assert "test_theirs.Tests.test_leaves_a_port" in out
+    shown = re.findall(r"^memory network of (\S+).*\n(.*)$", out, re.MULTILINE)
+    line = "0.000000 192.0.2.9:9 > 192.0.2.1:7 4 bytes {} unreachable at 0.000000 (forged)"
+    assert {(name.rpartition(".")[2].rstrip(")"), record) for name, record in shown} == {
+        ("test_fails", line.format(r"b'\x1b[2J'")),
+        ("test_meets_an_error_late", line.format("b'late'")),
+    }
+
+
+def test_a_mixed_test_under_pytest(tmp_path: Path) -> None:
+    """The same tests, as pytest runs them: it shows what a failing one has printed."""
+    (tmp_path / "test_theirs.py").write_text(WITH_TRIAL + DRAW)
+    out = ran(tmp_path, "pytest", "-q", "-p", "no:cacheprovider", "-k", "fails or seed or silent")
+    assert "1 failed, 3 passed" in out, out
+    assert "b'\\x1b[2J' unreachable" in out
+    assert "silent" not in out
 
 
 def test_pytest_finds_the_plugin() -> None:

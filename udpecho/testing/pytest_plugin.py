@@ -16,9 +16,6 @@ if TYPE_CHECKING:
 
 SEED = 0
 
-SHOWN = 200
-"""How many lines of a network's record a failing test shows: its last ones."""
-
 
 def pytest_configure(config: pytest.Config) -> None:
     """Give the fixtures to pytest."""
@@ -52,14 +49,12 @@ def _fixtures() -> object:
 
 def _memory_network(request: pytest.FixtureRequest) -> Iterator[MemoryNetwork]:
     from udpecho.testing.network import MemoryNetwork
+    from udpecho.testing.record import last_lines
 
     network = MemoryNetwork(getattr(request, "param", SEED))
     yield network
     if network.record:
-        shown = network.record[-SHOWN:]
-        before = len(network.record) - len(shown)
-        text = f"{before} datagrams before\n{shown}" if before else str(shown)
-        request.node.add_report_section("teardown", "memory network", text)
+        request.node.add_report_section("teardown", "memory network", last_lines(network.record))
 
 
 def _no_udp_leaks() -> Iterator[list[LogEvent]]:

@@ -16,6 +16,9 @@ __all__ = ["Datagram", "Datagrams", "Fate", "Fault", "Passage", "Record"]
 End: TypeAlias = Peer | str
 """Where a datagram comes from or goes to: an address and a port, or an address with any port."""
 
+SHOWN = 200
+"""How many lines of its network's record a failing test shows: the last ones."""
+
 LOST_ON_LINKS = (Fate.LOST, Fate.CONGESTED, Fate.TOO_LONG, Fate.EXPIRED)
 READ = (Fate.DELIVERED, Fate.TRUNCATED)
 
@@ -194,6 +197,13 @@ class Record:
         number = passage.number
         self._fates[number] = fate
         self._ended[number] = self._clock.now
+
+
+def last_lines(record: Record) -> str:
+    """Write what a failing test shows of its network's record."""
+    shown = record[-SHOWN:]
+    before = len(record) - len(shown)
+    return f"{before} datagrams before\n{shown}" if before else str(shown)
 
 
 def _is_end(ends: list[Peer], end: End | None) -> Callable[[int], bool] | None:

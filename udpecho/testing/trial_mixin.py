@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from zope.interface import directlyProvides, providedBy
+
 if TYPE_CHECKING:
     from udpecho.testing.network import MemoryNetwork
 
@@ -12,12 +14,32 @@ if TYPE_CHECKING:
 class UdpMixin:
     """Beside trial's TestCase: class MyTest(UdpMixin, TestCase)."""
 
+    memory_network_seed = 0
+    """The seed of memory_network: another one stands in the class, or is set in setUp."""
+
     @cached_property
     def memory_network(self) -> MemoryNetwork:
-        """A MemoryNetwork of the test's own, made when it is first asked for; its seed is 0."""
+        """A MemoryNetwork of the test's own, made when it is first asked for.
+
+        A test that fails has its record printed.
+        """
         from udpecho.testing.network import MemoryNetwork
 
-        return MemoryNetwork()
+        return MemoryNetwork(self.memory_network_seed)
+
+    def run(self, result: Any = None) -> Any:
+        """Run the test, and print the network's record if it fails: for whoever runs tests."""
+        from udpecho.testing.record import last_lines
+
+        case: Any = super()  # a TestCase's
+        if result is None:
+            return case.run()  # unittest's own then makes one
+        noting = _Noting(result)
+        ended = case.run(noting)
+        network = vars(self).get("memory_network")
+        if noting.failed and network is not None and network.record:
+            print(f"memory network of {self}:\n{last_lines(network.record)}")
+        return ended
 
     def no_udp_leaks(self) -> None:
         """Fail this test if it leaves a delayed call or an open port: call it first.
@@ -34,3 +56,25 @@ class UdpMixin:
                 case.fail("\n".join(left))
 
         case.addCleanup(check)
+
+
+class _Noting:
+    """A test's result, whosever it is, that notes whether the test failed."""
+
+    def __init__(self, result: Any) -> None:
+        self._result = result
+        self.failed = False
+        directlyProvides(self, providedBy(result))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._result, name)
+
+    def addError(self, *told: Any) -> None:
+        """Pass an error on."""
+        self.failed = True
+        self._result.addError(*told)
+
+    def addFailure(self, *told: Any) -> None:
+        """Pass a failure on."""
+        self.failed = True
+        self._result.addFailure(*told)
