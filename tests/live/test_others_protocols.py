@@ -23,7 +23,7 @@ def installed(folder: Path, *packages: str) -> Path:
     command = python("-m", "pip", "install", "--quiet", "--no-deps", "--target", str(folder))
     done = subprocess.run([*command, *packages], capture_output=True, timeout=300, check=False)
     if done.returncode:
-        pytest.skip("the package index is not at hand")
+        pytest.skip("no package index can be reached")
     return folder
 
 

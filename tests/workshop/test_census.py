@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from tests.workshop.census import (
+    FILE,
     PASSED,
     SKIPPED,
     STOCK_OPENED,
@@ -67,6 +68,13 @@ def test_too_few_stock_ports(least: dict[str, int], opened: int | None, complain
     census = taken()
     census.stock_ports = opened
     assert len(list(census.complaints(EXPECTED | least))) == complaints
+
+
+def test_what_needs_a_package_may_not_be_skipped() -> None:
+    """Where .ci/run takes a census there is an index: programs of others are met, or it fails."""
+    listed = json.loads(FILE.read_text(encoding="utf-8"))
+    reasons = [reason for each in listed.values() for reason in each["skips"]]
+    assert [reason for reason in reasons if "index" in reason or "installed" in reason] == []
 
 
 def test_it_is_shown_by_wing() -> None:
