@@ -219,7 +219,7 @@ def shown(lines: list[Any]) -> list[str]:
     """Do what udpecho report does with a file."""
     recording = read(json.dumps(line) + "\n" for line in lines)
     texts = [outcome_text(outcome) or "" for outcome in recording.outcomes]
-    return [banner(recording.start.plan), *texts, *summary_text(recording.summary)]
+    return [*banner(recording.start.plan), *texts, *summary_text(recording.summary)]
 
 
 @given(st.sampled_from(PLACES), ANYTHING, st.booleans())

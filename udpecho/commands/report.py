@@ -21,8 +21,8 @@ def report_command(settings: ReportSettings, say: Say) -> int:
         say(line)
     if settings.lines:
         for outcome in recording.outcomes:
-            if (line := text.outcome_text(outcome)) is not None:
-                say(line)
+            if (shown := text.outcome_text(outcome)) is not None:
+                say(shown)
     say("")
     if not recording.complete:
         say(f"{settings.file} was cut short: this is what there is of it")
