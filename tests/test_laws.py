@@ -63,7 +63,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 }  # fmt: skip
 """The table of wings. The ground is everyone's; it imports the ground alone."""
 
-NOT_BUILT = {"path", "watch"}
+NOT_BUILT = {"watch"}
 """Wings that have a row but no folder yet, so that a misspelt row is an error."""
 
 LONGEST_CHAIN = 10
@@ -74,7 +74,8 @@ PURE = frozenset(
         "columns", "datagrams", "doors", "peer", "refusal", "shown", "sizes", "values", "widths",
         "guard.guard", "guard.reasons", "guard.policy", "guard.prefixes", "guard.ratelimit",
         "ping.plan", "ping.ledger", "ping.outcome", "ping.stats", "ping.figures", "ping.spread",
-        "ping.order", "instrument.probe", "instrument.stamps", "kernel.layout", "show.record",
+        "ping.order", "path.hops", "path.verdicts", "path.routers",
+        "path.segments", "path.likelihood", "path.explanations", "path.judge", "instrument.probe", "instrument.stamps", "kernel.layout", "show.record",
         "show.text", "show.icmp", "show.fields", "show.amounts", "show.remarks", "show.rows",
         "show.sheet", "show.summary_tables", "commands.commandline",
         "testing.faults", "testing.icmp", "testing.pacing",

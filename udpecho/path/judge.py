@@ -1,0 +1,136 @@
+"""Where losing flows die: which segment explains best who loses and who does not.
+
+A segment is known by the flows that pass it. It is named if it has nearly all of the probability
+among all segments, if its flows lose alike and no others beside them, and if that some lose more
+than others is past doubt. That an ICMP message is missing is no evidence: a router says what it
+likes. Where all of a flow is lost, the last hop that answered narrows it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import TypeAlias
+
+from udpecho.path.explanations import DOUBT, SURE, Explanation, ways_of, weighed
+from udpecho.path.hops import Path, Paths
+from udpecho.path.likelihood import Fate, differ
+from udpecho.path.verdicts import Direction, Evidence, Place, State, Verdict
+from udpecho.ping.outcome import Outcome, ProbeFate
+
+AT_MOST = 3
+"""Candidates that are told: of more it is said that they can't be told apart."""
+
+ENOUGH = 10
+"""Losses from which on it is said that flows lose alike, rather than that it is too early."""
+
+NONE_LOSES = "no flow loses"
+TOO_EARLY = "too early to tell"
+ALL_ALIKE = "every flow loses alike: this host, the target, or what all of them pass"
+NO_SEGMENT = "the flows that lose have no segment to themselves"
+TOO_MANY = "too many segments explain it as well"
+NOT_OUT = "hops answer behind what the losing flows have in common: not on the way out"
+CHANGED = "the paths of flows that lose changed while they were looked at"
+
+Losses: TypeAlias = dict[tuple[str, int, int], list[int]]
+"""By the target's address and port and the source port: how many probes were sent, and lost."""
+
+
+def verdict(paths: Paths | Sequence[Paths], outcomes: Iterable[Outcome]) -> Verdict:
+    """Judge where the flows whose paths are known lose, from what became of their probes."""
+    losses: Losses = defaultdict(lambda: [0, 0])
+    for outcome in outcomes:
+        flow = outcome.flow
+        if flow is not None and isinstance(outcome.kind, ProbeFate):
+            counted = losses[(*flow.peer, flow.port)]
+            counted[0] += 1
+            counted[1] += outcome.kind not in (ProbeFate.REPLIED, ProbeFate.LATE)
+    return judge([paths] if isinstance(paths, Paths) else paths, losses)
+
+
+def judge(looked_at: Sequence[Paths], losses: Losses) -> Verdict:
+    """Judge by how many probes of each flow were sent, and how many of those died."""
+    flows = [(paths, path) for paths in looked_at for path in paths.paths]
+    targets = {id(paths): number for number, paths in enumerate(looked_at)}
+    fates = [
+        Fate(targets[id(paths)], *losses.get((*paths.peer, path.source_port), (0, 0)))
+        for paths, path in flows
+    ]
+    reason, told = _told(weighed(ways_of(looked_at, fates)), fates)
+    losing = sorted({flow for each in told for flow in each.flows if fates[flow].lost})
+    if any(flows[flow][1].flow in flows[flow][0].changed for flow in losing):
+        return _verdict(State.CHANGED, CHANGED, [], losing, flows, fates)
+    if reason:
+        return _verdict(State.UNDECIDED, reason, [], losing, flows, fates)
+    return _verdict(State.NAMED, "", told, losing, flows, fates)
+
+
+def _told(
+    explanations: Sequence[Explanation], fates: Sequence[Fate]
+) -> tuple[str, list[Explanation]]:
+    """Choose the explanations to be told; or say why there is none."""
+    if not any(fate.lost for fate in fates):
+        return NONE_LOSES, []
+    if not explanations or explanations[0].weight < DOUBT:
+        return _why_none(fates), []
+    told, probability = [], 0.0
+    for each in explanations:
+        told.append(each)
+        probability += each.probability
+        if probability >= SURE:
+            break
+    if len(told) > AT_MOST:
+        return (TOO_MANY if all(each.fits() for each in told[:1]) else NO_SEGMENT), []
+    return ("" if all(each.fits() for each in told) else NO_SEGMENT), told
+
+
+def _why_none(fates: Sequence[Fate]) -> str:
+    """Say why no set of flows that have a segment in common explains who loses."""
+    more = differ(fates)
+    if more > DOUBT:
+        return NO_SEGMENT
+    enough = sum(fate.lost for fate in fates) >= ENOUGH
+    return ALL_ALIKE if enough and more < 0 else TOO_EARLY
+
+
+def _verdict(
+    state: State,
+    reason: str,
+    told: Sequence[Explanation],
+    losing: Sequence[int],
+    flows: Sequence[tuple[Paths, Path]],
+    fates: Sequence[Fate],
+) -> Verdict:
+    segments = tuple(segment for each in told for segment in each.segments())
+    direction = told[0].way.direction if told else Direction.UNKNOWN
+    if state is State.NAMED and not segments:
+        state, reason, direction = State.UNDECIDED, NOT_OUT, Direction.BACK
+    elif state is State.NAMED and len(segments) > 1:
+        state = State.CANDIDATES
+    return Verdict(
+        state,
+        direction,
+        segments,
+        tuple((flows[flow][0].target, flows[flow][1].source_port) for flow in losing),
+        len(flows),
+        reason,
+        tuple(
+            _evidence(*flow, fate, number in losing)
+            for number, (flow, fate) in enumerate(zip(flows, fates, strict=True))
+        ),
+    )
+
+
+def _evidence(paths: Paths, path: Path, fate: Fate, losing: bool) -> Evidence:
+    shown = [Place(hop.ttl, hop.addresses) for hop in path.hops if hop.addresses]
+    return Evidence(
+        paths.target,
+        path.flow,
+        path.source_port,
+        fate.sent,
+        fate.lost,
+        losing,
+        path.asked_about,
+        path.arrived,
+        shown[-1] if shown else None,
+    )
