@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from math import exp, log
 
 from udpecho.path.hops import Path, Paths
-from udpecho.path.likelihood import Fate, Scale, differ
+from udpecho.path.likelihood import Toll, Balance, differ
 from udpecho.path.routers import Atlas, Element, Trail, trails
 from udpecho.path.segments import segments_of
 from udpecho.path.verdicts import Direction, Segment
@@ -25,12 +25,12 @@ DOUBT = log(100.0)
 
 
 @dataclass(slots=True)
-class Way:
+class OneWay:
     """One direction: the trails, what died on them, and which flows pass what."""
 
     direction: Direction
     trails: list[Trail]
-    fates: list[Fate]
+    fates: list[Toll]
     atlas: Atlas = field(init=False)
     passing: dict[Element, list[int]] = field(init=False)
 
@@ -51,7 +51,7 @@ class Way:
 class Explanation:
     """That those flows lose which pass something together."""
 
-    way: Way
+    way: OneWay
     flows: tuple[int, ...]
     weight: float
     """The logarithm of how much likelier it makes the losses than if all flows lost alike."""
@@ -103,12 +103,12 @@ class Explanation:
         return max(shown, default=0)
 
 
-def ways_of(looked_at: Sequence[Paths], fates: Sequence[Fate]) -> list[Way]:
+def ways_of(looked_at: Sequence[Paths], fates: Sequence[Toll]) -> list[OneWay]:
     """Split what died by direction, as far as the targets told."""
     flows: list[Path] = [path for paths in looked_at for path in paths.paths]
     about = sum(path.asked_about for path in flows)
     if not about:
-        return [Way(Direction.UNKNOWN, trails(looked_at), list(fates))]
+        return [OneWay(Direction.UNKNOWN, trails(looked_at), list(fates))]
     arrived = sum(path.arrived for path in flows) / about
     out, back = [], []
     for path, fate in zip(flows, fates, strict=True):
@@ -117,19 +117,19 @@ def ways_of(looked_at: Sequence[Paths], fates: Sequence[Fate]) -> list[Way]:
         out.append(fate._replace(lost=fate.lost - on_way_back))
         back.append(fate._replace(lost=on_way_back))
     return [
-        Way(Direction.OUT, trails(looked_at), out),
-        Way(Direction.BACK, trails(looked_at, back=True), back),
+        OneWay(Direction.OUT, trails(looked_at), out),
+        OneWay(Direction.BACK, trails(looked_at, back=True), back),
     ]
 
 
-def weighed(ways: Sequence[Way]) -> list[Explanation]:
+def weighed(ways: Sequence[OneWay]) -> list[Explanation]:
     """Weigh each set of flows that share an element, but not all flows; the most likely first.
 
     As many sets as there are is the price of each: one of them fits by chance.
     """
     found = []
     for way in ways:
-        scale = Scale(way.fates)
+        scale = Balance(way.fates)
         sets = way.sets()
         for flows in sets:
             if len(flows) < len(way.fates) and any(way.fates[flow].lost for flow in flows):
@@ -142,10 +142,10 @@ def weighed(ways: Sequence[Way]) -> list[Explanation]:
     return sorted(found, key=lambda each: -each.weight)
 
 
-def _by_target(fates: Sequence[Fate]) -> list[Fate]:
+def _by_target(fates: Sequence[Toll]) -> list[Toll]:
     """Add up the flows of each target."""
-    found: dict[int, Fate] = {}
+    found: dict[int, Toll] = {}
     for target, sent, lost in fates:
-        before = found.get(target, Fate(target, 0, 0))
-        found[target] = Fate(target, before.sent + sent, before.lost + lost)
+        before = found.get(target, Toll(target, 0, 0))
+        found[target] = Toll(target, before.sent + sent, before.lost + lost)
     return list(found.values())

@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 from udpecho.path.explanations import DOUBT, SURE, Explanation, ways_of, weighed
 from udpecho.path.hops import Path, Paths
-from udpecho.path.likelihood import Fate, differ
+from udpecho.path.likelihood import Toll, differ
 from udpecho.path.verdicts import Direction, Evidence, Place, State, Verdict
 from udpecho.ping.outcome import Outcome, ProbeFate
 
@@ -53,7 +53,7 @@ def judge(looked_at: Sequence[Paths], losses: Losses) -> Verdict:
     flows = [(paths, path) for paths in looked_at for path in paths.paths]
     targets = {id(paths): number for number, paths in enumerate(looked_at)}
     fates = [
-        Fate(targets[id(paths)], *losses.get((*paths.peer, path.source_port), (0, 0)))
+        Toll(targets[id(paths)], *losses.get((*paths.peer, path.source_port), (0, 0)))
         for paths, path in flows
     ]
     reason, told = _told(weighed(ways_of(looked_at, fates)), fates)
@@ -66,7 +66,7 @@ def judge(looked_at: Sequence[Paths], losses: Losses) -> Verdict:
 
 
 def _told(
-    explanations: Sequence[Explanation], fates: Sequence[Fate]
+    explanations: Sequence[Explanation], fates: Sequence[Toll]
 ) -> tuple[str, list[Explanation]]:
     """Choose the explanations to be told; or say why there is none."""
     if not any(fate.lost for fate in fates):
@@ -84,7 +84,7 @@ def _told(
     return ("" if all(each.fits() for each in told) else NO_SEGMENT), told
 
 
-def _why_none(fates: Sequence[Fate]) -> str:
+def _why_none(fates: Sequence[Toll]) -> str:
     """Say why no set of flows that have a segment in common explains who loses."""
     more = differ(fates)
     if more > DOUBT:
@@ -99,7 +99,7 @@ def _verdict(
     told: Sequence[Explanation],
     losing: Sequence[int],
     flows: Sequence[tuple[Paths, Path]],
-    fates: Sequence[Fate],
+    fates: Sequence[Toll],
 ) -> Verdict:
     segments = tuple(segment for each in told for segment in each.segments())
     direction = told[0].way.direction if told else Direction.UNKNOWN
@@ -121,7 +121,7 @@ def _verdict(
     )
 
 
-def _evidence(paths: Paths, path: Path, fate: Fate, losing: bool) -> Evidence:
+def _evidence(paths: Paths, path: Path, fate: Toll, losing: bool) -> Evidence:
     shown = [Place(hop.ttl, hop.addresses) for hop in path.hops if hop.addresses]
     return Evidence(
         paths.target,

@@ -16,7 +16,7 @@ FAULTY = (0.5, 0.5)
 """What is thought of the loss of flows that pass a fault: anything (Jeffreys' prior)."""
 
 
-class Fate(NamedTuple):
+class Toll(NamedTuple):
     """One flow's probes: to which target, how many, and how many of them died."""
 
     target: int
@@ -24,10 +24,10 @@ class Fate(NamedTuple):
     lost: int
 
 
-class Scale:
+class Balance:
     """Weighs sets of flows; told once what became of all of them."""
 
-    def __init__(self, fates: Sequence[Fate]) -> None:
+    def __init__(self, fates: Sequence[Toll]) -> None:
         """Take the flows' fates, by their index."""
         self._fates = fates
         self._sent: dict[int, int] = {}
@@ -83,7 +83,7 @@ def _beta(a: float, b: float) -> float:
     return lgamma(a) + lgamma(b) - lgamma(a + b)
 
 
-def differ(fates: Sequence[Fate]) -> float:
+def differ(fates: Sequence[Toll]) -> float:
     """Return by which logarithm it is likelier that some flows lose more than that all lose alike.
 
     Which flows, is not given: the choice has its price.
