@@ -4,7 +4,7 @@ The rows 6 to 10, 12 and 13 of the proof. What has its test elsewhere:
 
 - 8, every kind of error on the port itself: test_port (send errors, a full queue, injection).
 - 9, the drop counter of a port alone: test_port.
-- 12, the mixed soak of ten minutes: python -m tests.bench.soak.
+- 12, the mixed soak: test_soak has its short form, python -m tests.bench.soak that of ten minutes.
 - 13, what waited while nobody served: test_twistd, test_systemd.
 """
 
