@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from math import exp, log
 
 from udpecho.path.hops import Path, Paths
-from udpecho.path.likelihood import Toll, Balance, differ
+from udpecho.path.likelihood import Balance, Toll, differ
 from udpecho.path.routers import Atlas, Element, Trail, trails
 from udpecho.path.segments import segments_of
 from udpecho.path.verdicts import Direction, Segment

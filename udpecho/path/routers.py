@@ -70,7 +70,7 @@ def _place(hop: Hop) -> Place | None:
     return Place(hop.ttl, hop.addresses) if hop.addresses and not hop.by_time else None
 
 
-class Leg(NamedTuple):
+class Stretch(NamedTuple):
     """An element that a trail passes: the index of its hop, and of the next if it is a link."""
 
     first: int
@@ -101,7 +101,7 @@ class Atlas:
         """Name the router of a place: one of its addresses."""
         return None if place is None else self._routers.find(place.addresses[0])
 
-    def steps(self, trail: Trail) -> Iterator[Leg]:
+    def steps(self, trail: Trail) -> Iterator[Stretch]:
         """Go along a trail, and tell each router in all its forms, and each link.
 
         Where hops are unknown, what stands on both sides of them is a link. What lies between the
@@ -110,15 +110,15 @@ class Atlas:
         nodes = [(at, forms) for at, forms in enumerate(self._forms(trail), -1) if forms]
         for at, forms in nodes:
             for form in forms:
-                yield Leg(at, at, form)
+                yield Stretch(at, at, form)
         if not trail.arrives:
             (at, forms), (then, _) = nodes[-2:]
             for form in (*forms, at):
-                yield Leg(at, then, ("lost behind", form))
+                yield Stretch(at, then, ("lost behind", form))
             nodes.pop()
         for (at, forms), (then, others) in pairwise(nodes):
             for pair in product(forms, others):
-                yield Leg(at, then, pair)
+                yield Stretch(at, then, pair)
 
     def _forms(self, trail: Trail) -> Iterator[tuple[Hashable, ...]]:
         yield (trail.start,)
