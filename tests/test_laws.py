@@ -77,7 +77,8 @@ PURE = frozenset(
         "ping.order", "path.hops", "path.verdicts", "path.routers", "path.segments",
         "path.likelihood", "path.explanations", "path.judge",
         "instrument.probe", "instrument.stamps", "kernel.layout", "show.record",
-        "show.text", "show.icmp", "show.fields", "show.amounts", "show.remarks", "show.rows",
+        "show.text", "show.icmp", "show.fields", "show.amounts", "show.live_rows", "show.remarks",
+        "show.rows",
         "show.sheet", "show.summary_tables", "commands.commandline",
         "testing.faults", "testing.icmp", "testing.pacing",
         "testing.packet", "testing.passage", "testing.timeline", "testing.way",
@@ -126,7 +127,7 @@ INPUT_AND_OUTPUT = (
     "select", "selectors", "asyncio", "subprocess", "threading", "time", "ctypes", "fcntl",
     "ssl", "http", "urllib", "signal",
 )  # fmt: skip
-EXTRAS = {"ping.spread": "hdrh", "show.table": "rich", "show.plot": "matplotlib"}
+EXTRAS = {"ping.spread": "hdrh", "show.plot": "matplotlib"}
 TEST_TOOLS = {"testing.pytest_plugin": "pytest"}
 """What a room for test authors imports inside functions: it is there where the room is used."""
 

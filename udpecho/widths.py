@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from unicodedata import category, east_asian_width
 
 
@@ -45,6 +46,7 @@ def wrapped(text: str, columns: int, indent: str = "  ") -> Iterator[str]:
         yield before + rest
 
 
+@lru_cache(512)
 def _columns(character: str) -> int:
     """Count one character's. Hangul's vowels and finals stand within the syllable they follow."""
     if category(character) in ("Mn", "Me", "Cf") or "\u1160" <= character <= "\u11ff":

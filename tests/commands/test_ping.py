@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import gc
-import io
 import json
-import re
 from collections.abc import Coroutine
 from importlib.resources import files
 from pathlib import Path
@@ -13,7 +11,6 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
-from rich.console import Console
 from twisted.internet.defer import Deferred
 
 from udpecho.commands.commandline import WrongUsage
@@ -23,12 +20,9 @@ from udpecho.commands.ping_options import OWN_COUNT, PingOptions, PingSettings
 from udpecho.commands.report import report_command
 from udpecho.commands.report_options import ReportOptions, ReportSettings
 from udpecho.commands.status import NO_REPLY, OK, exit_status
-from udpecho.instrument.probe import ProbeFate
 from udpecho.ping.figures import Figures, Summary, TargetSummary
-from udpecho.ping.outcome import Outcome
 from udpecho.ping.plan import Plan, Target
 from udpecho.server.server import EchoServer
-from udpecho.show.table import LiveTable, Row
 from udpecho.show.views import wants_table
 from udpecho.testing.network import MemoryNetwork
 
@@ -300,6 +294,12 @@ def test_a_picture_that_can_not_be_written_is_refused_before_the_run(
         (["--max-loss", "101"], "--max-loss: expected a number from 0 to 100"),
         (["--plot", "run.gif"], "--plot: expected FILE.svg or FILE.png, got 'run.gif'"),
         (["-4", "-6"], "expected -4 or -6, got both"),
+        (
+            ["--lines", "--table"],
+            "expected one of --json, --quiet, --lines and --table, got --lines and --table",
+        ),
+        (["--json", "--table"], "got --json and --table"),
+        (["-q", "--lines"], "got --quiet and --lines"),
         (["host:0"], "HOST[:PORT]: expected a port"),
         (["host", "--nonsense"], "expected an option, got '--nonsense'"),
     ],
@@ -350,63 +350,6 @@ def test_the_exit_status(received: int, arguments: list[str], status: int, why: 
     target = TargetSummary("h", ("192.0.2.1", 7), figures, ())
     summary = Summary(0, figures, (target,), 0, {}, figures.rtt)
     assert exit_status(summary, settings_of(*arguments)) == status, why
-
-
-class TestLiveTable:
-    def drive(self, count: int, flows: int, hosts: int = 1) -> str:
-        out = io.StringIO()
-        console = Console(file=out, force_terminal=True, width=120, height=12, _environ={})
-        net = MemoryNetwork(seed=1)
-        host, server = net.host("192.0.2.2"), net.host("192.0.2.1")
-        server.listenUDP(7, EchoServer())
-        net.link(host, server, delay=0.01, loss=0.1)
-        from udpecho.instrument.choose import choose_instrument
-        from udpecho.instrument.instrument import SocketOptions
-        from udpecho.ping.run import Ping
-
-        view = LiveTable(lambda line: print(line, file=out), console)
-        targets = tuple(Target(f"host{n}", ("192.0.2.1", 7)) for n in range(hosts))
-        plan = Plan(targets=targets, count=count, flows=flows, interval_ns=50_000_000)
-        instrument = choose_instrument(host, SocketOptions(), size=56)
-        run = Ping(instrument, plan, on_outcome=view.outcome, on_overdue=view.overdue)
-        run.start().addCallback(view.end)
-        view.start(run, host)
-        net.advance(60)
-        assert not host.getDelayedCalls()
-        return out.getvalue()
-
-    def test_a_fast_run_shows_its_progress(self) -> None:
-        text = self.drive(count=100, flows=1)
-        shown = [int(share) for share in re.findall(r"of 100 probes, (\d+) %", text)]
-        assert len(shown) > 10
-        assert shown == sorted(shown)
-        assert "100 packets transmitted" in text
-
-    def test_flows_have_rows(self) -> None:
-        assert "source port" in self.drive(count=20, flows=4)
-
-    def test_more_hosts_than_fit_are_left_out_and_counted(self) -> None:
-        assert "... and 14 that lost no more" in self.drive(count=20, flows=1, hosts=20)
-
-
-def test_a_row_shows_losses_among_the_sparks() -> None:
-    row = Row("echo.example")
-    for rtt in (1_000_000, None, 8_000_000):
-        row.add(Outcome(ProbeFate.LOST if rtt is None else ProbeFate.REPLIED, 0, rtt_ns=rtt))
-    cells = row.cells()
-    assert [str(cell) for cell in cells] == [
-        "echo.example", "3", "33.33%", "8.000", "4.500", "1.000", "8.000", "▂x█",
-    ]  # fmt: skip
-
-
-def test_a_row_gives_up_a_probe_before_its_fate_is_known() -> None:
-    row = Row("echo.example")
-    for sequence in (1, 2):
-        row.give_up(sequence)
-    assert (row.known, row.loss) == (2, 1.0)
-    row.add(Outcome(ProbeFate.LATE, 0, sequence=1, rtt_ns=5))
-    row.add(Outcome(ProbeFate.LOST, 0, sequence=2))
-    assert (row.known, row.loss) == (2, 0.5)
 
 
 def test_a_table_where_lines_would_say_less() -> None:

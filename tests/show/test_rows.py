@@ -13,7 +13,7 @@ from udpecho.widths import columns_of
 COLUMNS = (
     Column("host", 0, 8),
     Column("sent", 2),
-    Column("loss", 1),
+    Column("loss", 0),
     Column("median", 3, unit="ms"),
     Column("max", 4, unit="ms"),
 )
@@ -59,7 +59,9 @@ ROWS = [
             ],
         ),
         (18, ["host          loss", "echo.example  0.1%", "192.0.2.1     100%"]),
-        (8, ["host", "echo…ple", "192.…2.1"]),
+        (11, ["host   loss", "ec…le  0.1%", "19….1  100%"]),
+        (7, ["h  loss", "…  0.1%", "…  100%"]),
+        (6, ["host", "ech…le", "192….1"]),
         (3, ["hos", "e…e", "1…1"]),
         (1, ["h", "…", "…"]),
     ],

@@ -1,12 +1,13 @@
 """udpecho ping: a run from its hosts to its exit status.
 
-Imports what measures (hdrhistogram, rich, matplotlib) only when a command is run: udpecho
+Imports what measures (hdrhistogram, matplotlib) only when a command is run: udpecho
 works without.
 """
 
 from __future__ import annotations
 
 import gc
+import os
 import signal
 import socket
 import sys
@@ -43,6 +44,7 @@ async def ping_command(reactor: Any, asked: PingSettings, say: Say, complain: Sa
     """Probe the hosts until the count, the deadline or the user ends it; sum up."""
     with wanting("ping"):
         from udpecho.ping import prepare
+    refuse_no_table(asked)
     draws = None if asked.plot is None else trace_type()
     unresolved: list[UdpEchoError] = []
 
@@ -95,6 +97,7 @@ async def _run(
     if trace is not None:
         run.listen(trace.add)
     done.addBoth(lambda result: None if interrupted.called else interrupted.callback(result))
+    complain = view.beside(complain)
     with _rare_collections(), _on_quit(lambda: complain(interim_text(run.glance())), reactor):
         try:
             await interrupted
@@ -147,16 +150,14 @@ def _why_not(error: OSError, asked: PingSettings) -> str:
 
 def _view(plan: Plan, asked: PingSettings, say: Say) -> View:
     """Choose what is seen of the run while it goes on."""
-    from udpecho.show import Json, Lines, Quiet, standard_output, wants_table
+    from udpecho.show import Canvas, Json, Lines, LiveTable, Quiet, standard_output
 
     if asked.json:
         return Json(sys.stdout)
     if asked.quiet:
         return Quiet(say, standard_output)
-    if sys.stdout.isatty() and wants_table(plan):
-        with wanting("ping"):
-            from udpecho.show import LiveTable
-        return LiveTable(say)
+    if _shows_table(plan, asked):
+        return LiveTable(say, Canvas(sys.stdout, colours=not os.environ.get("NO_COLOR")))
     return Lines(
         say,
         standard_output,
@@ -164,6 +165,24 @@ def _view(plan: Plan, asked: PingSettings, say: Say) -> View:
         timestamps=asked.timestamps,
         outstanding=asked.outstanding,
     )
+
+
+def _shows_table(plan: Plan, asked: PingSettings) -> bool:
+    from udpecho.show import standard_output, wants_plain_lines, wants_table, why_no_table
+
+    if asked.view is not None:
+        return asked.view == "table"
+    if asked.timestamps or asked.outstanding or why_no_table(sys.stdout, os.environ):
+        return False
+    return wants_table(plan) and not wants_plain_lines(standard_output(), os.environ)
+
+
+def refuse_no_table(asked: PingSettings) -> None:
+    """Raise Unusable if a table is asked for where none can be drawn, before anything is sent."""
+    from udpecho.show import why_no_table
+
+    if asked.view == "table" and (why := why_no_table(sys.stdout, os.environ)) is not None:
+        raise Unusable(f"--table: expected a terminal to draw on, got {why}")
 
 
 @contextmanager

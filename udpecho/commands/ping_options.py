@@ -16,6 +16,7 @@ from udpecho.commands.options import (
     plot_file,
     readable,
 )
+from udpecho.commands.view_options import add_view, chosen_view
 from udpecho.hosts import DEFAULT_PORT, canonical_host, host_and_port
 from udpecho.ping.ledger import MAX_SIZE, MIN_SIZE
 from udpecho.ping.plan import INTERVAL, SIZE, TIMEOUT
@@ -75,6 +76,9 @@ class PingSettings:
     plot: str | None = None
     json: bool = False
     quiet: bool = False
+    view: Literal["lines", "table"] | None = None
+    """What is seen meanwhile; None: a table where lines would say less, and it can be drawn."""
+
     numeric: bool = False
     timestamps: bool = False
     outstanding: bool = False
@@ -131,6 +135,7 @@ class PingOptions(Parser):
             plot=said.plot,
             json=said.json,
             quiet=said.quiet,
+            view=chosen_view(said),
             numeric=said.numeric,
             timestamps=said.timestamps,
             outstanding=said.outstanding,
@@ -246,6 +251,7 @@ def _add_sockets(group: Group) -> None:
 
 def _add_views(group: Group) -> None:
     group.add_argument("-q", "--quiet", action="store_true", help="Print the summary only.")
+    add_view(group)
     group.add_argument("-n", "--numeric", action="store_true", help="Print addresses, not names.")
     group.add_argument(
         "-D", "--timestamps", action="store_true", help="Print the time before each line."

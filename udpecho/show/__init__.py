@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from udpecho.doors import Door
 
 __all__ = [
+    "Canvas",
     "Json",
     "Lines",
     "LiveTable",
@@ -13,14 +14,19 @@ __all__ = [
     "View",
     "draw",
     "standard_output",
+    "wants_plain_lines",
     "wants_table",
+    "why_no_table",
 ]
 
 if TYPE_CHECKING:
     from udpecho.show.plot import Trace as Trace
     from udpecho.show.plot import draw as draw
     from udpecho.show.table import LiveTable as LiveTable
+    from udpecho.show.terminal import Canvas as Canvas
     from udpecho.show.terminal import standard_output as standard_output
+    from udpecho.show.terminal import wants_plain_lines as wants_plain_lines
+    from udpecho.show.terminal import why_no_table as why_no_table
     from udpecho.show.views import Json as Json
     from udpecho.show.views import Lines as Lines
     from udpecho.show.views import Quiet as Quiet
@@ -35,7 +41,7 @@ else:
                 "draw",
             ),
             "table": ("LiveTable",),
-            "terminal": ("standard_output",),
+            "terminal": ("Canvas", "standard_output", "wants_plain_lines", "why_no_table"),
             "views": ("Json", "Lines", "Quiet", "View", "wants_table"),
         },
     )

@@ -13,10 +13,11 @@ GAP = "  "
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a table. The one of the highest rank goes first; that of rank 0 stays.
+    """A column of a table. The one of the highest rank goes first; those of rank 0 stay.
 
-    What is cut at need, a text, may be made as narrow as it says; a number stays whole. Of
-    columns side by side in one unit the last one says it.
+    What is cut at need, a text, may be made as narrow as it says before a column goes, and
+    narrower after the last that can; a number stays whole. Of columns side by side in one unit
+    the last one says it.
     """
 
     heading: str
@@ -66,22 +67,31 @@ def lay_out(columns: Sequence[Column], rows: Sequence[Sequence[str]], sheet: She
         max((columns_of(sheet.spell(row[index])) for row in rows), default=0)
         for index in range(len(columns))
     ]
-    kept = list(range(len(columns)))
-    while True:
+    for kept, narrowest in _choices(columns):
         headings = _headings(columns, kept)
         widths = {index: max(longest[index], len(headings[index])) for index in kept}
+        spare = {index: max(0, widths[index] - narrowest.get(index, 10**9)) for index in kept}
         excess = sum(widths.values()) + len(GAP) * (len(kept) - 1) - sheet.columns
-        spare = {index: widths[index] - _narrowest(columns[index], widths[index]) for index in kept}
-        if excess <= sum(spare.values()) or len(kept) == 1:
+        if excess <= sum(spare.values()):
             break
-        kept.remove(max(kept, key=lambda index: columns[index].rank))
     for index in sorted(kept, key=lambda index: -columns[index].rank):
         narrower = max(0, min(spare[index], excess))
         widths[index] -= narrower
         excess -= narrower
-    if excess > 0:  # one column alone, and the sheet is narrower still
-        widths[kept[0]] = max(1, sheet.columns)
     return TableLayout(columns, sheet, widths, headings)
+
+
+def _choices(columns: Sequence[Column]) -> Iterator[tuple[list[int], dict[int, int]]]:
+    """Go from all columns to the first alone, each time with how narrow what is cut may be made."""
+    kept = list(range(len(columns)))
+    narrowest = {n: each.narrowest for n, each in enumerate(columns) if each.narrowest is not None}
+    yield kept, narrowest
+    for index in sorted(kept, key=lambda index: -columns[index].rank):
+        if columns[index].rank:
+            kept = [each for each in kept if each != index]
+            yield kept, narrowest
+    yield kept, dict.fromkeys(narrowest, 1)
+    yield kept[:1], {kept[0]: 1}
 
 
 def _headings(columns: Sequence[Column], kept: list[int]) -> dict[int, str]:
@@ -94,7 +104,3 @@ def _headings(columns: Sequence[Column], kept: list[int]) -> dict[int, str]:
             column.heading if said_later else f"{column.heading} {column.unit}".strip()
         )
     return headings
-
-
-def _narrowest(column: Column, width: int) -> int:
-    return width if column.narrowest is None else min(width, column.narrowest)

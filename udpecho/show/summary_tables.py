@@ -21,7 +21,7 @@ NARROWEST_NAME = 16
 _FIGURES = (
     Column("sent", 2),
     Column("lost", 6),
-    Column("loss", 1),
+    Column("loss", 0),
     Column("min", 7, unit="ms"),
     Column("median", 3, unit="ms"),
     Column("p99", 4, unit="ms"),

@@ -1,162 +1,156 @@
-"""A live table on a terminal: a row for each host, or for each flow of a lone one. Needs rich."""
+"""A live table on a terminal: a row for each host, or for each flow of a lone one."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass, field
+import re
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from rich.console import Console, Group, RenderableType
-from rich.live import Live
-from rich.table import Table
-from rich.text import Text
 from twisted.internet.task import LoopingCall
 
-from udpecho.instrument.probe import WHOLE, Flow, Probe, ProbeFate
+from udpecho.instrument.probe import Flow, Probe, ProbeFate
 from udpecho.ping import Ping
 from udpecho.ping.figures import Summary
 from udpecho.ping.outcome import Outcome
-from udpecho.show.amounts import milliseconds, percent
-from udpecho.show.terminal import standard_output
+from udpecho.show.live_rows import ASCII_SPARKS, LOST, RECENT, SPARKS, LiveRow, Worst
+from udpecho.show.rows import GAP, Column, TableLayout, lay_out
+from udpecho.show.sheet import Sheet
+from udpecho.show.summary_tables import NARROWEST_NAME
+from udpecho.show.terminal import Canvas, Spans
 from udpecho.show.text import banner, summary_text
 
 REFRESH_SECONDS = 0.25
-SPARKS = "▁▂▃▄▅▆▇█"
-RECENT = 24
-"""Probes in a spark line."""
 
-MARGIN = 6
-"""Lines of a terminal that are not rows: the title, the header, the foot, the prompt."""
+MOST_ROWS = 100
+"""Rows on however tall a terminal: more than 3 ms' work would hold up the probes."""
 
+STOPPED_SECONDS = 2.0
+"""Where so long nothing was drawn, the process was stopped, and the shell wrote below the table."""
 
-@dataclass(slots=True)
-class Row:
-    """What is shown of a host or a flow."""
+BOLD, DIM, LOSES, LOSES_NONE, SPARK = "1", "2", "1;31", "32", "36"
 
-    name: str
-    known: int = 0
-    whole: int = 0
-    total_ns: int = 0
-    best_ns: int | None = None
-    worst_ns: int = 0
-    last_ns: int | None = None
-    recent: deque[int | None] = field(default_factory=lambda: deque(maxlen=RECENT))
-    _given_up: set[int] = field(default_factory=set)
-
-    def give_up(self, sequence: int) -> None:
-        """Count a probe that is overdue as a loss, until its fate is known."""
-        self._given_up.add(sequence)
-        self.known += 1
-        self.recent.append(None)
-
-    def add(self, outcome: Outcome) -> None:
-        """Count a fate."""
-        if outcome.sequence in self._given_up:
-            self._given_up.discard(outcome.sequence)
-            if outcome.kind not in WHOLE:
-                return
-            self.known -= 1
-        self.known += 1
-        rtt_ns = outcome.rtt_ns if outcome.kind in WHOLE else None
-        self.recent.append(rtt_ns)
-        if rtt_ns is None:
-            return
-        self.whole += 1
-        self.total_ns += rtt_ns
-        self.last_ns = rtt_ns
-        self.best_ns = rtt_ns if self.best_ns is None else min(self.best_ns, rtt_ns)
-        self.worst_ns = max(self.worst_ns, rtt_ns)
-
-    @property
-    def loss(self) -> float | None:
-        """The share that did not come back."""
-        return 1 - self.whole / self.known if self.known else None
-
-    def cells(self) -> list[RenderableType]:
-        """Write the row."""
-        loss = Text(percent(self.loss), style="bold red" if self.loss else "green")
-        mean_ns = self.total_ns // self.whole if self.whole else None
-        times = (self.last_ns, mean_ns, self.best_ns, self.worst_ns if self.whole else None)
-        return [self.name, str(self.known), loss, *map(milliseconds, times), self._spark()]
-
-    def _spark(self) -> Text:
-        highest = max((rtt for rtt in self.recent if rtt is not None), default=1) or 1
-        spark = Text(style="cyan")
-        for rtt_ns in self.recent:
-            if rtt_ns is None:
-                spark.append("x", style="bold red")
-            else:
-                spark.append(SPARKS[min(7, 8 * rtt_ns // highest)])
-        return spark
+_LOSS, _LATEST = 2, 7
+_COLUMNS = (
+    Column("probes", 4),
+    Column("loss", 0),
+    Column("last", 2, unit="ms"),
+    Column("mean", 5, unit="ms"),
+    Column("best", 7, unit="ms"),
+    Column("worst", 6, unit="ms"),
+    Column("latest", 3, 8),
+)
+_USUAL = ["", "00000", "00.00%", *["000.000"] * 4, "x" * RECENT]
+"""As wide as columns are made from the start, so that they stay where they are."""
 
 
 class LiveTable:
     """The table, drawn anew a few times a second; the summary takes its place."""
 
-    def __init__(self, say: Callable[[str], None], console: Console | None = None) -> None:
+    def __init__(self, say: Callable[[str], None], canvas: Canvas) -> None:
         self._say = say
-        self._console = console or Console()
-        self._rows: dict[tuple[str, int], Row] = {}
+        self._canvas = canvas
+        self._by_key: dict[tuple[object, ...], LiveRow] = {}
+        self._rows: list[LiveRow] = []
+        self._worst = Worst()
+        self._known = 0
         self._by_flow = False
 
     def start(self, run: Ping, reactor: Any) -> None:
         """Show the table from now on."""
         self._run = run
-        self._by_flow = len(run.plan.targets) == 1
+        self._seconds: Callable[[], float] = reactor.seconds
+        self._drawn_at = self._seconds()
+        self._by_flow = len(run.plan.targets) == 1 and run.plan.flows > 1
         for line in banner(run.plan):
             self._say(line)
-        self._live = Live(console=self._console, auto_refresh=False, transient=True)
-        self._live.start()
         self._drawing = LoopingCall(self._draw)
         self._drawing.clock = reactor
-        self._drawing.start(REFRESH_SECONDS, now=False)
+        done = self._drawing.start(REFRESH_SECONDS, now=False)
+        done.addErrback(lambda _: run.stop())  # the terminal has gone
+
+    def beside(self, say: Callable[[str], None]) -> Callable[[str], None]:
+        """Make what says a line above the table; it is drawn again when its time has come."""
+
+        def above(line: str) -> None:
+            self._canvas.erase()
+            say(line)
+
+        return above
 
     def outcome(self, outcome: Outcome) -> None:
         """Count a fate in its row."""
         if outcome.flow is not None and isinstance(outcome.kind, ProbeFate):
-            self._row(outcome.flow).add(outcome)
+            row = self._row(outcome.flow)
+            before = row.known
+            row.add(outcome)
+            self._known += row.known - before
 
     def overdue(self, probe: Probe) -> None:
         """Show a loss before it is certain: certainty takes as long as a late reply may."""
         self._row(probe.flow).give_up(probe.sequence)
+        self._known += 1
 
     def end(self, summary: Summary) -> None:
         """Put the summary in the table's place."""
-        self._drawing.stop()
-        self._live.stop()
-        for line in summary_text(summary, standard_output()):
+        if self._drawing.running:
+            self._drawing.stop()
+        self._canvas.erase()
+        for line in summary_text(summary, self._canvas.sheet):
             self._say(line)
 
-    def table(self) -> RenderableType:
-        """Make what is shown now: the rows that lose most, as many as fit."""
-        table = Table(box=None, pad_edge=False, header_style="bold")
-        several = self._by_flow and self._run.plan.flows > 1
-        table.add_column("source port" if several else "host", no_wrap=True)
-        for name in ("probes", "loss", "last ms", "mean", "best", "worst"):
-            table.add_column(name, justify="right")
-        table.add_column("latest", min_width=RECENT)
-        rows = sorted(self._rows.values(), key=lambda row: -(row.loss or 0.0))
-        fitting = max(1, self._console.height - MARGIN)
-        for row in rows[:fitting]:
-            table.add_row(*row.cells())
-        left_out = len(rows) - fitting
-        foot = f"... and {left_out} that lost no more   " if left_out > 0 else ""
-        return Group(table, Text(foot + self._progress(), style="dim"))
+    def lines(self, sheet: Sheet, rows: int) -> list[Spans]:
+        """Write what is shown now: the rows that lose most, as many as fit."""
+        foot = list(sheet.wrap(self._progress()))
+        room = max(1, min(MOST_ROWS, rows - len(foot) - 1))
+        if len(self._rows) > room:
+            room = max(1, room - 1)
+            foot.insert(0, f"... and {len(self._rows) - room:,} that lost no more"[: sheet.columns])
+        shown = self._worst.first(self._rows, room)
+        sparks = SPARKS if sheet.has(SPARKS) else ASCII_SPARKS
+        cells = [row.cells(sparks) for row in shown]
+        named = Column("source port" if self._by_flow else "host", 0, NARROWEST_NAME)
+        layout = lay_out((named, *_COLUMNS), [*cells, _USUAL], sheet)
+        return [
+            [(layout.header(), BOLD)],
+            *(_spans(layout, row) for row in cells),
+            *([(line, DIM)] for line in foot),
+        ]
 
-    def _row(self, flow: Flow) -> Row:
-        key = (flow.target, flow.port if self._by_flow else 0)
-        row = self._rows.get(key)
+    def _row(self, flow: Flow) -> LiveRow:
+        key = (flow.target, flow.peer, flow.port if self._by_flow else 0)
+        row = self._by_key.get(key)
         if row is None:
-            several = self._by_flow and self._run.plan.flows > 1
-            row = self._rows[key] = Row(str(flow.port) if several else flow.target)
+            row = LiveRow(str(flow.port) if self._by_flow else flow.target)
+            self._by_key[key] = row
+            self._rows.append(row)
         return row
 
     def _progress(self) -> str:
-        known, planned = sum(row.known for row in self._rows.values()), self._run.plan.probes
+        planned = self._run.plan.probes
         if planned is None:
-            return f"{known:,} probes; Ctrl-C for the summary"
-        return f"{known:,} of {planned:,} probes, {100 * known // planned} %"
+            return f"{self._known:,} probes; Ctrl-C for the summary"
+        return f"{self._known:,} of {planned:,} probes, {100 * self._known // planned} %"
 
     def _draw(self) -> None:
-        self._live.update(self.table(), refresh=True)
+        now = self._seconds()
+        if now - self._drawn_at > STOPPED_SECONDS:
+            self._canvas.leave()
+        self._drawn_at = now
+        self._canvas.draw(self.lines(self._canvas.sheet, self._canvas.rows))
+
+
+def _spans(layout: TableLayout, row: Sequence[str]) -> Spans:
+    """Write a row with its looks: what was lost stands out."""
+    spans: list[tuple[str, str]] = []
+    for index in layout.widths:
+        if spans:
+            spans.append((GAP, ""))
+        if index == _LATEST:
+            latest = row[index][-layout.widths[index] :]
+            pieces = re.findall(f"{LOST}+|[^{LOST}]+", latest)
+            spans += [(piece, LOSES if piece[0] == LOST else SPARK) for piece in pieces]
+        else:
+            loses = row[index] not in ("0%", "-")
+            look = (LOSES if loses else LOSES_NONE) if index == _LOSS else ""
+            spans.append((layout.cell(index, row[index]), look))
+    return spans

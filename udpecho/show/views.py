@@ -1,6 +1,6 @@
 """What is seen of a run while it goes on, and at its end: nothing, lines, or JSON.
 
-The live table of a terminal is in table, which needs rich.
+The live table of a terminal is in table.
 """
 
 from __future__ import annotations
@@ -42,6 +42,9 @@ class View(Protocol):
     def end(self, summary: Summary) -> None:
         """Show the summary."""
 
+    def beside(self, say: Say) -> Say:
+        """Make what says a line that is none of the view's while the view is there."""
+
 
 def wants_table(plan: Plan) -> bool:
     """Tell whether lines would say less than a table, if there is a terminal."""
@@ -67,6 +70,10 @@ class Quiet:
 
     def overdue(self, probe: Probe) -> None:
         """Say nothing."""
+
+    def beside(self, say: Say) -> Say:
+        """Say it as it comes."""
+        return say
 
     def end(self, summary: Summary) -> None:
         """Say what was measured."""
@@ -132,6 +139,10 @@ class Json:
 
     def overdue(self, probe: Probe) -> None:
         """Write nothing: its outcome is to come."""
+
+    def beside(self, say: Say) -> Say:
+        """Say it as it comes."""
+        return say
 
     def end(self, summary: Summary) -> None:
         """Write what was measured."""
