@@ -80,6 +80,7 @@ PURE = frozenset(
         "show.text", "show.icmp", "show.fields", "show.amounts", "show.live_rows", "show.remarks",
         "show.rows",
         "show.sheet", "show.summary_tables", "commands.commandline",
+        "show.csv_rows", "show.entries", "show.forms", "show.reading", "show.summing",
         "testing.faults", "testing.icmp", "testing.pacing",
         "testing.packet", "testing.passage", "testing.timeline", "testing.way",
     }
@@ -535,7 +536,7 @@ WRONG: list[tuple[str, str, str]] = [
     (TOOLS, "testing.network", "from udpecho.testing import UdpMixin"),
     (TOOLS, "testing.host", "def f():\n  from udpecho.testing import pytest_plugin"),
     (USED, "commands.ping", "from udpecho.ping import Ping"),
-    (USED, "commands.report", "from udpecho.show.record import read"),
+    (USED, "commands.report", "from udpecho.show.summing import Summing"),
 ]
 
 

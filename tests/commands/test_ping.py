@@ -221,7 +221,7 @@ class TestJson:
         saved.write_text(capsys.readouterr().out)
         settings = ReportOptions().settings([str(saved), "--plot", str(picture), "--lines"])
         said: list[str] = []
-        assert report_command(settings, said.append) == OK
+        assert report_command(settings, said.append, said.append) == OK
         assert said == self_said.said
         assert picture.read_bytes().startswith(b"\x89PNG")
 
@@ -235,7 +235,7 @@ class TestJson:
             (tmp_path / "file").write_text(text)
         settings = ReportSettings(str(tmp_path / "file"))
         with pytest.raises(Unusable, match=message):
-            report_command(settings, print)
+            report_command(settings, print, print)
 
 
 def test_plot_draws_the_run(tmp_path: Path) -> None:

@@ -96,3 +96,26 @@ class TestSuccessions:
             successions.record(index, rtt)
         assert successions.ipdv_count == 2
         assert (successions.ipdv_sum_ns, successions.ipdv_max_ns) == (5, 3)
+
+    @pytest.mark.parametrize("seed", range(3))
+    def test_what_is_missing_is_not_waited_for_beyond_a_number(self, seed: int) -> None:
+        """It is no loss, it ends a burst, and what is remembered does not grow."""
+        pattern = "+-_-+_+" * 20
+        fates = [(n, MS if sign == "+" else None) for n, sign in enumerate(pattern, 1)]
+        fates = [fate for fate, sign in zip(fates, pattern, strict=True) if sign != "_"]
+        rng = random.Random(seed)
+        fates.sort(key=lambda fate: fate[0] + rng.randrange(8))
+        successions = Successions(most_held=10)
+        for index, rtt_ns in fates:
+            successions.record(index, rtt_ns)
+            assert len(successions.held) <= 10
+        successions.go_on()
+        assert not successions.held
+        assert (successions.bursts, successions.longest) == (40, 1)
+        assert successions.ipdv_count == 19
+
+    def test_a_fate_told_twice_is_taken_once(self) -> None:
+        successions = Successions()
+        for index in (1, 1, 2, 1):
+            successions.record(index, None)
+        assert (successions.bursts, successions.longest, successions.held) == (1, 2, {})

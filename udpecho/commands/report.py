@@ -1,36 +1,114 @@
-"""udpecho report: a saved ping again."""
+"""udpecho report: saved pings again, of a file however long."""
 
 from __future__ import annotations
 
-from udpecho.commands.extras import Unusable, lines_of, trace_type, wanting, write_plot
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from udpecho.commands.extras import Unusable, trace_type, wanting, write_plot
+from udpecho.commands.moments import span
 from udpecho.commands.report_options import ReportSettings
 from udpecho.commands.status import exit_status
 from udpecho.commands.wording import Say
 
+if TYPE_CHECKING:
+    from udpecho.ping.figures import Summary
+    from udpecho.show import Trace
+    from udpecho.show.forms import Form
+    from udpecho.show.reading import LeftOut, Run
+    from udpecho.show.summing import Selection
 
-def report_command(settings: ReportSettings, say: Say) -> int:
-    """Show a saved run again."""
+
+def report_command(asked: ReportSettings, say: Say, complain: Say) -> int:
+    """Show the runs of a file again, one after the other; return the worst's exit status."""
     with wanting("ping"):
-        from udpecho.show import record, standard_output, text
-    try:
-        with lines_of(settings.file) as lines:
-            recording = record.read(lines)
-    except record.NotARecord as error:
-        raise Unusable(f"{settings.file}: {error}") from error
-    for line in text.banner(recording.start.plan):
-        say(line)
-    if settings.lines:
-        for outcome in recording.outcomes:
-            if (shown := text.outcome_text(outcome)) is not None:
-                say(shown)
-    say("")
-    if not recording.complete:
-        say(f"{settings.file} was cut short: this is what there is of it")
-    for line in text.summary_text(recording.summary, standard_output()):
-        say(line)
-    if settings.plot is not None:
-        trace = trace_type()()
-        for outcome in recording.outcomes:
-            trace.add(outcome)
-        write_plot(settings.plot, trace, recording.summary)
-    return exit_status(recording.summary)
+        from udpecho.commands.record_file import RecordFile
+        from udpecho.show.reading import Entries, NotARecord, runs
+    trace_of = None if asked.plot is None else trace_type()
+    form = _form(asked, say, complain)
+    statuses = []
+    with RecordFile(asked.file) as file:
+        reading = Entries(file)
+        try:
+            for run in runs(reading):
+                trace = None if trace_of is None else trace_of()
+                summary = _tell(run, asked, form, trace)
+                if summary is None:
+                    continue
+                statuses.append(exit_status(summary))
+                if trace is not None and asked.plot is not None:
+                    write_plot(_numbered(asked.plot, len(statuses)), trace, summary)
+        except NotARecord as error:
+            raise Unusable(f"{asked.file}: {error}") from error
+    for line in _troubles(file.trouble, reading.left_out):
+        complain(f"udpecho: {asked.file}: {line}")
+    if not statuses:
+        hosts = ", ".join(sorted(asked.hosts))
+        raise Unusable(f"--host: expected a host of {asked.file}, got {hosts}")
+    return max(statuses)
+
+
+def _form(asked: ReportSettings, say: Say, complain: Say) -> Form:
+    from udpecho.show import standard_output
+    from udpecho.show.forms import AsCsv, AsJson, AsText
+
+    if asked.form == "text":
+        return AsText(say, standard_output, lines=asked.lines)
+    return (AsJson if asked.form == "json" else AsCsv)(
+        say, lambda line: complain(f"udpecho: {line}")
+    )
+
+
+def _tell(run: Run, asked: ReportSettings, form: Form, trace: Trace | None) -> Summary | None:
+    """Tell of a run, as far as it is asked for; return its figures, if it has such a host."""
+    from udpecho.show.summing import Selection, Summing
+
+    plan = run.start.plan
+    when = span(asked.begins, asked.ends, run.start.unix_ns)
+    selection = Selection(when.from_ns, when.to_ns, asked.hosts)
+    hosts = tuple(each for each in plan.targets if selection.names(each.name, each.peer))
+    if asked.hosts and not hosts:
+        return None
+    start = replace(run.start, plan=replace(plan, targets=hosts))
+    form.begin(run.number, start)
+    summing = Summing(plan, selection)
+    for outcome in run:
+        if summing.add(outcome):
+            form.outcome(outcome)
+            if trace is not None:
+                trace.add(outcome)
+    remarks = [*_remarks(run, asked, selection)]
+    own = run.summary if selection.is_all else None
+    summary = summing.summary() if own is None else own
+    form.end(run.number, start, summary, remarks)
+    return summary
+
+
+def _remarks(run: Run, asked: ReportSettings, selection: Selection) -> Iterator[str]:
+    if run.summary is None:
+        name = "standard input" if asked.file == "-" else asked.file
+        which = name if run.number == 1 else f"run {run.number} of {name}"
+        yield f"{which} was cut short: this is what there is of it"
+    if selection.from_ns is not None or selection.to_ns is not None:
+        begins = f"from {(selection.from_ns or 0) / 1e9:.9g} s"
+        ends = "on" if selection.to_ns is None else f"to {selection.to_ns / 1e9:.9g} s"
+        yield f"of what was sent {begins} {ends} after the start:"
+
+
+def _numbered(file: str, number: int) -> str:
+    """Name the picture of a run: run.svg, run-2.svg."""
+    name, _, ending = file.rpartition(".")
+    return file if number == 1 else f"{name}-{number}.{ending}"
+
+
+def _troubles(trouble: str | None, left_out: LeftOut) -> Iterator[str]:
+    """Say what of the file was not taken."""
+    if trouble is not None:
+        yield f"can't be read any further: {trouble}"
+    if left_out.damaged:
+        number = "1 damaged line" if left_out.damaged == 1 else f"{left_out.damaged} damaged lines"
+        yield f"{number} left out: {left_out.first}"
+    if left_out.unknown:
+        number = "1 line" if left_out.unknown == 1 else f"{left_out.unknown} lines"
+        yield f"{number} of types unknown to this udpecho left out"

@@ -41,7 +41,7 @@ def run(asked: object) -> None:
 
 def _report(asked: ReportSettings) -> int:
     try:
-        return report_command(asked, say)
+        return report_command(asked, say, complain)
     except UdpEchoError as error:
         complain(f"udpecho: {error}")
         return FAILED

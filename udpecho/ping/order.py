@@ -12,6 +12,9 @@ REMEMBERED_RECORDS = 256
 """Replies that came before one to an earlier probe, remembered until that is decided, to tell how
 far it came behind them. A reply overtaken by more has an extent of at least this."""
 
+MOST_HELD = 1 << 18
+"""Fates held because an earlier probe has none, at most: as many probes as a run remembers."""
+
 
 class Arrivals:
     """The order in which a flow's replies come: RFC 4737's reordering, RFC 3550's jitter."""
@@ -74,11 +77,13 @@ class Arrivals:
 class Successions:
     """What needs the probes in the order they were sent: loss bursts (RFC 3357) and IPDV.
 
-    Fates come in any order; each is held until those of all earlier probes are known.
+    Fates come in any order; each is held until those of all earlier probes are known. Where more
+    than most_held are, an earlier one will never be: it is no loss, and a burst ends there.
     """
 
     __slots__ = (
         "_burst",
+        "_most_held",
         "_previous_rtt_ns",
         "bursts",
         "held",
@@ -89,8 +94,9 @@ class Successions:
         "undecided",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, most_held: int = MOST_HELD) -> None:
         self.bursts = self.longest = 0
+        self._most_held = most_held
         self.ipdv_count = self.ipdv_sum_ns = self.ipdv_max_ns = 0
         self._burst = 0
         self.undecided = 1
@@ -102,11 +108,23 @@ class Successions:
     def record(self, index: int, rtt_ns: int | None) -> None:
         """Note a fate: the round trip of a whole reply, or None."""
         if index != self.undecided:
-            self.held[index] = rtt_ns
+            if index > self.undecided:
+                self.held[index] = rtt_ns
+                if len(self.held) > self._most_held:
+                    self.go_on(self._most_held // 2)
             return
         self._follow(rtt_ns)
         while self.held and self.undecided in self.held:
             self._follow(self.held.pop(self.undecided))
+
+    def go_on(self, held: int = 0) -> None:
+        """Wait no more for the fates that are missing, until this many are held at most."""
+        for index in sorted(self.held):
+            if len(self.held) <= held:
+                return
+            if index in self.held:
+                self.undecided, self._burst, self._previous_rtt_ns = index, 0, None
+                self.record(index, self.held.pop(index))
 
     def _follow(self, rtt_ns: int | None) -> None:
         self.undecided += 1

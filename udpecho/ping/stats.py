@@ -13,7 +13,7 @@ from udpecho.instrument.probe import WHOLE, Flow, ProbeFate
 from udpecho.instrument.stamps import Clock
 from udpecho.peer import Peer
 from udpecho.ping.figures import Figures, FlowSummary, Glance, Summary, TargetSummary
-from udpecho.ping.order import Arrivals, Successions
+from udpecho.ping.order import MOST_HELD, Arrivals, Successions
 from udpecho.ping.outcome import Outcome, Surplus
 from udpecho.ping.spread import Spread
 
@@ -32,13 +32,13 @@ class Tally:
 
     __slots__ = ("arrivals", "flow", "kinds", "rtts", "sent", "successions", "ttl")
 
-    def __init__(self, flow: Flow, digits: int) -> None:
+    def __init__(self, flow: Flow, digits: int, most_held: int = MOST_HELD) -> None:
         self.flow = flow
         self.sent = 0
         self.kinds: Counter[ProbeFate | Surplus] = Counter()
         self.rtts = Spread(digits)
         self.arrivals = Arrivals()
-        self.successions = Successions()
+        self.successions = Successions(most_held)
         self.ttl: int | None = None
 
     @property
@@ -64,11 +64,13 @@ class Tally:
 class Stats:
     """A run's figures as they grow. flows is how many there will be.
 
-    ttl is what the probes are sent with; None if that is what hosts usually send with.
+    ttl is what the probes are sent with; None if that is what hosts usually send with. Fates of
+    a flow may be missing: most_held says when one that has not come is not waited for any more.
     """
 
-    def __init__(self, flows: int, ttl: int | None = None) -> None:
+    def __init__(self, flows: int, ttl: int | None = None, *, most_held: int = MOST_HELD) -> None:
         self._ttl = ttl
+        self._most_held = most_held
         self._digits = 3 if flows <= MANY_FLOWS else 2
         self._tallies: dict[Flow, Tally] = {}
         self._strangers = 0
@@ -119,8 +121,13 @@ class Stats:
             dropped,
         )
 
+    def wait_no_more(self) -> None:
+        """Take what is missing for missing: no further outcome will come."""
+        for tally in self._tallies.values():
+            tally.successions.go_on()
+
     def _begin(self, flow: Flow) -> Tally:
-        tally = self._tallies[flow] = Tally(flow, self._digits)
+        tally = self._tallies[flow] = Tally(flow, self._digits, self._most_held)
         return tally
 
     def _by_target(self) -> Iterable[list[Tally]]:

@@ -1,0 +1,200 @@
+"""udpecho report: each run of a file, whatever the file is like."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.show.recorded import MS, OUTCOMES, PLAN, START, record
+from udpecho.commands.extras import Unusable
+from udpecho.commands.report import report_command
+from udpecho.commands.report_options import ReportSettings
+from udpecho.ping.plan import Target
+from udpecho.show.reading import LONGEST_LINE
+
+RUN = "".join(record(OUTCOMES))
+REPLY = "".join(record(OUTCOMES[:1]))
+LOSS = "".join(record(OUTCOMES[6:7]))
+
+
+class Told:
+    """What a report says, where, and its status."""
+
+    def __init__(self, asked: ReportSettings) -> None:
+        self.out: list[str] = []
+        self.err: list[str] = []
+        self.status = report_command(asked, self.out.append, self.err.append)
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.out)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "run.jsonl"
+
+
+def told(file: Path, text: str | bytes, **asked: object) -> Told:
+    file.write_bytes(text.encode() if isinstance(text, str) else text)
+    return Told(replace(ReportSettings(str(file)), **asked))  # type: ignore[arg-type]
+
+
+def test_a_run_is_told_as_ping_would(file: Path) -> None:
+    said = told(file, RUN)
+    assert said.out[0].startswith("PING echo.example (192.0.2.1)")
+    assert "6 packets transmitted, 2 received" in said.text
+    assert "sent after schedule" in said.text, "its own summary"
+    assert (said.status, said.err) == (0, [])
+
+
+def test_each_run_of_a_file_is_told(file: Path) -> None:
+    said = told(file, RUN + REPLY + LOSS)
+    assert said.text.count("PING ") == said.text.count("ping statistics") == 3
+    assert "1 packets transmitted, 1 received" in said.text
+    assert said.status == 1, "in one of them no reply came"
+
+
+def test_what_was_cut_short_says_so(file: Path) -> None:
+    said = told(file, RUN + RUN[: len(RUN) // 2])
+    assert f"run 2 of {file} was cut short: this is what there is of it" in said.text
+    assert said.text.count("cut short") == 1
+
+
+def test_damaged_lines_are_counted_and_the_first_is_described(file: Path) -> None:
+    lines = RUN.splitlines(keepends=True)
+    said = told(file, "".join([*lines[:2], "x\n", '{"type":"reply"}\n', *lines[2:]]))
+    assert "6 packets transmitted, 2 received" in said.text
+    assert said.err == [
+        f"udpecho: {file}: 2 damaged lines left out: "
+        "line 3: Expecting value: line 1 column 1 (char 0)"
+    ]
+
+
+def test_lines_of_unknown_types_are_counted(file: Path) -> None:
+    said = told(file, RUN.replace('{"type":"lost"', '{"type":"novelty"'))
+    assert said.err == [f"udpecho: {file}: 1 line of types unknown to this udpecho left out"]
+
+
+@pytest.mark.parametrize("name", ["run.jsonl.gz", "run"])
+def test_a_compressed_file_is_known_by_its_beginning(tmp_path: Path, name: str) -> None:
+    packed = gzip.compress(RUN.encode())
+    said = told(tmp_path / name, packed + gzip.compress(REPLY.encode()))
+    assert said.text.count("ping statistics") == 2
+
+
+def test_a_compressed_file_that_was_cut_is_told_as_far_as_it_goes(tmp_path: Path) -> None:
+    packed = gzip.compress(("".join(record(OUTCOMES * 100))).encode())
+    said = told(tmp_path / "run.jsonl.gz", packed[: len(packed) // 2])
+    assert "was cut short" in said.text
+    assert not said.err
+
+
+def test_a_compressed_file_with_something_else_behind_it_is_told_up_to_there(file: Path) -> None:
+    said = told(file, gzip.compress(RUN.encode()) + b"something else")
+    assert "6 packets transmitted, 2 received" in said.text
+    assert len(said.err) == 1
+    assert f"{file}: can't be read any further: Not a gzipped file" in said.err[0]
+
+
+def test_standard_input_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    for data in (RUN.encode(), gzip.compress(RUN.encode()), RUN[:-9].encode()):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(io.BytesIO(data))))
+        assert "6 packets transmitted, 2 received" in Told(ReportSettings("-")).text
+
+
+def test_a_closed_standard_input_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(Unusable, match=r"\Acan't read standard input: it is closed\Z"):
+        Told(ReportSettings("-"))
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        ("", r"line 1: expected the start that udpecho ping --json writes \(nothing\)"),
+        ("PING localhost\n" * 1000, "line 1: expected the start .*Expecting value"),
+        (b"\x89PNG\r\n\x1a\n\x00\xff", "line 1: expected the start .*Expecting value"),
+        (b"\x1f\x8b", "line 1: expected the start"),
+    ],
+)
+def test_a_file_without_a_run_is_one_line(file: Path, content: str | bytes, why: str) -> None:
+    with pytest.raises(Unusable, match=why) as caught:
+        told(file, content)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_cannot_be_opened_is_one_line(tmp_path: Path) -> None:
+    for file, why in ((tmp_path, "Is a directory"), (tmp_path / "none", "No such file")):
+        with pytest.raises(Unusable, match=f"can't read {file}: {why}"):
+            Told(ReportSettings(str(file)))
+
+
+def test_a_line_without_an_end_takes_no_memory_without_one() -> None:
+    """A file of zeros, however long, is no record after a piece of it."""
+    with pytest.raises(Unusable, match="line 1: expected the start"):
+        Told(ReportSettings("/dev/zero"))
+    assert LONGEST_LINE < 1 << 27
+
+
+def test_a_part_of_the_time_is_summed_up_anew(file: Path) -> None:
+    said = told(file, RUN, begins=0.0025, ends=0.0055)
+    assert "of what was sent from 0.0025 s to 0.0055 s after the start:" in said.out
+    assert "3 packets transmitted, 0 received" in said.text
+    assert "sent after schedule" not in said.text
+
+
+def test_with_lines_those_of_the_part_are_told(file: Path) -> None:
+    assert told(file, RUN, lines=True).text.count("icmp_seq=") == 6
+    assert told(file, RUN, lines=True, begins=0.0045).text.count("icmp_seq=") == 2
+
+
+def test_a_host_is_told_alone(file: Path) -> None:
+    plan = replace(PLAN, targets=(*PLAN.targets, Target("other", ("192.0.2.2", 7))))
+    lines = record(OUTCOMES, replace(START, plan=plan))
+    said = told(file, "".join(lines), hosts=frozenset({"echo.example"}))
+    assert said.out[0].startswith("PING echo.example (192.0.2.1)")
+    assert "--- echo.example ping statistics ---" in said.out
+    with pytest.raises(Unusable, match=rf"--host: expected a host of {file}, got nobody"):
+        told(file, "".join(lines), hosts=frozenset({"nobody"}))
+
+
+def test_a_run_without_the_host_is_passed_over(file: Path) -> None:
+    other = replace(START, plan=replace(PLAN, targets=(Target("other", ("192.0.2.2", 7)),)))
+    said = told(file, RUN + "".join(record([], other)), hosts=frozenset({"echo.example"}))
+    assert said.text.count("ping statistics") == 1
+
+
+def test_the_summary_alone_is_json(file: Path) -> None:
+    said = told(file, RUN + RUN[:-9], form="json")
+    own, summed = map(json.loads, said.out)
+    assert own == json.loads(RUN.splitlines()[-1])
+    assert summed["sent"] == own["sent"]
+    assert summed["schedule_error"]["count"] == 0
+    assert said.err == [f"udpecho: run 2 of {file} was cut short: this is what there is of it"]
+
+
+def test_the_summary_is_csv_below_one_header(file: Path) -> None:
+    said = told(file, RUN + REPLY, form="csv")
+    rows = list(csv.DictReader(said.out))
+    assert [row["run"] for row in rows] == ["1", "1", "1", "2"]
+    assert {row["target"] for row in rows} == {"echo.example"}
+
+
+def test_each_run_has_a_picture(file: Path) -> None:
+    picture = file.with_suffix(".svg")
+    told(file, RUN + REPLY, plot=str(picture))
+    assert picture.read_text().count("<svg") == 1
+    assert file.with_name("run-2.svg").exists()
+
+
+def test_nothing_sent_is_no_error(file: Path) -> None:
+    assert told(file, "".join(record([]))).status == 1
+    assert told(file, RUN, begins=1000.0 * MS).status == 1

@@ -1,0 +1,126 @@
+"""The entries of a record, each from an object of JSON: a start, an outcome or a summary.
+
+Believes nothing: every value is looked at, and what is not as ping.schema.json says is a
+ValueError of one line. Does no I/O.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Any, TypeAlias
+
+from udpecho.instrument.probe import Flow
+from udpecho.instrument.stamps import Clock
+from udpecho.peer import MAX_PORT, Peer
+from udpecho.ping.figures import Distribution, Figures, FlowSummary, Summary, TargetSummary
+from udpecho.ping.outcome import Outcome
+from udpecho.ping.plan import Plan, Target
+from udpecho.show.fields import MOST, Fields
+from udpecho.show.record import SCHEMA, TYPES, Start
+
+KINDS = {name: kind for kind, name in TYPES.items()}
+"""What became of a probe, or what a surplus datagram is, by the type of its line."""
+
+BYTE = 255
+"""The highest type or code of ICMP (RFC 792)."""
+
+FlowOf: TypeAlias = Callable[[str, Peer, int], Flow]
+"""Which flow a target, its address and a source port are; the same each time."""
+
+_CLOCKS = {clock.value: clock for clock in Clock}
+
+
+def read_start(value: Fields) -> Start:
+    """Read what was asked of a run."""
+    value.exactly("type", "start")
+    value.exactly("schema", SCHEMA)
+    plan = Plan(
+        targets=tuple(Target(each.text("target"), _peer(each)) for each in value.each("targets")),
+        interval_ns=value.whole("interval_ns"),
+        count=_unless_null(value, "count"),
+        timeout_ns=value.whole("timeout_ns"),
+        size=value.whole("size_bytes"),
+        flows=value.whole("flows"),
+        ttl=_unless_null(value, "ttl", or_missing=True),  # records of before don't have it
+    )
+    return Start(plan, value.whole("unix_ns"))
+
+
+def read_outcome(value: Fields, flow_of: FlowOf) -> Outcome:
+    """Read what became of a probe, or what a surplus datagram is."""
+    flow = None
+    if not value.is_null("target"):
+        target, peer = value.text("target"), _peer(value)
+        flow = flow_of(target, peer, value.whole("source_port", 0, MAX_PORT))
+    return Outcome(
+        kind=value.choice("type", KINDS),
+        at_ns=value.whole("at_ns"),
+        flow=flow,
+        sequence=_unless_null(value, "sequence"),
+        flow_sequence=_unless_null(value, "flow_sequence"),
+        sent_ns=_unless_null(value, "sent_ns"),
+        rtt_ns=_unless_null(value, "rtt_ns"),
+        clock=None if value.is_null("clock") else value.choice("clock", _CLOCKS),
+        size=_unless_null(value, "size_bytes"),
+        ttl=_unless_null(value, "ttl"),
+        peer=None if value.is_null("from_address") else _peer(value, "from_"),
+        reason=None if value.is_null("reason") else value.text("reason"),
+        icmp_type=_unless_null(value, "icmp_type", BYTE, or_missing=True),  # as are these three
+        icmp_code=_unless_null(value, "icmp_code", BYTE, or_missing=True),
+        mtu=_unless_null(value, "mtu_bytes", or_missing=True),
+    )
+
+
+def read_summary(value: Fields) -> Summary:
+    """Read what a run measured."""
+    clocks = value.inner("clocks")
+    counts = {clock: clocks.whole(clock.value) for clock in Clock}
+    return Summary(
+        value.whole("elapsed_ns"),
+        _read_figures(value),
+        tuple(map(_read_target, value.each("targets"))),
+        value.whole("strangers"),
+        {clock: number for clock, number in counts.items() if number},
+        _read_distribution(value.inner("schedule_error")),
+        _unless_null(value, "dropped", or_missing=True),  # records of before don't have it
+    )
+
+
+def _read_target(value: Fields) -> TargetSummary:
+    return TargetSummary(
+        value.text("target"),
+        _peer(value),
+        _read_figures(value),
+        tuple(
+            FlowSummary(each.whole("source_port", 0, MAX_PORT), _read_figures(each))
+            for each in value.each("flows")
+        ),
+    )
+
+
+def _read_figures(value: Fields) -> Figures:
+    return Figures(**_known(value, Figures), rtt=_read_distribution(value.inner("rtt")))
+
+
+def _read_distribution(value: Fields) -> Distribution:
+    return Distribution(**_known(value, Distribution))
+
+
+def _known(value: Fields, kind: type[Figures | Distribution]) -> dict[str, Any]:
+    """Read whole numbers, which are null only where that is their default."""
+    return {
+        each.name: value.whole(each.name) if each.default == 0 else _unless_null(value, each.name)
+        for each in fields(kind)
+        if each.name != "rtt"
+    }
+
+
+def _peer(value: Fields, prefix: str = "") -> Peer:
+    return value.text(f"{prefix}address"), value.whole(f"{prefix}port", 0, MAX_PORT)
+
+
+def _unless_null(
+    value: Fields, key: str, highest: int = MOST, *, or_missing: bool = False
+) -> int | None:
+    return None if value.is_null(key, or_missing=or_missing) else value.whole(key, 0, highest)

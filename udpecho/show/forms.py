@@ -1,0 +1,102 @@
+"""The forms in which a saved run is told: text as ping's, the summary as JSON, rows of CSV."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
+
+from udpecho.ping.figures import Summary
+from udpecho.ping.outcome import Outcome
+from udpecho.show.csv_rows import header, rows
+from udpecho.show.record import Start, summary_line
+from udpecho.show.sheet import Sheet
+from udpecho.show.text import banner, outcome_text, summary_text
+
+Say = Callable[[str], None]
+
+
+class Form(Protocol):
+    """Who is told of the runs of a record, one after the other; they count from 1."""
+
+    def begin(self, number: int, start: Start) -> None:
+        """Tell of a run's beginning."""
+
+    def outcome(self, outcome: Outcome) -> None:
+        """Tell of an outcome."""
+
+    def end(self, number: int, start: Start, summary: Summary, remarks: Sequence[str]) -> None:
+        """Tell what a run measured, and what must be said of that."""
+
+
+class AsText:
+    """What ping prints; with lines, of each reply, too."""
+
+    def __init__(
+        self, say: Say, sheet: Callable[[], Sheet] = Sheet, *, lines: bool = False
+    ) -> None:
+        self._say = say
+        self._sheet = sheet
+        self._lines = lines
+
+    def begin(self, number: int, start: Start) -> None:
+        """Say what was pinged."""
+        if number > 1:
+            self._say("")
+        for line in banner(start.plan):
+            self._say(line)
+
+    def outcome(self, outcome: Outcome) -> None:
+        """Say what ping would."""
+        if self._lines and (line := outcome_text(outcome)) is not None:
+            self._say(line)
+
+    def end(self, number: int, start: Start, summary: Summary, remarks: Sequence[str]) -> None:
+        """Say the remarks and the summary."""
+        for line in ("", *remarks, *summary_text(summary, self._sheet())):
+            self._say(line)
+
+
+class _Data:
+    """Summaries for programs, and the remarks elsewhere."""
+
+    def __init__(self, say: Say, complain: Say) -> None:
+        self._say = say
+        self._complain = complain
+
+    def begin(self, number: int, start: Start) -> None:
+        """Say nothing."""
+
+    def outcome(self, outcome: Outcome) -> None:
+        """Say nothing."""
+
+    def end(self, number: int, start: Start, summary: Summary, remarks: Sequence[str]) -> None:
+        """Say the remarks, then the summary."""
+        for remark in remarks:
+            self._complain(remark)
+        for line in self.lines(number, start, summary):
+            self._say(line)
+
+    def lines(self, number: int, start: Start, summary: Summary) -> Iterable[str]:
+        """Write the summary."""
+        raise NotImplementedError
+
+
+class AsJson(_Data):
+    """The summary as the record has it, a line for each run."""
+
+    def lines(self, number: int, start: Start, summary: Summary) -> Iterable[str]:
+        """Write the summary."""
+        return [summary_line(summary).rstrip("\n")]
+
+
+class AsCsv(_Data):
+    """A row for each host, and for each of its flows where it has several, below one header."""
+
+    def begin(self, number: int, start: Start) -> None:
+        """Say the header, once."""
+        if number == 1:
+            self._say(header())
+
+    def lines(self, number: int, start: Start, summary: Summary) -> Iterable[str]:
+        """Write the rows."""
+        return rows(number, start, summary)
