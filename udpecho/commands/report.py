@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from udpecho.ping.figures import Summary
     from udpecho.show import Trace
     from udpecho.show.forms import Form
-    from udpecho.show.reading import LeftOut, Run
+    from udpecho.show.reading import LeftOut, SavedRun
     from udpecho.show.summing import Selection
 
 
@@ -60,7 +60,7 @@ def _form(asked: ReportSettings, say: Say, complain: Say) -> Form:
     )
 
 
-def _tell(run: Run, asked: ReportSettings, form: Form, trace: Trace | None) -> Summary | None:
+def _tell(run: SavedRun, asked: ReportSettings, form: Form, trace: Trace | None) -> Summary | None:
     """Tell of a run, as far as it is asked for; return its figures, if it has such a host."""
     from udpecho.show.summing import Selection, Summing
 
@@ -85,7 +85,7 @@ def _tell(run: Run, asked: ReportSettings, form: Form, trace: Trace | None) -> S
     return summary
 
 
-def _remarks(run: Run, asked: ReportSettings, selection: Selection) -> Iterator[str]:
+def _remarks(run: SavedRun, asked: ReportSettings, selection: Selection) -> Iterator[str]:
     if run.summary is None:
         name = "standard input" if asked.file == "-" else asked.file
         which = name if run.number == 1 else f"run {run.number} of {name}"

@@ -97,10 +97,10 @@ class Entries:
         kind = value.get("type")
         if kind == "start" or not self._begun:
             return self._begin(found)
-        if kind in KINDS or kind == "summary":
-            return self._within_run(kind, found)
         if not isinstance(kind, str):
             raise ValueError(f"type: expected a text, got {reprlib.repr(kind)}")
+        if kind in KINDS or kind == "summary":
+            return self._within_run(kind, found)
         self.left_out.unknown += kind not in ASIDE
         return None
 
@@ -158,7 +158,7 @@ def _no_start(where: int, told: str) -> str:
     return f"line {where}: expected the start that udpecho ping --json writes ({told})"
 
 
-class Run:
+class SavedRun:
     """A run of a record, as far as it has been read: iterate over its outcomes, once."""
 
     def __init__(self, number: int, start: Start, entries: Iterator[Entry]) -> None:
@@ -189,14 +189,14 @@ class Run:
                 self.next = entry
 
 
-def runs(entries: Iterable[Entry]) -> Iterator[Run]:
+def runs(entries: Iterable[Entry]) -> Iterator[SavedRun]:
     """Yield the runs of a record, one after the other, each to be gone through before the next."""
     left = iter(entries)
     start = next(left, None)
     number = 0
     while isinstance(start, Start):
         number += 1
-        run = Run(number, start, left)
+        run = SavedRun(number, start, left)
         yield run
         for _ in run:
             pass  # what nobody looked at
