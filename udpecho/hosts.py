@@ -14,6 +14,10 @@ DEFAULT_PORT = 1060
 """Not 7, which is echo's own (RFC 862) but takes a privilege to listen on."""
 
 
+_NUMBER = re.compile(r"[0-9]+|0[xX][0-9a-fA-F]*")
+"""What a resolver takes for an IPv4 address (inet_aton(3)): 1060 is 0.0.4.36. Nobody means that."""
+
+
 @lru_cache(maxsize=65536)  # asking the same hosts again and again is the usual case
 def canonical_host(host: str) -> str | None:
     """Return an IP address as the kernel prints it, or None if the text is not one.
@@ -63,6 +67,8 @@ def host_and_port(text: str, default_port: int = DEFAULT_PORT) -> tuple[str, int
         raise wrong("HOST[:PORT]", "a host, HOST:PORT or [IPv6]:PORT", text)
     if match["v6"] is not None and ":" not in ip_address("HOST[:PORT]")(match["v6"]):
         raise wrong("HOST[:PORT]", "an IPv6 address in the brackets", text)
+    if match["host"] and _NUMBER.fullmatch(match["host"]):
+        raise wrong("HOST[:PORT]", "a host, not a number alone", text)
     port = match["port6"] if match["port6"] is not None else match["port"]
     if port is None:
         return match["host"] or match["v6"], default_port

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import TypeAlias
 
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred, DeferredList, fail, succeed
@@ -23,6 +25,12 @@ from udpecho.reactors import IDatagramReactor
 
 _SCOPES = 1 << 32
 """A scope's number is less: the kernel writes it in four bytes."""
+
+NamedHost: TypeAlias = tuple[str, int] | tuple[str, int, str]
+"""A host and a port, and what it is to be called, if that is not the host."""
+
+_LINK_LOCAL = re.compile("fe[89ab][0-9a-f]:")
+"""How fe80::/10 begins, in canonical form."""
 
 LOOKUPS = 64
 """Names looked up at a time: a resolver that is asked for 10,000 at once drops most."""
@@ -77,13 +85,35 @@ def check_name(host: str) -> None:
         raise BadAddress(host, f"expected a host's name or address, got {host!r}") from None
 
 
+def scoped(host: str, interface: str | None) -> str:
+    """Give a link-local address its interface, which may be said apart from it (RFC 4007).
+
+    Raises BadAddress if it has none, or another.
+    """
+    address, percent, scope = host.partition("%")
+    if not _LINK_LOCAL.match(address) or scope == interface:
+        return host
+    if percent and interface is not None:
+        raise BadAddress(host, f"expected a host behind {interface}, got {host}")
+    if not percent and interface is None:
+        why = "each link has link-local addresses of its own"
+        raise BadAddress(host, f"expected {host}%INTERFACE, got {host}: {why}")
+    return host if percent else f"{host}%{interface}"
+
+
 def resolve(
-    reactor: IReactorPluggableNameResolver, host: str, port: int, *, ipv6: bool | None = None
+    reactor: IReactorPluggableNameResolver,
+    host: str,
+    port: int,
+    *,
+    ipv6: bool | None = None,
+    interface: str | None = None,
 ) -> Deferred[Peer]:
     """Find the address of a host that is given by address or by name.
 
     ipv6 asks for one family; None takes the first address that the reactor's resolver gives.
-    The Deferred fires with the peer or fails with ResolveFailed or BadAddress.
+    A link-local address without a scope gets this interface's. The Deferred fires with the peer
+    or fails with ResolveFailed or BadAddress.
     """
     canonical = canonical_host(host)
     try:
@@ -93,7 +123,7 @@ def resolve(
             if ipv6 is not None and ipv6 != is_ipv6(canonical):
                 wanted = "an IPv6" if ipv6 else "an IPv4"
                 raise WrongFamily(host, f"expected {wanted} address, got {canonical}")
-            return succeed((canonical, port))
+            return succeed((scoped(canonical, interface), port))
         check_name(host)
     except BadAddress as error:
         return fail(error)
@@ -102,19 +132,18 @@ def resolve(
         True: [IPv6Address],
         False: [IPv4Address],
     }
-    found = _FirstAddress(host, port)
+    found = _FirstAddress(host)
     reactor.nameResolver.resolveHostName(found, host, port, families[ipv6], "UDP")
-    return found.deferred
+    return found.deferred.addCallback(lambda found: (scoped(found, interface), port))
 
 
 @implementer(IResolutionReceiver)
 class _FirstAddress:
     """Takes the first of the addresses that a name resolves to."""
 
-    def __init__(self, host: str, port: int) -> None:
-        self.deferred: Deferred[Peer] = Deferred(lambda _: None)
+    def __init__(self, host: str) -> None:
+        self.deferred: Deferred[str] = Deferred(lambda _: None)
         self._host = host
-        self._port = port
         self._first: str | None = None
 
     def resolutionBegan(self, resolutionInProgress: IHostResolution) -> None:
@@ -134,7 +163,7 @@ class _FirstAddress:
         elif is_wildcard(self._first):  # so hosts files block names
             self.deferred.errback(ResolveFailed(f"{self._host!r} has no address but {self._first}"))
         else:
-            self.deferred.callback((self._first, self._port))
+            self.deferred.callback(self._first)
 
 
 def with_scope(host: str, port: int) -> tuple[str, int] | tuple[str, int, int, int]:
@@ -158,18 +187,24 @@ def interface_index(name: str) -> int:
 
 
 async def resolve_all(
-    reactor: IDatagramReactor, hosts: Sequence[tuple[str, int]], *, ipv6: bool | None = None
+    reactor: IDatagramReactor,
+    hosts: Sequence[NamedHost],
+    *,
+    ipv6: bool | None = None,
+    interface: str | None = None,
 ) -> tuple[list[tuple[str, Peer]], list[UdpEchoError]]:
     """Find the hosts' names with their addresses, in order, and what is wrong with the others."""
     found: list[tuple[str, Peer]] = []
     failures: list[UdpEchoError] = []
     for start in range(0, len(hosts), LOOKUPS):
         some = hosts[start : start + LOOKUPS]
-        lookups = [resolve(reactor, host, port, ipv6=ipv6) for host, port in some]
+        lookups = [
+            resolve(reactor, host, port, ipv6=ipv6, interface=interface) for host, port, *_ in some
+        ]
         results: list[tuple[bool, Peer]] = await DeferredList(lookups, consumeErrors=True)
-        for (name, _), (resolved, result) in zip(some, results, strict=True):
+        for (host, _, *name), (resolved, result) in zip(some, results, strict=True):
             if resolved:
-                found.append((name, result))
+                found.append(((*name, host)[0], result))
             else:
                 failures.append(result.value)  # type: ignore[attr-defined] # a Failure
     return found, failures

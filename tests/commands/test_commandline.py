@@ -68,6 +68,19 @@ def test_wrong_words(line: str, message: str) -> None:
     assert str(caught.value) == message
 
 
+@pytest.mark.parametrize("words", [["-f"], ["-f", "3"], ["-f3"], ["-nf", "h"], ["h", "-nf3"]])
+def test_a_letter_of_a_program_like_ours_is_refused_with_what_is_said_of_it(
+    words: list[str],
+) -> None:
+    """Whether or not a value follows it there."""
+    with pytest.raises(WrongUsage, match=r"^-f: a flood$"):
+        split_words(words, TAKES, {"-f": "a flood"})
+    assert split_words(["-c", "-f", "--", "-f"], TAKES, {"-f": "a flood"}) == (
+        [("-c", "-f")],
+        ["-f"],
+    )
+
+
 @given(st.lists(st.one_of(st.text(), st.sampled_from([*TAKES, "--", "-", "--count=", "-nq"]))))
 def test_any_words(words: list[str]) -> None:
     """Whatever is typed is told apart, nothing of it lost, or refused in one line."""

@@ -16,7 +16,8 @@ from twisted.internet.defer import Deferred
 from udpecho.commands.commandline import WrongUsage
 from udpecho.commands.extras import Unusable
 from udpecho.commands.ping import NEW_OBJECTS, ping_command
-from udpecho.commands.ping_options import OWN_COUNT, PingOptions, PingSettings
+from udpecho.commands.ping_options import OWN_COUNT, PingOptions
+from udpecho.commands.ping_settings import PingSettings
 from udpecho.commands.report import report_command
 from udpecho.commands.report_options import ReportOptions, ReportSettings
 from udpecho.commands.status import NO_REPLY, OK, exit_status
@@ -68,9 +69,9 @@ class TestPing:
         user = Terminal()
         assert user.ping("-c", "2", "echo.example:7") == OK
         assert user.said[:4] == [
-            "PING echo.example (192.0.2.1) 56(84) bytes of data.",
-            "64 bytes from echo.example (192.0.2.1): icmp_seq=1 ttl=64 time=20.000 ms",
-            "64 bytes from echo.example (192.0.2.1): icmp_seq=2 ttl=64 time=20.000 ms",
+            "PING echo.example:7 (192.0.2.1) 56(84) bytes of data.",
+            "64 bytes from echo.example:7 (192.0.2.1): icmp_seq=1 ttl=64 time=20.000 ms",
+            "64 bytes from echo.example:7 (192.0.2.1): icmp_seq=2 ttl=64 time=20.000 ms",
             "",
         ]
         assert "2 packets transmitted, 2 received, 0% packet loss, time 1030ms" in user.said
@@ -81,9 +82,9 @@ class TestPing:
         [
             (["-n"], "64 bytes from 192.0.2.1: icmp_seq=1 ttl=64 time=20.000 ms"),
             (["-s", "16"],
-             "24 bytes from echo.example (192.0.2.1): icmp_seq=1 ttl=64 time=20.000 ms"),
+             "24 bytes from echo.example:7 (192.0.2.1): icmp_seq=1 ttl=64 time=20.000 ms"),
             (["-W", "0.015"],
-             "64 bytes from echo.example (192.0.2.1): icmp_seq=1 ttl=64 time=20.000 ms (LATE!)"),
+             "64 bytes from echo.example:7 (192.0.2.1): icmp_seq=1 ttl=64 time=20.000 ms (LATE!)"),
         ],
     )  # fmt: skip
     def test_lines_as_they_were_asked_for(self, arguments: list[str], line: str) -> None:
@@ -287,7 +288,48 @@ def test_a_picture_that_can_not_be_written_is_refused_before_the_run(
         (["-s", "15"], "-s: expected a whole number from 16 to 65507, got '15'"),
         (["-s", "65508"], "-s: expected"),
         (["-t", "256"], "-t: expected"),
-        (["-Q", "64"], "-Q: expected a DSCP from 0 to 63 or by name (EF, AF41), got '64'"),
+        (["-Q", "256"], "-Q: expected a byte from 0 to 255, 0x for hexadecimal, got '256'"),
+        (["-Q", "CS9"], "-Q: expected a byte from 0 to 255"),
+        (["-Q", "46"], "got '46': --dscp=46 for a DSCP, -Q 0x2e for the byte"),
+        (["-Q", "1"], "got '1': --dscp=1 for a DSCP, -Q 0x01 for the byte"),
+        (["-Q", "63"], "got '63': --dscp=63 for a DSCP, -Q 0x3f for the byte"),
+        (["-Q", "ef"], "got 'ef': --dscp=ef for a DSCP, -Q 0xb8 for the byte"),
+        (["--dscp", "64"], "--dscp: expected a DSCP from 0 to 63 or by name (EF, AF41), got '64'"),
+        (["--dscp=EF", "-Q0xb8", "host"], "expected -Q or --dscp, got both"),
+        (["-M", "maybe"], "-M: expected one of dont, want, do, probe, got 'maybe'"),
+        (
+            ["-f", "host"],
+            "-f: a flood in iputils' ping, absent here; as many source ports are",
+        ),
+        (["-qf16", "host"], "-f: a flood in iputils' ping"),
+        (["host", "-f"], "are --flows=N"),
+        (
+            ["-a", "connected"],
+            "-a: a bell in iputils' ping, absent here; whose replies count is",
+        ),
+        (["-p", "0xff"], "-p: expected a port from 1 to 65535, got '0xff'; iputils' -p, a pattern"),
+        (["-p", "00", "host"], "-p: expected a port"),
+        (["-p", "7"], "-p: expected a host, too"),
+        (
+            ["host", "1060"],
+            "HOST[:PORT]: expected a host, not a number alone, got '1060'; "
+            "for the port of all hosts, -p 1060",
+        ),
+        (["0x7f000001"], "HOST[:PORT]: expected a host, not a number alone, got '0x7f000001'"),
+        (["7:7"], "HOST[:PORT]: expected a host, not a number alone, got '7:7'"),
+        (["--sport=0"], "--sport: expected a port from 1 to 65535, or FIRST-LAST of 1024, got '0'"),
+        (["--sport=40000-"], "--sport: expected"),
+        (["--sport=40001-40000"], "--sport: expected"),
+        (["--sport=1-1025"], "--sport: expected"),
+        (["--sport=a-b"], "--sport: expected"),
+        (
+            ["--sport=40000-40003", "--flows=2"],
+            "--sport: expected 2 ports, one for each of --flows, got 4",
+        ),
+        (
+            ["--sport=40000", "--accept=connected", "a", "b"],
+            "--sport: expected one host with --accept=connected, got 2",
+        ),
         (["-I", "a/b"], "-I: expected an address or a network interface, got 'a/b'"),
         (["--flows", "0"], "--flows: expected"),
         (["--accept", "any"], "--accept: expected one of connected, matching"),
@@ -318,10 +360,49 @@ def test_an_empty_value_is_one(said: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "value"), [("EF", 46), ("af41", 34), ("CS1", 8), ("0x2e", 46), ("0", 0)]
+    ("text", "value"),
+    [("EF", 46), ("af41", 34), ("CS1", 8), ("0x2e", 46), ("0X2E", 46), ("0", 0), ("63", 63)],
 )
 def test_dscp_by_name_or_number(text: str, value: int) -> None:
-    assert settings_of("-Q", text).dscp == value
+    assert settings_of("--dscp", text).dscp == value
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("0", 0), ("64", 64), ("184", 184), ("255", 255), ("0x01", 1), ("0x2e", 46), ("0XB8", 184)],
+)
+def test_tos_is_iputils_byte(text: str, value: int) -> None:
+    """Until 0.3, what -Q took for a DSCP in 0.1 is refused, but for 0, which is the same."""
+    assert settings_of("-Q", text).tos == value
+
+
+@pytest.mark.parametrize(
+    ("said", "flows", "ports"),
+    [
+        ([], 1, ()),
+        (["--flows=4"], 4, ()),
+        (["--sport=40000"], 1, (40000,)),
+        (["--sport=40000-40003"], 4, (40000, 40001, 40002, 40003)),
+        (["--sport=40000-40001", "--flows=2"], 2, (40000, 40001)),
+    ],
+)
+def test_there_are_as_many_flows_as_source_ports(
+    said: list[str], flows: int, ports: tuple[int, ...]
+) -> None:
+    settings = settings_of(*said)
+    assert (settings.flows, settings.source_ports) == (flows, ports)
+
+
+def test_a_host_is_named_as_it_was_given() -> None:
+    """With its port, where it has one; -p is of the others (C4)."""
+    hosts = ["127.0.0.1", "127.0.0.1:9", "[::1]:9", "::1", "Echo.example"]
+    assert settings_of("-p", "7", *hosts).hosts == (
+        ("127.0.0.1", 7, "127.0.0.1"),
+        ("127.0.0.1", 9, "127.0.0.1:9"),
+        ("::1", 9, "[::1]:9"),
+        ("::1", 7, "::1"),
+        ("Echo.example", 7, "Echo.example"),
+    )
 
 
 @pytest.mark.parametrize(
@@ -337,18 +418,34 @@ def test_an_interface_is_an_address_or_a_name(
 @pytest.mark.parametrize(
     ("received", "arguments", "status", "why"),
     [
-        (0, [], NO_REPLY, "no reply"),
-        (1, [], OK, "one reply is enough"),
-        (9, ["--max-loss=10"], OK, "10 % is not beyond 10 %"),
-        (8, ["--max-loss=10%"], NO_REPLY, "20 % is"),
-        (9, ["-c10", "-w5"], NO_REPLY, "ping's rule: fewer than -c when -w is given too"),
-        (9, ["-c10"], OK, "with -c alone it is not"),
+        ([0], [], NO_REPLY, "no reply"),
+        ([1], [], OK, "one reply is enough"),
+        ([9], ["--max-loss=10"], OK, "10 % is not beyond 10 %"),
+        ([8], ["--max-loss=10%"], NO_REPLY, "20 % is"),
+        ([9], ["-c10", "-w5"], NO_REPLY, "ping's rule: fewer than -c when -w is given too"),
+        ([9], ["-c10"], OK, "with -c alone it is not"),
+        ([0, 0], [], NO_REPLY, "no reply from any"),
+        ([0, 1], [], OK, "one of many is enough"),
+        ([0, 1], ["--all"], NO_REPLY, "unless all are to"),
+        ([0, 1], ["--all", "-w5"], NO_REPLY, "with an end, too"),
+        ([1, 1], ["--all"], OK, "a reply of each is enough"),
+        ([0, 10], ["--max-loss=50"], NO_REPLY, "the loss is each host's: 100 %, not 50 %"),
+        ([5, 5], ["--max-loss=50"], OK, "50 % of each"),
+        ([0, 10], ["--max-loss=100"], OK, "no loss is beyond 100 %"),
+        ([9, 11], ["-c10", "-w5"], NO_REPLY, "each is to give as many as -c"),
+        ([10, 10], ["-c10", "-w5"], OK, "as each does"),
     ],
 )
-def test_the_exit_status(received: int, arguments: list[str], status: int, why: str) -> None:
-    figures = Figures(sent=10, replied=received, lost=10 - received)
-    target = TargetSummary("h", ("192.0.2.1", 7), figures, ())
-    summary = Summary(0, figures, (target,), 0, {}, figures.rtt)
+def test_the_exit_status(received: list[int], arguments: list[str], status: int, why: str) -> None:
+    def figures(sent: int, replied: int) -> Figures:
+        return Figures(sent=sent, replied=replied, lost=max(sent - replied, 0))
+
+    targets = tuple(
+        TargetSummary(f"h{n}", ("192.0.2.1", n), figures(max(10, replied), replied), ())
+        for n, replied in enumerate(received, 1)
+    )
+    all_of_them = figures(10 * len(received), sum(received))
+    summary = Summary(0, all_of_them, targets, 0, {}, all_of_them.rtt)
     assert exit_status(summary, settings_of(*arguments)) == status, why
 
 

@@ -7,18 +7,25 @@ empty or a negative number. The name of a long option is to be written out.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 
 Said = tuple[str, str | None]
 """An option as it was typed, -c or --count, and its value, if it takes one."""
+
+
+NONE: Mapping[str, str] = MappingProxyType({})
 
 
 class WrongUsage(Exception):
     """What was typed can't be; the text says, in one line, what was expected and what came."""
 
 
-def split_words(words: Iterable[str], takes: Mapping[str, bool]) -> tuple[list[Said], list[str]]:
+def split_words(
+    words: Iterable[str], takes: Mapping[str, bool], others: Mapping[str, str] = NONE
+) -> tuple[list[Said], list[str]]:
     """Tell the options from the arguments; takes has every option, and whether a value follows.
 
+    others has letters that mean something in a program like ours, and what to say of them.
     Raises WrongUsage.
     """
     options: list[Said] = []
@@ -30,7 +37,7 @@ def split_words(words: Iterable[str], takes: Mapping[str, bool]) -> tuple[list[S
         elif word.startswith("--"):
             options.append(_long(word, takes, rest))
         elif word.startswith("-") and word != "-":
-            options += _letters(word[1:], takes, rest)
+            options += _letters(word[1:], takes, others, rest)
         else:
             arguments.append(word)
     return options, arguments
@@ -45,10 +52,14 @@ def _long(word: str, takes: Mapping[str, bool], rest: Iterator[str]) -> Said:
     return name, None
 
 
-def _letters(letters: str, takes: Mapping[str, bool], rest: Iterator[str]) -> Iterator[Said]:
+def _letters(
+    letters: str, takes: Mapping[str, bool], others: Mapping[str, str], rest: Iterator[str]
+) -> Iterator[Said]:
     """Read -nc5 or -nc 5: the first option that takes a value takes what is left of the word."""
     while letters:
         name, letters = f"-{letters[0]}", letters[1:]
+        if name in others:
+            raise WrongUsage(f"{name}: {others[name]}")
         if _takes_value(name, takes):
             yield name, letters or _next(name, rest)
             return

@@ -9,13 +9,13 @@ from __future__ import annotations
 import argparse
 import os
 import textwrap
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from errno import EACCES, EISDIR, ENOENT, ENOTDIR
 from typing import Any, NoReturn, TypeAlias, TypeVar
 
 from udpecho import __version__
 from udpecho.client import RETRIES, TIMEOUT
-from udpecho.commands.commandline import WrongUsage, split_words
+from udpecho.commands.commandline import NONE, WrongUsage, split_words
 from udpecho.values import seconds, whole_number
 
 Value = TypeVar("Value")
@@ -43,6 +43,9 @@ class Parser(argparse.ArgumentParser):
     A subclass is a command: it adds its options, and its settings() reads a command line.
     """
 
+    others: Mapping[str, str] = NONE
+    """Letters of a program like it, which are not its own, and what to say of them."""
+
     def __init__(self, name: str, usage: str, about: str) -> None:
         super().__init__(
             prog=f"udpecho {name}".rstrip(),
@@ -68,9 +71,8 @@ class Parser(argparse.ArgumentParser):
     def read(self, words: Iterable[str]) -> tuple[argparse.Namespace, list[str]]:
         """Give what the options say, and the arguments beside them. Raises WrongUsage."""
         named = self._option_string_actions
-        said, arguments = split_words(
-            words, {name: each.nargs != 0 for name, each in named.items()}
-        )
+        takes = {name: each.nargs != 0 for name, each in named.items()}
+        said, arguments = split_words(words, takes, self.others)
         plain = (  # so that argparse has nothing to guess
             name if value is None else f"{named[name].option_strings[-1]}={value}"
             for name, value in said

@@ -13,18 +13,18 @@ import socket
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from errno import EADDRNOTAVAIL, ENODEV
+from errno import EACCES, EADDRINUSE, EADDRNOTAVAIL, ENODEV
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import CancelledError, Deferred
 
 from udpecho.commands.extras import Unusable, lines_of, trace_type, wanting, write_plot
 from udpecho.commands.own_server import OwnServer
-from udpecho.commands.ping_options import PingSettings
+from udpecho.commands.ping_settings import PingSettings
+from udpecho.commands.ping_values import Target, target
 from udpecho.commands.status import FAILED, exit_status
 from udpecho.commands.wording import Say
 from udpecho.errors import UdpEchoError
-from udpecho.hosts import host_and_port
 
 if TYPE_CHECKING:
     from udpecho.ping import Ping
@@ -63,12 +63,15 @@ async def ping_command(reactor: Any, asked: PingSettings, say: Say, complain: Sa
             deadline=asked.deadline,
             size=asked.size,
             flows=asked.flows,
+            source_ports=asked.source_ports,
             connected=asked.connected,
             ipv6=asked.ipv6,
             source=asked.source,
             device=asked.device,
             ttl=asked.ttl,
             dscp=asked.dscp,
+            tos=asked.tos,
+            mtu_discovery=asked.mtu_discovery,
             clock=asked.clock,
             on_unresolved=tell,
         )
@@ -109,13 +112,13 @@ async def _run(
     return summary, trace
 
 
-def _hosts(asked: PingSettings) -> list[tuple[str, int]]:
+def _hosts(asked: PingSettings) -> list[Target]:
     """List the hosts of the command line and those of a file."""
     hosts = list(asked.hosts)
     if asked.targets is not None:
         with lines_of(asked.targets) as lines:
             try:
-                hosts += [host_and_port(name) for name in target_names(lines)]
+                hosts += map(target(asked.port), target_names(lines))
             except ValueError as error:
                 raise Unusable(f"{asked.targets}: {error}") from error
     if not hosts:
@@ -145,6 +148,8 @@ def _why_not(error: OSError, asked: PingSettings) -> str:
     not_ours = error.errno in (ENODEV, EADDRNOTAVAIL) or isinstance(error, socket.gaierror)
     if asked.interface is not None and not_ours:  # gaierror: it is of another family
         return f"-I: expected where to send from, got {asked.interface!r}: {why}"
+    if asked.source_ports and error.errno in (EACCES, EADDRINUSE):
+        return f"--sport: can't send from {why}"
     return f"can't ping: {why}"
 
 

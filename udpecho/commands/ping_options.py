@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
+from argparse import Namespace
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Literal
 
 from udpecho.commands.commandline import WrongUsage
 from udpecho.commands.options import (
@@ -16,76 +14,27 @@ from udpecho.commands.options import (
     plot_file,
     readable,
 )
+from udpecho.commands.ping_probes import OTHERS_LETTERS, add_packets, add_sockets
+from udpecho.commands.ping_settings import PingSettings
+from udpecho.commands.ping_values import (
+    default_port,
+    percentage,
+    source_or_device,
+    target,
+)
 from udpecho.commands.view_options import add_view, chosen_view
-from udpecho.hosts import DEFAULT_PORT, canonical_host, host_and_port
-from udpecho.ping.ledger import MAX_SIZE, MIN_SIZE
-from udpecho.ping.plan import INTERVAL, SIZE, TIMEOUT
-from udpecho.values import number, one_of, whole_number
+from udpecho.hosts import DEFAULT_PORT
+from udpecho.ping.plan import INTERVAL, TIMEOUT
+from udpecho.values import number, whole_number
 
 OWN_COUNT, OWN_INTERVAL = 10, 0.2
 """What a ping without a host does: enough to see, and it ends by itself."""
 
-_ASSURED = {"EF": 46, "VA": 44, "LE": 1} | {f"CS{n}": 8 * n for n in range(8)}
-_CLASSES = _ASSURED | {f"AF{c}{d}": 8 * c + 2 * d for c in range(1, 5) for d in range(1, 4)}
-"""The names of DSCP's values (RFC 2474, 2597, 3246, 5865, 8622)."""
-
-
-def dscp(text: str) -> int:
-    """Read a DSCP by name or as a number, 0x for hexadecimal."""
-    value = _CLASSES.get(text.upper())
-    if value is None and re.fullmatch(r"[0-9]+|0x[0-9a-fA-F]+", text):
-        value = int(text, 0 if text.startswith("0x") else 10)
-    if value is None or value > 63:
-        raise ValueError(f"-Q: expected a DSCP from 0 to 63 or by name (EF, AF41), got {text!r}")
-    return value
-
-
-def percentage(text: str) -> float:
-    """Read a percentage, with its sign or without."""
-    return number("--max-loss", 0, 100)(text.removesuffix("%"))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PingSettings:
-    """What is asked of a ping. Durations are in seconds; None is what was not said."""
-
-    hosts: tuple[tuple[str, int], ...] = ()
-    targets: str | None = None
-    """A file of more hosts."""
-
-    own_server: bool = False
-    """Whether there is no host but a server of its own."""
-
-    count: int | None = None
-    interval: float = INTERVAL
-    deadline: float | None = None
-    timeout: float = TIMEOUT
-    size: int = SIZE
-    ttl: int | None = None
-    dscp: int | None = None
-    interface: str | None = None
-    """What -I said: an address (source) or a network interface (device)."""
-
-    source: str | None = None
-    device: str | None = None
-    connected: bool = False
-    flows: int = 1
-    clock: Literal["kernel", "user"] = "kernel"
-    ipv6: bool | None = None
-    max_loss: float | None = None
-    plot: str | None = None
-    json: bool = False
-    quiet: bool = False
-    view: Literal["lines", "table"] | None = None
-    """What is seen meanwhile; None: a table where lines would say less, and it can be drawn."""
-
-    numeric: bool = False
-    timestamps: bool = False
-    outstanding: bool = False
-
 
 class PingOptions(Parser):
     """Loss, delay, jitter, reordering, duplicates."""
+
+    others = OTHERS_LETTERS
 
     def __init__(self) -> None:
         super().__init__(
@@ -98,8 +47,8 @@ class PingOptions(Parser):
         )
         _add_hosts(self)
         _add_times(self.add_argument_group("When"))
-        _add_packets(self.add_argument_group("Packets"))
-        _add_sockets(self.add_argument_group("Sockets"))
+        add_packets(self.add_argument_group("Packets"))
+        add_sockets(self.add_argument_group("Sockets"))
         _add_views(self.add_argument_group("Output"))
         _add_results(self.add_argument_group("Exit status"))
         self.add_general()
@@ -107,15 +56,18 @@ class PingOptions(Parser):
     def settings(self, words: Iterable[str]) -> PingSettings:
         """Settle what depends on more than one option; raises WrongUsage."""
         said, hosts = self.read(words)
-        source, device = _source_or_device(said.interface)
+        source, device = readable(source_or_device)(said.interface)
         own_server = not hosts and said.targets is None
+        _refuse_together(said, len(hosts), own_server)
+        port = said.port or DEFAULT_PORT
         count, interval = said.count, said.interval
         if own_server:
             count = count or (None if said.deadline else OWN_COUNT)
             interval = interval or OWN_INTERVAL
         return PingSettings(
-            hosts=tuple(map(readable(host_and_port), hosts)),
+            hosts=tuple(map(readable(target(port)), hosts)),
             targets=said.targets,
+            port=port,
             own_server=own_server,
             count=count,
             interval=interval or INTERVAL,
@@ -124,14 +76,18 @@ class PingOptions(Parser):
             size=said.size,
             ttl=said.ttl,
             dscp=said.dscp,
+            tos=said.tos,
+            mtu_discovery=said.mtu_discovery,
             interface=said.interface,
             source=source,
             device=device,
             connected=said.accept == "connected",
-            flows=said.flows,
+            flows=said.flows or len(said.source_ports) or 1,
+            source_ports=said.source_ports,
             clock=said.clock,
             ipv6=chosen_family(said),
             max_loss=said.max_loss,
+            every_host=said.every_host,
             plot=said.plot,
             json=said.json,
             quiet=said.quiet,
@@ -140,6 +96,21 @@ class PingOptions(Parser):
             timestamps=said.timestamps,
             outstanding=said.outstanding,
         )
+
+
+def _refuse_together(said: Namespace, hosts: int, own_server: bool) -> None:
+    """Refuse what can't be asked for together."""
+    ports = len(said.source_ports)
+    if said.dscp is not None and said.tos is not None:
+        raise WrongUsage("expected -Q or --dscp, got both")
+    if ports and said.flows not in (None, ports):
+        raise WrongUsage(
+            f"--sport: expected {said.flows} ports, one for each of --flows, got {ports}"
+        )
+    if ports and said.accept == "connected" and hosts > 1:
+        raise WrongUsage(f"--sport: expected one host with --accept=connected, got {hosts}")
+    if said.port is not None and own_server:
+        raise WrongUsage("-p: expected a host, too; a server of our own has a port of its own")
 
 
 def _add_hosts(parser: Parser) -> None:
@@ -152,6 +123,13 @@ def _add_hosts(parser: Parser) -> None:
     )
     hosts.add_argument(
         "--targets", metavar="FILE", help="A file of more hosts, one a line; - is standard input."
+    )
+    hosts.add_argument(
+        "-p",
+        "--port",
+        metavar="PORT",
+        type=readable(default_port),
+        help=f"Port of hosts that name none; {DEFAULT_PORT} unless said.",
     )
     add_families(hosts)
 
@@ -189,66 +167,6 @@ def _add_times(group: Group) -> None:
     )
 
 
-def _add_packets(group: Group) -> None:
-    group.add_argument(
-        "-s",
-        "--size",
-        metavar="BYTES",
-        default=SIZE,
-        type=readable(whole_number("-s", MIN_SIZE, MAX_SIZE)),
-        help=f"Bytes of payload, {MIN_SIZE} to {MAX_SIZE}; %(default)s unless said. {MIN_SIZE} "
-        "hold what tells a reply from a forgery.",
-    )
-    group.add_argument(
-        "-t",
-        "--ttl",
-        metavar="N",
-        type=readable(whole_number("-t", 1, 255)),
-        help="TTL, or hop limit.",
-    )
-    group.add_argument(
-        "-Q",
-        "--dscp",
-        metavar="DSCP",
-        type=readable(dscp),
-        help="DSCP, 0 to 63 or by name: EF, AF41, CS1.",
-    )
-
-
-def _add_sockets(group: Group) -> None:
-    group.add_argument(
-        "-f",
-        "--flows",
-        metavar="N",
-        default=1,
-        type=readable(whole_number("--flows", 1, 1024)),
-        help="Source ports to probe each host from, in turn: as many paths of a load-balanced "
-        "network; %(default)s unless said.",
-    )
-    group.add_argument(
-        "-I",
-        "--interface",
-        metavar="ADDRESS|NAME",
-        help="Source address, or network interface.",
-    )
-    group.add_argument(
-        "-a",
-        "--accept",
-        metavar="WHOSE",
-        default="matching",
-        type=readable(one_of("--accept", ("connected", "matching"))),
-        help="One socket for all hosts that checks who replies with what (matching, the default), "
-        "or one for each, connected.",
-    )
-    group.add_argument(
-        "--clock",
-        metavar="WHOSE",
-        default="kernel",
-        type=readable(one_of("--clock", ("kernel", "user"))),
-        help="Whose timestamps tell the round trips: kernel (the default) or user.",
-    )
-
-
 def _add_views(group: Group) -> None:
     group.add_argument("-q", "--quiet", action="store_true", help="Print the summary only.")
     add_view(group)
@@ -278,14 +196,11 @@ def _add_results(group: Group) -> None:
         "--max-loss",
         metavar="PERCENT",
         type=readable(percentage),
-        help="Loss beyond which the exit status is 1.",
+        help="Loss, of any host, beyond which the exit status is 1.",
     )
-
-
-def _source_or_device(text: str | None) -> tuple[str | None, str | None]:
-    if text is None:
-        return None, None
-    address = canonical_host(text)
-    if address is None and not re.fullmatch(r"[^\s/]{1,15}", text):
-        raise WrongUsage(f"-I: expected an address or a network interface, got {text!r}")
-    return (address, None) if address is not None else (None, text)
+    group.add_argument(
+        "--all",
+        dest="every_host",
+        action="store_true",
+        help="Have the status 1 if any host gave no reply; without it, if none gave one.",
+    )

@@ -15,7 +15,7 @@ from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent, global
 from zope.interface import provider
 
 from udpecho.commands.ping import ping_command
-from udpecho.commands.ping_options import PingSettings
+from udpecho.commands.ping_settings import PingSettings
 from udpecho.commands.report import report_command
 from udpecho.commands.report_options import ReportSettings
 from udpecho.commands.saying import complain, say

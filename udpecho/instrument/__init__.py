@@ -6,7 +6,6 @@ from udpecho.doors import Door
 
 __all__ = [
     "Instrument",
-    "MtuDiscovery",
     "ProbeSocket",
     "SocketOptions",
     "choose_instrument",
@@ -15,7 +14,6 @@ __all__ = [
 if TYPE_CHECKING:
     from udpecho.instrument.choose import choose_instrument as choose_instrument
     from udpecho.instrument.instrument import Instrument as Instrument
-    from udpecho.instrument.instrument import MtuDiscovery as MtuDiscovery
     from udpecho.instrument.instrument import ProbeSocket as ProbeSocket
     from udpecho.instrument.instrument import SocketOptions as SocketOptions
 else:
@@ -25,7 +23,6 @@ else:
             "choose": ("choose_instrument",),
             "instrument": (
                 "Instrument",
-                "MtuDiscovery",
                 "ProbeSocket",
                 "SocketOptions",
             ),

@@ -9,23 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeAlias
+from typing import Protocol
 
 from twisted.internet.defer import Deferred
 
 from udpecho.errors import BadAddress
 from udpecho.hosts import canonical_host
-from udpecho.instrument.probe import Arrival, Probe, Unsent
+from udpecho.instrument.probe import MTU_DISCOVERY, Arrival, MtuDiscovery, Probe, Unsent
 from udpecho.instrument.stamps import Stamp
 from udpecho.peer import Peer
 from udpecho.refusal import Refusal
-
-MtuDiscovery: TypeAlias = Literal["do", "want", "dont", "probe"]
-"""What becomes of a probe that is too long for its path: do refuses it, want cuts it up, by what
-ICMP tells of the path; dont lets routers cut it; probe sends it as it is."""
-
-MTU_DISCOVERY: dict[MtuDiscovery, int] = {"dont": 0, "want": 1, "do": 2, "probe": 3}
-"""By Linux's numbers (IP_PMTUDISC_*, IPV6_PMTUDISC_*: ip(7), ipv6(7))."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,8 @@ import errno
 import os
 import socket
 
-from udpecho.instrument.instrument import MTU_DISCOVERY, SocketOptions
+from udpecho.instrument.instrument import SocketOptions
+from udpecho.instrument.probe import MTU_DISCOVERY
 from udpecho.kernel import layout
 
 _IPV4 = (socket.IPPROTO_IP, layout.IP_UNICAST_IF, layout.IP_MTU_DISCOVER)

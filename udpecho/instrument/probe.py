@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from udpecho.instrument.stamps import Stamp
 from udpecho.peer import Peer
+
+MtuDiscovery: TypeAlias = Literal["do", "want", "dont", "probe"]
+"""What becomes of a probe that is too long for its path: do refuses it, want cuts it up, by what
+ICMP tells of the path; dont lets routers cut it; probe sends it as it is."""
+
+MTU_DISCOVERY: dict[MtuDiscovery, int] = {"dont": 0, "want": 1, "do": 2, "probe": 3}
+"""By Linux's numbers (IP_PMTUDISC_*, IPV6_PMTUDISC_*: ip(7), ipv6(7))."""
 
 
 class ProbeFate(Enum):

@@ -14,9 +14,9 @@ from collections.abc import Callable, Sequence
 from typing import Literal
 
 from udpecho.errors import ResolveFailed, UdpEchoError
-from udpecho.instrument import MtuDiscovery, SocketOptions, choose_instrument
-from udpecho.instrument.probe import Probe
-from udpecho.names import resolve_all
+from udpecho.instrument import SocketOptions, choose_instrument
+from udpecho.instrument.probe import MtuDiscovery, Probe
+from udpecho.names import NamedHost, resolve_all
 from udpecho.ping.figures import Summary
 from udpecho.ping.outcome import Outcome
 from udpecho.ping.plan import INTERVAL, SIZE, TIMEOUT, Plan, Target
@@ -33,7 +33,7 @@ LONGEST = 1e9
 
 async def prepare(
     reactor: AnyReactor,
-    targets: Sequence[tuple[str, int]],
+    targets: Sequence[NamedHost],
     *,
     count: int | None = COUNT,
     interval: float = INTERVAL,
@@ -55,16 +55,17 @@ async def prepare(
     on_overdue: Callable[[Probe], None] = ignore,
     on_unresolved: Callable[[UdpEchoError], None] | None = None,
 ) -> Ping:
-    """Make a run that probes hosts, given by name or address and port.
+    """Make a run that probes hosts, given by name or address and port, and what to call them.
 
     interval, timeout and deadline are in seconds, size in bytes of payload; count is of probes
     to each host, None for no end. deadline seconds after its start a run sends no more. Each
     host is probed from this many flows (source ports; 1 unless said) in turn, or from these
-    source ports, connected or over sockets that all hosts share. Probes leave from the address
-    source or through the interface device, with this TTL, and DSCP (0 to 63) or whole byte
-    (tos, 0 to 255); ipv6 asks for one family. mtu_discovery says what becomes of those that
-    are too long for their path (see MtuDiscovery). By clock="user" the kernel's stamps are not
-    used.
+    source ports, connected or over sockets that all hosts share. ipv6 asks for one family.
+
+    Probes leave from the address source or through the interface device, which is also that of
+    a link-local address without a scope; with this TTL, and DSCP (0 to 63) or whole byte (tos,
+    0 to 255). mtu_discovery says what becomes of those that are too long for their path (see
+    MtuDiscovery). By clock="user" the kernel's stamps are not used.
 
     on_outcome hears each fate and each surplus datagram, on_overdue of each probe that has no
     fate when its timeout has passed. With on_unresolved, which hears why, hosts without an
@@ -72,7 +73,8 @@ async def prepare(
     BadAddress, OSError for what this system can't do, or ValueError for what no plan can be.
     """
     datagrams = datagram_reactor(reactor)
-    found, failures = await resolve_all(datagrams, targets, ipv6=ipv6)
+    link = device or (source or "").partition("%")[2] or None
+    found, failures = await resolve_all(datagrams, targets, ipv6=ipv6, interface=link)
     if failures and on_unresolved is None:
         raise failures[0]
     for failure in failures:
@@ -127,7 +129,7 @@ def _nanoseconds(option: str, seconds: float) -> int:
 
 async def ping(
     reactor: AnyReactor,
-    targets: Sequence[tuple[str, int]],
+    targets: Sequence[NamedHost],
     *,
     count: int = COUNT,
     interval: float = INTERVAL,

@@ -1,0 +1,105 @@
+"""What the values of ping's options mean. Each reader raises a ValueError that names the option."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TypeAlias
+
+from udpecho.hosts import canonical_host, host_and_port
+from udpecho.peer import MAX_PORT
+from udpecho.values import number, port_number, wrong
+
+MAX_FLOWS = 1024
+
+Target: TypeAlias = tuple[str, int, str]
+"""A host, its port, and both as they were given."""
+
+_ASSURED = {"EF": 46, "VA": 44, "LE": 1} | {f"CS{n}": 8 * n for n in range(8)}
+_CLASSES = _ASSURED | {f"AF{c}{d}": 8 * c + 2 * d for c in range(1, 5) for d in range(1, 4)}
+"""The names of DSCP's values (RFC 2474, 2597, 3246, 5865, 8622)."""
+
+
+def dscp(text: str) -> int:
+    """Read a DSCP by name or as a number, 0x for hexadecimal."""
+    value = _CLASSES.get(text.upper(), _decimal_or_hexadecimal(text))
+    if value is None or value > 63:
+        raise wrong("--dscp", "a DSCP from 0 to 63 or by name (EF, AF41)", text)
+    return value
+
+
+def tos(text: str) -> int:
+    """Read the whole byte, as iputils' ping does (RFC 2474).
+
+    In 0.1 -Q took a DSCP: what was one is refused until 0.3, so that nobody sends another byte
+    than before without a word.
+    """
+    value = _decimal_or_hexadecimal(text)
+    was = _CLASSES.get(text.upper(), value if text.isdecimal() and value in range(1, 64) else None)
+    if was is not None:
+        byte = was if text.isdecimal() else was << 2
+        raise ValueError(
+            f"-Q: expected the whole byte, as of iputils' ping, got {text!r}: "
+            f"--dscp={text} for a DSCP, -Q {byte:#04x} for the byte"
+        )
+    if value is None or value > 255:
+        raise wrong("-Q", "a byte from 0 to 255, 0x for hexadecimal", text)
+    return value
+
+
+def _decimal_or_hexadecimal(text: str) -> int | None:
+    if re.fullmatch(r"[0-9]{1,9}", text):
+        return int(text)
+    return int(text, 16) if re.fullmatch(r"0[xX][0-9a-fA-F]{1,9}", text) else None
+
+
+def percentage(text: str) -> float:
+    """Read a percentage, with its sign or without."""
+    return number("--max-loss", 0, 100)(text.removesuffix("%"))
+
+
+def default_port(text: str) -> int:
+    """Read -p, of which iputils' ping makes another thing."""
+    try:
+        return port_number("-p")(text)
+    except ValueError as error:
+        raise ValueError(
+            f"{error}; iputils' -p, a pattern to fill probes with, is absent"
+        ) from None
+
+
+def source_ports(text: str) -> tuple[int, ...]:
+    """Read a port, or the first and the last of several."""
+    first, dash, last = text.partition("-")
+    try:
+        read = port_number("--sport")
+        ports = range(read(first), read(last if dash else first) + 1)
+    except ValueError:
+        ports = range(0)
+    if not 1 <= len(ports) <= MAX_FLOWS:
+        raise wrong("--sport", f"a port from 1 to {MAX_PORT}, or FIRST-LAST of {MAX_FLOWS}", text)
+    return tuple(ports)
+
+
+def target(port: int) -> Callable[[str], Target]:
+    """Make a reader of HOST[:PORT]; the port is of those that name none."""
+
+    def read(text: str) -> Target:
+        try:
+            return *host_and_port(text, port), text
+        except ValueError as error:
+            if text.isdecimal():  # most likely the second word of "HOST PORT"
+                raise ValueError(f"{error}; for the port of all hosts, -p {text}") from None
+            raise
+
+    return read
+
+
+def source_or_device(text: str | None) -> tuple[str | None, str | None]:
+    """Tell whether -I is an address or a network interface."""
+    if text is None:
+        return None, None
+    address = canonical_host(text)
+    if address is None and not re.fullmatch(r"[^\s/]{1,15}", text):
+        raise wrong("-I", "an address or a network interface", text)
+    return (address, None) if address is not None else (None, text)
