@@ -38,7 +38,7 @@ def new_ledger(size: int = 56, limit: int = 1000, first: int = 0) -> Ledger:
 
 
 def issue(ledger: Ledger, number: int = 1, now: int = 0, flow: Flow = FLOW) -> Probe:
-    [probe] = ledger.issue([flow], number, number, now)
+    [probe] = ledger.issue([flow], [(0, 0)], number, number, now)
     return probe
 
 

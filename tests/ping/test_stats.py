@@ -12,7 +12,8 @@ from udpecho.instrument.probe import Flow, ProbeFate
 from udpecho.instrument.stamps import Clock
 from udpecho.ping.figures import Figures
 from udpecho.ping.outcome import Outcome, Surplus
-from udpecho.ping.stats import MANY_FLOWS, Stats, Tally, hops
+from udpecho.ping.stats import MANY_FLOWS, Stats
+from udpecho.ping.tally import Tally, hops
 
 FLOW = Flow("echo.example", ("192.0.2.1", 7), 40001)
 MS = 1_000_000

@@ -79,6 +79,9 @@ class ProbeSocket(Protocol):
     def expect(self, peer: Peer) -> None:
         """Learn that probes will go to a peer. Raises BadAddress if they can't."""
 
+    def forget(self, peer: Peer) -> None:
+        """Learn that no more will go to a peer that was expected."""
+
     def send(self, probes: Sequence[Probe], payloads: Sequence[bytes]) -> list[Unsent]:
         """Send each probe, noting when; return those that our own kernel would not send.
 
@@ -97,6 +100,9 @@ class Instrument(Protocol):
 
         The system chooses a source port unless it is given. Raises OSError.
         """
+
+    def shut(self, socket: ProbeSocket) -> None:
+        """Close one of the sockets, for good."""
 
     def start(self, observer: Observer) -> Stamp:
         """Tell the observer from now on, and return when that is."""

@@ -49,6 +49,7 @@ class KernelInstrument:
         self._timer = ExactTimer()
         self._epoll.register(self._timer.fileno(), select.EPOLLIN)
         self._sockets: dict[int, StampedSocket] = {}
+        self._dropped = 0  # by those that were shut
         self._wake_at_ns: int | None = None
         self._observer: Observer | None = None
 
@@ -68,11 +69,23 @@ class KernelInstrument:
             stamps=self._stamps,
             options=options,
         )
-        self._sockets[stamped.fileno()] = stamped
         if connected:
-            stamped.connect(peer)
+            try:
+                stamped.connect(peer)
+            except BaseException:
+                stamped.close()
+                raise
+        self._sockets[stamped.fileno()] = stamped
         self._epoll.register(stamped.fileno(), select.EPOLLIN | select.EPOLLERR)
         return stamped
+
+    def shut(self, socket: ProbeSocket) -> None:
+        """Close one of the sockets, for good."""
+        [(fd, opened)] = [each for each in self._sockets.items() if each[1] is socket]
+        self._dropped += opened.dropped
+        self._epoll.unregister(fd)
+        del self._sockets[fd]
+        opened.close()
 
     def start(self, observer: Observer) -> Stamp:
         """Tell the observer from now on, and return when that is."""
@@ -87,7 +100,7 @@ class KernelInstrument:
 
     def dropped(self) -> int:
         """Count the datagrams that came and found no room, until it is closed."""
-        return sum(opened.dropped for opened in self._sockets.values())
+        return self._dropped + sum(opened.dropped for opened in self._sockets.values())
 
     def close(self) -> Deferred[None]:
         """Close everything."""

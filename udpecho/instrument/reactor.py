@@ -33,6 +33,7 @@ class ReactorInstrument:
         self._seconds = monotonic_clock(reactor)
         self._source = options.source
         self._sockets: list[ReactorSocket] = []
+        self._observer: Observer | None = None
         self._alarm: IDelayedCall | None = None
         self._look: IDelayedCall | None = None
 
@@ -54,8 +55,19 @@ class ReactorInstrument:
             raise error.socketError from error
         self._sockets.append(socket)
         if connected:
-            socket.connect(peer)
+            try:
+                socket.connect(peer)
+            except BaseException:
+                self.shut(socket)
+                raise
+        if self._observer is not None:
+            socket.tell(self._observer)
         return socket
+
+    def shut(self, socket: ProbeSocket) -> None:
+        """Close one of the sockets, for good."""
+        [opened] = [opened for opened in self._sockets if opened is socket]
+        opened.close().addBoth(lambda _: self._sockets.remove(opened))
 
     def start(self, observer: Observer) -> Stamp:
         """Tell the observer from now on, and return when that is."""
@@ -85,9 +97,11 @@ class ReactorInstrument:
 
     def _due(self) -> None:
         """Let the reactor then read what came while it was busy: timers run before sockets do."""
+        observer = self._observer
+        assert observer is not None
         if self._look is None or not self._look.active():
-            self._look = self._reactor.callLater(0, lambda: self._observer.caught_up())
-        self._observer.due()
+            self._look = self._reactor.callLater(0, observer.caught_up)
+        observer.due()
 
 
 class ReactorSocket(DatagramProtocol):
@@ -128,6 +142,9 @@ class ReactorSocket(DatagramProtocol):
 
     def expect(self, peer: Peer) -> None:
         """Do nothing: a transport is told with each datagram."""
+
+    def forget(self, peer: Peer) -> None:
+        """Do nothing, either."""
 
     def send(self, probes: Sequence[Probe], payloads: Sequence[bytes]) -> list[Unsent]:
         """Send each probe, noting when; return those that won't go."""

@@ -121,6 +121,11 @@ class StampedSocket:
         name = self._names[peer] = encode(self._layout, *peer)
         self._peers[name[: self._layout.name]] = peer
 
+    def forget(self, peer: Peer) -> None:
+        """Learn that no more will go to a peer that was expected."""
+        del self._peers[self._names.pop(peer)[: self._layout.name]]
+        self._mtus.pop(peer, None)
+
     def close(self) -> None:
         """Close the socket."""
         self._socket.close()

@@ -94,25 +94,47 @@ class Ledger:
         self.outstanding = 0
         """How many probes have no fate yet."""
 
+    @property
+    def issued(self) -> int:
+        """The number of the next probe."""
+        return self._issued
+
+    @property
+    def oldest(self) -> int:
+        """The number of the oldest probe that is remembered: those before have their fates."""
+        return self._oldest
+
     def add_flow(self, flow: Flow) -> None:
         """Know a flow before its first probe. Two names of one host are one way, the last's."""
         self._flows[flow.port, flow.peer] = flow
 
+    def drop_flow(self, flow: Flow) -> None:
+        """Know a flow no more: what is forged in its host's name is then a stranger's."""
+        if self._flows.get((flow.port, flow.peer)) is flow:
+            del self._flows[flow.port, flow.peer]
+
     def issue(
-        self, flows: Sequence[Flow], sequence: int, flow_sequence: int, now_ns: int
+        self,
+        flows: Sequence[Flow],
+        since: Sequence[tuple[int, int]],
+        turn: int,
+        flow_turn: int,
+        now_ns: int,
     ) -> list[Probe]:
         """Make the next probe of each of these flows, outstanding from now on.
 
-        Until whoever sends it has noted when, it is as if sent now.
+        Each counts its probes, and its target's, since turns of its own. Until whoever sends a
+        probe has noted when, it is as if sent now.
         """
         for _ in range(self._issued + len(flows) - self._oldest - self._limit):
             self._forget_oldest(now_ns, self._given_up)
         now = Stamp(now_ns, now_ns)
         probes = []
-        for flow, (one, other) in zip(flows, self._nonces, strict=False):
+        each = zip(flows, since, self._nonces, strict=False)  # the nonces go on
+        for flow, (since_turn, since_flow_turn), (one, other) in each:
             number = self._issued % _NUMBERS
             header = _HEADER.pack(number, one, number ^ self._mask, other)
-            probe = Probe(sequence, flow_sequence, flow, header, now)
+            probe = Probe(turn - since_turn, flow_turn - since_flow_turn, flow, header, now)
             self._ring[number % self._places] = probe
             self._issued += 1
             probes.append(probe)

@@ -1,15 +1,8 @@
-"""What a ping is to do, and when each of its probes is due. Reads no clock and sends nothing.
-
-The schedule is isochronous: a probe is due at a time that its number alone decides, however
-late those before it were.
-"""
+"""What a ping is to do. When each of its probes is due is the schedule's."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import count, groupby
-from typing import NamedTuple
 
 from udpecho.peer import Peer
 from udpecho.ping.ledger import MAX_SIZE, MIN_SIZE
@@ -19,17 +12,6 @@ INTERVAL, TIMEOUT, SIZE = 1.0, 1.0, 56
 
 MIN_INTERVAL_NS = 100_000
 """10,000 probes a second: about what one core can send, stamp, match and count."""
-
-GRAIN_NS = 5_000_000
-"""Hosts that share an interval are probed together if they are due within this time: 10,000
-hosts once a second need 200 wake-ups, not 10,000. A burst of 50 probes has 4 KB."""
-
-TOGETHER = 64
-"""Probes sent together at most: those of more hosts are due at the same time, and leave later."""
-
-PATIENCE_NS = 1_000_000_000
-"""A schedule that is behind by more (the machine slept, the process was stopped) starts anew:
-what was due meanwhile, all at once, would measure nothing but the burst."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +26,7 @@ class Target:
 class Plan:
     """What to send, how often, and how long to wait. Each target is probed every interval.
 
+    The targets are those of the beginning; more are expected whose addresses aren't known yet.
     count is of probes to each target, None for no end. timeout is when a reply is late, and
     how long the end of the run waits for the last ones. Every target is probed from as many
     source ports as there are flows, in turn: these, or what the system chooses. ttl and
@@ -59,11 +42,10 @@ class Plan:
     ttl: int | None = None
     traffic_class: int | None = None
     source_ports: tuple[int, ...] = ()
+    expected: int = 0
 
     def __post_init__(self) -> None:
         """Refuse what can't be done."""
-        if not self.targets:
-            raise ValueError("a ping needs a target")
         if self.interval_ns < MIN_INTERVAL_NS:
             raise ValueError(f"the interval is {MIN_INTERVAL_NS} ns at least")
         if self.count is not None and self.count < 1:
@@ -85,75 +67,9 @@ class Plan:
     @property
     def probes(self) -> int | None:
         """How many probes there will be in all; None for no end."""
-        return None if self.count is None else self.count * len(self.targets)
-
-    def groups(self) -> list[Group]:
-        """Tell which targets are probed together, and when after the start of every interval."""
-        hosts = len(self.targets)
-        grain_ns = min(GRAIN_NS, self.interval_ns)
-        offsets_ns = [n * self.interval_ns // hosts // grain_ns * grain_ns for n in range(hosts)]
-        groups = []
-        for offset_ns, sharing in groupby(range(hosts), key=offsets_ns.__getitem__):
-            together = list(sharing)
-            for at in range(0, len(together), TOGETHER):
-                members = together[at : at + TOGETHER]
-                groups.append(Group(offset_ns, range(members[0], members[-1] + 1)))
-        return groups
-
-    def slots(self) -> Iterator[Slot]:
-        """Tell what is to be sent, one group after the other, from the first."""
-        groups = self.groups()
-        for turn in count() if self.count is None else range(self.count):
-            index, flow = divmod(turn, self.flows)
-            turn_ns = turn * self.interval_ns
-            for number, group in enumerate(groups):
-                yield Slot(turn_ns + group.offset_ns, number, flow, turn + 1, index + 1)
-
-
-class Group(NamedTuple):
-    """Targets that are probed together, offset_ns after an interval began."""
-
-    offset_ns: int
-    targets: range
-
-
-class Slot(NamedTuple):
-    """A group's probes: when they are due after the start, and from which of the flows.
-
-    sequence is their place among their target's probes, flow_sequence among their flow's, both
-    from 1.
-    """
-
-    due_ns: int
-    group: int
-    flow: int
-    sequence: int
-    flow_sequence: int
-
-
-class Schedule:
-    """The slots of a plan as time goes by: which is due, and when the next one is."""
-
-    def __init__(self, plan: Plan, start_ns: int) -> None:
-        """Begin at a time; the first slot is due then."""
-        self._start_ns = start_ns
-        self._slots = plan.slots()
-        self._next: Slot | None = next(self._slots)
+        return None if self.count is None else self.count * self.hosts
 
     @property
-    def next_ns(self) -> int | None:
-        """When the next slot is due; None if that was the last."""
-        return None if self._next is None else self._start_ns + self._next.due_ns
-
-    def take(self, now_ns: int) -> tuple[Slot, int] | None:
-        """Take the next slot if it is due, with the time when it was."""
-        slot = self._next
-        if slot is None:
-            return None
-        late_ns = now_ns - self._start_ns - slot.due_ns
-        if late_ns < 0:
-            return None
-        if late_ns > PATIENCE_NS:
-            self._start_ns += late_ns
-        self._next = next(self._slots, None)
-        return slot, self._start_ns + slot.due_ns
+    def hosts(self) -> int:
+        """How many hosts there may be."""
+        return len(self.targets) + self.expected

@@ -72,6 +72,8 @@ async def prepare(
     address are left out. Raises ResolveFailed (with on_unresolved only if no host is left),
     BadAddress, OSError for what this system can't do, or ValueError for what no plan can be.
     """
+    if not targets:
+        raise ValueError("a ping needs a target")
     datagrams = datagram_reactor(reactor)
     link = device or (source or "").partition("%")[2] or None
     found, failures = await resolve_all(datagrams, targets, ipv6=ipv6, interface=link)

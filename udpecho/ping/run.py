@@ -19,10 +19,12 @@ from udpecho.instrument.stamps import Stamp
 from udpecho.ping.figures import Glance, Summary
 from udpecho.ping.ledger import Ledger
 from udpecho.ping.outcome import Outcome
-from udpecho.ping.plan import Plan, Schedule, Slot
+from udpecho.ping.plan import Plan
+from udpecho.ping.roster import Roster
+from udpecho.ping.schedule import Slot
 from udpecho.ping.stats import Stats
 from udpecho.ping.stream import each_outcome
-from udpecho.ping.ways import Ways, open_ways
+from udpecho.ping.ways import Lane
 from udpecho.refusal import Refusal
 
 BURST = 64
@@ -72,14 +74,15 @@ class Ping:
         """
         self.plan = plan
         self._instrument = instrument
-        self._connected = connected
         self._deadline_ns = deadline_ns
         self._on_outcome = on_outcome
         self._on_overdue = on_overdue
         self._ledger = Ledger(plan.size, plan.timeout_ns)
-        self._stats = Stats(len(plan.targets) * plan.flows, plan.ttl)
+        self._stats = Stats(plan.hosts * plan.flows, plan.ttl)
+        self.roster = Roster(
+            instrument, plan, self._ledger, self._stats, connected=connected, wake=self._wake
+        )
         self._begun = False
-        self._ways: Ways = []
         self._ends_at_ns: int | None = None
         self._ended_ns: int | None = None
         self._dropped: int | None = None
@@ -105,12 +108,12 @@ class Ping:
             raise RuntimeError("a run starts once: prepare another")
         self._begun = True
         try:
-            self._ways = open_ways(self._instrument, self.plan, self._ledger, self._connected)
+            self.roster.open()
         except (OSError, BadAddress):
             self._instrument.close()
             raise
         self.started = self._instrument.start(self)
-        self._schedule = Schedule(self.plan, self.started.monotonic_ns)
+        self.roster.start(self.started.monotonic_ns)
         self._instrument.wake_at(self.started.monotonic_ns)
         return self._done
 
@@ -155,6 +158,7 @@ class Ping:
             self._tell(outcome)
         for probe in self._ledger.overdue(now_ns):
             self._say(self._on_overdue, probe)
+        self.roster.forget()
         if self._ends_at_ns is not None and now_ns >= self._ends_at_ns:
             self._end()
 
@@ -184,16 +188,19 @@ class Ping:
             self._wind_up(now_ns, self.plan.timeout_ns)
             return
         sent = 0
-        while sent < BURST and self._ended_ns is None and (due := self._schedule.take(now_ns)):
+        while sent < BURST and self._ended_ns is None and (due := self.roster.take(now_ns)):
             sent += self._send(*due, now_ns)
-        if self._schedule.next_ns is None:
+        if self.roster.next_ns is None and self.plan.count is not None:
             self._wind_up(now_ns, self.plan.timeout_ns)
 
-    def _send(self, slot: Slot, due_ns: int, now_ns: int) -> int:
+    def _send(
+        self, slot: Slot, lanes: Sequence[tuple[ProbeSocket, Lane]], due_ns: int, now_ns: int
+    ) -> int:
         """Send a slot's probes, and count them only then; return how many there are."""
         sent = 0
-        for socket, flows in self._ways[slot.group][slot.flow].items():
-            probes = self._ledger.issue(flows, slot.sequence, slot.flow_sequence, now_ns)
+        flow_turn = slot.turn // self.plan.flows
+        for socket, (flows, since) in lanes:
+            probes = self._ledger.issue(flows, since, slot.turn, flow_turn, now_ns)
             unsent = socket.send(probes, self._ledger.payloads(probes))
             self._stats.sent(flows, self._instrument.now() - due_ns)
             sent += len(probes)
@@ -215,10 +222,14 @@ class Ping:
         except Exception:  # whoever listens must not end the instrument's reading
             self._end(Failure())
 
+    def _wake(self) -> None:
+        """Look again at what is due."""
+        self._instrument.wake_at(self._instrument.now())
+
     def _next_ns(self, now_ns: int) -> int:
         deadline_ns = self._deadline_ns and self.started.monotonic_ns + self._deadline_ns
-        times = (self._ends_at_ns,) if self._ends_at_ns else (self._schedule.next_ns, deadline_ns)
-        return min(now_ns + HEARTBEAT_NS, *(time_ns for time_ns in times if time_ns is not None))
+        times = (self._ends_at_ns,) if self._ends_at_ns else (self.roster.next_ns, deadline_ns)
+        return min([now_ns + HEARTBEAT_NS, *(time_ns for time_ns in times if time_ns is not None)])
 
     # Its end.
 
@@ -242,6 +253,7 @@ class Ping:
         if self._ended_ns is not None:
             return
         self._ended_ns = self._instrument.now()
+        self.roster.end()
         for outcome in self._ledger.close(self._ended_ns):
             self._tell(outcome)
         self._dropped = self._instrument.dropped()

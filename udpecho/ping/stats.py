@@ -9,56 +9,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from udpecho.instrument.probe import WHOLE, Flow, ProbeFate
+from udpecho.instrument.probe import Flow
 from udpecho.instrument.stamps import Clock
 from udpecho.peer import Peer
 from udpecho.ping.figures import Figures, FlowSummary, Glance, Summary, TargetSummary
-from udpecho.ping.order import MOST_HELD, Arrivals, Successions
-from udpecho.ping.outcome import Outcome, Surplus
+from udpecho.ping.order import MOST_HELD
+from udpecho.ping.outcome import Outcome
 from udpecho.ping.spread import Spread
+from udpecho.ping.tally import FATES, Tally, Total
 
 MANY_FLOWS = 256
 """Above this a flow's percentiles have 2 digits (13 KB of buckets), up to this 3 (90 KB)."""
-
-INITIAL_TTLS = (64, 128, 255)
-"""What hosts reply with: Linux, macOS and the BSDs; Windows; routers and Solaris. A server that
-sends back the TTL it got less one, as udpecho's does, replies with what the probe had."""
-
-_FATES = frozenset(ProbeFate)
-
-
-class Tally:
-    """One flow's figures as they grow."""
-
-    __slots__ = ("arrivals", "flow", "kinds", "rtts", "sent", "successions", "ttl")
-
-    def __init__(self, flow: Flow, digits: int, most_held: int = MOST_HELD) -> None:
-        self.flow = flow
-        self.sent = 0
-        self.kinds: Counter[ProbeFate | Surplus] = Counter()
-        self.rtts = Spread(digits)
-        self.arrivals = Arrivals()
-        self.successions = Successions(most_held)
-        self.ttl: int | None = None
-
-    @property
-    def decided(self) -> int:
-        """How many probes have their fate."""
-        return sum(self.kinds[fate] for fate in ProbeFate)
-
-    def add(self, outcome: Outcome) -> None:
-        """Count an outcome of this flow's."""
-        kind, index, rtt_ns = outcome.kind, outcome.flow_sequence, outcome.rtt_ns
-        self.kinds[kind] += 1
-        if kind not in _FATES or index is None:
-            return
-        if kind in WHOLE and rtt_ns is not None:
-            self.rtts.record(rtt_ns)
-            self.ttl = outcome.ttl
-            self.successions.record(index, rtt_ns)
-            self.arrivals.record(index, rtt_ns, self.successions.undecided)
-        else:
-            self.successions.record(index, None)
 
 
 class Stats:
@@ -73,6 +34,7 @@ class Stats:
         self._most_held = most_held
         self._digits = 3 if flows <= MANY_FLOWS else 2
         self._tallies: dict[Flow, Tally] = {}
+        self._gone = Total(self._digits)
         self._strangers = 0
         self._clocks: Counter[Clock] = Counter()
         self._schedule = Spread(3)
@@ -80,7 +42,7 @@ class Stats:
     def sent(self, flows: Sequence[Flow], late_ns: int | None = None) -> None:
         """Count probes sent together, one of each flow, late_ns after the schedule said."""
         for flow in flows:
-            (self._tallies.get(flow) or self._begin(flow)).sent += 1
+            (self._tallies.get(flow) or self._begin(flow)).sends()
         if late_ns is not None:
             self._schedule.record(max(late_ns, 0), len(flows))
 
@@ -91,14 +53,31 @@ class Stats:
             self._strangers += 1
             return
         (self._tallies.get(flow) or self._begin(flow)).add(outcome)
-        if clock is not None and outcome.kind in _FATES:
+        if clock is not None and outcome.kind in FATES:
             self._clocks[clock] += 1
+
+    def sent_by(self, flows: Iterable[Flow]) -> int:
+        """Tell how many probes some flows have sent."""
+        return sum(tally.sent for tally in map(self._tallies.get, flows) if tally is not None)
+
+    def heard(self, flows: Iterable[Flow]) -> int:
+        """Tell how many of their probes came back whole."""
+        return sum(tally.rtts.count for tally in map(self._tallies.get, flows) if tally is not None)
+
+    def forget(self, flows: Iterable[Flow]) -> None:
+        """Keep flows that are over in the run's figures only."""
+        for flow in flows:
+            tally = self._tallies.pop(flow, None)
+            if tally is not None:
+                self._gone.add(tally)
 
     def glance(self) -> Glance:
         """Return a few figures so far."""
-        sent = sum(tally.sent for tally in self._tallies.values())
-        decided = sum(tally.decided for tally in self._tallies.values())
-        rtts = [tally.rtts for tally in self._tallies.values() if tally.rtts.count]
+        gone = self._gone
+        sent = gone.sent + sum(tally.sent for tally in self._tallies.values())
+        decided = gone.decided + sum(tally.decided for tally in self._tallies.values())
+        spreads = (gone.rtts, *(tally.rtts for tally in self._tallies.values()))
+        rtts = [spread for spread in spreads if spread.count]
         received = sum(spread.count for spread in rtts)
         return Glance(
             sent,
@@ -113,7 +92,7 @@ class Stats:
         """Return all figures so far; dropped is what the sockets tell. 0.2 ms for each flow."""
         return Summary(
             elapsed_ns,
-            self._figures(self._tallies.values()),
+            self._figures(self._tallies.values(), self._gone),
             tuple(self._target(tallies) for tallies in self._by_target()),
             self._strangers,
             dict(self._clocks),
@@ -142,45 +121,11 @@ class Stats:
         figures = flows[0].figures if len(flows) == 1 else self._figures(tallies)
         return TargetSummary(tallies[0].flow.target, tallies[0].flow.peer, figures, flows)
 
-    def _figures(self, tallies: Iterable[Tally]) -> Figures:
-        """Add up flows. What is a matter of order (bursts, IPDV, reordering) stays per flow."""
-        tallies = list(tallies)
-        kinds: Counter[ProbeFate | Surplus] = Counter()
-        rtts = Spread(self._digits)
+    def _figures(self, tallies: Iterable[Tally], gone: Total | None = None) -> Figures:
+        """Add up flows, and those that are kept no more."""
+        total = Total(self._digits)
         for tally in tallies:
-            kinds.update(tally.kinds)
-            rtts.include(tally.rtts)
-        arrivals = [tally.arrivals for tally in tallies]
-        successions = [tally.successions for tally in tallies]
-        jitters = [a.jitter_ns for a in arrivals if a.jitter_ns is not None]
-        ipdvs = sum(s.ipdv_count for s in successions)
-        ttls = [tally.ttl for tally in tallies if tally.ttl is not None]
-        return Figures(
-            sent=sum(tally.sent for tally in tallies),
-            replied=kinds[ProbeFate.REPLIED],
-            late=kinds[ProbeFate.LATE],
-            lost=kinds[ProbeFate.LOST],
-            refused=kinds[ProbeFate.REFUSED],
-            corrupt=kinds[ProbeFate.CORRUPT],
-            duplicates=kinds[Surplus.DUPLICATE],
-            forged=kinds[Surplus.FORGED],
-            reordered=sum(a.reordered for a in arrivals),
-            reordering_extent=max((a.extent for a in arrivals), default=0),
-            loss_bursts=sum(s.bursts for s in successions),
-            longest_loss_burst=max((s.longest for s in successions), default=0),
-            rtt=rtts.distribution(),
-            jitter_ns=sum(jitters) // len(jitters) if jitters else None,
-            ipdv_mean_ns=sum(s.ipdv_sum_ns for s in successions) // ipdvs if ipdvs else None,
-            ipdv_max_ns=max(s.ipdv_max_ns for s in successions) if ipdvs else None,
-            ttl=min(ttls, default=None),
-            hops=hops(min(ttls), self._ttl) if ttls else None,
-        )
-
-
-def hops(ttl: int, sent: int | None = None) -> int:
-    """Tell how many took one off a datagram that arrived with this TTL.
-
-    It began with what hosts usually reply with, or with what the probe was sent with; whichever
-    is nearest.
-    """
-    return min(first for first in (*INITIAL_TTLS, sent or 255) if ttl <= first) - ttl
+            total.add(tally)
+        if gone is not None:
+            total.include(gone)
+        return total.figures(self._ttl)
