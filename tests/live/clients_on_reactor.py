@@ -21,7 +21,7 @@ from twisted.internet import defer, reactor
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.protocol import DatagramProtocol
 from twisted.internet.task import deferLater
-from twisted.trial.unittest import TestCase
+from twisted.trial.unittest import SkipTest, TestCase
 
 from udpecho.client.asking import AskingClient, Stranger
 from udpecho.client.client import ConnectedEchoClient, EchoClient, MatchingEchoClient
@@ -338,6 +338,70 @@ class InTime(LoopbackCase):
                     await each
             self.assertTrue(ready.wait(20))
             thread.join(20)
+
+    async def test_what_came_too_late_while_the_reactor_was_blocked(self) -> None:
+        """The kernel's stamp tells: the program has read it at the first look there was."""
+        if STOCK:
+            raise SkipTest("Twisted's port has no stamps")
+        with bound_socket() as server:
+            server.settimeout(20)
+            peer: Peer = server.getsockname()
+            for client, ask in await self.three(peer):
+                await self.warm_up(server, ask)
+                asked = ask(b"late", timeout=0.5, retries=0)
+                data, sender = server.recvfrom(100)  # a lone datagram leaves at once
+                time.sleep(0.6)
+                server.sendto(data, sender)
+                time.sleep(0.05)
+                await self.fails(asked, ReplyTimeout)
+                await pause()
+                self.assertEqual(client.counters().late, 1)
+                asked = ask(b"in time", timeout=0.5, retries=0)
+                server.sendto(*server.recvfrom(100))
+                time.sleep(0.6)
+                self.assertEqual((await asked).data, b"in time")
+
+    async def test_no_reply_is_older_than_its_request(self) -> None:
+        """What lies in the socket when a request is made was not sent for it."""
+        if STOCK:
+            raise SkipTest("Twisted's port has no stamps")
+        with bound_socket() as server:
+            server.settimeout(20)
+            peer: Peer = server.getsockname()
+            for client, ask in await self.three(peer):
+                here = await self.warm_up(server, ask)
+                server.sendto(b"x", here)
+                time.sleep(0.01)  # it has come, and the reactor has not looked
+                asked = ask(b"x", timeout=20.0, retries=0)
+                await pause(0)
+                await pause()
+                self.assertFalse(asked.called)
+                self.assertEqual(client.counters().replied, 1)
+                server.sendto(*server.recvfrom(100))
+                self.assertEqual((await asked).attempts, 1)
+
+    async def three(self, peer: Peer) -> list[tuple[AskingClient, Callable[..., Any]]]:
+        """Make a client of each kind, and what asks the peer by it."""
+        matching, anyone = await self.matching(), await self.anyone()
+        connected = await self.connected(peer)
+        return [
+            (matching, partial(_ask_of, matching, peer)),
+            (anyone, partial(_ask_of, anyone, peer)),
+            (connected, connected.request),
+        ]
+
+    async def warm_up(self, server: socket.socket, ask: Callable[..., Any]) -> Peer:
+        """Have a request answered, so that the kernel stamps; tell who asked."""
+        asked = ask(b"first", timeout=5.0)
+        data, sender = server.recvfrom(100)
+        server.sendto(data, sender)
+        await asked
+        await pause()
+        return cast(Peer, sender)
+
+
+def _ask_of(client: Any, peer: Peer, data: bytes, **options: Any) -> Any:
+    return client.request(data, peer, **options)
 
 
 class Refusals(LoopbackCase):

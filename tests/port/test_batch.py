@@ -58,12 +58,17 @@ TTL_OPTIONS = {
 class Kernel:
     """Fills a batch, and takes what it sends, as it would leave."""
 
-    def __init__(self, layout: Layout = IPV4, host: str = "") -> None:
-        """Begin; host is the address that all is sent to, if the kernel need not say so."""
+    def __init__(self, layout: Layout = IPV4, host: str = "", *, timed: bool = False) -> None:
+        """Begin; host is the address that all is sent to, if the kernel need not say so.
+
+        With timed, it is to tell when each came, by a stamp before all else.
+        """
         self.layout = layout
         self.known = sent_to(layout, socket.inet_pton(layout.family, host)) if host else b""
         self.socket = Socket()
-        self.inbox = Inbox(-1, layout, self.known, self._receive)
+        self.inbox = Inbox(-1, layout, self.known, self._receive, timed=timed)
+        self.names = self.inbox._times.names if self.inbox._times else self.inbox.memory
+        self.begin = (0 if timed else NAME) + len(self.known)
         self.reply = Echo(cast(socket.socket, self.socket), self.inbox, self._send)
         self.batch = Batch(self.inbox, self.reply)
         self.memory = self.inbox.memory
@@ -96,8 +101,8 @@ class Kernel:
             control = self._as_it_comes(described)
             assert headers.control_sizes[index] >= len(control), "no room for control messages"
             at, slot = self.memory.record_at[index], self.memory.slot_at[index]
-            self.memory.write(at, name)
-            self.memory.write(at + NAME + len(self.known), control)
+            self.names.write(self.names.record_at[index], name)
+            self.memory.write(at + self.begin, control)
             self.memory.write(slot, data)
             headers.control_sizes[index] = len(control)
             headers.lengths[index] = len(data)
@@ -362,7 +367,7 @@ def test_a_socket_bound_to_one_address_answers_from_it_untold(
         ),
     ],
 )
-@pytest.mark.parametrize("first", [b"", train(1), stamp(7, 5)], ids=["alone", "train", "stamped"])
+@pytest.mark.parametrize("first", [b"", train(1)], ids=["alone", "train"])
 def test_of_a_socket_with_one_address_all_is_told_but_the_interface(
     layout: Layout, host: str, item: Item, first: bytes
 ) -> None:
@@ -374,7 +379,6 @@ def test_of_a_socket_with_one_address_all_is_told_but_the_interface(
         assert (columns.asked, columns.ttls) == (b"", b"\t")
         assert (address.asked, address.local, address.interface) == (host, host, "")
         assert address.destination[NAME:] == kernel.known
-        assert (address.timestamp_ns or 0) == (7_000_000_005 if first == stamp(7, 5) else 0)
         assert batch.datagrams == (2 if first == train(1) else 1)
 
 
@@ -420,12 +424,60 @@ def test_a_train_leaves_as_a_train_and_what_comes_in_its_place_next_does_not() -
 
 
 def test_with_timestamps_the_echo_carries_none() -> None:
-    kernel = Kernel()
-    name, control, _ = ipv4(b"x")
-    batch = kernel.gives((name, stamp(5, 6) + control, b"x"))
+    kernel = Kernel(timed=True)
+    batch = kernel.gives(at(5, 6, ipv4(b"x")))
     assert [address.timestamp_ns for _, address in batch] == [5_000_000_006]
     batch.echo()
     assert kernel.sent == [ipv4(b"x", interface=0)]
+
+
+def at(seconds: int, nanoseconds: int, item: Item) -> Item:
+    name, control, data = item
+    return name, stamp(seconds, nanoseconds) + control, data
+
+
+@pytest.mark.parametrize("layout", [IPV4, IPV6])
+def test_when_each_came_is_told_aside(layout: Layout) -> None:
+    """And its record is as if that had not been asked: who sent it, and what else is known."""
+    kernel = Kernel(layout, timed=True)
+    if layout is IPV4:
+        items = [ipv4(b"a", ttl=9), ipv4(b"b", ttl=8), ipv4(b"c", ttl=9)]
+    else:
+        control = ipv6_control("2001:db8::7", ttl=9)
+        items = [(ipv6_name("2001:db8::1", port), control, b"x") for port in (7, 8, 9)]
+    plain = Kernel(layout)
+    for count in (1, 3, 3, 1):
+        seconds = kernel.inbox.turn + 1
+        batch = kernel.gives(*(at(seconds, i, item) for i, item in enumerate(items[:count])))
+        assert batch.arrivals() == [seconds * 1_000_000_000 + i for i in range(count)]
+        assert list(batch.untimed()) == list(plain.gives(*items[:count]))
+        assert list(batch) == list(plain.batch)
+        assert batch.columns() == plain.batch.columns()
+        assert [each.timestamp_ns for _, each in batch] == batch.arrivals()
+        assert batch._inbox.records() == plain.inbox.records()
+        assert plain.batch.arrivals() == []
+
+
+def test_of_what_is_dropped_and_of_trains_it_is_told_for_each_datagram() -> None:
+    kernel = Kernel(timed=True)
+    name, control, data = a_train(b"1122", 2)
+    gro = (name, stamp(2, 0) + control, data)
+    batch = kernel.gives(at(1, 0, ipv4(b"0")), gro, at(3, 0, ipv4(b"4")))
+    assert batch.arrivals() == [1_000_000_000, 2_000_000_000, 2_000_000_000, 3_000_000_000]
+    batch.drop([0])
+    assert batch.arrivals() == [2_000_000_000, 2_000_000_000, 3_000_000_000]
+    assert [data for data, _ in batch.untimed()] == [b"11", b"22", b"4"]
+    again = kernel.gives(at(4, 0, ipv4(b"5")))
+    assert (again.arrivals(), [data for data, _ in again.untimed()]) == ([4_000_000_000], [b"5"])
+
+
+def test_what_the_kernel_does_not_tell_of_one_is_told_of_none() -> None:
+    kernel = Kernel(timed=True)
+    batch = kernel.gives(at(1, 0, ipv4(b"0")), ipv4(b"1"))
+    assert batch.arrivals() == []
+    assert [(data, peer[0], peer.ttl) for data, peer in batch] == [
+        (data, peer[0], peer.ttl) for data, peer in Kernel().gives(ipv4(b"0"), ipv4(b"1"))
+    ]
 
 
 def test_what_is_dropped_is_left_out_of_everything() -> None:

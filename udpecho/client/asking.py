@@ -7,7 +7,6 @@ A client differs in two decisions, made in client: which datagram answers which 
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable
 from enum import Enum
 from errno import EAGAIN, EINTR, ENOBUFS
@@ -20,6 +19,7 @@ from twisted.internet.protocol import DatagramProtocol
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from udpecho.client.ages import Ages
 from udpecho.client.alarm import Alarm
 from udpecho.client.counting import ClientCounters, counted
 from udpecho.client.ended import Unclaimed
@@ -50,7 +50,7 @@ _PASSING = frozenset({EAGAIN, EINTR, ENOBUFS})
 class Stranger(Enum):
     """Why a datagram is nobody's reply."""
 
-    NOT_ASKED = "owes no reply"
+    NOT_ASKED = "owes no reply, or had not been asked when it sent this"
     WRONG_BYTES = "owes a reply, but not these bytes"
 
 
@@ -79,6 +79,7 @@ class AskingClient(DatagramProtocol):
             raise ValueError(f"window: expected a whole number, 1 or more, got {window!r}")
         self._reactor = datagram_reactor(reactor)
         self._now = monotonic_clock(self._reactor)
+        self._ages = Ages(self._now)
         self._sockets = Sockets(self._reactor, self)
         self._alarm = Alarm(self._reactor, self._now, lambda: self._pending.expire())
         self._pending = Pending(
@@ -88,7 +89,6 @@ class AskingClient(DatagramProtocol):
             window,
             verify_peer=self.verify_peer,
             verify_echo=self.verify_echo,
-            age=_age,
             flushed=self._sockets.flushed,
         )
         self._on_stranger = on_stranger
@@ -182,7 +182,9 @@ class AskingClient(DatagramProtocol):
 
     def batchReceived(self, batch: Batch) -> None:
         """Do so with all that arrived together (our own port's hook)."""
-        self._pending.hear(batch, self._now(), self._not_a_reply)
+        now = self._now()
+        ages = self._ages.of(batch.arrivals(), now)
+        self._pending.hear(batch.untimed(), now, self._not_a_reply, ages)
 
     def _not_a_reply(self, data: bytes, peer: Peer) -> None:
         unclaimed = self._pending.unclaimed(peer, data)
@@ -194,7 +196,8 @@ class AskingClient(DatagramProtocol):
             self._strangers += 1
             if self._on_stranger is not None:
                 owes = next(self._pending.owed_by(peer), None) is not None
-                reason = Stranger.WRONG_BYTES if owes else Stranger.NOT_ASKED
+                wrong = owes and self._pending.oldest(peer, data) is None
+                reason = Stranger.WRONG_BYTES if wrong else Stranger.NOT_ASKED
                 try:
                     self._on_stranger(data, peer, reason)
                 except Exception:
@@ -268,12 +271,6 @@ def _mistyped(data: object, address: object, timeout: object) -> TypeError:
     if isinstance(data, str) or not hasattr(data, "__len__"):
         return TypeError(f"data: expected bytes, got {data!r}")
     return TypeError(f"address: expected a host and a port, got {address!r}")
-
-
-def _age(peer: Peer) -> float | None:
-    """Tell how many seconds ago the kernel received a datagram, where it was asked to tell."""
-    stamp: int | None = getattr(peer, "timestamp_ns", None)
-    return None if stamp is None else (time.time_ns() - stamp) / 1e9
 
 
 def _unresolved(pending: Pending, request: Request, failure: Failure) -> None:

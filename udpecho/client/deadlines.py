@@ -85,6 +85,19 @@ class Deadlines:
                 return False
         return True
 
+    def has_overdue(self, now: float) -> bool:
+        """Tell whether something is overdue, which the alarm may not have said yet."""
+        if self.overdue(now) is None:
+            return False
+        if self.last_look is None:
+            self._held = self._flushed()
+        return True
+
+    def were_over(self, request: Request, came: float) -> bool:
+        """Tell whether what came at that time came too late, for the last attempt that there is."""
+        is_last = request.attempts > request.retries
+        return is_last and request.deadline < came and self.is_over(request, came)
+
     def rang(self, now: float) -> float:
         """Hear that the alarm has come, none is set now; tell what is overdue by which time."""
         self._alarm_at = inf

@@ -10,7 +10,8 @@ when it is asked to.
 from __future__ import annotations
 
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import repeat
 from operator import attrgetter
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -27,9 +28,8 @@ class Pending:
 
     transmit(request) sends an attempt, and may settle the request at once. alarm(when) asks
     that expire() be called in a turn that begins at that time of the clock now(), or later;
-    alarm(None) takes that back; flushed() is for Deadlines. age(peer) tells how many seconds ago
-    a datagram came, or None. With verify_peer the debtor is the peer that was asked; with
-    verify_echo the token is the bytes that it was sent.
+    alarm(None) takes that back; flushed() is for Deadlines. With verify_peer the debtor is the
+    peer that was asked; with verify_echo the token is the bytes that it was sent.
     """
 
     def __init__(
@@ -41,10 +41,9 @@ class Pending:
         *,
         verify_peer: bool = True,
         verify_echo: bool = True,
-        age: Callable[[Peer], float | None] = lambda peer: None,
         flushed: Callable[[], list[tuple[float, float]]] = list,
     ) -> None:
-        self._transmit, self._now, self._age = transmit, now, age
+        self._transmit, self._now = transmit, now
         self._window, self._verify_peer, self._verify_echo = window, verify_peer, verify_echo
         self._debtor: Callable[[Peer], Peer | None] = lambda peer: peer if verify_peer else None
         self._unresolved: dict[Request, None] = {}
@@ -174,8 +173,10 @@ class Pending:
             if self._quotes is not None:
                 self._quotes.add(request)
             request.heard = self._heard
+            request.sent_at = self._now()
+        else:
+            request.begin(self._now())
         request.attempts += 1
-        request.sent_at = self._now()
         self._deadlines.start(request)
         self._transmit(request)
 
@@ -186,19 +187,23 @@ class Pending:
         datagrams: Iterable[tuple[bytes, Peer]],
         now: float,
         unclaimed: Callable[[bytes, Peer], None],
+        ages: Sequence[float] = (),
     ) -> None:
         """Give each datagram to the request that it answers, or else to unclaimed().
 
-        They have been read by now: none is a reply to what a callback asks meanwhile.
+        They have been read by now: none is a reply to what a callback asks meanwhile, nor, where
+        ages tell how many seconds ago each came, to what was sent later.
         """
         by_debtor, verify_peer, verify_echo = self._owed, self._verify_peer, self._verify_echo
         heard = self._heard = self._heard + 1
-        if self._deadlines.last_look is not None:
-            datagrams = self._judged(datagrams, now)
-        for data, peer in datagrams:
+        if ages and self._deadlines.has_overdue(now):
+            datagrams = self._judged(zip(datagrams, ages, strict=False), now)
+        for (data, peer), age in zip(datagrams, ages or repeat(0.0), strict=False):
             owed = by_debtor.get(peer if verify_peer else None)
             request = None if owed is None else owed.get(data if verify_echo else None)
-            if request is None or ((rtt := now - request.sent_at) <= 0 and request.heard >= heard):
+            if request is None or (
+                (rtt := now - request.sent_at) <= age and request.is_younger(age, now, heard)
+            ):
                 unclaimed(data, peer)
                 continue
             self._leave(request, Reply)
@@ -210,18 +215,13 @@ class Pending:
             self._deadlines.clear()
 
     def _judged(
-        self, datagrams: Iterable[tuple[bytes, Peer]], now: float
+        self, datagrams: Iterable[tuple[tuple[bytes, Peer], float]], now: float
     ) -> Iterator[tuple[bytes, Peer]]:
-        """Give the datagrams of a last look, after timing out what they come too late for.
-
-        That is what the kernel's stamp says, if by the monotonic clock it can be right.
-        """
-        for data, peer in datagrams:
-            age, request = self._age(peer), self.oldest(peer, data)
-            if age is not None and request is not None:
-                is_late = request.deadline < now - age <= now
-                if is_late and request.attempts > request.retries:
-                    self.settle(request, timed_out(request))
+        """Give the datagrams, each after timing out what it came too late for."""
+        for (data, peer), age in datagrams:
+            request = self.oldest(peer, data)
+            if request is not None and self._deadlines.were_over(request, now - age):
+                self.settle(request, timed_out(request))
             yield data, peer
 
     def settle(self, request: Request, error: Exception) -> None:

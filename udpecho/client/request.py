@@ -50,6 +50,9 @@ class Request(Deferred[Reply]):
     sent_at: float
     """When the latest attempt was sent; before the first, since when its peer is looked for."""
 
+    first_at: float | None = None
+    """When the first attempt was sent, where that is not sent_at."""
+
     heard: int
     """How many batches had been heard when it was first sent: none of them answers it."""
 
@@ -61,7 +64,18 @@ class Request(Deferred[Reply]):
 
     def leaves(self, when: float) -> None:
         """Have the latest attempt's time begin here: its datagram was held until then."""
+        self.begin(when)
+
+    def begin(self, when: float) -> None:
+        """Have another time begin here than that of what was sent first."""
+        if self.first_at is None:
+            self.first_at = self.sent_at
         self.sent_at = when
+
+    def is_younger(self, age: float, now: float, batch: int) -> bool:
+        """Tell whether it was sent after something came: so many seconds ago, in that batch."""
+        first_at = self.sent_at if self.first_at is None else self.first_at
+        return self.heard >= batch or age > now - first_at
 
     @property
     def deadline(self) -> float:

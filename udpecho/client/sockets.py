@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from socket import SO_ERROR, SOL_SOCKET, socket
 from typing import Protocol, cast, runtime_checkable
 
-from twisted.internet.interfaces import ISystemHandle, IUDPTransport
+from twisted.internet.interfaces import IReactorFDSet, ISystemHandle, IUDPTransport
 from twisted.internet.protocol import DatagramProtocol
 
 from udpecho.errors import SendFailed, WrongFamily
@@ -55,8 +55,9 @@ class Leg(DatagramProtocol):
         self._client = client
 
     def listen(self, reactor: IDatagramReactor, interface: str) -> UdpPort:
-        """Open the socket. Raises CannotListenError."""
-        self._socket = listen_udp(reactor, 0, self, interface)
+        """Open the socket, whose kernel tells when a datagram came. Raises CannotListenError."""
+        timed = IReactorFDSet.providedBy(reactor)
+        self._socket = listen_udp(reactor, 0, self, interface, timestamps=timed)
         return self._socket
 
     def stopProtocol(self) -> None:

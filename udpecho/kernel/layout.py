@@ -142,10 +142,13 @@ def described(
     for at, host in ((layout.asked, asked), (layout.local, local)):
         record[at : at + layout.host_size] = host
     record[layout.ttl], record[layout.tos] = ttl, tos
-    if when is not None:
-        stamp = TIMESPEC.pack(*divmod(when, 1_000_000_000))
-        record += bytes(_SEGMENT.size) + control_message(SOL_SOCKET, SO_TIMESTAMPNS, stamp)
-    return bytes(record)
+    return bytes(record) if when is None else stamped(bytes(record), when)
+
+
+def stamped(record: bytes, when: int) -> bytes:
+    """Add the time of arrival, in ns since 1970, to the record of a datagram by itself."""
+    stamp = TIMESPEC.pack(*divmod(when, 1_000_000_000))
+    return record + bytes(_SEGMENT.size) + control_message(SOL_SOCKET, SO_TIMESTAMPNS, stamp)
 
 
 def control_messages(control: bytes) -> dict[tuple[int, int], bytes]:

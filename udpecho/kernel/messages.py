@@ -106,7 +106,10 @@ class Headers:
     before anything is sent or received, and the sizes of the data.
     """
 
-    def __init__(self, memory: Memory, layout: Layout, control: int = NAME) -> None:
+    def __init__(
+        self, memory: Memory, layout: Layout, control: int = NAME, names: Memory | None = None
+    ) -> None:
+        """Lay them out; the names stand in other records than the control messages, if given."""
         iovecs_at = BATCH * HEADER
         self.map = block = mmap.mmap(-1, BATCH * (HEADER + _IOVEC), PRIVATE)
         address = ctypes.addressof(ctypes.c_char.from_buffer(block))
@@ -114,7 +117,8 @@ class Headers:
         words = memoryview(block)[: BATCH * (HEADER + _IOVEC)].cast("Q")
         header, iovec = words[: iovecs_at // 8], words[iovecs_at // 8 :]
         records = [memory.address + at for at in memory.record_at]
-        header[0::8] = array("Q", records)
+        named = names or memory
+        header[0::8] = array("Q", [named.address + at for at in named.record_at])
         self.name_sizes = header[1::8]
         header[2::8] = array("Q", [address + iovecs_at + i * _IOVEC for i in range(BATCH)])
         header[3::8] = array("Q", [1] * BATCH)

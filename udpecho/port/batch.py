@@ -61,6 +61,24 @@ class Batch:
                 for data in inbox.datagrams_at(index):
                     yield data, address
 
+    def arrivals(self) -> list[int]:
+        """Tell when each of the datagrams came, in ns since 1970; empty if not asked for."""
+        inbox = self._inbox
+        stamps = inbox.stamps
+        if stamps and (inbox.trains or inbox.turn == self._turn):
+            dropped = self._dropped if inbox.turn == self._turn else _NONE
+            left = [index for index in range(inbox.count) if index not in dropped]
+            return [stamps[index] for index in left for _ in range(inbox.datagrams_of(index))]
+        return stamps
+
+    def untimed(self) -> Iterable[tuple[bytes, Address]]:
+        """Give the datagrams as iterating does, but their addresses need not know when they came.
+
+        That takes half the time; see arrivals().
+        """
+        inbox = self._inbox
+        return self if inbox.trains or inbox.turn == self._turn else inbox.pairs()
+
     def columns(self) -> Columns:
         """Give what the kernel said of every item, those dropped too.
 

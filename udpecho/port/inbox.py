@@ -19,9 +19,19 @@ from socket import MSG_CTRUNC
 
 from udpecho.columns import Columns
 from udpecho.kernel import calls
-from udpecho.kernel.layout import CONTROL, IPV6, NAME, RECORD, Layout, canonical
+from udpecho.kernel.layout import (
+    CONTROL,
+    IPV6,
+    NAME,
+    RECORD,
+    Layout,
+    canonical,
+    stamped,
+    timestamp_ns,
+)
 from udpecho.kernel.messages import BATCH, FLAGS, HEADER, LONGEST, Headers, Memory, full
 from udpecho.port.address import Address, decode_again
+from udpecho.port.arrivals import BEFORE, TimesOfArrival
 
 _NOTHING = Columns(b"", b"")
 
@@ -51,6 +61,9 @@ class Inbox:
     """Bytes of data of each item, as a column, which may go on: the same object as long as batches
     are as the last (see columns)."""
 
+    stamps: list[int]
+    """When each item came, in ns since 1970; empty if that is not asked for."""
+
     untold: int
     """How many bytes of each record's control messages the kernel does not give."""
 
@@ -61,10 +74,12 @@ class Inbox:
         known: bytes = b"",
         receive: Callable[[int, c_void_p, int], int] = calls.receive,
         told_too_much: Callable[[], None] = lambda: None,
+        timed: bool = False,
     ) -> None:
         """Make room; known is the control message (see sent_to) that the kernel does not give.
 
-        told_too_much hears that the kernel says more of a datagram than there is room for.
+        told_too_much hears that the kernel says more of a datagram than there is room for. With
+        timed, the kernel tells when each datagram came, and nothing is known.
         """
         self._fd = fd
         self.layout = layout
@@ -72,9 +87,12 @@ class Inbox:
         self.memory = Memory()
         for at in self.memory.record_at:
             self.memory.write(at + NAME, known)
-        self.headers = Headers(self.memory, layout, NAME + self.untold)
+        self._times = times = TimesOfArrival(self.memory) if timed else None
+        self._before = BEFORE if times else 0
+        begin = NAME + self.untold - self._before
+        self.headers = Headers(self.memory, layout, begin, times.names if times else None)
         self.headers.sizes[:] = full(LONGEST)
-        self.headers.control_sizes[:] = full(CONTROL - self.untold)
+        self.headers.control_sizes[:] = full(CONTROL - self.untold + self._before)
         self._headers_map = self.headers.map
         self._receive, self._first = receive, self.headers.at[0]
         self._told_too_much = told_too_much
@@ -85,7 +103,7 @@ class Inbox:
         self._known = b""
         self._lengths: list[int] = []
         self._nbytes = [0]
-        self._stamped = False
+        self.stamps = []
         self._put = False  # whether records had to be put in order
         self._as_they_came = self._in_order = b""
         self._datagrams = 0
@@ -109,6 +127,8 @@ class Inbox:
         self.count = count
         if image[:size] != self._known[:size] or (self._put and not self._put_again()):
             self._measure(image[:size])
+        if self._times is not None and not self._put:
+            self.stamps = self._times.take(count)
         self.datagrams = self._datagrams if self.trains else count
         self.nbytes = self._nbytes[count]
         return count
@@ -171,15 +191,15 @@ class Inbox:
     @property
     def is_plain(self) -> bool:
         """Tell whether each item is a datagram by itself, without a timestamp."""
-        return not (self.trains or self._stamped)
+        return not (self.trains or self.stamps)
 
     def address(self, index: int) -> Address:
         """Tell who sent an item."""
-        record = self.memory.record_at[index]
-        if self._stamped:
-            return Address.decode(self.layout, self.memory.read(record, record + RECORD))
-        end = record + NAME + self.layout.control
-        return decode_again(self.layout, self.memory.read(record, end))
+        at = self.memory.record_at[index]
+        record = self.memory.read(at, at + NAME + self.layout.control)
+        if self.stamps:
+            return Address.decode(self.layout, stamped(record, self.stamps[index]))
+        return decode_again(self.layout, record)
 
     def octets(self, at: int) -> bytes:
         """Copy the byte at an offset of each item's record."""
@@ -199,26 +219,32 @@ class Inbox:
         self._nbytes = list(accumulate(self._lengths, initial=0))
         self.longest = max(self._lengths)
         self.trains = {}
-        self._put = self._stamped = False
-        untold = self.untold
-        controls = [untold + size for size in headers.control_sizes[:count].tolist()]
+        self._put, self.stamps = False, []
+        before = self.untold - self._before
+        controls = [before + size for size in headers.control_sizes[:count].tolist()]
         if controls.count(self.layout.control) != count:
             self._put_in_order(controls)
 
     def _put_in_order(self, controls: list[int]) -> None:
-        """Give unusual records the usual offsets, and find trains."""
-        memory, layout = self.memory, self.layout
+        """Give unusual records the usual offsets, and find trains and times."""
+        memory, layout, before = self.memory, self.layout, self._before
         self._put = True
         self._as_they_came = self.records()
+        stamps = []
         for index, size in enumerate(controls):
-            if size == layout.control:
+            if size == layout.control and not before:
                 continue
             at = memory.record_at[index] + NAME
-            control, segment = canonical(layout, memory.read(at, at + size))
+            control, segment = canonical(layout, memory.read(at - before, at + size))
             memory.write(at, control)
-            self._stamped |= len(control) > layout.timestamp - NAME
+            stamps.append(timestamp_ns(layout, bytes(NAME) + control))
             if segment:
                 self.trains[index] = segment
+        if self._times is not None:
+            self._times.complete(self.count)
+            self.stamps = [each for each in stamps if each is not None]
+            if len(self.stamps) != self.count:  # of one it is not told, then of none
+                self.stamps = []
         self._in_order = self.records()
         flags = self._known[FLAGS::HEADER]
         if flags.count(0) != len(flags) and any(each & MSG_CTRUNC for each in flags):
@@ -227,7 +253,7 @@ class Inbox:
 
     def _put_again(self) -> bool:
         """Put the records in order as the last time, if they have come as they did then."""
-        if self.records() != self._as_they_came:
+        if self._times is not None or self.records() != self._as_they_came:
             return False
         self.memory.write(0, self._in_order)
         return True

@@ -43,10 +43,12 @@ class KernelSocket:
         skt, fd = self.handle, self.handle.fileno()
         self.watch = Watch(fd)
         self._opened.callback(self.watch.close)
-        known = self._known_of_arrivals() if by_batch else b""
+        known = self._known_of_arrivals() if by_batch and not timestamps else b""
         self._wanted = not known, timestamps, trains
         self._describe()
-        self.inbox = Inbox(fd, self.layout, known, told_too_much=self._describe_less)
+        self.inbox = Inbox(
+            fd, self.layout, known, told_too_much=self._describe_less, timed=timestamps
+        )
         self.outbox = Outbox(fd, self.layout)
         self.echo = Echo(skt, self.inbox)
         self.connection = Connection(skt, self.layout)

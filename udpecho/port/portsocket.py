@@ -45,6 +45,10 @@ class Incoming(Protocol):
     trains: dict[int, int]
     """The items that are trains, and the bytes of one datagram of each."""
 
+    @property
+    def stamps(self) -> list[int]:
+        """When each item came, in ns since 1970; empty if that is not asked for."""
+
     def receive(self) -> int:
         """Take what the socket has; return how many items, or -errno."""
 
@@ -60,7 +64,7 @@ class Incoming(Protocol):
 
     @property
     def is_plain(self) -> bool:
-        """Tell whether pairs() has all that there is."""
+        """Tell whether pairs() has all that there is: no trains, and no times of arrival."""
 
     def datagrams_of(self, index: int) -> int:
         """Count the datagrams of an item."""
@@ -75,7 +79,7 @@ class Incoming(Protocol):
         """Tell who sent an item."""
 
     def pairs(self) -> Iterable[tuple[bytes, Address]]:
-        """Copy all datagrams, with their senders."""
+        """Copy all datagrams, if none is a train, with their senders; not when they came."""
 
     def octets(self, at: int) -> bytes:
         """Copy the byte at an offset of each item's record (see layout)."""

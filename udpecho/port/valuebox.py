@@ -66,6 +66,11 @@ class ValueInbox:
         return [len(each.data) for each in self.items]
 
     @property
+    def stamps(self) -> list[int]:
+        """When each came, in ns of the network's time; empty if that is not asked for."""
+        return [each.when for each in self.items] if self._timestamps else []
+
+    @property
     def is_plain(self) -> bool:
         """Tell that pairs() has all that there is."""
         return True

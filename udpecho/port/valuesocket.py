@@ -47,8 +47,10 @@ class ValueSocket:
     def open(self, *, by_batch: bool, trains: bool, timestamps: bool) -> None:
         """Get ready to receive; there are no trains."""
         skt, layout = self._socket, self.layout
-        told = not (by_batch and may_be_one_hosts(self.handle.getsockname()[0]))  # as of kernel's
         self._timestamps = timestamps
+        told = (  # as of kernel's
+            not by_batch or timestamps or not may_be_one_hosts(self.handle.getsockname()[0])
+        )
         self.inbox = ValueInbox(skt, layout, interfaces=told, timestamps=timestamps)
         self.outbox = ValueOutbox(skt, layout)
         self.echo = ValueEcho(skt, self.inbox)
