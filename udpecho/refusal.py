@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from udpecho.peer import Peer, is_ipv6
 
 _UNREACHABLE, _TIME_EXCEEDED, _FRAGMENTATION_NEEDED = 3, 11, 4  # RFC 792
+_PORT_UNREACHABLE, _PORT_UNREACHABLE6 = (3, 3), (1, 4)
 _UNREACHABLE6, _TIME_EXCEEDED6 = 1, 3  # RFC 4443
 
 
@@ -42,6 +43,13 @@ class Refusal:
         if self._is_ipv6:
             return self.icmp_type == _UNREACHABLE6
         return self.icmp_type == _UNREACHABLE and self.icmp_code != _FRAGMENTATION_NEEDED
+
+    @property
+    def is_port_unreachable(self) -> bool:
+        """Tell that it came as far as its host, where nobody listens."""
+        return (self.icmp_type, self.icmp_code) == (
+            _PORT_UNREACHABLE6 if self._is_ipv6 else _PORT_UNREACHABLE
+        )
 
     @property
     def is_time_exceeded(self) -> bool:

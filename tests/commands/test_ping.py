@@ -159,9 +159,9 @@ class TestPing:
         assert user.ping("nobody.example").check(Unusable)
 
     def test_what_only_linux_has_is_one_clear_line(self) -> None:
-        failure = Terminal().ping("-t", "3", "echo.example:7")
+        failure = Terminal().ping("-I", "eth0", "echo.example:7")
         assert failure.check(Unusable)
-        assert "Linux" in failure.getErrorMessage()
+        assert "No such device" in failure.getErrorMessage()
 
     def test_hosts_come_from_a_file_too(self, tmp_path: Path) -> None:
         (tmp_path / "hosts").write_text("# ours\necho.example:7\n\n192.0.2.1:8 # dead\n")

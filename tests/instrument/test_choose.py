@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from twisted.internet.task import Clock
 
 from udpecho.instrument.choose import choose_instrument
 from udpecho.instrument.instrument import SocketOptions
 from udpecho.instrument.reactor import ReactorInstrument
+from udpecho.instrument.values import ValueInstrument
 from udpecho.testing.network import MemoryNetwork
 
 
-def test_a_host_in_memory_has_a_reactors_instrument() -> None:
+class Plain(Clock):
+    """A reactor that has UDP, but neither descriptors nor sockets of its own."""
+
+
+def test_a_host_in_memory_measures_over_its_own_sockets() -> None:
     host = MemoryNetwork().host("192.0.2.2")
-    assert isinstance(choose_instrument(host, SocketOptions(), size=56), ReactorInstrument)
+    options = SocketOptions(ttl=3, traffic_class=0, mtu_discovery="do")
+    assert isinstance(choose_instrument(host, options, size=56), ValueInstrument)
+    with pytest.raises(OSError, match="No such device"):
+        choose_instrument(host, SocketOptions(device="lo"), size=56)
 
 
 @pytest.mark.parametrize(
@@ -24,7 +35,8 @@ def test_a_host_in_memory_has_a_reactors_instrument() -> None:
         SocketOptions(mtu_discovery="do"),
     ],
 )
-def test_a_host_in_memory_has_no_ttl_to_set(options: SocketOptions) -> None:
-    host = MemoryNetwork().host("192.0.2.2")
+def test_other_reactors_have_no_ttl_to_set(options: SocketOptions) -> None:
+    plain: Any = Plain()
+    assert isinstance(choose_instrument(plain, SocketOptions(), size=56), ReactorInstrument)
     with pytest.raises(OSError, match="Linux"):
-        choose_instrument(host, options, size=56)
+        choose_instrument(plain, options, size=56)

@@ -11,11 +11,17 @@ from udpecho.instrument.instrument import Instrument, Observer, ProbeSocket
 from udpecho.instrument.kernel import KernelInstrument
 from udpecho.instrument.reactor import ReactorInstrument, ReactorSocket
 from udpecho.instrument.stamped import StampedSocket
+from udpecho.instrument.values import ValueInstrument, ValueProbeSocket
+from udpecho.path.tracing import Look
 from udpecho.ping.run import Ping
 
-INSTRUMENTS: list[Callable[..., Instrument]] = [KernelInstrument, ReactorInstrument]
-SOCKETS: list[Callable[..., ProbeSocket]] = [StampedSocket, ReactorSocket]
-OBSERVERS: list[Callable[..., Observer]] = [Ping]
+INSTRUMENTS: list[Callable[..., Instrument]] = [
+    KernelInstrument,
+    ReactorInstrument,
+    ValueInstrument,
+]
+SOCKETS: list[Callable[..., ProbeSocket]] = [StampedSocket, ReactorSocket, ValueProbeSocket]
+OBSERVERS: list[Callable[..., Observer]] = [Ping, Look]
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,9 @@ from twisted.internet.interfaces import IReactorFDSet
 
 from udpecho.instrument.instrument import Instrument, SocketOptions
 from udpecho.instrument.reactor import ReactorInstrument
+from udpecho.instrument.values import ValueInstrument
 from udpecho.kernel.calls import has_batches
-from udpecho.reactors import IDatagramReactor
+from udpecho.reactors import IDatagramReactor, IDatagramSockets
 
 
 def choose_instrument(
@@ -23,6 +24,8 @@ def choose_instrument(
         from udpecho.instrument.kernel import KernelInstrument
 
         return KernelInstrument(reactor, options, size=size, stamps=stamps)
+    if IDatagramSockets.providedBy(reactor):
+        return ValueInstrument(reactor, options)
     if options.needs_linux:
         what = "an interface, TTL, traffic class or MTU discovery"
         raise OSError(errno.ENOTSUP, f"{what} can be set on Linux only")

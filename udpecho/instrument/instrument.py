@@ -88,12 +88,22 @@ class ProbeSocket(Protocol):
         When the kernel sent it is noted later, but before any reply to it is told.
         """
 
+    def send_hop(self, probe: Probe, payload: bytes, ttl: int) -> int:
+        """Send a probe with a TTL of its own, that is to end at a hop, noting when.
+
+        Return 0, or the errno if our own kernel would not send it: ENOTSUP where a datagram
+        can't have a TTL of its own. Who says that it ended there is told as a refusal.
+        """
+
 
 class Instrument(Protocol):
     """Sockets, clocks and a timer."""
 
     def now(self) -> int:
         """Read the monotonic clock, in ns."""
+
+    def stamp(self) -> Stamp:
+        """Read both clocks."""
 
     def open(self, peer: Peer, *, connected: bool, port: int = 0) -> ProbeSocket:
         """Open a socket of a peer's family; if connected, for that peer alone.

@@ -57,6 +57,10 @@ class KernelInstrument:
         """Read the monotonic clock, in ns."""
         return monotonic_ns()
 
+    def stamp(self) -> Stamp:
+        """Read both clocks."""
+        return read_clocks()
+
     def open(self, peer: Peer, *, connected: bool, port: int = 0) -> ProbeSocket:
         """Open a socket of a peer's family; if connected, for that peer alone. Raises OSError."""
         ipv6 = is_ipv6(peer[0])

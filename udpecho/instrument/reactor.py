@@ -6,7 +6,7 @@ import errno
 import os
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.error import CannotListenError, MessageLengthError
@@ -25,6 +25,19 @@ BLAMED = 1024
 """Probes of one socket among which a refusal that names none finds the oldest."""
 
 
+class ToldSocket(ProbeSocket, Protocol):
+    """What this instrument asks of its sockets."""
+
+    def connect(self, peer: Peer) -> None:
+        """Hear one peer only."""
+
+    def tell(self, observer: Observer) -> None:
+        """Tell an observer what comes from now on."""
+
+    def close(self) -> Deferred[None]:
+        """Close it; the Deferred fires when that is done."""
+
+
 class ReactorInstrument:
     """Sockets and timers as any reactor has them."""
 
@@ -32,7 +45,7 @@ class ReactorInstrument:
         self._reactor = reactor
         self._seconds = monotonic_clock(reactor)
         self._source = options.source
-        self._sockets: list[ReactorSocket] = []
+        self._sockets: list[ToldSocket] = []
         self._observer: Observer | None = None
         self._alarm: IDelayedCall | None = None
         self._look: IDelayedCall | None = None
@@ -48,11 +61,8 @@ class ReactorInstrument:
 
     def open(self, peer: Peer, *, connected: bool, port: int = 0) -> ProbeSocket:
         """Open a socket of a peer's family; if connected, for that peer alone. Raises OSError."""
-        wildcard = "::" if is_ipv6(peer[0]) else ""
-        try:
-            socket = ReactorSocket(self._reactor, (self._source or wildcard, port), self.stamp)
-        except CannotListenError as error:
-            raise error.socketError from error
+        wildcard = "::" if is_ipv6(peer[0]) else "0.0.0.0"
+        socket = self._make(self._source or wildcard, port)
         self._sockets.append(socket)
         if connected:
             try:
@@ -63,6 +73,13 @@ class ReactorInstrument:
         if self._observer is not None:
             socket.tell(self._observer)
         return socket
+
+    def _make(self, address: str, port: int) -> ToldSocket:
+        """Make a socket that is bound there. Raises OSError."""
+        try:
+            return ReactorSocket(self._reactor, (address, port), self.stamp)
+        except CannotListenError as error:
+            raise error.socketError from error
 
     def shut(self, socket: ProbeSocket) -> None:
         """Close one of the sockets, for good."""
@@ -159,6 +176,10 @@ class ReactorSocket(DatagramProtocol):
                 unsent.append(Unsent(probe, errno.EMSGSIZE))
         self._unsent = None
         return unsent
+
+    def send_hop(self, probe: Probe, payload: bytes, ttl: int) -> int:
+        """Return ENOTSUP: a reactor gives no datagram a TTL of its own."""
+        return errno.ENOTSUP
 
     def _send(self, probe: Probe, payload: bytes) -> None:
         if self.transport is None:

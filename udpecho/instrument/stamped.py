@@ -7,16 +7,18 @@ and so do ICMP's refusals (ip(7), IP_RECVERR). Both queues are read a batch at a
 
 from __future__ import annotations
 
+import errno
 import socket
+import sys
 from collections.abc import Callable, Iterator, Sequence
-from errno import EMSGSIZE
 from functools import lru_cache, partial
 
 from udpecho.instrument.bulk import Intake, Outlet
 from udpecho.instrument.clocks import read_clocks
 from udpecho.instrument.instrument import SocketOptions
 from udpecho.instrument.leaving import set_leaving
-from udpecho.instrument.moments import arrivals, departures, following
+from udpecho.instrument.moments import arrivals, departures
+from udpecho.instrument.numbered import NumberedSends
 from udpecho.instrument.probe import Arrival, Probe, Unsent
 from udpecho.instrument.stamps import Stamp
 from udpecho.kernel import calls, layout
@@ -26,7 +28,6 @@ from udpecho.kernel.layout import (
     IPV6,
     NAME,
     RECORD,
-    SO_TIMESTAMPING,
     Layout,
     control_messages,
 )
@@ -36,27 +37,22 @@ from udpecho.peer import Peer
 from udpecho.port import Address, encode
 from udpecho.refusal import Refusal
 
-# linux/net_tstamp.h
-_TX_SOFTWARE, _RX_SOFTWARE, _SOFTWARE, _OPT_ID, _OPT_TSONLY = (
-    1 << 1,
-    1 << 3,
-    1 << 4,
-    1 << 7,
-    1 << 11,
-)
-_STAMPING = _TX_SOFTWARE | _RX_SOFTWARE | _SOFTWARE | _OPT_ID | _OPT_TSONLY
-
 _BUFFER = 4 << 20
 """Bytes asked for each way, to hold what comes while the process is busy: at 10,000 replies a
 second and 768 bytes each, half a second. Without the privilege for it, as much as sysctl allows."""
-
-_UNSTAMPED = 4096
-"""Sends remembered that the kernel has not stamped: a driver may be unable to."""
 
 _DRAUGHTS = range(8)
 """Batches taken at once from an error queue that is to be emptied, though ICMP may refill it."""
 
 _AS_THE_SYSTEM_DOES = SocketOptions()
+
+_SENDS = range(3)
+"""At a send that may fail for what ICMP says of an earlier one, just then."""
+
+_TTL: dict[int, tuple[int, int]] = {
+    socket.AF_INET: (socket.IPPROTO_IP, layout.IP_TTL),
+    socket.AF_INET6: (socket.IPPROTO_IPV6, layout.IPV6_HOPLIMIT),
+}
 
 _STRANGERS = 4096
 """Addresses kept decoded, of senders that were not asked: about 300 bytes each."""
@@ -79,10 +75,7 @@ class StampedSocket:
         self._intake = intake
         self._outlet = outlet
         self._layout = IPV6 if family == socket.AF_INET6 else IPV4
-        self._stamps = stamps
-        self._stamped = False
-        self._number = 0
-        self._sent: dict[int, Probe] = {}
+        self._hears_hops = False
         self._refused: list[Refusal] = []
         self._names: dict[Peer, bytes] = {}
         self._peers: dict[bytes, Peer] = {}
@@ -99,7 +92,7 @@ class StampedSocket:
             self._socket.close()
             raise
         self.port = int(self._socket.getsockname()[1])
-        self._start_stamping()
+        self._sends = NumberedSends(self._socket, stamps=stamps)
 
     def fileno(self) -> int:
         """Return the descriptor."""
@@ -137,7 +130,9 @@ class StampedSocket:
         Until there has been such a stamp, each goes by itself: not every driver gives any.
         """
         unsent: list[Unsent] = []
-        if len(probes) > 1 and self._stamped:
+        if self._hears_hops:
+            self._empty_notices()
+        if len(probes) > 1 and self._sends.any_stamped:
             for at in range(0, len(probes), BATCH):
                 self._send_together(probes[at : at + BATCH], payloads[at : at + BATCH], unsent)
         else:
@@ -145,13 +140,35 @@ class StampedSocket:
                 self._send_alone(probe, payload, unsent)
         return unsent
 
+    def send_hop(self, probe: Probe, payload: bytes, ttl: int) -> int:
+        """Send a probe with a TTL of its own, noting when; return 0, or the errno if it won't go.
+
+        It has its number in the kernel's count like any other.
+        """
+        self._hears_hops = True
+        control = [(*_TTL[self._layout.family], ttl.to_bytes(4, sys.byteorder))]
+        to = with_scope(*probe.flow.peer) if self._name_size else None
+        failed = 0
+        for _ in _SENDS:
+            self._empty_notices()
+            probe.leaves(read_clocks())
+            try:
+                self._socket.sendmsg([payload], control, 0, to)
+            except OSError as error:
+                failed = error.errno or errno.EIO
+                self._count_anew()
+            else:
+                self._sends.add([probe])
+                return 0
+        return failed
+
     def arrivals(self, most: int) -> Iterator[tuple[list[Arrival], Stamp]]:
         """Take datagrams from the queue, at most this many, and tell when they were taken.
 
         What is taken together has one reading of the clocks. Where only they tell the time,
         each is taken by itself.
         """
-        at_once = most if self._stamps else 1
+        at_once = most if self._sends.stamps else 1
         for _ in range(0, most, at_once):
             if not self._intake.take(self.fileno(), at_once):
                 break
@@ -176,11 +193,7 @@ class StampedSocket:
             if departed is None:
                 others.append(index)
                 continue
-            number, kernel_ns = departed
-            probe = self._sent.pop(number, None)
-            if probe is not None:
-                probe.departed(kernel_ns)
-                self._stamped = True
+            self._sends.departed(*departed)
         if others:
             data = intake.data()
             for index in others:
@@ -202,7 +215,7 @@ class StampedSocket:
             self._count_anew()
             self._send_together([probe], [payload], unsent)  # which knows what to do
         else:
-            self._number_those([probe])
+            self._sends.add([probe])
 
     def _send_together(
         self, probes: Sequence[Probe], payloads: Sequence[bytes], unsent: list[Unsent]
@@ -218,29 +231,19 @@ class StampedSocket:
             """Send some, and keep count as the kernel does."""
             sent = outlet.send(fd, start, stop)
             if sent > 0:
-                self._number_those(probes[start : start + sent])
+                self._sends.add(probes[start : start + sent])
             if sent < stop - start:
                 self._count_anew()
             return sent
 
         look = partial(outlet.look, fd)
 
-        def failed(index: int, errno: int) -> None:
+        def failed(index: int, number: int) -> None:
             probe = probes[index]
-            mtu = self._mtus.get(probe.flow.peer) if errno == EMSGSIZE else None
-            unsent.append(Unsent(probe, errno, mtu))
+            mtu = self._mtus.get(probe.flow.peer) if number == errno.EMSGSIZE else None
+            unsent.append(Unsent(probe, number, mtu))
 
         send_all(send, 0, len(probes), failed, look)
-
-    def _number_those(self, probes: Sequence[Probe]) -> None:
-        """Remember what was sent under the numbers by which the kernel knows it."""
-        if not self._stamps:
-            return
-        for probe in probes:
-            self._sent[self._number] = probe
-            self._number = following(self._number)
-        while len(self._sent) > _UNSTAMPED:
-            del self._sent[next(iter(self._sent))]
 
     def _arrivals(self) -> list[Arrival]:
         intake, layout = self._intake, self._layout
@@ -269,26 +272,15 @@ class StampedSocket:
 
     def _count_anew(self) -> None:
         """After a failed send, which some kernels count: forget the count, but no stamp."""
-        if not self._stamps:
-            return
+        if self._sends.stamps:
+            self._empty_notices()
+            self._sends.begin()
+
+    def _empty_notices(self) -> None:
+        """Read the error queue: what ICMP said of one datagram would fail the next one's send."""
         for _ in _DRAUGHTS:
             if self._take_notices(BATCH) < BATCH:
                 break
-        self._start_stamping()
-
-    def _start_stamping(self) -> None:
-        """Have the kernel stamp, and count sends from 0: both of us, whatever failed before."""
-        if not self._stamps:
-            return
-        # A stamp of the old count would be taken for one of the new.
-        self._sent.clear()
-        self._number = 0
-        try:
-            # Not 0 meanwhile: what came would have no stamp, until the kernel is at it again.
-            for flags in (_STAMPING & ~_OPT_ID, _STAMPING):
-                self._socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPING, flags)
-        except OSError:
-            self._stamps = False
 
 
 @lru_cache(maxsize=_STRANGERS)

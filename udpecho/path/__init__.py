@@ -19,6 +19,7 @@ __all__ = [
     "Segment",
     "State",
     "Verdict",
+    "trace",
     "verdict",
 ]
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from udpecho.path.hops import PathMtu as PathMtu
     from udpecho.path.hops import Paths as Paths
     from udpecho.path.judge import verdict as verdict
+    from udpecho.path.tracing import trace as trace
     from udpecho.path.verdicts import Direction as Direction
     from udpecho.path.verdicts import Evidence as Evidence
     from udpecho.path.verdicts import Place as Place
@@ -41,6 +43,7 @@ else:
         {
             "hops": ("Hop", "Label", "Path", "PathMtu", "Paths"),
             "judge": ("verdict",),
+            "tracing": ("trace",),
             "verdicts": ("Direction", "Evidence", "Place", "Segment", "State", "Verdict"),
         },
     )

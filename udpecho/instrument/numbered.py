@@ -1,0 +1,75 @@
+"""The sends of a socket by the numbers under which the kernel stamps them.
+
+Linux only; no Twisted. Stamps come with the number of the send (timestamping.rst: OPT_ID,
+OPT_TSONLY), which the kernel and we count alike.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Sequence
+
+from udpecho.instrument.moments import following
+from udpecho.instrument.probe import Probe
+from udpecho.kernel.layout import SO_TIMESTAMPING
+
+# linux/net_tstamp.h
+_TX_SOFTWARE, _RX_SOFTWARE, _SOFTWARE, _OPT_ID, _OPT_TSONLY = (
+    1 << 1,
+    1 << 3,
+    1 << 4,
+    1 << 7,
+    1 << 11,
+)
+_STAMPING = _TX_SOFTWARE | _RX_SOFTWARE | _SOFTWARE | _OPT_ID | _OPT_TSONLY
+
+_UNSTAMPED = 4096
+"""Sends remembered that the kernel has not stamped: a driver may be unable to."""
+
+
+class NumberedSends:
+    """Which probe has which number; without stamps nothing is remembered."""
+
+    def __init__(self, skt: socket.socket, *, stamps: bool) -> None:
+        """Have the kernel stamp what the socket sends and receives."""
+        self._socket = skt
+        self.stamps = stamps
+        """Whether the kernel stamps."""
+
+        self.any_stamped = False
+        """Whether it has stamped a departure: not every driver does."""
+
+        self._number = 0
+        self._sent: dict[int, Probe] = {}
+        self.begin()
+
+    def begin(self) -> None:
+        """Have the kernel stamp, and count sends from 0: both of us, whatever failed before."""
+        if not self.stamps:
+            return
+        # A stamp of the old count would be taken for one of the new.
+        self._sent.clear()
+        self._number = 0
+        try:
+            # Not 0 meanwhile: what came would have no stamp, until the kernel is at it again.
+            for flags in (_STAMPING & ~_OPT_ID, _STAMPING):
+                self._socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPING, flags)
+        except OSError:
+            self.stamps = False
+
+    def add(self, probes: Sequence[Probe]) -> None:
+        """Remember what was sent under the numbers by which the kernel knows it."""
+        if not self.stamps:
+            return
+        for probe in probes:
+            self._sent[self._number] = probe
+            self._number = following(self._number)
+        while len(self._sent) > _UNSTAMPED:
+            del self._sent[next(iter(self._sent))]
+
+    def departed(self, number: int, kernel_ns: int) -> None:
+        """Note when the kernel says that a send left."""
+        probe = self._sent.pop(number, None)
+        if probe is not None:
+            probe.departed(kernel_ns)
+            self.any_stamped = True

@@ -1,0 +1,203 @@
+"""One look at the paths of some flows: questions go out as the asker says, answers come back.
+
+A question is a probe like a ping's, with 16 bytes that nobody can guess, sent from the flow's own
+source port with a TTL that ends on the way. What is believed is what quotes those bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from udpecho.errors import BadAddress
+from udpecho.instrument import Instrument, ProbeSocket, SocketOptions, choose_instrument
+from udpecho.instrument.probe import Arrival, Flow, Probe
+from udpecho.instrument.stamps import Stamp
+from udpecho.names import resolve
+from udpecho.path.asking import MOST_HOPS, Answer, Asker, Question
+from udpecho.path.hops import Paths
+from udpecho.path.questions import Questions
+from udpecho.peer import Peer
+from udpecho.reactors import AnyReactor, datagram_reactor
+from udpecho.refusal import Refusal
+
+FLOWS = 16
+"""Source ports, unless told otherwise."""
+
+SIZE = 56
+"""Bytes of a question, as a ping's probe."""
+
+LONGEST_NS = 60_000_000_000
+"""A look ends after this, whatever is still open."""
+
+FAR = 64
+"""The TTL of the first probe of a flow, which is to reach the target."""
+
+
+class Look:
+    """One look; made, then started once. Its instrument is its own, and closed at the end."""
+
+    def __init__(
+        self,
+        instrument: Instrument,
+        target: str,
+        peer: Peer,
+        *,
+        flows: int = FLOWS,
+        source_ports: Sequence[int] = (),
+        most_hops: int = MOST_HOPS,
+        size: int = SIZE,
+    ) -> None:
+        """Plan a look at one target's paths, from this many source ports, or from those given."""
+        self._instrument = instrument
+        self._target, self._peer = target, peer
+        self._ports = list(source_ports) or [0] * flows
+        self._most_hops = most_hops
+        self._questions = Questions(size)
+        self._sockets: list[tuple[ProbeSocket, Flow]] = []
+        self._numbers: dict[int, int] = {}
+        self._far: list[int] = []
+        self._done: Deferred[Paths] = Deferred(lambda _: self._end())
+        self._ended = False
+
+    def start(self) -> Deferred[Paths]:
+        """Open the sockets and begin.
+
+        The Deferred fires with the paths when all is known that can be; cancelling it ends the
+        look at once, with what there is. Raises OSError if there is no socket, and BadAddress
+        for a scope that does not exist.
+        """
+        try:
+            for number, port in enumerate(self._ports):
+                socket = self._instrument.open(self._peer, connected=False, port=port)
+                socket.expect(self._peer)
+                self._sockets.append((socket, Flow(self._target, self._peer, socket.port)))
+                self._numbers[socket.port] = number
+        except (OSError, BadAddress):
+            self._instrument.close()
+            raise
+        ports = [socket.port for socket, _ in self._sockets]
+        self._asker = Asker(ports, most_hops=self._most_hops)
+        self._far = list(range(len(ports)))
+        started = self._instrument.start(self)
+        self._ends_ns = started.monotonic_ns + LONGEST_NS
+        self._instrument.wake_at(started.monotonic_ns)
+        return self._done
+
+    def paths(self) -> Paths:
+        """Return what is known so far."""
+        return Paths(self._target, self._peer, self._asker.paths())
+
+    # What the instrument tells.
+
+    def due(self) -> None:
+        """Ask what may be asked, and ask to be woken for the next."""
+        now_ns = self._instrument.now()
+        for number in self._far:
+            self._send(Question(number, FAR), now_ns)
+        self._far = []
+        while not self._ended and (question := self._asker.take(now_ns)) is not None:
+            self._send(question, now_ns)
+        if not self._ended:
+            self._wake()
+
+    def caught_up(self) -> None:
+        """End if nothing is left."""
+        next_ns = self._asker.next_ns(self._instrument.now())
+        if next_ns is None or self._instrument.now() >= self._ends_ns:
+            self._end()
+
+    def came(self, socket: ProbeSocket, arrivals: Sequence[Arrival], stamp: Stamp) -> None:
+        """Note which questions the target answered."""
+        for data, peer, _, _ in arrivals:
+            asked = self._questions.find(data)
+            if asked is not None and peer == self._peer:
+                ttl = asked.question.ttl
+                self._asker.reached(asked.question.flow, None if ttl == FAR else ttl)
+        self._wake()
+
+    def refused(self, refusal: Refusal) -> None:
+        """Note who said that a question ended there, or that it can't go on."""
+        asked = self._questions.find(refusal.data)
+        if asked is None or refusal.by is None:
+            return
+        kind, code = refusal.icmp_type or 0, refusal.icmp_code or 0
+        flow, ttl = asked.question
+        if refusal.is_time_exceeded and ttl != FAR:
+            rtt_ns = asked.round_trip(refusal, self._instrument.stamp())
+            self._asker.answered(flow, ttl, Answer(refusal.by[0], kind, code, rtt_ns))
+        elif refusal.is_unreachable:
+            if refusal.is_port_unreachable or refusal.by[0] == self._peer[0]:
+                self._asker.reached(flow, None if ttl == FAR else ttl)
+            if ttl != FAR:
+                self._asker.ended(flow, ttl, refusal.by[0], kind, code)
+        self._wake()
+
+    # The look.
+
+    def _send(self, question: Question, now_ns: int) -> None:
+        socket, flow = self._sockets[question.flow]
+        probe, payload = self._questions.ask(question, flow, now_ns)
+        failed = (
+            self._sent_far(socket, probe, payload)
+            if question.ttl == FAR
+            else socket.send_hop(probe, payload, question.ttl)
+        )
+        if failed:
+            self._end(Failure(OSError(failed, "a question could not be sent")))
+
+    def _sent_far(self, socket: ProbeSocket, probe: Probe, payload: bytes) -> int:
+        unsent = socket.send([probe], [payload])
+        return unsent[0].errno if unsent else 0
+
+    def _wake(self) -> None:
+        if self._ended:
+            return
+        now_ns = self._instrument.now()
+        next_ns = self._asker.next_ns(now_ns)
+        self._instrument.wake_at(min(self._ends_ns, now_ns if next_ns is None else next_ns))
+
+    def _end(self, failure: Failure | None = None) -> None:
+        if self._ended:
+            return
+        self._ended = True
+        closed = self._instrument.close()
+        result = failure or self.paths()
+        closed.addBoth(lambda _: None if self._done.called else self._done.callback(result))
+
+
+async def trace(
+    reactor: AnyReactor,
+    target: tuple[str, int],
+    *,
+    flows: int = FLOWS,
+    source_ports: Sequence[int] = (),
+    most_hops: int = MOST_HOPS,
+    ipv6: bool | None = None,
+    source: str | None = None,
+    device: str | None = None,
+    clock: Literal["kernel", "user"] = "kernel",
+) -> Paths:
+    """Find the paths of flows to a host, given by name or address and port.
+
+    As many flows (source ports) are looked at as are said, or those that are given; at most this
+    many hops. Questions leave from the address source, or through the interface device. Raises
+    ResolveFailed, BadAddress, or OSError for what this system can't do.
+    """
+    datagrams = datagram_reactor(reactor)
+    host, port = target
+    peer = await resolve(datagrams, host, port, ipv6=ipv6)
+    options = SocketOptions(source=source, device=device)
+    instrument = choose_instrument(datagrams, options, size=SIZE, stamps=clock == "kernel")
+    look = Look(
+        instrument,
+        host,
+        peer,
+        flows=flows,
+        source_ports=source_ports,
+        most_hops=most_hops,
+    )
+    return await look.start()
