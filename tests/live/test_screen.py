@@ -222,3 +222,21 @@ def test_a_pipe_has_80_columns_or_what_COLUMNS_says(said: str, widest: int) -> N
     for_programs = re.compile("PING|--- |.*packet loss, time|rtt min/avg/max|No host given")
     lines = [line for line in done.stdout.splitlines() if not for_programs.match(line)]
     assert max(map(columns_of, lines)) <= widest
+
+
+@pytest.mark.parametrize("columns", [40, 80, 200])
+@pytest.mark.parametrize("command", ["", "ping", "report", "send", "talk"])
+def test_help_fits(command: str, columns: int) -> None:
+    """On whichever Python: from 3.14 on argparse has colours of its own."""
+    done = subprocess.run(
+        udpecho(*filter(None, [command]), "--help"),
+        env=environment(COLUMNS=str(columns), FORCE_COLOR="1"),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=True,
+    )
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith(f"usage: udpecho {command}".rstrip())
+    assert max(map(columns_of, lines)) <= columns
+    assert "\x1b" not in done.stdout

@@ -41,6 +41,25 @@ def rows_of(number: int, losing: dict[int, int]) -> list[LiveRow]:
     ]
 
 
+def test_of_however_many_rows_few_are_looked_at() -> None:
+    """Else the table of a run with 10,000 hosts would hold up its probes."""
+    looked_at = 0
+
+    class Counted(LiveRow):
+        @property
+        def loss(self) -> float | None:
+            nonlocal looked_at
+            looked_at += 1
+            return 0.0
+
+    rows: list[LiveRow] = [Counted(str(n)) for n in range(10_000)]
+    worst = Worst()
+    for _ in range(10):
+        looked_at = 0
+        worst.first(rows, 20)
+        assert looked_at <= LOOKED_AT + 20
+
+
 def test_the_worst_come_first_and_the_others_in_their_order() -> None:
     rows = rows_of(6, {2: 1, 4: 5, 5: 1})
     assert [row.name for row in Worst().first(rows, 5)] == ["4", "2", "5", "0", "1"]

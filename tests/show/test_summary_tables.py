@@ -76,6 +76,15 @@ def test_figures_are_whole_or_not_there() -> None:
     assert row.split() == ["192.0.2.1", "100000", "0.021%", "1234.000"]
 
 
+def test_hosts_of_one_name_are_told_apart_by_their_addresses() -> None:
+    """A host that moved has two rows."""
+    moved = TargetSummary("echo.example", ("192.0.2.2", 7), FIGURES, ())
+    summary = hosts("echo.example", "other.example")
+    both = Summary(10**12, FIGURES, (*summary.targets, moved), 0, {}, SLOW, 12)
+    names = [line.partition("  ")[0] for line in list(summary_text(both))[1:4]]
+    assert names == ["echo.example (192.0.2.1)", "other.example", "echo.example (192.0.2.2)"]
+
+
 def test_without_a_sheet_nothing_is_left_out_or_broken() -> None:
     lines = list(summary_text(flows(WORST_SHOWN + 2)))
     assert any(line.startswith(f"LOSS to {LONG} from every one of 22") for line in lines)

@@ -144,6 +144,16 @@ def test_two_targets_of_one_name_have_two_rows() -> None:
     watched.net.advance(60)
 
 
+def test_a_name_that_moved_has_a_row_for_each_address() -> None:
+    watched = Watched("host").start()
+    for address in ("192.0.2.1", "192.0.2.9", "192.0.2.10"):
+        flow = Flow("host", (address, 7), 40001)
+        watched.view.outcome(Outcome(ProbeFate.REPLIED, 0, flow, 1, 1, 0, 10))
+    names = [line.partition("  ")[0] for line in watched.shown()[1:4]]
+    assert names == ["host (192.0.2.1)", "host (192.0.2.9)", "host (192.0.2.10)"]
+    watched.net.advance(60)
+
+
 def test_what_is_said_meanwhile_stands_above() -> None:
     watched = Watched("host", count=None).start()
     watched.net.advance(1)

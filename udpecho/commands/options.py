@@ -55,6 +55,7 @@ class Parser(argparse.ArgumentParser):
             add_help=False,
             allow_abbrev=False,
         )
+        self.color = False  # of Python 3.14: its escapes would be counted as columns
 
     def add_general(self) -> None:
         """Add what every command has, which is to stand last."""

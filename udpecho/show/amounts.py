@@ -1,4 +1,4 @@
-"""Times and shares as people read them. Does no I/O."""
+"""Times, shares and names as people read them. Does no I/O."""
 
 from __future__ import annotations
 
@@ -24,3 +24,8 @@ def percent(share: float | None) -> str:
 def slashed(*times: int | None) -> str:
     """Write times as ping does, with a slash between two."""
     return "/".join(map(milliseconds, times))
+
+
+def with_address(name: str, address: str) -> str:
+    """Write a name that is not enough to tell who is meant."""
+    return name if address in ("", name) else f"{name} ({address})"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from udpecho.instrument.probe import WHOLE
 from udpecho.ping.outcome import Outcome
-from udpecho.show.amounts import milliseconds, percent
+from udpecho.show.amounts import milliseconds, percent, with_address
 
 SPARKS, ASCII_SPARKS = "▁▂▃▄▅▆▇█", "_.-~=+*#"
 """The latest round trips, each as a share of the longest of them."""
@@ -28,6 +28,7 @@ class LiveRow:
     """What is shown of a host or a flow."""
 
     name: str
+    address: str = ""
     known: int = 0
     whole: int = 0
     total_ns: int = 0
@@ -36,6 +37,10 @@ class LiveRow:
     last_ns: int | None = None
     recent: deque[int | None] = field(default_factory=lambda: deque(maxlen=RECENT))
     _given_up: set[int] = field(default_factory=set)
+
+    def tell_apart(self) -> None:
+        """Add the address, where others have the name too."""
+        self.name, self.address = with_address(self.name, self.address), ""
 
     def give_up(self, sequence: int) -> None:
         """Count a probe that is overdue as a loss, until its fate is known."""

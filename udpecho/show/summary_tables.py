@@ -5,10 +5,11 @@ Does no I/O.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from udpecho.ping.figures import Figures, Summary, TargetSummary
-from udpecho.show.amounts import milliseconds, percent
+from udpecho.show.amounts import milliseconds, percent, with_address
 from udpecho.show.rows import Column, table
 from udpecho.show.sheet import Sheet
 
@@ -45,7 +46,12 @@ def flow_table(target: TargetSummary, sheet: Sheet) -> Iterator[str]:
 def target_table(summary: Summary, sheet: Sheet) -> Iterator[str]:
     """Write a row for each target, the worst first."""
     targets = sorted(summary.targets, key=lambda target: -(target.figures.loss or 0))
-    rows = [[target.name, *_cells(target.figures)] for target in targets[:WORST_SHOWN]]
+    of_that_name = Counter(target.name for target in targets)
+    rows = []
+    for target in targets[:WORST_SHOWN]:
+        alone = of_that_name[target.name] == 1
+        name = target.name if alone else with_address(target.name, target.peer[0])
+        rows.append([name, *_cells(target.figures)])
     yield from table((_named("host"), *_FIGURES), rows, sheet)
     if len(targets) > WORST_SHOWN:
         yield f"... and {len(targets) - WORST_SHOWN} hosts that lost no more"

@@ -51,6 +51,7 @@ class LiveTable:
         self._canvas = canvas
         self._by_key: dict[tuple[object, ...], LiveRow] = {}
         self._rows: list[LiveRow] = []
+        self._by_name: dict[str, LiveRow] = {}
         self._worst = Worst()
         self._known = 0
         self._by_flow = False
@@ -120,8 +121,12 @@ class LiveTable:
         key = (flow.target, flow.peer, flow.port if self._by_flow else 0)
         row = self._by_key.get(key)
         if row is None:
-            row = LiveRow(str(flow.port) if self._by_flow else flow.target)
-            self._by_key[key] = row
+            name, address = str(flow.port) if self._by_flow else flow.target, flow.peer[0]
+            row = self._by_key[key] = LiveRow(name, address)
+            if name in self._by_name:
+                for each in (self._by_name[name], row):
+                    each.tell_apart()
+            self._by_name[name] = row
             self._rows.append(row)
         return row
 
