@@ -76,6 +76,7 @@ PURE = frozenset(
         "ping.plan", "ping.ledger", "ping.outcome", "ping.schedule", "ping.stats", "ping.figures",
         "ping.spread", "ping.tally", "ping.order", "path.hops", "path.verdicts", "path.routers",
         "path.segments", "path.likelihood", "path.explanations", "path.judge", "path.asking", "path.questions",
+        "ping.losing", "ping.rounds", "ping.turns",
         "instrument.probe", "instrument.stamps", "kernel.layout", "show.record",
         "show.text", "show.icmp", "show.fields", "show.amounts", "show.live_rows", "show.remarks",
         "show.rows",

@@ -206,3 +206,23 @@ def test_a_glance_takes_what_is_undecided_for_no_loss() -> None:
     for index, kind in enumerate([ProbeFate.REPLIED] * 3 + [ProbeFate.LOST], 1):
         stats.add(fate(kind, index, MS if kind is ProbeFate.REPLIED else None))
     assert stats.glance().loss == 0.25
+
+
+def test_the_summary_says_who_loses_more_than_the_others() -> None:
+    flows, dead = (
+        [Flow(name, ("192.0.2.1", port), 40000 + number) for number in range(16)]
+        for name, port in (("echo.example", 7), ("dead.example", 8))
+    )
+    stats = Stats(32)
+    for index in range(1, 9):
+        stats.sent([*flows, *dead])
+        for flow in (*flows, *dead):
+            bad = flow is flows[3] or flow in dead
+            stats.add(fate(ProbeFate.REFUSED if bad else ProbeFate.REPLIED, index, MS, flow))
+        assert bool(stats.losers().flows) == (index >= 5)
+    summary = stats.summary(0)
+    one, other = summary.targets
+    assert [flow.port for flow in one.flows if flow.stands_out] == [40003]
+    assert not any(flow.stands_out for flow in other.flows), "they all lose as much"
+    assert (one.stands_out, other.stands_out) == (False, True)
+    assert (one.too_early, other.too_early, summary.too_early) == (False, True, False)

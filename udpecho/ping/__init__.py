@@ -18,6 +18,7 @@ __all__ = [
     "Flow",
     "FlowSummary",
     "Glance",
+    "Losers",
     "Outcome",
     "Ping",
     "Probe",
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from udpecho.ping.figures import Figures as Figures
     from udpecho.ping.figures import FlowSummary as FlowSummary
     from udpecho.ping.figures import Glance as Glance
+    from udpecho.ping.figures import Losers as Losers
     from udpecho.ping.figures import Summary as Summary
     from udpecho.ping.figures import TargetSummary as TargetSummary
     from udpecho.ping.outcome import Clock as Clock
@@ -55,6 +57,7 @@ else:
                 "Figures",
                 "FlowSummary",
                 "Glance",
+                "Losers",
                 "Summary",
                 "TargetSummary",
             ),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from udpecho.instrument.probe import Flow
 from udpecho.instrument.stamps import Clock
 from udpecho.peer import Peer
 
@@ -77,20 +78,27 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class FlowSummary:
-    """One source port's figures."""
+    """One source port's figures, and whether it loses more than the others (see Losers)."""
 
     port: int
     figures: Figures
+    stands_out: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class TargetSummary:
-    """One target's figures, all flows together and each alone."""
+    """One target's figures, all flows together and each alone.
+
+    It stands out if it loses more than the other targets. Whether one of its flows does, it may be
+    too early to tell; None if nobody looked.
+    """
 
     name: str
     peer: Peer
     figures: Figures
     flows: tuple[FlowSummary, ...]
+    stands_out: bool = False
+    too_early: bool | None = None
 
     def worst_first(self) -> list[FlowSummary]:
         """Order the flows by loss, then by what the slowest replies took."""
@@ -98,6 +106,23 @@ class TargetSummary:
             self.flows,
             key=lambda flow: (-(flow.figures.loss or 0.0), -(flow.figures.rtt.p99_ns or 0)),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Losers:
+    """Who loses more than the others, by a test of significance (see losing).
+
+    The flows of a host are compared with each other, and the hosts with each other; a host is
+    given by its name and peer. It is too early to tell while something was lost, but too little.
+    """
+
+    flows: frozenset[Flow] = frozenset()
+    hosts: frozenset[tuple[str, Peer]] = frozenset()
+    early_among: frozenset[tuple[str, Peer]] = frozenset()
+    """The hosts of whose flows it is too early to tell."""
+
+    early: bool = False
+    """Whether it is too early to tell of the hosts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +144,8 @@ class Summary:
     schedule_error is how late probes left; those sent together count as the last of them.
     dropped counts the datagrams that came and found no room in our own receive buffers: probes
     whose replies they were are counted as lost, though the network lost nothing. None if the
-    system does not say.
+    system does not say. Whether one of the targets stands out it may be too early to tell; None if
+    nobody looked.
     """
 
     elapsed_ns: int
@@ -129,3 +155,4 @@ class Summary:
     clocks: dict[Clock, int]
     schedule_error: Distribution
     dropped: int | None = None
+    too_early: bool | None = None

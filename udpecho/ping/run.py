@@ -16,7 +16,7 @@ from udpecho.errors import BadAddress
 from udpecho.instrument import Instrument, ProbeSocket
 from udpecho.instrument.probe import Arrival, Probe
 from udpecho.instrument.stamps import Stamp
-from udpecho.ping.figures import Glance, Summary
+from udpecho.ping.figures import Glance, Losers, Summary
 from udpecho.ping.ledger import Ledger
 from udpecho.ping.outcome import Outcome
 from udpecho.ping.plan import Plan
@@ -126,6 +126,10 @@ class Ping:
     def glance(self) -> Glance:
         """Return a few figures so far; quick enough for the middle of a run."""
         return self._stats.glance()
+
+    def losers(self) -> Losers:
+        """Name the flows and hosts that lose more than the others so far; quick enough, too."""
+        return self._stats.losers()
 
     def summary(self) -> Summary:
         """Return the figures so far."""

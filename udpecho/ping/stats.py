@@ -12,11 +12,12 @@ from collections.abc import Iterable, Sequence
 from udpecho.instrument.probe import Flow
 from udpecho.instrument.stamps import Clock
 from udpecho.peer import Peer
-from udpecho.ping.figures import Figures, FlowSummary, Glance, Summary, TargetSummary
+from udpecho.ping.figures import Figures, FlowSummary, Glance, Losers, Summary, TargetSummary
 from udpecho.ping.order import MOST_HELD
 from udpecho.ping.outcome import Outcome
+from udpecho.ping.rounds import Rounds
 from udpecho.ping.spread import Spread
-from udpecho.ping.tally import FATES, Tally, Total
+from udpecho.ping.tally import FATES, LOSSES, Tally, Total
 
 MANY_FLOWS = 256
 """Above this a flow's percentiles have 2 digits (13 KB of buckets), up to this 3 (90 KB)."""
@@ -38,12 +39,15 @@ class Stats:
         self._strangers = 0
         self._clocks: Counter[Clock] = Counter()
         self._schedule = Spread(3)
+        self._rounds = Rounds()
+        self._latest: Flow | None = None
 
     def sent(self, flows: Sequence[Flow], late_ns: int | None = None) -> None:
         """Count probes sent together, one of each flow, late_ns after the schedule said."""
         for flow in flows:
             (self._tallies.get(flow) or self._begin(flow)).sends()
         if late_ns is not None:
+            self._latest = flows[-1]
             self._schedule.record(max(late_ns, 0), len(flows))
 
     def add(self, outcome: Outcome) -> None:
@@ -55,6 +59,12 @@ class Stats:
         (self._tallies.get(flow) or self._begin(flow)).add(outcome)
         if clock is not None and outcome.kind in FATES:
             self._clocks[clock] += 1
+        if outcome.kind in LOSSES and outcome.flow_sequence is not None:
+            self._rounds.lost(flow, outcome.flow_sequence)
+
+    def losers(self) -> Losers:
+        """Name who loses more than the others, as far as it is known; quick, as glance() is."""
+        return self._rounds.losers()
 
     def sent_by(self, flows: Iterable[Flow]) -> int:
         """Tell how many probes some flows have sent."""
@@ -70,6 +80,7 @@ class Stats:
             tally = self._tallies.pop(flow, None)
             if tally is not None:
                 self._gone.add(tally)
+                self._rounds.forget(flow)
 
     def glance(self) -> Glance:
         """Return a few figures so far."""
@@ -90,14 +101,16 @@ class Stats:
 
     def summary(self, elapsed_ns: int, dropped: int | None = None) -> Summary:
         """Return all figures so far; dropped is what the sockets tell. 0.2 ms for each flow."""
+        losers = self.losers()
         return Summary(
             elapsed_ns,
             self._figures(self._tallies.values(), self._gone),
-            tuple(self._target(tallies) for tallies in self._by_target()),
+            tuple(self._target(tallies, losers) for tallies in self._by_target()),
             self._strangers,
             dict(self._clocks),
             self._schedule.distribution(),
             dropped,
+            losers.early,
         )
 
     def wait_no_more(self) -> None:
@@ -107,6 +120,7 @@ class Stats:
 
     def _begin(self, flow: Flow) -> Tally:
         tally = self._tallies[flow] = Tally(flow, self._digits, self._most_held)
+        self._rounds.begin(flow, tally, self._latest)
         return tally
 
     def _by_target(self) -> Iterable[list[Tally]]:
@@ -115,11 +129,15 @@ class Stats:
             targets.setdefault((flow.target, flow.peer), []).append(tally)
         return targets.values()
 
-    def _target(self, tallies: list[Tally]) -> TargetSummary:
-        flows = tuple(FlowSummary(t.flow.port, self._figures([t])) for t in tallies)
+    def _target(self, tallies: list[Tally], losers: Losers) -> TargetSummary:
+        flows = tuple(
+            FlowSummary(t.flow.port, self._figures([t]), t.flow in losers.flows) for t in tallies
+        )
         # A target of one flow has that flow's figures: nothing is worked out twice.
         figures = flows[0].figures if len(flows) == 1 else self._figures(tallies)
-        return TargetSummary(tallies[0].flow.target, tallies[0].flow.peer, figures, flows)
+        name, peer = host = tallies[0].flow.target, tallies[0].flow.peer
+        early = host in losers.early_among
+        return TargetSummary(name, peer, figures, flows, host in losers.hosts, early)
 
     def _figures(self, tallies: Iterable[Tally], gone: Total | None = None) -> Figures:
         """Add up flows, and those that are kept no more."""

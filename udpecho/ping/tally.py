@@ -15,6 +15,7 @@ INITIAL_TTLS = (64, 128, 255)
 sends back the TTL it got less one, as udpecho's does, replies with what the probe had."""
 
 FATES = frozenset(ProbeFate)
+LOSSES = FATES - WHOLE
 
 
 class Tally:
@@ -35,6 +36,11 @@ class Tally:
     def decided(self) -> int:
         """How many probes have their fate."""
         return sum(self.kinds[fate] for fate in ProbeFate)
+
+    @property
+    def undecided(self) -> int:
+        """The place of the first probe whose fate is not known, from 1."""
+        return self.successions.undecided
 
     def sends(self) -> None:
         """Count a probe."""

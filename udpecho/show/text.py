@@ -18,7 +18,7 @@ from udpecho.ping.outcome import Outcome, Surplus
 from udpecho.ping.plan import Plan
 from udpecho.show.amounts import milliseconds, percent, slashed
 from udpecho.show.icmp import refusal_text
-from udpecho.show.remarks import losing_ports
+from udpecho.show.remarks import losing_hosts, losing_ports
 from udpecho.show.sheet import Sheet
 from udpecho.show.summary_tables import flow_table, target_table
 
@@ -113,6 +113,7 @@ def _summary(summary: Summary, sheet: Sheet) -> Iterator[str]:
     else:
         whose, figures = f"{len(summary.targets)} hosts", summary.figures
         yield from target_table(summary, sheet)
+        yield from losing_hosts(summary)
     for target in summary.targets:
         yield from losing_ports(target)
     yield from _details(figures, summary)

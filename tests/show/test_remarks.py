@@ -1,0 +1,85 @@
+"""Who loses, said in words: who stands out, and if nobody does, why."""
+
+from __future__ import annotations
+
+import pytest
+
+from udpecho.ping.figures import Distribution, Figures, FlowSummary, Summary, TargetSummary
+from udpecho.show.remarks import losing_hosts, losing_ports
+
+NAME, PEER = "echo.example", ("192.0.2.1", 7)
+
+
+def figures(lost: int, sent: int = 100) -> Figures:
+    return Figures(sent=sent, replied=sent - lost, lost=lost)
+
+
+def ports(*losses: int, out: tuple[int, ...] = (), early: bool | None = False) -> list[str]:
+    flows = tuple(
+        FlowSummary(40000 + number, figures(lost), number in out)
+        for number, lost in enumerate(losses)
+    )
+    target = TargetSummary(NAME, PEER, figures(0), flows, too_early=early)
+    return list(losing_ports(target))
+
+
+@pytest.mark.parametrize(
+    ("losses", "out", "early", "text"),
+    [
+        ((0, 0, 0), (), False, None),
+        ((7,), (), False, None),
+        ((0, 100, 0), (1,), False, ": 1 of 3 source ports loses: 40001 (100%)"),
+        ((50, 100, 0), (0, 1), False, ": 2 of 3 source ports lose: 40001 (100%), 40000 (50%)"),
+        (
+            (8, 100, 8),
+            (1,),
+            False,
+            ": 1 of 3 source ports stands out: 40001 (100%); the others lose 8%",
+        ),
+        (
+            (90, 100, 8),
+            (0, 1),
+            False,
+            ": 2 of 3 source ports stand out: 40001 (100%), 40000 (90%); the others lose 8%",
+        ),
+        (
+            (0, 1, 0),
+            (),
+            True,
+            " from 1 of 3 source ports: too early to tell whether one stands out",
+        ),
+        ((8, 7, 8), (), False, " from 3 of 3 source ports: none stands out"),
+        ((100, 100, 100), (), True, " from every one of 3 source ports"),
+        ((0, 1, 0), (), None, " from 1 of 3 source ports"),
+    ],
+)
+def test_source_ports(
+    losses: tuple[int, ...], out: tuple[int, ...], early: bool | None, text: str | None
+) -> None:
+    said = ports(*losses, out=out, early=early)
+    assert said == ([] if text is None else [f"LOSS to {NAME}{text}"])
+
+
+def test_many_that_stand_out_are_counted() -> None:
+    [line] = ports(*[100] * 30, 0, out=tuple(range(30)))
+    assert line.startswith("LOSS to echo.example: 30 of 31 source ports lose: 40000 (100%), ")
+    assert line.endswith(" and 10 more")
+
+
+def test_hosts() -> None:
+    def said(*losses: int, out: tuple[int, ...] = (), early: bool = False) -> list[str]:
+        targets = tuple(
+            TargetSummary(f"host{number}", PEER, figures(lost), (), number in out)
+            for number, lost in enumerate(losses)
+        )
+        clocks: dict[object, int] = {}
+        summary = Summary(0, figures(0), targets, 0, clocks, Distribution(), None, early)  # type: ignore[arg-type]
+        return list(losing_hosts(summary))
+
+    assert said(0, 0) == []
+    assert said(0, 1, early=True) == [
+        "LOSS from 1 of 2 hosts: too early to tell whether one stands out"
+    ]
+    assert said(1, 1, 50, out=(2,)) == [
+        "LOSS: 1 of 3 hosts stands out: host2 (50%); the others lose 1%"
+    ]

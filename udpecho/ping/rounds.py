@@ -1,0 +1,166 @@
+"""Losses by the round in which they were sent: what the tests of significance are told.
+
+In a round each flow of a host is probed once. It tells something when the fate of each of its
+probes is known; until then its losses wait here. Hosts are compared by the same rounds, flow by
+flow: by the first of each host, then by the second. Who comes later takes part from then on, and
+who is probed no more holds nobody up.
+
+Only losses cost anything, before somebody asks. Does no I/O, and knows no time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Generic, Protocol
+
+from udpecho.instrument.probe import Flow
+from udpecho.peer import Peer
+from udpecho.ping.figures import Losers
+from udpecho.ping.losing import LEVEL, Losing, Member
+
+WAITING = 1024
+"""Losses that wait, or four for each flow, before it is looked whose rounds are over."""
+
+Host = tuple[str, Peer]
+Round = tuple[int, int]
+
+
+class Counted(Protocol):
+    """What a flow's figures tell of its probes."""
+
+    @property
+    def sent(self) -> int:
+        """How many there were."""
+
+    @property
+    def undecided(self) -> int:
+        """The place of the first whose fate is not known, from 1."""
+
+
+class Contest(Generic[Member]):
+    """The losses of some members, round by round, and the test that compares them."""
+
+    __slots__ = ("_known", "_waiting", "test")
+
+    def __init__(self, level: float) -> None:
+        self.test: Losing[Member] = Losing(level)
+        self._waiting: dict[Round, list[Member]] = {}
+        self._known: Round = (0, 0)
+
+    def lost(self, member: Member, when: Round) -> None:
+        """Note that a member lost in a round; one that is over is not judged again."""
+        if when >= self._known:
+            self._waiting.setdefault(when, []).append(member)
+
+    def settle(self, known: Round, members: int) -> int:
+        """Judge the rounds before this one, of so many members; return how many losses wait."""
+        if known > self._known:
+            self._known = known
+            for when in sorted(when for when in self._waiting if when < known):
+                self.test.round(self._waiting.pop(when), members)
+        return sum(map(len, self._waiting.values()))
+
+    def is_early(self) -> bool:
+        """Tell whether there are too few losses to tell whether one stands out."""
+        return not self.test.named and not self.test.telling
+
+
+@dataclass(slots=True)
+class Standing:
+    """One host's part: its flows, and after how many rounds of the run it came."""
+
+    since: int
+    flows: list[Counted] = field(default_factory=list)
+    contest: Contest[Flow] | None = None
+    known: int = 1
+    latest: int = 0
+
+    def look(self) -> None:
+        """See which of its rounds is the first whose fates aren't all known, and which the last."""
+        self.known = min(flow.undecided for flow in self.flows)
+        self.latest = max(self.known - 1, *(flow.sent for flow in self.flows))
+
+
+class Rounds:
+    """The rounds of a run; told of its flows and their losses, it names those that lose most."""
+
+    def __init__(self, level: float = LEVEL) -> None:
+        """Begin. level is the chance of naming one although all fare alike, for each contest."""
+        self._level = level
+        self._hosts: dict[Host, Standing] = {}
+        self._places: dict[Flow, int] = {}
+        self._contest: Contest[Host] = Contest(level)
+        self._waiting = 0
+        self._most_waiting = WAITING
+        self._lossless = True
+
+    def begin(self, flow: Flow, figures: Counted, beside: Flow | None = None) -> None:
+        """Know a flow before its first probe; beside is one that was probed just before."""
+        host = flow.target, flow.peer
+        standing = self._hosts.get(host)
+        if standing is None:
+            standing = self._hosts[host] = Standing(self._rounds_of(beside))
+        self._places[flow] = len(standing.flows)
+        standing.flows.append(figures)
+
+    def forget(self, flow: Flow) -> None:
+        """Know a flow's host no more."""
+        if self._places.pop(flow, None) is not None:
+            self._hosts.pop((flow.target, flow.peer), None)
+
+    def lost(self, flow: Flow, index: int) -> None:
+        """Note that a flow's probe, by its place from 1, did not come back whole."""
+        host = flow.target, flow.peer
+        standing, place = self._hosts[host], self._places[flow]
+        self._contest.lost(host, (standing.since + index, place))
+        if len(standing.flows) > 1 or index == 1:  # of a lone flow's, only the first can be here
+            if standing.contest is None:
+                standing.contest = Contest(self._level)
+            standing.contest.lost(flow, (index, 0))
+        self._lossless = False
+        self._waiting += 1
+        if self._waiting > self._most_waiting:
+            self._settle()
+            self._most_waiting = max(WAITING, 4 * len(self._places), 2 * self._waiting)
+
+    def losers(self) -> Losers:
+        """Name the flows, and hosts, that lose more than the others."""
+        self._settle()
+        contests = {
+            host: standing.contest
+            for host, standing in self._hosts.items()
+            if standing.contest is not None and len(standing.flows) > 1
+        }
+        return Losers(
+            flows=frozenset(flow for each in contests.values() for flow in each.test.named),
+            hosts=frozenset(self._contest.test.named),
+            early_among=frozenset(host for host, each in contests.items() if each.is_early()),
+            early=not self._lossless and len(self._hosts) > 1 and self._contest.is_early(),
+        )
+
+    def _rounds_of(self, flow: Flow | None) -> int:
+        """Tell how many rounds of the run were over before the one that a flow is in."""
+        standing = None if flow is None else self._hosts.get((flow.target, flow.peer))
+        if standing is None:
+            return 0
+        standing.look()
+        return standing.since + max(0, standing.latest - 1)
+
+    def _settle(self) -> None:
+        """Judge the rounds in which every fate is known."""
+        if not self._waiting:
+            return
+        self._waiting = 0
+        for standing in self._hosts.values():
+            standing.look()
+            if standing.contest is not None:
+                flows = len(standing.flows)
+                self._waiting += standing.contest.settle((standing.known, 0), flows)
+        latest = max(standing.since + standing.latest for standing in self._hosts.values())
+        taking_part = [
+            standing
+            for standing in self._hosts.values()
+            if standing.known <= standing.latest or standing.since + standing.latest >= latest - 1
+        ]
+        known = min(standing.since + standing.known for standing in taking_part)
+        self._waiting += self._contest.settle((known, 0), len(taking_part))
