@@ -69,7 +69,7 @@ class Sent:
 
 
 def named(lost: Iterator[int], rounds: int, *, look: int = 1) -> set[int]:
-    """Probe from some flows in turn, and look after every so many rounds; say who is named first."""
+    """Probe in turn, look after every so many rounds, and say who is named first."""
     run, sent = Rounds(), Sent()
     flows = [Flow("echo.example", PEER, number) for number in range(FLOWS)]
     for flow in flows:

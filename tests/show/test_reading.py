@@ -54,6 +54,22 @@ def test_a_record_from_before_drops_were_counted_is_read_too() -> None:
     assert read([*lines, json.dumps(older) + "\n"]).summary.dropped is None
 
 
+def test_who_stands_out_is_read_back_and_was_not_known_before() -> None:
+    *lines, last = record(OUTCOMES)
+    value = json.loads(last)
+    one, *_ = value["targets"]
+    one["stands_out"] = one["flows"][0]["stands_out"] = value["too_early"] = True
+    again = read([*lines, json.dumps(value) + "\n"]).summary
+    assert json.loads(summary_line(again)) == value
+    for each in (value, one, one["flows"][0]):
+        each.pop("too_early", None)
+        each.pop("stands_out", None)
+    older = read([*lines, json.dumps(value) + "\n"]).summary
+    first = older.targets[0]
+    assert (older.too_early, first.too_early, first.stands_out) == (None, None, False)
+    assert not first.flows[0].stands_out
+
+
 def test_a_record_cut_short_knows_what_the_probes_were_sent_with() -> None:
     """And one from before that was written down is read, too."""
     started = replace(START, plan=replace(PLAN, ttl=5))

@@ -80,7 +80,12 @@ class Ping:
         self._ledger = Ledger(plan.size, plan.timeout_ns)
         self._stats = Stats(plan.hosts * plan.flows, plan.ttl)
         self.roster = Roster(
-            instrument, plan, self._ledger, self._stats, connected=connected, wake=self._wake
+            instrument,
+            plan,
+            self._ledger,
+            self._stats,
+            connected=connected,
+            wake=lambda: instrument.wake_at(instrument.now()),  # to look again at what is due
         )
         self._begun = False
         self._ends_at_ns: int | None = None
@@ -225,10 +230,6 @@ class Ping:
             listener(what)
         except Exception:  # whoever listens must not end the instrument's reading
             self._end(Failure())
-
-    def _wake(self) -> None:
-        """Look again at what is due."""
-        self._instrument.wake_at(self._instrument.now())
 
     def _next_ns(self, now_ns: int) -> int:
         deadline_ns = self._deadline_ns and self.started.monotonic_ns + self._deadline_ns

@@ -84,6 +84,7 @@ def read_summary(value: Fields) -> Summary:
         {clock: number for clock, number in counts.items() if number},
         _read_distribution(value.inner("schedule_error")),
         _unless_null(value, "dropped", or_missing=True),  # records of before don't have it
+        _truth(value, "too_early"),
     )
 
 
@@ -93,9 +94,15 @@ def _read_target(value: Fields) -> TargetSummary:
         _peer(value),
         _read_figures(value),
         tuple(
-            FlowSummary(each.whole("source_port", 0, MAX_PORT), _read_figures(each))
+            FlowSummary(
+                each.whole("source_port", 0, MAX_PORT),
+                _read_figures(each),
+                _truth(each, "stands_out") or False,
+            )
             for each in value.each("flows")
         ),
+        _truth(value, "stands_out") or False,
+        _truth(value, "too_early"),
     )
 
 
@@ -118,6 +125,11 @@ def _known(value: Fields, kind: type[Figures | Distribution]) -> dict[str, Any]:
 
 def _peer(value: Fields, prefix: str = "") -> Peer:
     return value.text(f"{prefix}address"), value.whole(f"{prefix}port", 0, MAX_PORT)
+
+
+def _truth(value: Fields, key: str) -> bool | None:
+    """Read whether something is so; None if that is not known, as in records of before."""
+    return None if value.is_null(key, or_missing=True) else value.truth(key)
 
 
 def _unless_null(

@@ -42,6 +42,13 @@ class Fields:
             raise self._wrong(key, f"a whole number from {lowest}{bounds}")
         return value
 
+    def truth(self, key: str) -> bool:
+        """Return whether something is so."""
+        value = self._value(key)
+        if not isinstance(value, bool):
+            raise self._wrong(key, "true or false")
+        return value
+
     def exactly(self, key: str, value: object) -> None:
         """Refuse any other value than this."""
         if (got := self._value(key)) != value or type(got) is not type(value):

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 from udpecho.instrument.probe import ProbeFate
 from udpecho.instrument.stamps import Clock
-from udpecho.ping.figures import Figures, Summary
+from udpecho.ping.figures import Figures, FlowSummary, Summary
 from udpecho.ping.outcome import Outcome, Surplus
 from udpecho.ping.plan import Plan
 
@@ -97,6 +97,7 @@ def summary_line(summary: Summary) -> str:
             **figures_json(summary.figures),
             "strangers": summary.strangers,
             "dropped": summary.dropped,
+            "too_early": summary.too_early,
             "clocks": {clock.value: summary.clocks.get(clock, 0) for clock in Clock},
             "schedule_error": asdict(summary.schedule_error),
             "targets": [
@@ -105,15 +106,19 @@ def summary_line(summary: Summary) -> str:
                     "address": target.peer[0],
                     "port": target.peer[1],
                     **figures_json(target.figures),
-                    "flows": [
-                        {"source_port": flow.port, **figures_json(flow.figures)}
-                        for flow in target.flows
-                    ],
+                    "stands_out": target.stands_out,
+                    "too_early": target.too_early,
+                    "flows": [_flow_json(flow) for flow in target.flows],
                 }
                 for target in summary.targets
             ],
         }
     )
+
+
+def _flow_json(flow: FlowSummary) -> Json:
+    figures = figures_json(flow.figures)
+    return {"source_port": flow.port, **figures, "stands_out": flow.stands_out}
 
 
 def _line(value: Json) -> str:
