@@ -102,6 +102,14 @@ def test_nothing_in_a_name_steers_the_terminal_or_lacks_in_its_encoding(
     assert not set(line) & {"\x1b", "\n"}
 
 
+@given(st.text(min_size=1), st.text(st.sampled_from("e\u0301日"), min_size=1))
+def test_where_there_is_room_a_name_is_whole(name: str, other: str) -> None:
+    rows = [[name, *ROWS[0][1:]], [other, *ROWS[1][1:]]]
+    sheet = Sheet(1000)
+    for row, line in zip(rows, list(table(COLUMNS, rows, sheet))[1:], strict=True):
+        assert line.startswith(sheet.spell(row[0]) + " ")
+
+
 @given(
     st.lists(st.lists(st.text(), min_size=5, max_size=5), max_size=4),
     st.integers(1, 60),

@@ -37,7 +37,7 @@ class TableLayout:
 
     def header(self) -> str:
         """Write the line of headings."""
-        cells = (self._fill(index, heading) for index, heading in self.headings.items())
+        cells = (self._fill(i, each[: self.widths[i]]) for i, each in self.headings.items())
         return GAP.join(cells).rstrip()
 
     def line(self, row: Sequence[str]) -> str:
@@ -50,7 +50,7 @@ class TableLayout:
 
     def _fill(self, index: int, text: str) -> str:
         a_number = self.columns[index].narrowest is None
-        return padded(text[: self.widths[index]], self.widths[index], right=a_number)
+        return padded(text, self.widths[index], right=a_number)
 
 
 def table(columns: Sequence[Column], rows: Sequence[Sequence[str]], sheet: Sheet) -> Iterator[str]:
