@@ -3,9 +3,13 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
 import socket
+import subprocess
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +19,7 @@ from twisted.internet.protocol import DatagramProtocol
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 
-from tests.live.conftest import free_port, needs_our_port
+from tests.live.conftest import bound, free_port, needs_ipv6, needs_our_port, needs_root
 from udpecho.port import Address, adopt_udp
 from udpecho.server import EchoServer
 
@@ -23,12 +27,18 @@ reactor: Any = installed
 
 pytestmark = needs_our_port("it takes what it is given")
 
+IPV6_ALL = (2, 3, 4, 5, 8, 11, 25, 31, 49, 51, 53, 56, 58, 60, 66, 74, 77)
+"""What an IPv6 socket can be told to say of each datagram (linux/in6.h)."""
+
 OPTIONS = {
     "all that there is": [
         *[(socket.IPPROTO_IP, option) for option in (6, 7, 11, 18, 20, 23, 25, 26)],
+        *[(socket.IPPROTO_IPV6, option) for option in IPV6_ALL],
         *[(socket.SOL_SOCKET, option) for option in (29, 34, 35, 40, 75, 82)],
     ],
-    "the error queue": [(socket.IPPROTO_IP, 11)],
+    "the error queue": [(socket.IPPROTO_IP, 11), (socket.IPPROTO_IPV6, 25)],
+    "IPv6's way": [(socket.IPPROTO_IPV6, option) for option in (53, 56, 58, 60)],
+    "IPv6 as of 1998": [(socket.IPPROTO_IPV6, option) for option in (2, 3, 4, 5, 8)],
     "trains": [(17, 104)],
     "segments of 1 byte": [(17, 103)],
     "a cork": [(17, 1)],
@@ -55,10 +65,9 @@ class Notebook(DatagramProtocol):
         self.refused += 1
 
 
-@pytest.fixture
-def given() -> Iterator[socket.socket]:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as skt:
-        skt.bind(("127.0.0.1", 0))
+@pytest.fixture(params=["127.0.0.1", pytest.param("::1", marks=needs_ipv6)], ids=["IPv4", "IPv6"])
+def given(request: pytest.FixtureRequest) -> Iterator[socket.socket]:
+    with bound(request.param) as skt:
         yield skt
 
 
@@ -70,8 +79,7 @@ def tell(skt: socket.socket, name: str) -> None:
 
 
 def ask(address: tuple[str, int]) -> list[bytes]:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as skt:
-        skt.settimeout(2)
+    with bound(address[0]) as skt:
         skt.connect(address)
         for data in (b"first", b"second"):
             skt.send(data)
@@ -114,7 +122,9 @@ async def test_no_queue_of_errors_keeps_the_reactor_busy(
     stamps: bool, late: bool, given: socket.socket
 ) -> None:
     """Whoever turned it on, and whenever."""
-    option = STAMPS if stamps else (socket.IPPROTO_IP, 11, 1)
+    is_ipv6 = given.family == socket.AF_INET6
+    queue = (socket.IPPROTO_IPV6, 25, 1) if is_ipv6 else (socket.IPPROTO_IP, 11, 1)
+    option = STAMPS if stamps else queue
     if not late:
         given.setsockopt(*option)
     protocol = Notebook()
@@ -129,9 +139,57 @@ async def test_no_queue_of_errors_keeps_the_reactor_busy(
 
     port.doRead = counted
     for _ in range(3):
-        port.write(b"x", ("127.0.0.1", free_port()))
+        port.write(b"x", (given.getsockname()[0], free_port()))
         await deferLater(reactor, 0.02)
     await deferLater(reactor, 0.1)
     assert turns[0] < 30
     assert protocol.refused == 0, "it is not connected"
     await port.stopListening()
+
+
+IPPROTO_UDPLITE = 136
+
+
+@contextmanager
+def ping_sockets_allowed() -> Iterator[None]:
+    """Be in a network of this thread's own, in which anyone may open ICMP sockets (icmp(7))."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    with open("/proc/thread-self/ns/net") as home:
+        if libc.unshare(0x40000000):  # CLONE_NEWNET
+            pytest.skip(f"no namespace of our own: {os.strerror(ctypes.get_errno())}")
+        try:
+            Path("/proc/sys/net/ipv4/ping_group_range").write_text("0 2147483647")
+            subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+            yield
+        finally:
+            libc.setns(home.fileno(), 0x40000000)
+
+
+def opened(family: int, protocol: int) -> socket.socket:
+    try:
+        return socket.socket(family, socket.SOCK_DGRAM, protocol)
+    except OSError:
+        if protocol != IPPROTO_UDPLITE:
+            raise
+        pytest.skip("this kernel has no UDP-Lite")
+
+
+@needs_root
+@pytest.mark.parametrize(
+    ("family", "protocol"),
+    [
+        (socket.AF_INET, socket.IPPROTO_ICMP),
+        (socket.AF_INET6, socket.IPPROTO_ICMPV6),
+        (socket.AF_INET, IPPROTO_UDPLITE),
+        (socket.AF_INET6, IPPROTO_UDPLITE),
+    ],
+    ids=["ICMP", "ICMPv6", "UDP-Lite", "UDP-Lite over IPv6"],
+)
+def test_what_is_no_plain_udp_socket_is_refused_in_one_line(family: int, protocol: int) -> None:
+    """A ping socket and one of UDP-Lite are datagram sockets, bound to a port, too."""
+    with ping_sockets_allowed(), opened(family, protocol) as skt:
+        skt.bind(("::1" if family == socket.AF_INET6 else "127.0.0.1", 0))
+        with pytest.raises(ValueError, match="not a UDP socket, but of protocol") as caught:
+            adopt_udp(reactor, skt.fileno(), Notebook())
+        assert "\n" not in str(caught.value)
+        assert skt.fileno() >= 0, "it stays the caller's"

@@ -1,8 +1,10 @@
-"""ICMP that is sent to the server, which anyone can forge, costs it a bounded share of its time."""
+"""ICMP, which anyone can forge, costs server and clients a bounded share of their time."""
 
 from __future__ import annotations
 
+import json
 import re
+import signal
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,6 +16,7 @@ from tests.live.deadline import in_time
 from tests.live.flood import Order, flooding
 from tests.live.measured_server import TICK
 from tests.live.netns import Namespace, Pair, why_not
+from tests.live.program import PATIENCE, Program, python
 from tests.live.witness import client, serving
 
 pytestmark = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
@@ -57,6 +60,36 @@ def test_refusals_without_end_hold_up_no_timer_and_no_request(
     assert rate > 5000, "it was a flood"
     assert figures.received == figures.echoed == ordinary.asked == ordinary.answered
     in_time(sorted(gaps)[2] / 1000 - TICK, LATE)
+
+
+@families
+@pytest.mark.parametrize("kind", ["matching", "connected", "anyone"])
+def test_refusals_without_end_hold_up_no_timer_and_fail_no_request_of_a_client(
+    kind: str, family: str, joined: Pair, tmp_path: Path
+) -> None:
+    """They say, of what was never sent, that nobody listens where the client asks."""
+    here, there = joined
+    to, source = getattr(here, family), (getattr(there, family), PORT)
+    with ExitStack() as stack:
+        stack.enter_context(serving(there, tmp_path, f"--listen=udp:{PORT}", "--rate=0"))
+        asker = python("-m", "tests.live.measured_client", kind, source[0], str(PORT))
+        command = here.command("nice", "-n", "-20", *asker)  # as of a measured server
+        client = stack.enter_context(Program(command, tmp_path))
+        port = int(client.wait_for(r"asks from (\d+)")[1])
+        refusals = Order(source, (to, port), 8, RATE, 60 * RATE, icmp=True)
+        for _ in range(SENDERS):
+            stack.enter_context(flooding(there, here, tmp_path, refusals))
+        before, began = heard(here, family), time.monotonic()
+        client.signal(signal.SIGUSR1)
+        figures = json.loads(client.wait_for(r"^\{.*\}$", 3 * PATIENCE)[0])
+        rate = (heard(here, family) - before) / (time.monotonic() - began)
+        assert client.wait() == 0
+        assert "Traceback" not in client.output + client.errors
+    print(f"{rate=:.0f}/s {figures}")  # seen with pytest -s
+    assert rate > 5000, "it was a flood"
+    assert list(figures["ended"]) == ["replied"]
+    assert figures["counters"]["replied"] == figures["ended"]["replied"] > 100
+    in_time(sorted(figures["gaps"])[2] - TICK, LATE)
 
 
 def heard(at: Namespace, family: str) -> int:
