@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gc
 import json
-from collections.abc import Coroutine
+import re
+from collections.abc import Callable, Coroutine
 from importlib.resources import files
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import pytest
@@ -237,6 +239,76 @@ class TestJson:
         settings = ReportSettings(str(tmp_path / "file"))
         with pytest.raises(Unusable, match=message):
             report_command(settings, print, print)
+
+
+class TestRecord:
+    """-o FILE, and --every."""
+
+    def recorded(self, file: Path, *arguments: str, **link: Any) -> Terminal:
+        user = Terminal(**link)
+        calls: SimpleQueue[tuple[Callable[..., object], Any]] = SimpleQueue()
+        host: Any = user.host
+        host.callFromThread = lambda call, value: calls.put((call, value))
+        user.begin("-o", str(file), *arguments)
+        user.net.advance(60)
+        while not user.results:  # what writes the file is a thread
+            call, value = calls.get(timeout=30)
+            call(value)
+        return user
+
+    def test_the_record_is_written_beside_what_is_shown(self, tmp_path: Path) -> None:
+        file = tmp_path / "run.jsonl"
+        user = self.recorded(file, "-c3", "-i.1", "echo.example:7")
+        assert user.results == [OK]
+        alone = Terminal()
+        alone.ping("-c3", "-i.1", "echo.example:7")
+        assert user.said == alone.said
+        lines = list(map(json.loads, file.read_text().splitlines()))
+        assert [line["type"] for line in lines] == ["start", *["reply"] * 3, "summary"]
+
+    def test_a_file_that_fails_is_one_line_and_the_run_goes_on(self) -> None:
+        user = self.recorded(Path("/dev/full"), "-c3", "-i.1", "echo.example:7")
+        assert user.results == [OK]
+        assert "3 packets transmitted, 3 received" in "\n".join(user.said)
+        [line] = user.complained
+        assert line.startswith("udpecho: -o: can't write /dev/full: No space left")
+
+    def test_a_file_that_cannot_be_opened_ends_it_before_anything_is_sent(self) -> None:
+        user = Terminal()
+        user.begin("-o", "/nonexistent/run.jsonl", "echo.example:7")
+        [result] = user.results
+        assert "-o: can't write /nonexistent/run.jsonl: No such file" in str(result.value)
+        assert not user.said
+        assert not len(user.net.record)
+
+    def test_each_interval_has_a_line(self) -> None:
+        user = Terminal()
+        user.ping("-c4", "-i1", "--every=2", "echo.example:7")
+        lines = [line for line in user.said if re.match(r"[\d:.]{8,} - [\d:.]{8,}: ", line)]
+        assert [line.split(": ", 1)[1] for line in lines] == [
+            "2/2 packets, 0% loss, min/median/p99/max = 20.000/20.000/20.000/20.000 ms"
+        ] * 2
+
+    def test_each_interval_has_a_line_of_json_for_all_hosts_and_for_each(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        user = Terminal()
+        hosts = [f"192.0.2.{n}:7" for n in range(1, 101)]
+        user.ping("--json", "-c4", "-i1", "--every=2", *hosts)
+        lines = list(map(json.loads, capsys.readouterr().out.splitlines()))
+        for line in lines:
+            VALIDATOR.validate(line)
+        intervals = [line for line in lines if line["type"] == "interval"]
+        assert len(intervals) == 2 * 101
+        assert sum(line["sent"] for line in intervals if line["target"] is None) == 400
+        assert sum(line["sent"] for line in intervals if line["target"] is not None) == 400
+        assert sum(line["received"] for line in intervals if line["target"] is None) == 4
+        assert lines[-1]["type"] == "summary"
+
+    @pytest.mark.parametrize("text", ["0", "0.01", "x", "1e9"])
+    def test_every_is_a_length(self, text: str) -> None:
+        with pytest.raises(WrongUsage, match="--every: expected"):
+            settings_of("--every", text, "echo.example")
 
 
 def test_plot_draws_the_run(tmp_path: Path) -> None:

@@ -7,9 +7,10 @@ import json
 import pytest
 from jsonschema import Draft202012Validator
 
-from tests.show.recorded import MS, OUTCOMES, SCHEMA, START, VALIDATOR, record
+from tests.show.recorded import MS, OUTCOMES, PEER, SCHEMA, START, VALIDATOR, record
+from udpecho.ping.figures import Distribution, Turnout
 from udpecho.ping.outcome import Outcome
-from udpecho.show.record import outcome_line
+from udpecho.show.record import interval_line, outcome_line
 
 
 def test_the_schema_is_one() -> None:
@@ -31,6 +32,23 @@ def test_the_schema_refuses_what_it_does_not_know() -> None:
         value = json.loads(line)
         del value["type"]
         assert not VALIDATOR.is_valid(value)
+
+
+def test_an_interval_is_as_the_schema_says() -> None:
+    """Of one host, and of all hosts, of which each has no percentiles."""
+    one = Turnout("a", PEER, 3, 2, Distribution(2, 1, 2, 1, 3, 3, 3, 3, 1))
+    every = Turnout(None, None, 3, 0, Distribution())
+    for turnout, loss in ((one, 33.333333), (every, 100)):
+        line = interval_line(turnout, 0, 60_000 * MS)
+        VALIDATOR.validate(json.loads(line))
+        assert json.loads(line)["loss_percent"] == loss
+
+
+def test_a_type_that_the_schema_does_not_have_is_none_of_its_business() -> None:
+    """A later version's line is valid; a known type with other keys is not."""
+    assert VALIDATOR.is_valid({"type": "novelty", "n": 1})
+    assert not VALIDATOR.is_valid({"type": 1})
+    assert not VALIDATOR.is_valid({"type": "interval"})
 
 
 def test_every_time_has_its_unit_in_the_key() -> None:

@@ -138,6 +138,13 @@ def plot_file(text: str) -> str:
     return text
 
 
+def record_file(text: str) -> str:
+    """Read the name of a record's file."""
+    if text in ("", "-"):
+        raise ValueError(f"-o: expected a FILE (--json writes to standard output), got {text!r}")
+    return text
+
+
 def _why_unwritable(file: str) -> int | None:
     """Tell the errno of writing a file, without writing anything."""
     folder = os.path.dirname(file) or "."

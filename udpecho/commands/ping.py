@@ -22,6 +22,7 @@ from udpecho.commands.extras import Unusable, lines_of, trace_type, wanting, wri
 from udpecho.commands.own_server import OwnServer
 from udpecho.commands.ping_settings import PingSettings
 from udpecho.commands.ping_values import Target, target
+from udpecho.commands.recording import RecordingFile
 from udpecho.commands.status import FAILED, exit_status
 from udpecho.commands.wording import Say
 from udpecho.errors import UdpEchoError
@@ -29,6 +30,7 @@ from udpecho.errors import UdpEchoError
 if TYPE_CHECKING:
     from udpecho.ping import Ping
     from udpecho.ping.figures import Summary
+    from udpecho.ping.intervals import Intervals
     from udpecho.ping.plan import Plan
     from udpecho.show import Trace, View
 
@@ -45,6 +47,7 @@ async def ping_command(reactor: Any, asked: PingSettings, say: Say, complain: Sa
     with wanting("ping"):
         from udpecho.ping import prepare
     refuse_no_table(asked)
+    file = None if asked.record is None else RecordingFile(asked.record)
     draws = None if asked.plot is None else trace_type()
     unresolved: list[UdpEchoError] = []
 
@@ -75,19 +78,31 @@ async def ping_command(reactor: Any, asked: PingSettings, say: Say, complain: Sa
             clock=asked.clock,
             on_unresolved=tell,
         )
-        summary, trace = await _run(reactor, run, _view(run.plan, asked, say), draws, complain)
+        view = _recorded(_view(run.plan, asked, say), file, complain)
+        summary, trace = await _run(reactor, run, view, asked.every, draws, complain)
         if trace is not None and asked.plot is not None:
             write_plot(asked.plot, trace, summary)
     except OSError as error:
         raise Unusable(_why_not(error, asked)) from error
     finally:
-        if own is not None:
-            await own.stop()
+        await _stop(file, own)
     return FAILED if unresolved else exit_status(summary, asked)
 
 
+async def _stop(file: RecordingFile | None, own: OwnServer | None) -> None:
+    if file is not None:
+        await file.close()
+    if own is not None:
+        await own.stop()
+
+
 async def _run(
-    reactor: Any, run: Ping, view: View, draws: type[Trace] | None, complain: Say
+    reactor: Any,
+    run: Ping,
+    view: View,
+    every: float | None,
+    draws: type[Trace] | None,
+    complain: Say,
 ) -> tuple[Summary, Trace | None]:
     """Run to the end; an interrupt only hastens it."""
     from udpecho.show.text import interim_text
@@ -99,6 +114,7 @@ async def _run(
     trace = None if draws is None else draws(run.started.monotonic_ns)
     if trace is not None:
         run.listen(trace.add)
+    intervals = None if every is None else _intervals(run, every, view)
     done.addBoth(lambda result: None if interrupted.called else interrupted.callback(result))
     complain = view.beside(complain)
     with _rare_collections(), _on_quit(lambda: complain(interim_text(run.glance())), reactor):
@@ -108,8 +124,20 @@ async def _run(
             run.stop()
             await done
     summary = run.summary()
+    if intervals is not None:
+        intervals.end(summary.elapsed_ns)
     view.end(summary)
     return summary, trace
+
+
+def _intervals(run: Ping, every: float, view: View) -> Intervals:
+    """Have each interval of a run that has started shown."""
+    from udpecho.ping.intervals import Intervals
+
+    began_ns = run.started.monotonic_ns
+    intervals = Intervals(round(every * 1e9), run.plan.timeout_ns, began_ns, view.interval)
+    run.listen(intervals.add, on_sent=intervals.sent)
+    return intervals
 
 
 def _hosts(asked: PingSettings) -> list[Target]:
@@ -170,6 +198,16 @@ def _view(plan: Plan, asked: PingSettings, say: Say) -> View:
         timestamps=asked.timestamps,
         outstanding=asked.outstanding,
     )
+
+
+def _recorded(view: View, file: RecordingFile | None, complain: Say) -> View:
+    """Have the file of -o, if there is one, beside what is seen."""
+    from udpecho.show import Recorder, Together
+
+    if file is None:
+        return view
+    tell = view.beside(complain)
+    return Together(view, Recorder(file, lambda reactor: file.start(reactor, tell)))
 
 
 def _shows_table(plan: Plan, asked: PingSettings) -> bool:

@@ -13,6 +13,7 @@ from udpecho.commands.options import (
     chosen_family,
     plot_file,
     readable,
+    record_file,
 )
 from udpecho.commands.ping_probes import OTHERS_LETTERS, add_packets, add_sockets
 from udpecho.commands.ping_settings import PingSettings
@@ -89,6 +90,8 @@ class PingOptions(Parser):
             max_loss=said.max_loss,
             every_host=said.every_host,
             plot=said.plot,
+            record=said.record,
+            every=said.every,
             json=said.json,
             quiet=said.quiet,
             view=chosen_view(said),
@@ -182,6 +185,19 @@ def _add_views(group: Group) -> None:
     )
     group.add_argument(
         "--json", action="store_true", help="Print a JSON object a line (ping.schema.json)."
+    )
+    group.add_argument(
+        "-o",
+        "--record",
+        metavar="FILE",
+        type=readable(record_file),
+        help="Write that to FILE, beside what is shown; compressed, if its name ends in .gz.",
+    )
+    group.add_argument(
+        "--every",
+        metavar="SECONDS",
+        type=readable(number("--every", 0.1, 86400)),
+        help="Sum up each interval of so long, 0.1 to 86400, too.",
     )
     group.add_argument(
         "--plot",

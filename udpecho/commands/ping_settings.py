@@ -49,6 +49,12 @@ class PingSettings:
     """Whether a host without a reply fails them all."""
 
     plot: str | None = None
+    record: str | None = None
+    """The file of -o."""
+
+    every: float | None = None
+    """Length of the intervals of which is told."""
+
     json: bool = False
     quiet: bool = False
     view: Literal["lines", "table"] | None = None

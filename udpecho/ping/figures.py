@@ -156,3 +156,22 @@ class Summary:
     schedule_error: Distribution
     dropped: int | None = None
     too_early: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Turnout:
+    """What became of the probes sent in an interval to a host; of all hosts, there is no name.
+
+    The percentiles are those of all hosts only: what they take is too much for each.
+    """
+
+    name: str | None
+    peer: Peer | None
+    sent: int
+    received: int
+    rtt: Distribution
+
+    @property
+    def loss(self) -> float:
+        """The share, from 0 to 1, to which no whole reply had come."""
+        return 1 - self.received / self.sent

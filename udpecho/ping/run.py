@@ -36,7 +36,7 @@ HEARTBEAT_NS = 100_000_000
 STRAGGLERS_NS = 10_000_000
 """What an interrupted run waits for the last replies, beside twice the slowest round trip."""
 
-_Said = TypeVar("_Said", Outcome, Probe)
+_Said = TypeVar("_Said", Outcome, Probe, Sequence[Probe])
 
 
 def ignore(_: object) -> None:
@@ -77,6 +77,7 @@ class Ping:
         self._deadline_ns = deadline_ns
         self._on_outcome = on_outcome
         self._on_overdue = on_overdue
+        self._on_sent: Callable[[Sequence[Probe]], None] = ignore
         self._ledger = Ledger(plan.size, plan.timeout_ns)
         self._stats = Stats(plan.hosts * plan.flows, plan.ttl)
         self.roster = Roster(
@@ -97,10 +98,12 @@ class Ping:
         self,
         on_outcome: Callable[[Outcome], None] = ignore,
         on_overdue: Callable[[Probe], None] = ignore,
+        on_sent: Callable[[Sequence[Probe]], None] = ignore,
     ) -> None:
-        """Tell others, too, from now on."""
+        """Tell others, too, from now on; on_sent hears of the probes that were sent together."""
         self._on_outcome = _both(self._on_outcome, on_outcome)
         self._on_overdue = _both(self._on_overdue, on_overdue)
+        self._on_sent = _both(self._on_sent, on_sent)
 
     def start(self) -> Deferred[Summary]:
         """Open the sockets and begin.
@@ -213,6 +216,8 @@ class Ping:
             unsent = socket.send(probes, self._ledger.payloads(probes))
             self._stats.sent(flows, self._instrument.now() - due_ns)
             sent += len(probes)
+            if self._on_sent is not ignore:
+                self._say(self._on_sent, probes)
             for each in unsent:
                 outcome = self._ledger.unsent(each, self._instrument.now())
                 if outcome is not None:

@@ -10,6 +10,8 @@ __all__ = [
     "Lines",
     "LiveTable",
     "Quiet",
+    "Recorder",
+    "Together",
     "Trace",
     "View",
     "draw",
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from udpecho.show.views import Json as Json
     from udpecho.show.views import Lines as Lines
     from udpecho.show.views import Quiet as Quiet
+    from udpecho.show.views import Recorder as Recorder
+    from udpecho.show.views import Together as Together
     from udpecho.show.views import View as View
     from udpecho.show.views import wants_table as wants_table
 else:
@@ -42,6 +46,6 @@ else:
             ),
             "table": ("LiveTable",),
             "terminal": ("Canvas", "standard_output", "wants_plain_lines", "why_no_table"),
-            "views": ("Json", "Lines", "Quiet", "View", "wants_table"),
+            "views": ("Json", "Lines", "Quiet", "Recorder", "Together", "View", "wants_table"),
         },
     )

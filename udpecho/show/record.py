@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 from udpecho.instrument.probe import ProbeFate
 from udpecho.instrument.stamps import Clock
-from udpecho.ping.figures import Figures, FlowSummary, Summary
+from udpecho.ping.figures import Figures, FlowSummary, Summary, Turnout
 from udpecho.ping.outcome import Outcome, Surplus
 from udpecho.ping.plan import Plan
 
@@ -83,6 +83,24 @@ def outcome_line(outcome: Outcome, start: Start) -> str:
             "icmp_type": outcome.icmp_type,
             "icmp_code": outcome.icmp_code,
             "mtu_bytes": outcome.mtu,
+        }
+    )
+
+
+def interval_line(turnout: Turnout, from_ns: int, to_ns: int) -> str:
+    """Write what became of the probes sent in an interval to a host, or to all hosts."""
+    return _line(
+        {
+            "type": "interval",
+            "from_ns": from_ns,
+            "to_ns": to_ns,
+            "target": turnout.name,
+            "address": turnout.peer and turnout.peer[0],
+            "port": turnout.peer and turnout.peer[1],
+            "sent": turnout.sent,
+            "received": turnout.received,
+            "loss_percent": round(100 * turnout.loss, 6),
+            "rtt": asdict(turnout.rtt),
         }
     )
 

@@ -11,7 +11,9 @@ from twisted.internet.task import LoopingCall
 from udpecho.instrument.probe import Flow, Probe, ProbeFate
 from udpecho.ping import Ping
 from udpecho.ping.figures import Summary
+from udpecho.ping.intervals import Interval
 from udpecho.ping.outcome import Outcome
+from udpecho.show.interval_text import interval_text
 from udpecho.show.live_rows import ASCII_SPARKS, LOST, RECENT, SPARKS, LiveRow, Worst
 from udpecho.show.rows import GAP, Column, TableLayout, lay_out
 from udpecho.show.sheet import Sheet
@@ -90,6 +92,12 @@ class LiveTable:
         """Show a loss before it is certain: certainty takes as long as a late reply may."""
         self._row(probe.flow).give_up(probe.sequence)
         self._known += 1
+
+    def interval(self, interval: Interval) -> None:
+        """Say what it was like, above the table."""
+        say = self.beside(self._say)
+        for line in interval_text(interval, self._run.started.wall_ns):
+            say(line)
 
     def end(self, summary: Summary) -> None:
         """Put the summary in the table's place."""

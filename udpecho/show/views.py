@@ -5,16 +5,20 @@ The live table of a terminal is in table.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
+from itertools import chain, islice
 from time import time_ns
-from typing import Any, Protocol, TextIO
+from typing import Any, Protocol
 
 from udpecho.instrument.probe import Probe
 from udpecho.ping import Ping
 from udpecho.ping.figures import Summary
+from udpecho.ping.intervals import Interval
 from udpecho.ping.outcome import Outcome
 from udpecho.ping.plan import Plan
-from udpecho.show.record import Start, outcome_line, start_line, summary_line
+from udpecho.show.interval_text import interval_text
+from udpecho.show.record import Start, interval_line, outcome_line, start_line, summary_line
 from udpecho.show.sheet import Sheet
 from udpecho.show.text import banner, outcome_text, overdue_text, summary_text
 
@@ -23,8 +27,21 @@ Say = Callable[[str], None]
 TABLE_FROM_NS = 100_000_000
 """On a terminal, faster than this a table is shown: nobody reads ten lines a second."""
 
+PORTION = 64
+"""Lines of an interval's hosts that are made in one turn of the reactor, at 10 µs each."""
+
 FLUSH_NS = 10_000_000
 """Faster than this, lines of JSON are written as the buffer fills, not one by one."""
+
+
+class TextOut(Protocol):
+    """What lines are written to."""
+
+    def write(self, text: str, /) -> object:
+        """Take some text."""
+
+    def flush(self) -> object:
+        """Write what was taken."""
 
 
 class View(Protocol):
@@ -38,6 +55,9 @@ class View(Protocol):
 
     def overdue(self, probe: Probe) -> None:
         """Show that a probe has had no answer in time."""
+
+    def interval(self, interval: Interval) -> None:
+        """Show what an interval was like."""
 
     def end(self, summary: Summary) -> None:
         """Show the summary."""
@@ -62,6 +82,7 @@ class Quiet:
 
     def start(self, run: Ping, reactor: Any) -> None:
         """Say what is pinged."""
+        self._began_ns = run.started.wall_ns
         for line in banner(run.plan, numeric=self._numeric):
             self._say(line)
 
@@ -74,6 +95,11 @@ class Quiet:
     def beside(self, say: Say) -> Say:
         """Say it as it comes."""
         return say
+
+    def interval(self, interval: Interval) -> None:
+        """Say what it was like."""
+        for line in interval_text(interval, self._began_ns):
+            self._say(line)
 
     def end(self, summary: Summary) -> None:
         """Say what was measured."""
@@ -123,11 +149,13 @@ class Lines(Quiet):
 class Json:
     """The record."""
 
-    def __init__(self, out: TextIO) -> None:
+    def __init__(self, out: TextOut) -> None:
         self._out = out
+        self._portions: deque[Iterator[str]] = deque()
 
     def start(self, run: Ping, reactor: Any) -> None:
         """Write what was asked."""
+        self._reactor = reactor
         began = run.started
         self._start = Start(run.plan, began.wall_ns, began.monotonic_ns)
         self._flush = run.plan.interval_ns // len(run.plan.targets) >= FLUSH_NS
@@ -144,12 +172,84 @@ class Json:
         """Say it as it comes."""
         return say
 
+    def interval(self, interval: Interval) -> None:
+        """Write what an interval was like: in portions, since there may be many hosts."""
+        span_ns = interval.from_ns, interval.to_ns
+        turnouts = chain([interval.whole()], interval.hosts())
+        self._portions.append(interval_line(each, *span_ns) for each in turnouts)
+        if len(self._portions) == 1:
+            self._write_portion()
+
     def end(self, summary: Summary) -> None:
         """Write what was measured."""
+        for line in chain.from_iterable(self._portions):
+            self._write(line)
+        self._portions.clear()
         self._write(summary_line(summary))
         self._out.flush()
+
+    def _write_portion(self) -> None:
+        if not self._portions:
+            return
+        lines = list(islice(self._portions[0], PORTION))
+        for line in lines:
+            self._write(line)
+        if len(lines) < PORTION:
+            self._portions.popleft()
+        if self._portions:
+            self._reactor.callLater(0, self._write_portion)
 
     def _write(self, line: str) -> None:
         self._out.write(line)
         if self._flush:
             self._out.flush()
+
+
+class Recorder(Json):
+    """The record, beside another view, into what is begun when the run has."""
+
+    def __init__(self, out: TextOut, begin: Callable[[Any], None]) -> None:
+        super().__init__(out)
+        self._begin = begin
+
+    def start(self, run: Ping, reactor: Any) -> None:
+        """Begin, and write what was asked."""
+        self._begin(reactor)
+        super().start(run, reactor)
+
+
+class Together:
+    """Several views of one run; the first is the one that a line is said beside."""
+
+    def __init__(self, first: View, *others: View) -> None:
+        self._first = first
+        self._views = (first, *others)
+
+    def start(self, run: Ping, reactor: Any) -> None:
+        """Begin each."""
+        for view in self._views:
+            view.start(run, reactor)
+
+    def outcome(self, outcome: Outcome) -> None:
+        """Show an outcome in each."""
+        for view in self._views:
+            view.outcome(outcome)
+
+    def overdue(self, probe: Probe) -> None:
+        """Show in each that a probe has had no answer in time."""
+        for view in self._views:
+            view.overdue(probe)
+
+    def interval(self, interval: Interval) -> None:
+        """Show in each what an interval was like."""
+        for view in self._views:
+            view.interval(interval)
+
+    def end(self, summary: Summary) -> None:
+        """Show the summary in each."""
+        for view in self._views:
+            view.end(summary)
+
+    def beside(self, say: Say) -> Say:
+        """Say it beside the first."""
+        return self._first.beside(say)
