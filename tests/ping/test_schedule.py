@@ -72,6 +72,12 @@ def test_a_schedule_that_slept_starts_anew() -> None:
     assert taken(schedule, PATIENCE_NS, 3) == [(0, 0), (1, 100), (2, 200)]
     assert taken(schedule, 5 * SECOND) == [(3, 5000)]
     assert schedule.next_ns == 5100 * MS
+    assert schedule.held_ns == 4700 * MS
+    schedule.look(5100 * MS + PATIENCE_NS)
+    assert schedule.held_ns == 4700 * MS, "that can be made up for"
+    schedule.look(8100 * MS)
+    schedule.look(8200 * MS)
+    assert (schedule.held_ns, schedule.next_ns) == (7700 * MS, 8100 * MS)
 
 
 def test_targets_share_the_interval_evenly() -> None:

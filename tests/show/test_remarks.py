@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from udpecho.ping.figures import Distribution, Figures, FlowSummary, Summary, TargetSummary
-from udpecho.show.remarks import losing_hosts, losing_ports
+from udpecho.show.remarks import held_up, losing_hosts, losing_ports
 
 NAME, PEER = "echo.example", ("192.0.2.1", 7)
 
@@ -83,3 +83,16 @@ def test_hosts() -> None:
     assert said(1, 1, 50, out=(2,)) == [
         "LOSS: 1 of 3 hosts stands out: host2 (50%); the others lose 1%"
     ]
+
+
+@pytest.mark.parametrize(
+    ("held_ns", "said"),
+    [
+        (None, []),
+        (0, []),
+        (61_240_000_000, ["held up: nothing was sent for 61.2 s, though it was due"]),
+    ],
+)
+def test_what_held_it_up(held_ns: int | None, said: list[str]) -> None:
+    summary = Summary(0, figures(0), (), 0, {}, Distribution(), held_ns=held_ns)
+    assert list(held_up(summary)) == said

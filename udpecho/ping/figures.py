@@ -145,7 +145,8 @@ class Summary:
     dropped counts the datagrams that came and found no room in our own receive buffers: probes
     whose replies they were are counted as lost, though the network lost nothing. None if the
     system does not say. Whether one of the targets stands out it may be too early to tell; None if
-    nobody looked.
+    nobody looked. held_ns is for how long nothing was sent although it was due, because the machine
+    slept or the process was stopped; None if that is not known.
     """
 
     elapsed_ns: int
@@ -156,6 +157,7 @@ class Summary:
     schedule_error: Distribution
     dropped: int | None = None
     too_early: bool | None = None
+    held_ns: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from udpecho.ping.ledger import Ledger
 from udpecho.ping.plan import Plan, Target
 from udpecho.ping.schedule import TOGETHER, Group, Schedule, Slot
 from udpecho.ping.stats import Stats
+from udpecho.ping.turns import flow_of
 from udpecho.ping.ways import Lane, Ways
 
 RETIRED = 256
@@ -70,6 +71,15 @@ class Roster:
         """When the next probes are due; None if there is nobody to probe."""
         return self._schedule.next_ns
 
+    @property
+    def held_ns(self) -> int:
+        """How long nobody was probed, because the machine or the process stood still."""
+        return self._schedule.held_ns
+
+    def look(self, now_ns: int) -> None:
+        """See whether it has stood still."""
+        self._schedule.look(now_ns)
+
     def __contains__(self, target: object) -> bool:
         """Tell whether a target is to be probed again."""
         return target in self._schedule
@@ -121,7 +131,7 @@ class Roster:
         if taken is None:
             return None
         slot, due_ns = taken
-        lanes = self._ways.lanes(slot.group, slot.turn % self._plan.flows)
+        lanes = self._ways.lanes(slot.group, flow_of(slot.turn, self._plan.flows))
         for target in slot.done:
             self._leave(slot.group, target)
         return slot, lanes, due_ns

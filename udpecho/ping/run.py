@@ -129,6 +129,7 @@ class Ping:
         """Send no more, and end as soon as the replies that can be expected are there."""
         if self._ended_ns is None:
             wait_ns = min(self.plan.timeout_ns, 2 * (self.glance().max_ns or 0) + STRAGGLERS_NS)
+            self.roster.look(self._instrument.now())
             self._wind_up(self._instrument.now(), wait_ns)
 
     def glance(self) -> Glance:
@@ -141,10 +142,11 @@ class Ping:
 
     def summary(self) -> Summary:
         """Return the figures so far."""
-        if self._ended_ns is not None:
-            return self._stats.summary(self._ended_ns - self.started.monotonic_ns, self._dropped)
-        elapsed_ns = self._instrument.now() - self.started.monotonic_ns
-        return self._stats.summary(elapsed_ns, self._instrument.dropped())
+        now_ns, dropped = self._ended_ns, self._dropped
+        if now_ns is None:
+            now_ns, dropped = self._instrument.now(), self._instrument.dropped()
+        elapsed_ns = now_ns - self.started.monotonic_ns
+        return self._stats.summary(elapsed_ns, dropped, self.roster.held_ns)
 
     def __aiter__(self) -> AsyncGenerator[Outcome, None]:
         """Start, and yield each outcome; leaving the loop ends the run.
@@ -197,6 +199,7 @@ class Ping:
     def _send_due(self, now_ns: int) -> None:
         deadline_ns = self._deadline_ns
         if deadline_ns is not None and now_ns - self.started.monotonic_ns >= deadline_ns:
+            self.roster.look(self.started.monotonic_ns + deadline_ns)
             self._wind_up(now_ns, self.plan.timeout_ns)
             return
         sent = 0

@@ -93,6 +93,8 @@ class Schedule:
         self._of: dict[Target, Group] = {}
         self._due: list[tuple[int, int, Group]] = []
         self._made = 0
+        self.held_ns = 0
+        """How long nothing was probed though it was due: the machine or the process stood still."""
 
     def start(self, start_ns: int) -> None:
         """Begin at this time, for whoever joined at 0."""
@@ -153,14 +155,19 @@ class Schedule:
         self._places.targets[group.place] -= 1
         return group
 
+    def look(self, now_ns: int) -> None:
+        """Start anew if it is too far behind, and count how far that was."""
+        due_at_ns = self.next_ns
+        if due_at_ns is not None and now_ns - due_at_ns > PATIENCE_NS:
+            self._start_ns += now_ns - due_at_ns
+            self.held_ns += now_ns - due_at_ns
+
     def take(self, now_ns: int) -> tuple[Slot, int] | None:
         """Take the next slot if it is due, with the time when it was."""
+        self.look(now_ns)
         due_at_ns = self.next_ns
         if due_at_ns is None or due_at_ns > now_ns:
             return None
-        late_ns = now_ns - due_at_ns
-        if late_ns > PATIENCE_NS:
-            self._start_ns += late_ns
         due_ns, number, group = heappop(self._due)
         turn = group.turn
         group.turn += 1

@@ -99,8 +99,10 @@ class Stats:
             max((spread.max_ns for spread in rtts), default=None),
         )
 
-    def summary(self, elapsed_ns: int, dropped: int | None = None) -> Summary:
-        """Return all figures so far; dropped is what the sockets tell. 0.2 ms for each flow."""
+    def summary(
+        self, elapsed_ns: int, dropped: int | None = None, held_ns: int | None = None
+    ) -> Summary:
+        """Return all figures so far; the sockets, the schedule tell the rest. 0.2 ms a flow."""
         losers = self.losers()
         return Summary(
             elapsed_ns,
@@ -111,6 +113,7 @@ class Stats:
             self._schedule.distribution(),
             dropped,
             losers.early,
+            held_ns,
         )
 
     def wait_no_more(self) -> None:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from random import Random
 
-_ROUNDS = 4096  # before they begin as they did: as many as turns in minutes
-_BEGIN = memoryview(Random(_ROUNDS).randbytes(2 * _ROUNDS)).cast("H")
+_ROUNDS = 4096  # before they begin again as they did
+_BEGIN = memoryview(bytes(2) + Random(_ROUNDS).randbytes(2 * _ROUNDS - 2)).cast("H")
+"""Which flow begins each round, before it is taken modulo their number: the first at first."""
 
 
 def flow_of(turn: int, flows: int) -> int:

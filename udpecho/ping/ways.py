@@ -12,6 +12,7 @@ from udpecho.instrument.probe import Flow
 from udpecho.peer import Peer, is_ipv6
 from udpecho.ping.plan import Plan, Target
 from udpecho.ping.schedule import Group
+from udpecho.ping.turns import turns_of
 
 
 class Lane(NamedTuple):
@@ -76,7 +77,7 @@ class Ways:
         lanes = self._lanes.setdefault(group, [{} for _ in self._numbers])
         since_turn = group.turn - 1 - sum(sent)
         for number, flow in enumerate(flows):
-            turns = -(-(group.turn - number) // len(flows))  # that the flow of this number had
+            turns = turns_of(number, len(flows), group.turn)  # that the flow has had
             socket = self._sockets[flow]
             before = lanes[number].get(socket, Lane([], []))
             since = (since_turn, turns - 1 - sent[number])

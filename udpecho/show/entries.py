@@ -85,6 +85,7 @@ def read_summary(value: Fields) -> Summary:
         _read_distribution(value.inner("schedule_error")),
         _unless_null(value, "dropped", or_missing=True),  # records of before don't have it
         _truth(value, "too_early"),
+        _unless_null(value, "held_ns", or_missing=True),
     )
 
 

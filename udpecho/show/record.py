@@ -116,6 +116,7 @@ def summary_line(summary: Summary) -> str:
             "strangers": summary.strangers,
             "dropped": summary.dropped,
             "too_early": summary.too_early,
+            "held_ns": summary.held_ns,
             "clocks": {clock.value: summary.clocks.get(clock, 0) for clock in Clock},
             "schedule_error": asdict(summary.schedule_error),
             "targets": [

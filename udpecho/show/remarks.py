@@ -1,4 +1,4 @@
-"""What a summary says in words beside its figures: who loses. Does no I/O."""
+"""What a summary says in words beside its figures: who loses, what held it up. Does no I/O."""
 
 from __future__ import annotations
 
@@ -28,6 +28,12 @@ def losing_hosts(summary: Summary) -> Iterator[str]:
     """Name the hosts that lose more than the others, or say that none does."""
     hosts = [_Member(each.name, each.figures, each.stands_out) for each in summary.targets]
     yield from _losing("LOSS", "hosts", hosts, summary.too_early)
+
+
+def held_up(summary: Summary) -> Iterator[str]:
+    """Say for how long nothing was probed, if anything held the run up."""
+    if summary.held_ns:
+        yield f"held up: nothing was sent for {summary.held_ns / 1e9:.1f} s, though it was due"
 
 
 def _losing(loss: str, kind: str, members: list[_Member], too_early: bool | None) -> Iterator[str]:

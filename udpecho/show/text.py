@@ -18,7 +18,7 @@ from udpecho.ping.outcome import Outcome, Surplus
 from udpecho.ping.plan import Plan
 from udpecho.show.amounts import milliseconds, percent, slashed
 from udpecho.show.icmp import refusal_text
-from udpecho.show.remarks import losing_hosts, losing_ports
+from udpecho.show.remarks import held_up, losing_hosts, losing_ports
 from udpecho.show.sheet import Sheet
 from udpecho.show.summary_tables import flow_table, target_table
 
@@ -160,6 +160,7 @@ def _details(figures: Figures, summary: Summary) -> Iterator[str]:
         error = summary.schedule_error
         times = slashed(error.median_ns, error.p99_ns, error.max_ns)
         yield f"sent after schedule: median/p99/max = {times} ms"
+    yield from held_up(summary)
 
 
 def _troubles(figures: Figures, summary: Summary) -> Iterator[str]:
