@@ -74,7 +74,7 @@ PURE = frozenset(
         "columns", "datagrams", "doors", "peer", "refusal", "shown", "sizes", "values", "widths",
         "guard.guard", "guard.reasons", "guard.policy", "guard.prefixes", "guard.ratelimit",
         "ping.plan", "ping.ledger", "ping.outcome", "ping.schedule", "ping.stats", "ping.figures",
-        "ping.spread", "ping.tally", "ping.order", "ping.intervals",
+        "ping.spread", "ping.tally", "ping.order", "ping.intervals", "ping.lookup_times",
         "path.hops", "path.verdicts", "path.routers",
         "path.segments", "path.likelihood", "path.explanations", "path.judge",
         "path.asking", "path.questions",

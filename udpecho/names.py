@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 import socket
-from collections.abc import Sequence
 from functools import lru_cache
 from typing import TypeAlias
 
 from twisted.internet.address import IPv4Address, IPv6Address
-from twisted.internet.defer import Deferred, DeferredList, fail, succeed
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import (
     IAddress,
     IHostResolution,
@@ -18,10 +17,9 @@ from twisted.internet.interfaces import (
 )
 from zope.interface import implementer
 
-from udpecho.errors import BadAddress, ResolveFailed, UdpEchoError, WrongFamily
+from udpecho.errors import BadAddress, ResolveFailed, WrongFamily
 from udpecho.hosts import canonical_host
 from udpecho.peer import MAX_PORT, Peer, is_ipv6, is_wildcard
-from udpecho.reactors import IDatagramReactor
 
 _SCOPES = 1 << 32
 """A scope's number is less: the kernel writes it in four bytes."""
@@ -32,8 +30,10 @@ NamedHost: TypeAlias = tuple[str, int] | tuple[str, int, str]
 _LINK_LOCAL = re.compile("fe[89ab][0-9a-f]:")
 """How fe80::/10 begins, in canonical form."""
 
-LOOKUPS = 64
-"""Names looked up at a time: a resolver that is asked for 10,000 at once drops most."""
+_IPV4_IN_IPV6 = "::ffff:"
+
+MOST_ADDRESSES = 256
+"""Of a name, kept at most: an answer of DNS over UDP has room for fewer."""
 
 
 def checked_peer(address: tuple[str, int]) -> Peer:
@@ -115,6 +115,22 @@ def resolve(
     A link-local address without a scope gets this interface's. The Deferred fires with the peer
     or fails with ResolveFailed or BadAddress.
     """
+    found = addresses(reactor, host, port, ipv6=ipv6, interface=interface)
+    return found.addCallback(lambda hosts: (hosts[0], port))
+
+
+def addresses(
+    reactor: IReactorPluggableNameResolver,
+    host: str,
+    port: int,
+    *,
+    ipv6: bool | None = None,
+    interface: str | None = None,
+) -> Deferred[list[str]]:
+    """Find all addresses of a host, the best first, as resolve() finds one; there is one at least.
+
+    The port is looked at alone. The Deferred fails as that of resolve().
+    """
     canonical = canonical_host(host)
     try:
         check_port(port)
@@ -123,7 +139,7 @@ def resolve(
             if ipv6 is not None and ipv6 != is_ipv6(canonical):
                 wanted = "an IPv6" if ipv6 else "an IPv4"
                 raise WrongFamily(host, f"expected {wanted} address, got {canonical}")
-            return succeed((scoped(canonical, interface), port))
+            return succeed([scoped(canonical, interface)])
         check_name(host)
     except BadAddress as error:
         return fail(error)
@@ -132,38 +148,50 @@ def resolve(
         True: [IPv6Address],
         False: [IPv4Address],
     }
-    found = _FirstAddress(host)
+    found = _Addresses(host)
     reactor.nameResolver.resolveHostName(found, host, port, families[ipv6], "UDP")
-    return found.deferred.addCallback(lambda found: (scoped(found, interface), port))
+    return found.deferred.addCallback(lambda found: [scoped(each, interface) for each in found])
+
+
+def unmapped(canonical: str) -> str:
+    """Give an IPv4 address that is written as an IPv6 one (RFC 4291, 2.5.5.2) as what it is.
+
+    A socket of IPv6 alone can't send there.
+    """
+    return canonical.removeprefix(_IPV4_IN_IPV6) if "." in canonical else canonical
 
 
 @implementer(IResolutionReceiver)
-class _FirstAddress:
-    """Takes the first of the addresses that a name resolves to."""
+class _Addresses:
+    """Takes the addresses that a name resolves to."""
 
     def __init__(self, host: str) -> None:
-        self.deferred: Deferred[str] = Deferred(lambda _: None)
+        self.deferred: Deferred[list[str]] = Deferred(lambda _: None)
         self._host = host
-        self._first: str | None = None
+        self._found: dict[str, None] = {}
 
     def resolutionBegan(self, resolutionInProgress: IHostResolution) -> None:
         """Take no hold of it: Twisted's own resolver can't be cancelled."""
 
     def addressResolved(self, address: IAddress) -> None:
-        """Keep the first: the resolver puts the best first (RFC 6724)."""
-        if self._first is None and isinstance(address, IPv4Address | IPv6Address):
-            self._first = canonical_host(address.host)
+        """Keep the order: the resolver puts the best first (RFC 6724)."""
+        if isinstance(address, IPv4Address | IPv6Address) and len(self._found) < MOST_ADDRESSES:
+            canonical = canonical_host(address.host)
+            if canonical is not None:
+                self._found[canonical] = None
 
     def resolutionComplete(self) -> None:
         """Fire, unless whoever asked has cancelled."""
         if self.deferred.called:
             return
-        if self._first is None:
-            self.deferred.errback(ResolveFailed(f"no address found for {self._host!r}"))
-        elif is_wildcard(self._first):  # so hosts files block names
-            self.deferred.errback(ResolveFailed(f"{self._host!r} has no address but {self._first}"))
+        usable = [each for each in self._found if not is_wildcard(each)]
+        if usable:
+            self.deferred.callback(usable)
+        elif self._found:  # so hosts files block names
+            blocked = next(iter(self._found))
+            self.deferred.errback(ResolveFailed(f"{self._host!r} has no address but {blocked}"))
         else:
-            self.deferred.callback(self._first)
+            self.deferred.errback(ResolveFailed(f"no address found for {self._host!r}"))
 
 
 def with_scope(host: str, port: int) -> tuple[str, int] | tuple[str, int, int, int]:
@@ -184,27 +212,3 @@ def interface_index(name: str) -> int:
     if index < _SCOPES:
         return index
     raise BadAddress(name, f"expected the name of a network interface, got {name!r}")
-
-
-async def resolve_all(
-    reactor: IDatagramReactor,
-    hosts: Sequence[NamedHost],
-    *,
-    ipv6: bool | None = None,
-    interface: str | None = None,
-) -> tuple[list[tuple[str, Peer]], list[UdpEchoError]]:
-    """Find the hosts' names with their addresses, in order, and what is wrong with the others."""
-    found: list[tuple[str, Peer]] = []
-    failures: list[UdpEchoError] = []
-    for start in range(0, len(hosts), LOOKUPS):
-        some = hosts[start : start + LOOKUPS]
-        lookups = [
-            resolve(reactor, host, port, ipv6=ipv6, interface=interface) for host, port, *_ in some
-        ]
-        results: list[tuple[bool, Peer]] = await DeferredList(lookups, consumeErrors=True)
-        for (host, _, *name), (resolved, result) in zip(some, results, strict=True):
-            if resolved:
-                found.append(((*name, host)[0], result))
-            else:
-                failures.append(result.value)  # type: ignore[attr-defined] # a Failure
-    return found, failures

@@ -19,13 +19,18 @@ __all__ = [
     "FlowSummary",
     "Glance",
     "Losers",
+    "Naming",
     "Outcome",
     "Ping",
     "Probe",
     "ProbeFate",
+    "Readdressed",
+    "Roster",
     "Summary",
     "Surplus",
+    "Target",
     "TargetSummary",
+    "Unresolved",
     "ping",
     "prepare",
 ]
@@ -40,12 +45,17 @@ if TYPE_CHECKING:
     from udpecho.ping.figures import TargetSummary as TargetSummary
     from udpecho.ping.outcome import Clock as Clock
     from udpecho.ping.outcome import Flow as Flow
+    from udpecho.ping.outcome import Naming as Naming
     from udpecho.ping.outcome import Outcome as Outcome
     from udpecho.ping.outcome import Probe as Probe
     from udpecho.ping.outcome import ProbeFate as ProbeFate
+    from udpecho.ping.outcome import Readdressed as Readdressed
     from udpecho.ping.outcome import Surplus as Surplus
+    from udpecho.ping.outcome import Unresolved as Unresolved
+    from udpecho.ping.plan import Target as Target
     from udpecho.ping.preparing import ping as ping
     from udpecho.ping.preparing import prepare as prepare
+    from udpecho.ping.roster import Roster as Roster
     from udpecho.ping.run import Ping as Ping
     from udpecho.ping.stream import FellBehind as FellBehind
 else:
@@ -64,15 +74,20 @@ else:
             "outcome": (
                 "Clock",
                 "Flow",
+                "Naming",
                 "Outcome",
                 "Probe",
                 "ProbeFate",
+                "Readdressed",
                 "Surplus",
+                "Unresolved",
             ),
+            "plan": ("Target",),
             "preparing": (
                 "ping",
                 "prepare",
             ),
+            "roster": ("Roster",),
             "run": ("Ping",),
             "stream": ("FellBehind",),
         },

@@ -6,7 +6,7 @@ What an outcome speaks of is the instrument's; the door hands it on from here.
 from __future__ import annotations
 
 from enum import Enum
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from udpecho.instrument.probe import Flow as Flow
 from udpecho.instrument.probe import Probe as Probe
@@ -52,3 +52,28 @@ class Outcome(NamedTuple):
     icmp_type: int | None = None
     icmp_code: int | None = None
     mtu: int | None = None
+
+
+class Unresolved(NamedTuple):
+    """A host that was asked for and has no address yet, or can't be probed there; and why.
+
+    The port is None if that could not be read, either.
+    """
+
+    at_ns: int
+    name: str
+    port: int | None
+    reason: str
+
+
+class Readdressed(NamedTuple):
+    """A host that is probed at a new address from now on; old is None if it had none."""
+
+    at_ns: int
+    name: str
+    old: Peer | None
+    new: Peer
+
+
+Naming: TypeAlias = Unresolved | Readdressed
+"""What becomes of a host's name. Times are by the monotonic clock."""

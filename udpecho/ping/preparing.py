@@ -16,10 +16,12 @@ from typing import Literal
 from udpecho.errors import ResolveFailed, UdpEchoError
 from udpecho.instrument import SocketOptions, choose_instrument
 from udpecho.instrument.probe import MtuDiscovery, Probe
-from udpecho.names import NamedHost, resolve_all
+from udpecho.names import NamedHost
 from udpecho.ping.figures import Summary
-from udpecho.ping.outcome import Outcome
-from udpecho.ping.plan import INTERVAL, SIZE, TIMEOUT, Plan, Target
+from udpecho.ping.lookup_times import RESOLVE
+from udpecho.ping.lookups import Lookups
+from udpecho.ping.outcome import Naming, Outcome
+from udpecho.ping.plan import INTERVAL, SIZE, TIMEOUT, Plan
 from udpecho.ping.run import Ping, ignore
 from udpecho.reactors import AnyReactor, datagram_reactor
 
@@ -54,6 +56,8 @@ async def prepare(
     on_outcome: Callable[[Outcome], None] = ignore,
     on_overdue: Callable[[Probe], None] = ignore,
     on_unresolved: Callable[[UdpEchoError], None] | None = None,
+    on_naming: Callable[[Naming], None] = ignore,
+    resolve: float = RESOLVE,
 ) -> Ping:
     """Make a run that probes hosts, given by name or address and port, and what to call them.
 
@@ -68,47 +72,69 @@ async def prepare(
     MtuDiscovery). By clock="user" the kernel's stamps are not used.
 
     on_outcome hears each fate and each surplus datagram, on_overdue of each probe that has no
-    fate when its timeout has passed. With on_unresolved, which hears why, hosts without an
-    address are left out. Raises ResolveFailed (with on_unresolved only if no host is left),
-    BadAddress, OSError for what this system can't do, or ValueError for what no plan can be.
+    fate when its timeout has passed. Raises BadAddress, OSError for what this system can't do,
+    or ValueError for what no plan can be; and ResolveFailed for a host without an address.
+
+    With on_unresolved, which hears why, that host is left out until it has one: the run can
+    begin as soon as one host is known, and others join it as they are. ResolveFailed then is
+    raised only if there is nobody. Names are looked up again every so many seconds (resolve; 0:
+    never), and more often while their hosts are silent. A host whose name no longer has its
+    address moves, and is another target of the summary. on_naming hears of all that.
     """
     if not targets:
         raise ValueError("a ping needs a target")
     datagrams = datagram_reactor(reactor)
     link = device or (source or "").partition("%")[2] or None
-    found, failures = await resolve_all(datagrams, targets, ipv6=ipv6, interface=link)
-    if failures and on_unresolved is None:
-        raise failures[0]
-    for failure in failures:
-        assert on_unresolved is not None
-        on_unresolved(failure)
-    if failures and not found:
-        raise ResolveFailed("no host to ping")
-    byte = _traffic_class(dscp, tos)
-    plan = Plan(
-        targets=tuple(Target(name, peer) for name, peer in found),
-        interval_ns=_nanoseconds("interval", interval),
-        count=count,
-        timeout_ns=_nanoseconds("timeout", timeout),
-        size=size,
-        flows=flows or len(source_ports) or 1,
-        ttl=ttl,
-        traffic_class=byte,
-        source_ports=tuple(source_ports),
+    lookups = Lookups(
+        datagrams,
+        targets,
+        ipv6=ipv6,
+        interface=link,
+        every=_every(resolve),
+        on_unresolved=on_unresolved or ignore,
+        on_naming=on_naming,
     )
-    options = SocketOptions(
-        source=source, device=device, ttl=ttl, traffic_class=byte, mtu_discovery=mtu_discovery
-    )
-    if clock not in ("kernel", "user"):
-        raise ValueError(f"clock: expected 'kernel' or 'user', got {clock!r}")
-    return Ping(
-        choose_instrument(datagrams, options, size=size, stamps=clock == "kernel"),
-        plan,
-        connected=connected,
-        deadline_ns=None if deadline is None else _nanoseconds("deadline", deadline),
-        on_outcome=on_outcome,
-        on_overdue=on_overdue,
-    )
+    found = await lookups.first(of_all=on_unresolved is None)
+    try:
+        if not found:
+            raise ResolveFailed("no host to ping")
+        byte = _traffic_class(dscp, tos)
+        plan = Plan(
+            targets=tuple(dict.fromkeys(found)),
+            interval_ns=_nanoseconds("interval", interval),
+            count=count,
+            timeout_ns=_nanoseconds("timeout", timeout),
+            size=size,
+            flows=flows or len(source_ports) or 1,
+            ttl=ttl,
+            traffic_class=byte,
+            source_ports=tuple(source_ports),
+            expected=lookups.expects,
+        )
+        options = SocketOptions(
+            source=source, device=device, ttl=ttl, traffic_class=byte, mtu_discovery=mtu_discovery
+        )
+        if clock not in ("kernel", "user"):
+            raise ValueError(f"clock: expected 'kernel' or 'user', got {clock!r}")
+        return Ping(
+            choose_instrument(datagrams, options, size=size, stamps=clock == "kernel"),
+            plan,
+            connected=connected,
+            deadline_ns=None if deadline is None else _nanoseconds("deadline", deadline),
+            on_outcome=on_outcome,
+            on_overdue=on_overdue,
+            company=lookups,
+        )
+    except BaseException:
+        lookups.end()
+        raise
+
+
+def _every(resolve: float) -> float:
+    """Give how often names are looked up, in seconds; raises ValueError."""
+    if resolve == 0 or 1 <= resolve <= LONGEST:
+        return resolve
+    raise ValueError(f"resolve: expected 0, or seconds from 1 to {LONGEST:g}, got {resolve}")
 
 
 def _traffic_class(dscp: int | None, tos: int | None) -> int | None:
@@ -152,6 +178,8 @@ async def ping(
     on_outcome: Callable[[Outcome], None] = ignore,
     on_overdue: Callable[[Probe], None] = ignore,
     on_unresolved: Callable[[UdpEchoError], None] | None = None,
+    on_naming: Callable[[Naming], None] = ignore,
+    resolve: float = RESOLVE,
 ) -> Summary:
     """Probe hosts, and return what was measured. The options are those of prepare()."""
     run = await prepare(
@@ -176,5 +204,7 @@ async def ping(
         on_outcome=on_outcome,
         on_overdue=on_overdue,
         on_unresolved=on_unresolved,
+        on_naming=on_naming,
+        resolve=resolve,
     )
     return await run.start()

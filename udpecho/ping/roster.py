@@ -7,8 +7,6 @@ kept as there are others, RETIRED at least; beyond that the oldest are in the ru
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from udpecho.instrument import Instrument, ProbeSocket
 from udpecho.instrument.probe import Flow
 from udpecho.ping.ledger import Ledger
@@ -33,15 +31,13 @@ class Roster:
         stats: Stats,
         *,
         connected: bool,
-        wake: Callable[[], None],
     ) -> None:
-        """Begin with nobody. wake is called when somebody comes."""
+        """Begin with nobody."""
         self._ways = Ways(instrument, plan, connected=connected)
         self._plan = plan
-        self._now = instrument.now
+        self._instrument = instrument
         self._ledger = ledger
         self._stats = stats
-        self._wake = wake
         self._flows: dict[Target, list[Flow]] = {}
         self._retired: dict[Target, int] = {}
         """Each with a probe's number, before which all of its own are."""
@@ -97,7 +93,7 @@ class Roster:
         """
         self._want_to_go_on()
         if target not in self._schedule:
-            self._join(target, self._now())
+            self._join(target, self._instrument.now())
             self._wake()
 
     def retire(self, target: Target) -> None:
@@ -117,7 +113,7 @@ class Roster:
             return
         self._open(new)
         self.retire(old)
-        self._join(new, self._now(), count=left, place=place)
+        self._join(new, self._instrument.now(), count=left, place=place)
         self._wake()
 
     def heard(self, target: Target) -> tuple[int, int]:
@@ -149,6 +145,10 @@ class Roster:
                 self._ledger.drop_flow(flow)
             self._stats.forget(known)
             self._ways.close(known)
+
+    def _wake(self) -> None:
+        """Have the run look again at what is due."""
+        self._instrument.wake_at(self._instrument.now())
 
     def _want_to_go_on(self) -> None:
         if not self._goes_on:

@@ -16,6 +16,7 @@ from udpecho.errors import BadAddress
 from udpecho.instrument import Instrument, ProbeSocket
 from udpecho.instrument.probe import Arrival, Probe
 from udpecho.instrument.stamps import Stamp
+from udpecho.ping.company import Alone, Company
 from udpecho.ping.figures import Glance, Losers, Summary
 from udpecho.ping.ledger import Ledger
 from udpecho.ping.outcome import Outcome
@@ -66,11 +67,12 @@ class Ping:
         deadline_ns: int | None = None,
         on_outcome: Callable[[Outcome], None] = ignore,
         on_overdue: Callable[[Probe], None] = ignore,
+        company: Company | None = None,
     ) -> None:
         """Plan a run. deadline_ns after its start, no more is sent.
 
         on_outcome hears each fate and each surplus datagram, on_overdue of each probe that has
-        no fate when its timeout has passed.
+        no fate when its timeout has passed. The company has targets come and go.
         """
         self.plan = plan
         self._instrument = instrument
@@ -80,14 +82,8 @@ class Ping:
         self._on_sent: Callable[[Sequence[Probe]], None] = ignore
         self._ledger = Ledger(plan.size, plan.timeout_ns)
         self._stats = Stats(plan.hosts * plan.flows, plan.ttl)
-        self.roster = Roster(
-            instrument,
-            plan,
-            self._ledger,
-            self._stats,
-            connected=connected,
-            wake=lambda: instrument.wake_at(instrument.now()),  # to look again at what is due
-        )
+        self.roster = Roster(instrument, plan, self._ledger, self._stats, connected=connected)
+        self._company = company or Alone()
         self._begun = False
         self._ends_at_ns: int | None = None
         self._ended_ns: int | None = None
@@ -119,10 +115,12 @@ class Ping:
             self.roster.open()
         except (OSError, BadAddress):
             self._instrument.close()
+            self._company.end()
             raise
         self.started = self._instrument.start(self)
         self.roster.start(self.started.monotonic_ns)
         self._instrument.wake_at(self.started.monotonic_ns)
+        self._company.begin(self.roster, self._end)
         return self._done
 
     def stop(self) -> None:
@@ -205,7 +203,8 @@ class Ping:
         sent = 0
         while sent < BURST and self._ended_ns is None and (due := self.roster.take(now_ns)):
             sent += self._send(*due, now_ns)
-        if self.roster.next_ns is None and self.plan.count is not None:
+        nobody = self.roster.next_ns is None and not self._company.awaits
+        if nobody and self.plan.count is not None:
             self._wind_up(now_ns, self.plan.timeout_ns)
 
     def _send(
@@ -267,6 +266,7 @@ class Ping:
             return
         self._ended_ns = self._instrument.now()
         self.roster.end()
+        self._company.end()
         for outcome in self._ledger.close(self._ended_ns):
             self._tell(outcome)
         self._dropped = self._instrument.dropped()

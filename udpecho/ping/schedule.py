@@ -12,6 +12,7 @@ from heapq import heappop, heappush
 from math import gcd, inf
 from typing import NamedTuple
 
+from udpecho.ping.lookup_times import GOLDEN
 from udpecho.ping.plan import Target
 
 GRAIN_NS = 5_000_000
@@ -28,12 +29,10 @@ PATIENCE_NS = 1_000_000_000
 """A schedule that is behind by more (the machine slept, the process was stopped) starts anew:
 what was due meanwhile, all at once, would measure nothing but the burst."""
 
-_GOLDEN = 0.6180339887
-
 
 def _scattered(number: int) -> list[int]:
     """Order places so that each is far from those just before it: by steps of the golden ratio."""
-    step = max(1, round(number * _GOLDEN))
+    step = max(1, round(number * GOLDEN))
     while gcd(step, number) > 1:
         step += 1
     return [n * step % number for n in range(number)]
