@@ -16,7 +16,7 @@ from udpecho.ping.outcome import Outcome
 from udpecho.ping.plan import Plan, Target
 from udpecho.ping.run import Ping
 from udpecho.server.server import EchoServer
-from udpecho.show.table import STOPPED_SECONDS, LiveTable
+from udpecho.show.table import FIRST_LOOK, STOPPED_SECONDS, LiveTable
 from udpecho.show.terminal import Canvas
 from udpecho.testing.network import MemoryNetwork
 from udpecho.widths import columns_of
@@ -152,6 +152,31 @@ def test_a_name_that_moved_has_a_row_for_each_address() -> None:
     names = [line.partition("  ")[0] for line in watched.shown()[1:4]]
     assert names == ["host (192.0.2.1)", "host (192.0.2.9)", "host (192.0.2.10)"]
     watched.net.advance(60)
+
+
+def test_a_host_that_is_probed_no_more_has_no_row() -> None:
+    """In a run without an end, whose hosts come and go."""
+    watched = Watched("one", "two", count=None).start()
+    watched.net.advance(3)
+    assert {line.split()[0] for line in watched.shown()[1:3]} == {"one", "two"}
+    watched.run.roster.move(watched.plan.targets[1], Target("two", ("192.0.2.1", 8)))
+    watched.net.advance(20)
+    assert {line.split()[0] for line in watched.shown()[1:3]} == {"one", "two"}
+    assert len(watched.shown()) == 4
+    assert any("100%" in line for line in watched.shown()), "nobody answers there"
+    watched.run.stop()
+    watched.net.advance(20)
+
+
+def test_rows_of_hosts_that_came_and_went_are_forgotten() -> None:
+    watched = Watched("one", count=None).start()
+    watched.net.advance(1)
+    for port in range(2 * FIRST_LOOK):
+        flow = Flow("one", ("192.0.2.9", port + 1), 40001)
+        watched.view.outcome(Outcome(ProbeFate.REPLIED, 0, flow, 1, 1, 0, 10))
+    assert len(watched.shown()) == 3
+    watched.run.stop()
+    watched.net.advance(20)
 
 
 def test_what_is_said_meanwhile_stands_above() -> None:

@@ -28,4 +28,4 @@ def slashed(*times: int | None) -> str:
 
 def with_address(name: str, address: str) -> str:
     """Write a name that is not enough to tell who is meant."""
-    return name if address in ("", name) else f"{name} ({address})"
+    return name if address == name else f"{name} ({address})"

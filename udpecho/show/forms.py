@@ -52,7 +52,9 @@ class AsText:
 
     def end(self, number: int, start: Start, summary: Summary, remarks: Sequence[str]) -> None:
         """Say the remarks and the summary."""
-        for line in ("", *remarks, *summary_text(summary, self._sheet())):
+        sheet = self._sheet()
+        told = (line for remark in remarks for line in sheet.wrap(remark))
+        for line in ("", *told, *summary_text(summary, sheet)):
             self._say(line)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
-from udpecho.instrument.probe import WHOLE
+from udpecho.instrument.probe import WHOLE, Flow
 from udpecho.ping.outcome import Outcome
 from udpecho.show.amounts import milliseconds, percent, with_address
 
@@ -28,7 +28,7 @@ class LiveRow:
     """What is shown of a host or a flow."""
 
     name: str
-    address: str = ""
+    flow: Flow | None = None
     known: int = 0
     whole: int = 0
     total_ns: int = 0
@@ -40,7 +40,8 @@ class LiveRow:
 
     def tell_apart(self) -> None:
         """Add the address, where others have the name too."""
-        self.name, self.address = with_address(self.name, self.address), ""
+        if self.flow is not None:
+            self.name = with_address(self.flow.target, self.flow.peer[0])
 
     def give_up(self, sequence: int) -> None:
         """Count a probe that is overdue as a loss, until its fate is known."""

@@ -13,6 +13,7 @@ from udpecho.ping import Ping
 from udpecho.ping.figures import Summary
 from udpecho.ping.intervals import Interval
 from udpecho.ping.outcome import Outcome
+from udpecho.ping.plan import Target
 from udpecho.show.interval_text import interval_text
 from udpecho.show.live_rows import ASCII_SPARKS, LOST, RECENT, SPARKS, LiveRow, Worst
 from udpecho.show.rows import GAP, Column, TableLayout, lay_out
@@ -25,6 +26,10 @@ REFRESH_SECONDS = 0.25
 
 MOST_ROWS = 100
 """Rows on however tall a terminal: more than 3 ms' work would hold up the probes."""
+
+FIRST_LOOK = 1000
+"""Rows, beside two for each host, from which to look for those of hosts that are probed no more;
+then each time that there are twice as many."""
 
 STOPPED_SECONDS = 2.0
 """Where so long nothing was drawn, the process was stopped, and the shell wrote below the table."""
@@ -64,6 +69,7 @@ class LiveTable:
         self._seconds: Callable[[], float] = reactor.seconds
         self._drawn_at = self._seconds()
         self._by_flow = len(run.plan.targets) == 1 and run.plan.flows > 1
+        self._most_rows = FIRST_LOOK + 2 * len(run.plan.targets)
         for line in banner(run.plan):
             self._say(line)
         self._drawing = LoopingCall(self._draw)
@@ -109,12 +115,17 @@ class LiveTable:
 
     def lines(self, sheet: Sheet, rows: int) -> list[Spans]:
         """Write what is shown now: the rows that lose most, as many as fit."""
+        if len(self._rows) > self._most_rows:
+            self._forget_retired()
         foot = list(sheet.wrap(self._progress()))
         room = max(1, min(MOST_ROWS, rows - len(foot) - 1))
         if len(self._rows) > room:
             room = max(1, room - 1)
             foot.insert(0, f"... and {len(self._rows) - room:,} that lost no more"[: sheet.columns])
         shown = self._worst.first(self._rows, room)
+        if any(map(self._is_retired, shown)):
+            self._forget_retired()
+            return self.lines(sheet, rows)
         sparks = SPARKS if sheet.has(SPARKS) else ASCII_SPARKS
         cells = [row.cells(sparks) for row in shown]
         named = Column("source port" if self._by_flow else "host", 0, NARROWEST_NAME)
@@ -129,14 +140,27 @@ class LiveTable:
         key = (flow.target, flow.peer, flow.port if self._by_flow else 0)
         row = self._by_key.get(key)
         if row is None:
-            name, address = str(flow.port) if self._by_flow else flow.target, flow.peer[0]
-            row = self._by_key[key] = LiveRow(name, address)
-            if name in self._by_name:
+            name = str(flow.port) if self._by_flow else flow.target
+            row = self._by_key[key] = LiveRow(name, flow)
+            if name in self._by_name and not self._by_flow:
                 for each in (self._by_name[name], row):
                     each.tell_apart()
             self._by_name[name] = row
             self._rows.append(row)
         return row
+
+    def _is_retired(self, row: LiveRow) -> bool:
+        """Tell whether a row's host is probed no more, though the run has no end."""
+        if row.flow is None or self._run.plan.count is not None:
+            return False
+        return Target(row.flow.target, row.flow.peer) not in self._run.roster
+
+    def _forget_retired(self) -> None:
+        self._by_key = {key: row for key, row in self._by_key.items() if not self._is_retired(row)}
+        self._rows = list(self._by_key.values())
+        self._by_name = {row.name: row for row in self._rows}
+        self._most_rows = max(FIRST_LOOK, 2 * len(self._rows))
+        self._worst = Worst()
 
     def _progress(self) -> str:
         planned = self._run.plan.probes
