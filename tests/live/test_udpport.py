@@ -62,6 +62,18 @@ def test_all_can_be_called(port: UdpPort) -> None:
     port.connect(here.host, here.port)
 
 
+def test_who_hears_may_be_replaced(port: UdpPort) -> None:
+    """On what is wrapped, too."""
+    anyhow: Any = port
+    other = DatagramProtocol()
+    first, anyhow.protocol = anyhow.protocol, other
+    assert anyhow.protocol is other
+    assert getattr(anyhow, "_port", anyhow).protocol is other
+    anyhow.maxPacketSize = 7
+    assert getattr(anyhow, "_port", anyhow).maxPacketSize == anyhow.maxPacketSize == 7
+    anyhow.protocol = first
+
+
 def test_what_is_not_counted_is_none(port: UdpPort) -> None:
     figures = port.counters()
     ours = isinstance(port, OwnPort)

@@ -200,3 +200,100 @@ def test_what_is_not_sent_is_told_to_the_hook_that_there_is_then() -> None:
     tell(b"x", None, OSError())
     assert told == [b"x"]
     assert teller_of_not_sent(CatchAll()) is None
+    later = provider()
+    tell = teller_of_not_sent(later)
+    assert tell is not None
+    tell(b"x", None, OSError())
+    vars(later)["datagramNotSent"] = lambda data, addr, error: told.append(data)
+    tell(b"y", None, OSError())
+    assert told == [b"x", b"y"]
+
+
+class Hears(DatagramProtocol):
+    """Notes what comes, one by one."""
+
+    def __init__(self) -> None:
+        self.heard: list[object] = []
+
+    def datagramReceived(self, datagram: bytes, addr: object) -> None:
+        self.heard.append(datagram)
+
+    def connectionRefused(self) -> None:
+        self.heard.append("refused")
+
+
+class TwoHosts:
+    """A port of a protocol's, and a host that sends to it, or that nobody listens at."""
+
+    def __init__(self, protocol: DatagramProtocol) -> None:
+        self.net = MemoryNetwork()
+        self.port: Any = listen_udp(self.net.host("192.0.2.1"), 7, protocol)
+        self.other = self.net.host("192.0.2.2")
+
+    def send(self, data: bytes) -> None:
+        sender = Hears()
+        port = listen_udp(self.other, 0, sender)
+        port.write(data, ("192.0.2.1", 7))
+        self.net.advance(1)
+        port.stopListening()
+        self.net.advance(1)
+
+    def is_refused(self) -> None:
+        self.port.write(b"x", ("192.0.2.2", 9))
+        self.net.advance(1)
+
+
+def test_a_declared_hook_may_come_and_go_while_it_listens() -> None:
+    """As Twisted's own may: it is looked up when it is called."""
+    protocol = Hears()
+    alsoProvides(protocol, IBatchProtocol)
+    hosts = TwoHosts(protocol)
+    hosts.send(b"1")
+    vars(protocol)["batchReceived"] = lambda batch: protocol.heard.append(batch.datagrams)
+    hosts.send(b"2")
+    del vars(protocol)["batchReceived"]
+    hosts.send(b"3")
+    assert protocol.heard == [b"1", 1, b"3"]
+
+
+def test_a_hook_of_the_class_may_be_replaced_or_taken_away() -> None:
+    class ByBatch(Hears):
+        def batchReceived(self, batch: Any) -> None:
+            self.heard.append(batch.datagrams)
+
+    protocol = ByBatch()
+    hosts = TwoHosts(protocol)
+    hosts.send(b"1")
+    vars(protocol)["batchReceived"] = lambda batch: protocol.heard.append("other")
+    hosts.send(b"2")
+    vars(protocol)["batchReceived"] = None
+    hosts.send(b"3")
+    assert protocol.heard == [1, "other", b"3"]
+
+
+def test_who_is_put_in_another_s_place_has_hooks_of_its_own(logged: list[str]) -> None:
+    """And is told of the same mistakes as who listens; then the first stays."""
+
+    class Refusable(Hears):
+        def peerRefused(self, refusal: Refusal) -> None:
+            self.heard.append(refusal.errno)
+
+    first, second, third = Refusable(), Hears(), Refusable()
+    hosts = TwoHosts(first)
+    hosts.is_refused()
+    with pytest.raises(TypeError, match="Past: expected peerRefused"):
+        hosts.port.protocol = Past()
+    assert hosts.port.protocol is first
+    hosts.is_refused()
+    hosts.port.protocol = second
+    hosts.is_refused()
+    hosts.send(b"2")
+    hosts.port.protocol = third
+    hosts.is_refused()
+    assert len(first.heard) == 2
+    assert second.heard == [b"2"], "nobody is told that an unconnected port was refused"
+    assert len(third.heard) == 1
+    wrong = Hears()
+    wrong.batchReceived = print  # type: ignore[attr-defined]
+    hosts.port.protocol = wrong
+    assert "its batchReceived is not used" in logged[-1]

@@ -13,6 +13,7 @@ from twisted.internet.interfaces import ILoggingContext
 from twisted.python import log
 
 from udpecho.errors import PortClosed
+from udpecho.port.hooks import check_hooks
 from udpecho.port.portsocket import PortSocket
 from udpecho.scopes import without_scope
 
@@ -63,11 +64,15 @@ class AsStock:
 
     @property
     def protocol(self) -> Any:
-        """Who hears what comes; it may be replaced."""
+        """Who hears what comes; it may be replaced.
+
+        Setting it raises TypeError for one whose peerRefused does not take a Refusal alone.
+        """
         return self._protocol
 
     @protocol.setter
     def protocol(self, protocol: Any) -> None:
+        check_hooks(protocol)
         self.serve(protocol)
 
     @property

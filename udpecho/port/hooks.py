@@ -21,7 +21,8 @@ class IBatchProtocol(Interface):
     """What a DatagramProtocol may have beyond its own hooks; each of these is optional.
 
     Those count that its class defines, or that it has if it provides this interface: there are
-    protocols that have an attribute of any name.
+    protocols that have an attribute of any name. They are looked up when they are called, but
+    takesTrains, and whether there is peerRefused, when the protocol is given to the port.
     """
 
     takesTrains: bool = Attribute(
@@ -77,20 +78,29 @@ class PortCounters:
 
 
 def has_hook(protocol: object, name: str) -> bool:
-    """Tell whether a protocol has one of our hooks: by its class, or since it says so.
+    """Tell whether a protocol has one of our hooks now: by its class, or since it says so.
 
     Which function it is, the protocol is asked for at each call, as for Twisted's own hooks.
     """
-    if any(name in vars(each) for each in type(protocol).__mro__) or _says_so(protocol):
-        return getattr(protocol, name, None) is not None
-    return False
+    return may_have_hook(protocol, name) and getattr(protocol, name, None) is not None
+
+
+def may_have_hook(protocol: object, name: str) -> bool:
+    """Tell whether a protocol may have one of our hooks, now or later."""
+    return any(name in vars(each) for each in type(protocol).__mro__) or _says_so(protocol)
 
 
 def teller_of_not_sent(protocol: Any) -> Callable[[bytes, Any, OSError], None] | None:
-    """Give what tells a protocol's datagramNotSent; None if it has none."""
-    if not has_hook(protocol, "datagramNotSent"):
+    """Give what tells a protocol's datagramNotSent, if it has it then; None if it can't have it."""
+    if not may_have_hook(protocol, "datagramNotSent"):
         return None
-    return lambda data, addr, error: protocol.datagramNotSent(data, addr, error)
+
+    def tell(data: bytes, addr: Any, error: OSError) -> None:
+        hook = getattr(protocol, "datagramNotSent", None)
+        if hook is not None:
+            hook(data, addr, error)
+
+    return tell
 
 
 def check_hooks(protocol: object) -> None:

@@ -17,7 +17,7 @@ from udpecho.kernel.layout import IPV6
 from udpecho.kernel.messages import BATCH, LONGEST
 from udpecho.port.address import Address
 from udpecho.port.batch import Batch
-from udpecho.port.hooks import has_hook
+from udpecho.port.hooks import has_hook, may_have_hook
 from udpecho.port.portsocket import PortSocket
 from udpecho.port.sieve import longer_than, not_from
 from udpecho.port.sieve import mapped as from_mapped
@@ -71,7 +71,7 @@ class Reader:
     def serve(self, protocol: Any) -> None:
         """Deliver to a protocol from now on."""
         self._protocol = protocol
-        self._by_batch = has_hook(protocol, "batchReceived")
+        self._by_batch = may_have_hook(protocol, "batchReceived")
         self._by_peer = has_hook(protocol, "peerRefused")
         self._batches = BATCHES if self._by_batch else 1
         if self._by_peer:
@@ -141,8 +141,9 @@ class Reader:
         if count >= MANY:
             self._watch.look_away()
         try:
-            if self._by_batch:
-                self._protocol.batchReceived(self._batch)
+            hook = getattr(self._protocol, "batchReceived", None) if self._by_batch else None
+            if hook is not None:
+                hook(self._batch)
             else:
                 self._deliver_each(self._batch)
         except BaseException:  # as Twisted's port does: what a hook raises closes nothing
@@ -193,10 +194,12 @@ class Reader:
         for refusal in self._socket.refusals(ERRORS):
             self.counts["refused"] += 1
             peer = self._connection.peer
-            if not self._queues_errors or (
-                peer is not None and not self._connection.is_peer(refusal.to)
-            ):
-                continue  # an earlier peer's, or of a queue that someone else has turned on
+            if peer is None:
+                is_for_it = self._by_peer
+            else:
+                is_for_it = self._queues_errors and self._connection.is_peer(refusal.to)
+            if not is_for_it:
+                continue  # an earlier peer's or protocol's, or of a queue that others turned on
             try:
                 if self._by_peer:
                     self._protocol.peerRefused(refusal)

@@ -69,6 +69,24 @@ class StockPort:
         self._paused = False
         self._note()
 
+    @property
+    def protocol(self) -> Any:
+        """Who hears what comes; it may be replaced."""
+        return self._port.protocol
+
+    @protocol.setter
+    def protocol(self, protocol: Any) -> None:
+        self._port.protocol = protocol
+
+    @property
+    def maxPacketSize(self) -> int:
+        """How many bytes of a datagram are delivered; it may be changed."""
+        return int(self._port.maxPacketSize)
+
+    @maxPacketSize.setter
+    def maxPacketSize(self, limit: int) -> None:
+        self._port.maxPacketSize = limit
+
     def __repr__(self) -> str:
         """Name the port that is wrapped."""
         return repr(self._port)
