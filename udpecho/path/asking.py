@@ -33,7 +33,9 @@ AHEAD = 4
 """TTLs that are asked beyond the last that answered: so many silent ones in a row end a look."""
 
 ALIKE = 3
-"""Flows that met the same first router, after which it is not asked for each."""
+"""Flows that met the same first router, after which it is not asked for each; and flows that reach
+the target and found a TTL silent, after which it is not asked of others that reach it: there may
+well be no router, for our own server answers none of the TTLs up to twice its distance."""
 
 
 class Question(NamedTuple):
@@ -104,7 +106,7 @@ class _Flow:
 
     def tries(self, ttl: int) -> int:
         """Tell how often a TTL is asked: where nothing may be, only once more."""
-        return 2 if self.reached and ttl > self.last + 1 else TRIES
+        return 2 if self.reached and ttl > self.last else TRIES
 
 
 class Asker:
@@ -199,11 +201,14 @@ class Asker:
         First each TTL once, from the nearest on; then those again that were silent.
         """
         found = []
+        silent_from = self._silent_from()
         for rank, flow in enumerate(self._flows):
             for ttl in range(1, flow.limit(self._most_hops) + 1):
                 hop = flow.hops.get(ttl)
                 if hop is None and ttl == 1 and self._is_common():
                     continue
+                if flow.reached and ttl >= silent_from:
+                    break
                 asked = 0 if hop is None else hop.asked
                 if (hop is not None and hop.addresses) or asked >= flow.tries(ttl):
                     continue
@@ -219,6 +224,18 @@ class Asker:
     def _is_common(self) -> bool:
         """Tell whether all flows seem to begin with one router, so that not each need be asked."""
         return len(self._first) == 1 and max(self._first.values()) >= ALIKE
+
+    def _silent_from(self) -> int:
+        """Give the TTL from which on no router answers, as some flows found that get there."""
+        farthest = max((flow.last for flow in self._flows), default=0)
+        silent = sum(
+            flow.reached
+            and (hop := flow.hops.get(farthest + 1)) is not None
+            and hop.asked >= flow.tries(farthest + 1)
+            and all(flow.hops[ttl].asked > 1 for ttl in flow.hops if ttl > farthest)
+            for flow in self._flows
+        )
+        return farthest + 1 if silent >= ALIKE else self._most_hops + 1
 
     def _bucket(self, ttl: int) -> _Bucket:
         return self._buckets.setdefault(ttl, _Bucket())
