@@ -79,7 +79,7 @@ class StampedSocket:
         self._refused: list[Refusal] = []
         self._names: dict[Peer, bytes] = {}
         self._peers: dict[bytes, Peer] = {}
-        self._mtus: dict[Peer, int] = {}  # of the ways for which something was too long
+        self._mtus: dict[str, int] = {}  # of the ways for which something was too long
         self._name_size = self._layout.name
         self._socket = socket.socket(family, socket.SOCK_DGRAM)
         self._transmit: Callable[[bytes, Peer], int] = self._socket.sendto
@@ -203,8 +203,8 @@ class StampedSocket:
                 refused = refusal(data[index], peer, found)
                 if refused is not None:
                     self._refused.append(refused)
-                elif peer in self._names and (mtu := local_mtu(found)):
-                    self._mtus[peer] = mtu
+                elif (mtu := local_mtu(found)) is not None:
+                    self._mtus[peer[0]] = mtu  # IPv4 tells no port, unless it is connected
         return count
 
     def _send_alone(self, probe: Probe, payload: bytes, unsent: list[Unsent]) -> None:
@@ -240,7 +240,7 @@ class StampedSocket:
 
         def failed(index: int, number: int) -> None:
             probe = probes[index]
-            mtu = self._mtus.get(probe.flow.peer) if number == errno.EMSGSIZE else None
+            mtu = self._mtus.get(probe.flow.peer[0]) if number == errno.EMSGSIZE else None
             unsent.append(Unsent(probe, number, mtu))
 
         send_all(send, 0, len(probes), failed, look)
