@@ -145,6 +145,11 @@ class TestLibrary:
         run = self.complete(bench, asked)
         assert bench.finish(run.start(), 10).figures.sent == 3
 
+    def test_with_a_deadline_the_count_is_of_answers(self) -> None:
+        bench = Bench(loss=1.0)
+        asked = ping(bench.host, [SERVER], count=2, interval=1.0, deadline=5.0)
+        assert self.complete(bench, asked).figures.sent == 5
+
     def test_who_listens_hears_of_what_is_overdue_and_what_became_of_it(self) -> None:
         bench = Bench(delay=0.3)
         bench.serve()

@@ -233,11 +233,86 @@ def test_the_right_bytes_from_another_address_are_a_strangers() -> None:
     assert bench.finish(running).strangers == 1
 
 
-def test_a_deadline_ends_the_sending() -> None:
+def test_a_deadline_is_the_end_and_what_it_cuts_off_is_no_loss() -> None:
+    """A probe leaves only while its reply can still come (C14)."""
     bench = Bench()
     bench.serve()
     summary = bench.run(count=None, deadline_ns=250 * MS)
     assert summary.figures.sent == summary.figures.replied == 3
+    assert summary.elapsed_ns <= 250 * MS
+    bench = Bench(delay=0.03)
+    bench.serve()
+    summary = bench.run(count=None, deadline_ns=250 * MS)
+    assert summary.figures.sent == summary.figures.replied == 2, "one at 200 ms would be cut off"
+
+
+@pytest.mark.parametrize(("deadline_ms", "sent"), [(1000, 10), (50, 1), (5, 1)])
+def test_a_deadline_waits_for_nobody(deadline_ms: int, sent: int) -> None:
+    """Not for what -W would (C14: -w 1 -W 5 took 6 s)."""
+    bench = Bench(loss=1.0)
+    summary = bench.run(count=None, timeout_ns=5000 * MS, deadline_ns=deadline_ms * MS)
+    assert (summary.figures.sent, summary.figures.lost) == (sent, sent)
+    assert summary.elapsed_ns == deadline_ms * MS
+
+
+def test_a_slow_host_is_asked_no_more_when_half_the_time_is_over() -> None:
+    bench = Bench(delay=0.2)
+    bench.serve()
+    summary = bench.run(count=None, timeout_ns=5000 * MS, deadline_ns=1000 * MS)
+    assert summary.figures.sent == summary.figures.received == 5
+
+
+class Sleeper(EchoServer):
+    """A server that hears nothing at first."""
+
+    def __init__(self, ignored: int) -> None:
+        super().__init__()
+        self._ignored = ignored
+
+    def datagramReceived(self, data: bytes, addr: Any) -> None:
+        if self._ignored:
+            self._ignored -= 1
+        else:
+            super().datagramReceived(data, addr)
+
+
+def test_answers_are_waited_for() -> None:
+    """Who wakes in time has answered; the run goes on until then, and no longer (C14)."""
+    bench = Bench()
+    bench.serve(Sleeper(ignored=6))
+    summary = bench.run(count=None, answers=2, interval_ns=500 * MS, deadline_ns=8000 * MS)
+    assert (summary.figures.sent, summary.figures.received, summary.figures.lost) == (8, 2, 6)
+    assert 3500 * MS < summary.elapsed_ns < 3700 * MS
+
+
+def test_each_host_is_waited_for_and_asked_no_more_when_it_has_answered() -> None:
+    bench = Bench()
+    bench.serve()
+    other = ("192.0.2.1", 8)
+    bench.server.listenUDP(8, Sleeper(ignored=3))
+    targets = (Target("echo.example", SERVER), Target("sleeper", other))
+    summary = bench.run(targets=targets, count=None, answers=2, deadline_ns=8000 * MS)
+    figures = {target.name: target.figures for target in summary.targets}
+    assert (figures["echo.example"].sent, figures["echo.example"].received) == (2, 2)
+    assert (figures["sleeper"].sent, figures["sleeper"].received) == (5, 2)
+    assert summary.elapsed_ns < 700 * MS
+
+
+def test_answers_that_do_not_come_are_waited_for_until_the_deadline() -> None:
+    bench = Bench(loss=1.0)
+    summary = bench.run(count=None, answers=2, deadline_ns=2000 * MS)
+    assert (summary.figures.sent, summary.figures.received) == (20, 0)
+    assert summary.elapsed_ns == 2000 * MS
+
+
+def test_a_refusal_is_no_answer_and_no_end() -> None:
+    """As of a server that is being started anew; iputils' ping gives up at the first."""
+    bench = Bench()
+    running = bench.ping(count=None, answers=1, deadline_ns=8000 * MS).start()
+    bench.net.advance(0.55)
+    bench.serve()
+    figures = bench.finish(running).figures
+    assert (figures.sent, figures.refused, figures.received) == (7, 6, 1)
 
 
 def test_stop_waits_for_what_can_still_be_expected() -> None:

@@ -157,7 +157,8 @@ def _add_times(group: Group) -> None:
         "--deadline",
         metavar="SECONDS",
         type=readable(number("-w", 0.001, 1e9)),
-        help="Seconds after which no more is sent.",
+        help="Seconds after which it ends. With -c, too, hosts are probed until each has given N "
+        "replies, or until then.",
     )
     group.add_argument(
         "-W",

@@ -117,7 +117,7 @@ class StampedSocket:
     def forget(self, peer: Peer) -> None:
         """Learn that no more will go to a peer that was expected."""
         del self._peers[self._names.pop(peer)[: self._layout.name]]
-        self._mtus.pop(peer, None)
+        self._mtus.pop(peer[0], None)
 
     def close(self) -> None:
         """Close the socket."""

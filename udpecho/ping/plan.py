@@ -27,10 +27,11 @@ class Plan:
     """What to send, how often, and how long to wait. Each target is probed every interval.
 
     The targets are those of the beginning; more are expected whose addresses aren't known yet.
-    count is of probes to each target, None for no end. timeout is when a reply is late, and
-    how long the end of the run waits for the last ones. Every target is probed from as many
-    source ports as there are flows, in turn: these, or what the system chooses. ttl and
-    traffic_class are what the probes are sent with, None for what the system chooses.
+    count is of probes to each target, None for no end; answers is of whole replies from each,
+    which is then probed no more. timeout is when a reply is late, and how long the end of the
+    run waits for the last ones. Every target is probed from as many source ports as there are
+    flows, in turn: these, or what the system chooses. ttl and traffic_class are what the probes
+    are sent with, None for what the system chooses.
     """
 
     targets: tuple[Target, ...]
@@ -43,12 +44,13 @@ class Plan:
     traffic_class: int | None = None
     source_ports: tuple[int, ...] = ()
     expected: int = 0
+    answers: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse what can't be done."""
         if self.interval_ns < MIN_INTERVAL_NS:
             raise ValueError(f"the interval is {MIN_INTERVAL_NS} ns at least")
-        if self.count is not None and self.count < 1:
+        if any(number is not None and number < 1 for number in (self.count, self.answers)):
             raise ValueError("the count is 1 at least")
         if self.timeout_ns <= 0:
             raise ValueError("the timeout is above 0")

@@ -62,7 +62,8 @@ async def prepare(
     """Make a run that probes hosts, given by name or address and port, and what to call them.
 
     interval, timeout and deadline are in seconds, size in bytes of payload; count is of probes
-    to each host, None for no end. deadline seconds after its start a run sends no more. Each
+    to each host, None for no end. deadline seconds after its start a run ends; with both, each
+    host is probed until it has given count answers, or until then, as by iputils' ping. Each
     host is probed from this many flows (source ports; 1 unless said) in turn, or from these
     source ports, connected or over sockets that all hosts share. ipv6 asks for one family.
 
@@ -102,7 +103,8 @@ async def prepare(
         plan = Plan(
             targets=tuple(dict.fromkeys(found)),
             interval_ns=_nanoseconds("interval", interval),
-            count=count,
+            count=count if deadline is None else None,
+            answers=count if deadline is not None else None,
             timeout_ns=_nanoseconds("timeout", timeout),
             size=size,
             flows=flows or len(source_ports) or 1,

@@ -100,6 +100,7 @@ class Roster:
         """Probe a target no more. Raises KeyError if it isn't probed; RuntimeError as add()."""
         self._want_to_go_on()
         self._leave(self._schedule.leave(target), target)
+        self._wake()  # to nobody, perhaps
 
     def move(self, old: Target, new: Target) -> None:
         """Probe a target in another's place and with what is left of its count.

@@ -17,6 +17,7 @@ from udpecho.instrument import Instrument, ProbeSocket
 from udpecho.instrument.probe import Arrival, Probe
 from udpecho.instrument.stamps import Stamp
 from udpecho.ping.company import Alone, Company
+from udpecho.ping.ending import STRAGGLERS_NS, Answers, Deadline
 from udpecho.ping.figures import Glance, Losers, Summary
 from udpecho.ping.ledger import Ledger
 from udpecho.ping.outcome import Outcome
@@ -33,9 +34,6 @@ BURST = 64
 
 HEARTBEAT_NS = 100_000_000
 """How often to look for what is overdue when no probe is due sooner."""
-
-STRAGGLERS_NS = 10_000_000
-"""What an interrupted run waits for the last replies, beside twice the slowest round trip."""
 
 _Said = TypeVar("_Said", Outcome, Probe, Sequence[Probe])
 
@@ -69,7 +67,7 @@ class Ping:
         on_overdue: Callable[[Probe], None] = ignore,
         company: Company | None = None,
     ) -> None:
-        """Plan a run. deadline_ns after its start, no more is sent.
+        """Plan a run, which ends deadline_ns after its start.
 
         on_outcome hears each fate and each surplus datagram, on_overdue of each probe that has
         no fate when its timeout has passed. The company has targets come and go.
@@ -84,6 +82,9 @@ class Ping:
         self._stats = Stats(plan.hosts * plan.flows, plan.ttl)
         self.roster = Roster(instrument, plan, self._ledger, self._stats, connected=connected)
         self._company = company or Alone()
+        self._deadline: Deadline | None = None
+        if plan.answers is not None:
+            self._on_outcome = _both(on_outcome, Answers(plan.answers, self.roster).add)
         self._begun = False
         self._ends_at_ns: int | None = None
         self._ended_ns: int | None = None
@@ -118,17 +119,20 @@ class Ping:
             self._company.end()
             raise
         self.started = self._instrument.start(self)
-        self.roster.start(self.started.monotonic_ns)
-        self._instrument.wake_at(self.started.monotonic_ns)
+        start_ns = self.started.monotonic_ns
+        if self._deadline_ns is not None:
+            self._deadline = Deadline(start_ns, self._deadline_ns, self.plan.timeout_ns)
+        self.roster.start(start_ns)
+        self._instrument.wake_at(start_ns)
         self._company.begin(self.roster, self._end)
         return self._done
 
     def stop(self) -> None:
         """Send no more, and end as soon as the replies that can be expected are there."""
         if self._ended_ns is None:
-            wait_ns = min(self.plan.timeout_ns, 2 * (self.glance().max_ns or 0) + STRAGGLERS_NS)
-            self.roster.look(self._instrument.now())
-            self._wind_up(self._instrument.now(), wait_ns)
+            now_ns = self._instrument.now()
+            self.roster.look(now_ns)
+            self._wind_up(now_ns, self._patience_ns())
 
     def glance(self) -> Glance:
         """Return a few figures so far; quick enough for the middle of a run."""
@@ -181,24 +185,24 @@ class Ping:
             self._tell(answer(data, peer, port, stamp, arrived_ns, ttl))
             if self._ended_ns is not None:
                 return
-        if self._ends_at_ns is not None:
-            self._wind_up_if_all_is_known()
+        if self._ends_at_ns is not None and not self._ledger.outstanding:
+            self._wind_up(self._instrument.now(), STRAGGLERS_NS)
 
     def refused(self, refusal: Refusal) -> None:
         """Note whose fate a refusal is; one that quotes too little is nobody's."""
         outcome = self._ledger.refused(refusal, self._instrument.now())
         if outcome is not None:
             self._tell(outcome)
-            if self._ends_at_ns is not None:
-                self._wind_up_if_all_is_known()
+            if self._ends_at_ns is not None and not self._ledger.outstanding:
+                self._wind_up(self._instrument.now(), STRAGGLERS_NS)
 
     # The run.
 
     def _send_due(self, now_ns: int) -> None:
-        deadline_ns = self._deadline_ns
-        if deadline_ns is not None and now_ns - self.started.monotonic_ns >= deadline_ns:
-            self.roster.look(self.started.monotonic_ns + deadline_ns)
-            self._wind_up(now_ns, self.plan.timeout_ns)
+        deadline = self._deadline
+        if deadline is not None and deadline.is_too_late(now_ns, self._patience_ns):
+            self.roster.look(min(now_ns, deadline.ends_ns))
+            self._wind_up(now_ns, deadline.ends_ns - now_ns)
             return
         sent = 0
         while sent < BURST and self._ended_ns is None and (due := self.roster.take(now_ns)):
@@ -206,6 +210,8 @@ class Ping:
         nobody = self.roster.next_ns is None and not self._company.awaits
         if nobody and self.plan.count is not None:
             self._wind_up(now_ns, self.plan.timeout_ns)
+        elif nobody and self.plan.answers is not None:
+            self._wind_up(now_ns, self._patience_ns())
 
     def _send(
         self, slot: Slot, lanes: Sequence[tuple[ProbeSocket, Lane]], due_ns: int, now_ns: int
@@ -239,11 +245,16 @@ class Ping:
             self._end(Failure())
 
     def _next_ns(self, now_ns: int) -> int:
-        deadline_ns = self._deadline_ns and self.started.monotonic_ns + self._deadline_ns
+        deadline_ns = None if self._deadline is None else self._deadline.next_ns
         times = (self._ends_at_ns,) if self._ends_at_ns else (self.roster.next_ns, deadline_ns)
         return min([now_ns + HEARTBEAT_NS, *(time_ns for time_ns in times if time_ns is not None)])
 
     # Its end.
+
+    def _patience_ns(self) -> int:
+        """Give the time within which what is sent now is answered, by what answers took so far."""
+        slowest_ns = self.glance().max_ns or 0
+        return min(self.plan.timeout_ns, 2 * slowest_ns + STRAGGLERS_NS)
 
     def _wind_up(self, now_ns: int, wait_ns: int) -> None:
         """Send no more, and wait this long for what is outstanding."""
@@ -252,13 +263,11 @@ class Ping:
         if not self._ledger.outstanding:
             wait_ns = STRAGGLERS_NS
         ends_at_ns = now_ns + wait_ns
+        if self._deadline is not None:
+            ends_at_ns = min(ends_at_ns, self._deadline.ends_ns)
         if self._ends_at_ns is None or ends_at_ns < self._ends_at_ns:
             self._ends_at_ns = ends_at_ns
             self._instrument.wake_at(ends_at_ns)
-
-    def _wind_up_if_all_is_known(self) -> None:
-        if not self._ledger.outstanding:
-            self._wind_up(self._instrument.now(), STRAGGLERS_NS)
 
     def _end(self, result: Summary | Failure | None = None) -> None:
         """Decide what is undecided, close, and fire: with a summary, or with what went wrong."""
