@@ -1,7 +1,8 @@
-"""Make the README's pictures of udpecho ping anew: python -m tests.bench.draw, as root.
+"""Make the pictures of udpecho ping anew: python -m tests.bench.draw, as root.
 
-The first is what the command prints; the second is drawn of a run through a network that loses,
-doubles, damages and delays one probe in twenty each (tests/live/impairing_echo.py).
+Two are what a terminal shows, to the colour: tmux tells. The table is of a network that loses,
+doubles, damages and delays one probe in twenty each (tests/live/impairing_echo.py), and every reply
+to one source port; the plot is drawn of a run through that network, too.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich._export_format import CONSOLE_SVG_FORMAT
@@ -20,10 +23,14 @@ from rich.console import Console
 from rich.text import Text
 
 from tests.arguments import Arguments
+from tests.live.tmux import Tmux
 
 PICTURES = Path(__file__).resolve().parent / "pictures"
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(PICTURES.parents[2])}
 
+COLUMNS = 80
+SERVER = "198.18.1.7:7"
+LOSING_PORT = 40011
 
 # A picture that fetches nothing: whoever looks at it has a font of fixed width.
 _WITHOUT_FONTS = re.sub(r"@font-face {{.*?}}", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
@@ -34,20 +41,37 @@ def udpecho(*arguments: str) -> list[str]:
     return [sys.executable, "-P", "-m", "udpecho", *arguments]
 
 
-def screenshot(file: Path, *arguments: str) -> None:
-    """Run a command and save what it prints."""
-    console = Console(record=True, width=88, file=io.StringIO())
-    console.print(Text(f"$ udpecho {' '.join(arguments)}", style="bold"))
-    done = subprocess.run(
-        udpecho(*arguments), env=ENVIRONMENT, capture_output=True, text=True, check=True
+def save(file: Path, arguments: Sequence[str], shown: list[str]) -> None:
+    """Save what a terminal shows of a command, with the line that was typed."""
+    console = Console(
+        record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True, color_system="standard"
     )
-    console.print(done.stdout.rstrip())
+    console.print(Text(f"$ udpecho {' '.join(arguments)}"), highlight=False)
+    console.print(Text.from_ansi("\n".join(shown)), highlight=False)
     svg = console.export_svg(title="udpecho ping", code_format=_WITHOUT_FONTS)
-    file.write_text(svg, encoding="utf-8")
+    file.write_text(re.sub(r"[ \t]+$", "", svg, flags=re.MULTILINE), encoding="utf-8")
 
 
-def plot(file: Path, *arguments: str) -> None:
-    """Draw a run through the network that impairs, in a namespace of its own."""
+def screenshot(file: Path, *arguments: str) -> None:
+    """Run a command and save what there is on the terminal at its end."""
+    with Tmux(udpecho(*arguments), COLUMNS, 40) as tmux:
+        tmux.wait_for_the_end()
+        save(file, arguments, tmux.screen("-e")[:-1])
+
+
+def snapshot(file: Path, inside: Sequence[str], *arguments: str, seconds: float) -> None:
+    """Run a command in a namespace and save what there is on the terminal meanwhile."""
+    with Tmux([*inside, *udpecho(*arguments)], COLUMNS, 40) as tmux:
+        tmux.wait_for(lambda shown: any("latest" in line for line in shown))
+        time.sleep(seconds)
+        save(file, arguments, tmux.screen("-e"))
+        tmux.keys("C-c")
+        tmux.wait_for_the_end()
+
+
+@contextmanager
+def impairing_network() -> Iterator[list[str]]:
+    """Have the network that impairs, in a namespace: give the words that enter it."""
     name = f"pictures-{os.getpid()}"
     inside = ["ip", "netns", "exec", name]
     subprocess.run(["ip", "netns", "add", name], check=True)
@@ -56,17 +80,31 @@ def plot(file: Path, *arguments: str) -> None:
     )
     try:
         time.sleep(1)
-        ping = udpecho("ping", "-q", "--plot", str(file), *arguments, "198.18.1.7:7")
-        subprocess.run([*inside, *ping], env=ENVIRONMENT, check=True)
+        yield inside
     finally:
         impairing.send_signal(signal.SIGTERM)
         impairing.wait()
         subprocess.run(["ip", "netns", "del", name], check=True)
 
 
+def lose_what_comes_to(port: int, inside: Sequence[str]) -> None:
+    """Have a namespace drop what comes to a port."""
+    rules = (
+        "table inet t { chain input { type filter hook input priority 0; "
+        f"udp dport {port} drop; }}; }}"
+    )
+    subprocess.run([*inside, "nft", rules], check=True)
+
+
 if __name__ == "__main__":
     arguments = Arguments("tests.bench.draw", __doc__)
     arguments.parse_args()
-    arguments.want("ip", root=True)  # before a picture is written over
+    arguments.want("ip", "nft", "tmux", root=True)  # before a picture is written over
     screenshot(PICTURES / "ping.svg", "ping")
-    plot(PICTURES / "ping-plot.svg", "-c", "600", "-i", "0.01", "--flows", "3")
+    with impairing_network() as inside:
+        plot = ["-q", "--plot", str(PICTURES / "ping-plot.svg"), "-c600", "-i0.01", "--flows=3"]
+        subprocess.run([*inside, *udpecho("ping", *plot, SERVER)], env=ENVIRONMENT, check=True)
+        lose_what_comes_to(LOSING_PORT, inside)
+        flows = ["--flows=8", f"--sport={LOSING_PORT - 5}-{LOSING_PORT + 2}"]
+        table = PICTURES / "ping-table.svg"
+        snapshot(table, inside, "ping", "-i0.02", *flows, SERVER, seconds=6)
