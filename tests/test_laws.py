@@ -78,7 +78,7 @@ PURE = frozenset(
         "path.hops", "path.verdicts", "path.routers",
         "path.segments", "path.likelihood", "path.explanations", "path.judge",
         "path.asking", "path.questions",
-        "ping.losing", "ping.rounds", "ping.turns",
+        "ping.limits", "ping.losing", "ping.rounds", "ping.turns",
         "instrument.probe", "instrument.stamps", "kernel.layout", "show.record",
         "show.text", "show.icmp", "show.fields", "show.amounts", "show.live_rows", "show.remarks",
         "show.rows",

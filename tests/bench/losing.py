@@ -1,7 +1,8 @@
 """How often the flow that loses is named, and how often one that doesn't: the long form.
 
-python -m tests.bench.losing [RUNS]: so many of each kind, 10,000 unless said, on every core.
-The table of docs/ping.md is its own; tests/ping/test_losing.py has the short form.
+python -m tests.bench.losing [RUNS]: so many of each kind, 10,000 unless said, on every core; a
+tenth as many to see how often plain loss looks like a rate limit. The table of docs/ping.md is
+its own; tests/ping/test_losing.py and test_limits.py have the short form.
 """
 
 from __future__ import annotations
@@ -11,10 +12,12 @@ import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from itertools import takewhile
 from random import Random
 from typing import NamedTuple
 
 from tests.ping.simulated import BAD, bursts, every, named, one_bad, plain
+from udpecho.ping.limits import Limits
 
 HOUR = 3600
 """Rounds, one a second, each of which is looked at."""
@@ -54,6 +57,15 @@ def run(kind: int, seed: int) -> tuple[bool, bool]:
     return BAD in who, bool(who - {BAD})
 
 
+def looks_limited(seed: int) -> bool:
+    """Tell whether a run with plain loss of 1 to 60 % looks like one behind a rate limit."""
+    random, limits, turns = Random(seed), Limits(), 10_000
+    lost = list(takewhile(lambda turn: turn < turns, plain(random, random.uniform(0.01, 0.6))))
+    for turn in lost:
+        limits.lost("192.0.2.1", turn + 1, turn * 1_000_000)
+    return bool(limits.found([("192.0.2.1", [len(lost)], turns)]))
+
+
 def main(runs: int) -> None:
     """Run all kinds, and print a row for each."""
     with ProcessPoolExecutor(os.cpu_count()) as processes:
@@ -63,6 +75,8 @@ def main(runs: int) -> None:
             if "one loses" not in kind.name:
                 right, wrong = 0, sum(map(any, each))
             print(f"{kind.name:<48} named {right:>6}  wrongly {wrong:>4}  of {runs}", flush=True)
+        limited = sum(processes.map(looks_limited, range(runs // 10), chunksize=10))
+        print(f"plain loss of 1 to 60 %: {limited} of {runs // 10} look like a rate limit")
 
 
 if __name__ == "__main__":

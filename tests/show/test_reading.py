@@ -60,7 +60,18 @@ def test_who_stands_out_is_read_back_and_was_not_known_before() -> None:
     one, *_ = value["targets"]
     one["stands_out"] = one["flows"][0]["stands_out"] = value["too_early"] = True
     again = read([*lines, json.dumps(value) + "\n"]).summary
+    value["rate_limits"] = [
+        {
+            "prefix": "192.0.2.0/24",
+            "hosts": 2,
+            "first": 4000,
+            "loss_percent": 37.5,
+            "answers_per_second": 1250.125,
+        }
+    ]
+    again = read([*lines, json.dumps(value) + "\n"]).summary
     assert json.loads(summary_line(again)) == value
+    del value["rate_limits"], value["held_ns"]
     for each in (value, one, one["flows"][0]):
         each.pop("too_early", None)
         each.pop("stands_out", None)

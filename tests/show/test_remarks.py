@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from udpecho.ping.figures import Distribution, Figures, FlowSummary, Summary, TargetSummary
-from udpecho.show.remarks import held_up, losing_hosts, losing_ports
+from udpecho.ping.figures import (
+    Distribution,
+    Figures,
+    FlowSummary,
+    RateLimit,
+    Summary,
+    TargetSummary,
+)
+from udpecho.show.remarks import held_up, losing_hosts, losing_ports, rate_limits
 
 NAME, PEER = "echo.example", ("192.0.2.1", 7)
 
@@ -96,3 +103,12 @@ def test_hosts() -> None:
 def test_what_held_it_up(held_ns: int | None, said: list[str]) -> None:
     summary = Summary(0, figures(0), (), 0, {}, Distribution(), held_ns=held_ns)
     assert list(held_up(summary)) == said
+
+
+def test_what_looks_like_a_rate_limit() -> None:
+    limit = RateLimit("192.0.2.0/24", 1, 4000, 0.375, 1250.2)
+    summary = Summary(0, figures(0), (), 0, {}, Distribution(), rate_limits=(limit,))
+    assert list(rate_limits(summary)) == [
+        "LIMIT: 192.0.2.0/24 lost none of the first 4000 probes, then evenly 37.5%: "
+        "it looks like a rate limit of about 1250/s"
+    ]

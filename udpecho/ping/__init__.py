@@ -24,6 +24,7 @@ __all__ = [
     "Ping",
     "Probe",
     "ProbeFate",
+    "RateLimit",
     "Readdressed",
     "Roster",
     "Summary",
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from udpecho.ping.figures import FlowSummary as FlowSummary
     from udpecho.ping.figures import Glance as Glance
     from udpecho.ping.figures import Losers as Losers
+    from udpecho.ping.figures import RateLimit as RateLimit
     from udpecho.ping.figures import Summary as Summary
     from udpecho.ping.figures import TargetSummary as TargetSummary
     from udpecho.ping.outcome import Clock as Clock
@@ -68,6 +70,7 @@ else:
                 "FlowSummary",
                 "Glance",
                 "Losers",
+                "RateLimit",
                 "Summary",
                 "TargetSummary",
             ),

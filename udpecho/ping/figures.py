@@ -124,6 +124,9 @@ class Losers:
     early: bool = False
     """Whether it is too early to tell of the hosts."""
 
+    rate_limits: tuple[RateLimit, ...] = ()
+    """Loss that looks like a rate limit: it tells nothing of paths."""
+
 
 @dataclass(frozen=True, slots=True)
 class Glance:
@@ -135,6 +138,21 @@ class Glance:
     min_ns: int | None
     mean_ns: int | None
     max_ns: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimit:
+    """Loss to some hosts of a prefix that looks like a rate limit (see limits).
+
+    So many probes passed before the first was lost; then this share was, and answers came at a
+    steady rate.
+    """
+
+    prefix: str
+    hosts: int
+    first: int
+    loss: float
+    answers_per_second: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +176,7 @@ class Summary:
     dropped: int | None = None
     too_early: bool | None = None
     held_ns: int | None = None
+    rate_limits: tuple[RateLimit, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from typing import Generic, Protocol
 
 from udpecho.instrument.probe import Flow
 from udpecho.peer import Peer
-from udpecho.ping.figures import Losers
+from udpecho.ping.figures import Losers, RateLimit
 from udpecho.ping.losing import LEVEL, Losing, Member
 
 WAITING = 1024
@@ -123,8 +123,8 @@ class Rounds:
             self._settle()
             self._most_waiting = max(WAITING, 4 * len(self._places), 2 * self._waiting)
 
-    def losers(self) -> Losers:
-        """Name the flows, and hosts, that lose more than the others."""
+    def losers(self, rate_limits: tuple[RateLimit, ...] = ()) -> Losers:
+        """Name the flows, and hosts, that lose more than the others; hand on the rate limits."""
         self._settle()
         contests = {
             host: standing.contest
@@ -136,6 +136,7 @@ class Rounds:
             hosts=frozenset(self._contest.test.named),
             early_among=frozenset(host for host, each in contests.items() if each.is_early()),
             early=not self._lossless and len(self._hosts) > 1 and self._contest.is_early(),
+            rate_limits=rate_limits,
         )
 
     def _rounds_of(self, flow: Flow | None) -> int:

@@ -7,12 +7,13 @@ times are nanoseconds.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from udpecho.instrument.probe import Flow
+from udpecho.instrument.probe import Flow, ProbeFate
 from udpecho.instrument.stamps import Clock
 from udpecho.peer import Peer
 from udpecho.ping.figures import Figures, FlowSummary, Glance, Losers, Summary, TargetSummary
+from udpecho.ping.limits import Limits
 from udpecho.ping.order import MOST_HELD
 from udpecho.ping.outcome import Outcome
 from udpecho.ping.rounds import Rounds
@@ -40,6 +41,7 @@ class Stats:
         self._clocks: Counter[Clock] = Counter()
         self._schedule = Spread(3)
         self._rounds = Rounds()
+        self._limits = Limits()
         self._latest: Flow | None = None
 
     def sent(self, flows: Sequence[Flow], late_ns: int | None = None) -> None:
@@ -61,10 +63,13 @@ class Stats:
             self._clocks[clock] += 1
         if outcome.kind in LOSSES and outcome.flow_sequence is not None:
             self._rounds.lost(flow, outcome.flow_sequence)
+            turn, sent_ns = outcome.sequence, outcome.sent_ns
+            if outcome.kind is ProbeFate.LOST and turn is not None and sent_ns is not None:
+                self._limits.lost(flow.peer[0], turn, sent_ns)
 
     def losers(self) -> Losers:
         """Name who loses more than the others, as far as it is known; quick, as glance() is."""
-        return self._rounds.losers()
+        return self._rounds.losers(self._limits.found(self._turns()))
 
     def sent_by(self, flows: Iterable[Flow]) -> int:
         """Tell how many probes some flows have sent."""
@@ -114,6 +119,7 @@ class Stats:
             dropped,
             losers.early,
             held_ns,
+            losers.rate_limits,
         )
 
     def wait_no_more(self) -> None:
@@ -125,6 +131,13 @@ class Stats:
         tally = self._tallies[flow] = Tally(flow, self._digits, self._most_held)
         self._rounds.begin(flow, tally, self._latest)
         return tally
+
+    def _turns(self) -> Iterator[tuple[str, list[int], int]]:
+        """Tell of each host its address, what its flows lost, and its turns with known fates."""
+        for tallies in self._by_target():
+            lost = [tally.kinds[ProbeFate.LOST] for tally in tallies]
+            rounds = min(tally.undecided for tally in tallies) - 1
+            yield tallies[0].flow.peer[0], lost, rounds * len(tallies)
 
     def _by_target(self) -> Iterable[list[Tally]]:
         targets: dict[tuple[str, Peer], list[Tally]] = {}

@@ -13,7 +13,14 @@ from typing import Any, TypeAlias
 from udpecho.instrument.probe import Flow
 from udpecho.instrument.stamps import Clock
 from udpecho.peer import MAX_PORT, Peer
-from udpecho.ping.figures import Distribution, Figures, FlowSummary, Summary, TargetSummary
+from udpecho.ping.figures import (
+    Distribution,
+    Figures,
+    FlowSummary,
+    RateLimit,
+    Summary,
+    TargetSummary,
+)
 from udpecho.ping.outcome import Outcome
 from udpecho.ping.plan import Plan, Target
 from udpecho.show.fields import MOST, Fields
@@ -86,6 +93,20 @@ def read_summary(value: Fields) -> Summary:
         _unless_null(value, "dropped", or_missing=True),  # records of before don't have it
         _truth(value, "too_early"),
         _unless_null(value, "held_ns", or_missing=True),
+        () if value.is_null("rate_limits", or_missing=True) else _read_limits(value),
+    )
+
+
+def _read_limits(value: Fields) -> tuple[RateLimit, ...]:
+    return tuple(
+        RateLimit(
+            each.text("prefix"),
+            each.whole("hosts"),
+            each.whole("first"),
+            each.real("loss_percent", 100) / 100,
+            each.real("answers_per_second", MOST),
+        )
+        for each in value.each("rate_limits")
     )
 
 

@@ -42,6 +42,13 @@ class Fields:
             raise self._wrong(key, f"a whole number from {lowest}{bounds}")
         return value
 
+    def real(self, key: str, highest: float) -> float:
+        """Return a number from 0 on, whole or not; NaN is none."""
+        value = self._value(key)
+        if type(value) not in (int, float) or not 0 <= value <= highest:  # type: ignore[operator]
+            raise self._wrong(key, f"a number from 0 to {highest:g}")
+        return float(value)  # type: ignore[arg-type]
+
     def truth(self, key: str) -> bool:
         """Return whether something is so."""
         value = self._value(key)

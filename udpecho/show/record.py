@@ -117,6 +117,16 @@ def summary_line(summary: Summary) -> str:
             "dropped": summary.dropped,
             "too_early": summary.too_early,
             "held_ns": summary.held_ns,
+            "rate_limits": [
+                {
+                    "prefix": limit.prefix,
+                    "hosts": limit.hosts,
+                    "first": limit.first,
+                    "loss_percent": round(100 * limit.loss, 6),
+                    "answers_per_second": round(limit.answers_per_second, 3),
+                }
+                for limit in summary.rate_limits
+            ],
             "clocks": {clock.value: summary.clocks.get(clock, 0) for clock in Clock},
             "schedule_error": asdict(summary.schedule_error),
             "targets": [

@@ -30,6 +30,16 @@ def losing_hosts(summary: Summary) -> Iterator[str]:
     yield from _losing("LOSS", "hosts", hosts, summary.too_early)
 
 
+def rate_limits(summary: Summary) -> Iterator[str]:
+    """Say which loss looks like a rate limit."""
+    for limit in summary.rate_limits:
+        yield (
+            f"LIMIT: {limit.prefix} lost none of the first {limit.first} probes, then evenly "
+            f"{percent(limit.loss)}: it looks like a rate limit of about "
+            f"{limit.answers_per_second:.0f}/s"
+        )
+
+
 def held_up(summary: Summary) -> Iterator[str]:
     """Say for how long nothing was probed, if anything held the run up."""
     if summary.held_ns:

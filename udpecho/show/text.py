@@ -18,7 +18,7 @@ from udpecho.ping.outcome import Outcome, Surplus
 from udpecho.ping.plan import Plan
 from udpecho.show.amounts import milliseconds, percent, slashed
 from udpecho.show.icmp import refusal_text
-from udpecho.show.remarks import held_up, losing_hosts, losing_ports
+from udpecho.show.remarks import held_up, losing_hosts, losing_ports, rate_limits
 from udpecho.show.sheet import Sheet
 from udpecho.show.summary_tables import flow_table, target_table
 
@@ -116,6 +116,7 @@ def _summary(summary: Summary, sheet: Sheet) -> Iterator[str]:
         yield from losing_hosts(summary)
     for target in summary.targets:
         yield from losing_ports(target)
+    yield from rate_limits(summary)
     yield from _details(figures, summary)
     yield ""
     yield f"--- {whose} ping statistics ---"
