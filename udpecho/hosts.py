@@ -14,6 +14,9 @@ DEFAULT_PORT = 1060
 """Not 7, which is echo's own (RFC 862) but takes a privilege to listen on."""
 
 
+_LINK_LOCAL = re.compile("fe[89ab][0-9a-f]:")
+"""How fe80::/10 begins, in canonical form."""
+
 _NUMBER = re.compile(r"[0-9]+|0[xX][0-9a-fA-F]*")
 """What a resolver takes for an IPv4 address (inet_aton(3)): 1060 is 0.0.4.36. Nobody means that."""
 
@@ -41,6 +44,11 @@ def canonical_host(host: str) -> str | None:
 def _has_scope(packed: bytes) -> bool:
     """Tell link-local addresses (fe80::/10) and multicast's (RFC 4007, section 4)."""
     return packed[0] == 0xFF or (packed[0] == 0xFE and packed[1] >> 6 == 0b10)
+
+
+def is_link_local(host: str) -> bool:
+    """Tell whether each link has an address of its own, in canonical form, like this (RFC 4007)."""
+    return _LINK_LOCAL.match(host) is not None
 
 
 def ip_address(option: str) -> Callable[[str], str]:

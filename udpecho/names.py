@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import socket
 from functools import lru_cache
 from typing import TypeAlias
@@ -18,7 +17,7 @@ from twisted.internet.interfaces import (
 from zope.interface import implementer
 
 from udpecho.errors import BadAddress, ResolveFailed, WrongFamily
-from udpecho.hosts import canonical_host
+from udpecho.hosts import canonical_host, is_link_local
 from udpecho.peer import MAX_PORT, Peer, is_ipv6, is_wildcard
 
 _SCOPES = 1 << 32
@@ -26,9 +25,6 @@ _SCOPES = 1 << 32
 
 NamedHost: TypeAlias = tuple[str, int] | tuple[str, int, str]
 """A host and a port, and what it is to be called, if that is not the host."""
-
-_LINK_LOCAL = re.compile("fe[89ab][0-9a-f]:")
-"""How fe80::/10 begins, in canonical form."""
 
 _IPV4_IN_IPV6 = "::ffff:"
 
@@ -91,7 +87,7 @@ def scoped(host: str, interface: str | None) -> str:
     Raises BadAddress if it has none, or another.
     """
     address, percent, scope = host.partition("%")
-    if not _LINK_LOCAL.match(address) or scope == interface:
+    if not is_link_local(address) or scope == interface:
         return host
     if percent and interface is not None:
         raise BadAddress(host, f"expected a host behind {interface}, got {host}")

@@ -156,9 +156,15 @@ class TestPing:
         assert user.complained == ["udpecho: no address found for 'nobody.example'"]
         assert any("1 received" in line for line in user.said)
 
-    def test_when_no_host_is_found_it_says_so(self) -> None:
+    def test_when_no_host_is_found_each_has_its_line_and_no_more(self) -> None:
         user = Terminal()
-        assert user.ping("nobody.example").check(Unusable)
+        assert user.ping("nobody.example", "fe80::1") == 2
+        assert sorted(user.complained) == [
+            "udpecho: expected fe80::1%INTERFACE, got fe80::1: "
+            "each link has link-local addresses of its own",
+            "udpecho: no address found for 'nobody.example'",
+        ]
+        assert user.said == []
 
     def test_what_only_linux_has_is_one_clear_line(self) -> None:
         failure = Terminal().ping("-I", "eth0", "echo.example:7")
@@ -403,6 +409,7 @@ def test_a_picture_that_can_not_be_written_is_refused_before_the_run(
             "--sport: expected one host with --accept=connected, got 2",
         ),
         (["-I", "a/b"], "-I: expected an address or a network interface, got 'a/b'"),
+        (["-I", "FE80::1"], "-I: expected fe80::1%INTERFACE, since each link has such addresses"),
         (["--flows", "0"], "--flows: expected"),
         (["--accept", "any"], "--accept: expected one of connected, matching"),
         (["--max-loss", "101"], "--max-loss: expected a number from 0 to 100"),

@@ -25,7 +25,7 @@ from udpecho.commands.ping_values import Target, target
 from udpecho.commands.recording import RecordingFile
 from udpecho.commands.status import FAILED, exit_status
 from udpecho.commands.wording import Say
-from udpecho.errors import UdpEchoError
+from udpecho.errors import ResolveFailed, UdpEchoError
 
 if TYPE_CHECKING:
     from udpecho.ping import Ping
@@ -83,6 +83,8 @@ async def ping_command(reactor: Any, asked: PingSettings, say: Say, complain: Sa
         if trace is not None and asked.plot is not None:
             write_plot(asked.plot, trace, summary)
     except OSError as error:
+        if unresolved and isinstance(error, ResolveFailed):
+            return FAILED  # of each host has been told what is wrong
         raise Unusable(_why_not(error, asked)) from error
     finally:
         await _stop(file, own)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import TypeAlias
 
-from udpecho.hosts import canonical_host, host_and_port
+from udpecho.hosts import canonical_host, host_and_port, is_link_local
 from udpecho.peer import MAX_PORT
 from udpecho.values import number, port_number, wrong
 
@@ -102,4 +102,6 @@ def source_or_device(text: str | None) -> tuple[str | None, str | None]:
     address = canonical_host(text)
     if address is None and not re.fullmatch(r"[^\s/]{1,15}", text):
         raise wrong("-I", "an address or a network interface", text)
+    if address is not None and is_link_local(address) and "%" not in address:
+        raise wrong("-I", f"{address}%INTERFACE, since each link has such addresses", text)
     return (address, None) if address is not None else (None, text)
