@@ -34,6 +34,7 @@ class Watched:
         lines: int = 12,
         encoding: str = "utf-8",
         loss: float = 0.1,
+        numeric: bool = False,
         **plan: Any,
     ) -> None:
         self.bytes = io.BytesIO()
@@ -44,7 +45,7 @@ class Watched:
         server.listenUDP(7, EchoServer())
         self.net.link(self.host, server, delay=0.01, loss=loss)
         self.canvas = Canvas(self.out, size=lambda _: self.size)
-        self.view = LiveTable(lambda line: print(line, file=self.out), self.canvas)
+        self.view = LiveTable(lambda line: print(line, file=self.out), self.canvas, numeric=numeric)
         targets = tuple(Target(name, ("192.0.2.1", 7)) for name in names)
         self.plan = Plan(targets=targets, **{"count": 20, "interval_ns": 50_000_000} | plan)
         instrument = choose_instrument(self.host, SocketOptions(), size=56)
@@ -142,6 +143,12 @@ def test_two_targets_of_one_name_have_two_rows() -> None:
         watched.view.outcome(Outcome(ProbeFate.REPLIED, 0, flow, port, port, 0, 10))
     assert len(watched.shown()) == 4
     watched.net.advance(60)
+
+
+def test_addresses_in_place_of_names() -> None:
+    watched = Watched("one", "two", numeric=True)
+    watched.to_the_end()
+    assert watched.shown()[1].startswith("192.0.2.1:7 ")
 
 
 def test_a_name_that_moved_has_a_row_for_each_address() -> None:

@@ -192,7 +192,8 @@ def _view(plan: Plan, asked: PingSettings, say: Say) -> View:
     if asked.quiet:
         return Quiet(say, standard_output)
     if _shows_table(plan, asked):
-        return LiveTable(say, Canvas(sys.stdout, colours=not os.environ.get("NO_COLOR")))
+        canvas = Canvas(sys.stdout, colours=not os.environ.get("NO_COLOR"))
+        return LiveTable(say, canvas, numeric=asked.numeric)
     return Lines(
         say,
         standard_output,

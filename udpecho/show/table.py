@@ -9,6 +9,7 @@ from typing import Any
 from twisted.internet.task import LoopingCall
 
 from udpecho.instrument.probe import Flow, Probe, ProbeFate
+from udpecho.peer import format_peer
 from udpecho.ping import Ping
 from udpecho.ping.figures import Summary
 from udpecho.ping.intervals import Interval
@@ -53,8 +54,11 @@ _USUAL = ["", "00000", "00.00%", *["000.000"] * 4, "x" * RECENT]
 class LiveTable:
     """The table, drawn anew a few times a second; the summary takes its place."""
 
-    def __init__(self, say: Callable[[str], None], canvas: Canvas) -> None:
+    def __init__(
+        self, say: Callable[[str], None], canvas: Canvas, *, numeric: bool = False
+    ) -> None:
         self._say = say
+        self._numeric = numeric
         self._canvas = canvas
         self._by_key: dict[tuple[object, ...], LiveRow] = {}
         self._rows: list[LiveRow] = []
@@ -70,7 +74,7 @@ class LiveTable:
         self._drawn_at = self._seconds()
         self._by_flow = len(run.plan.targets) == 1 and run.plan.flows > 1
         self._most_rows = FIRST_LOOK + 2 * len(run.plan.targets)
-        for line in banner(run.plan):
+        for line in banner(run.plan, numeric=self._numeric):
             self._say(line)
         self._drawing = LoopingCall(self._draw)
         self._drawing.clock = reactor
@@ -140,9 +144,10 @@ class LiveTable:
         key = (flow.target, flow.peer, flow.port if self._by_flow else 0)
         row = self._by_key.get(key)
         if row is None:
-            name = str(flow.port) if self._by_flow else flow.target
+            name = format_peer(flow.peer) if self._numeric else flow.target
+            name = str(flow.port) if self._by_flow else name
             row = self._by_key[key] = LiveRow(name, flow)
-            if name in self._by_name and not self._by_flow:
+            if name in self._by_name and not (self._by_flow or self._numeric):
                 for each in (self._by_name[name], row):
                     each.tell_apart()
             self._by_name[name] = row
