@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import pytest
 
+from udpecho.instrument.probe import Flow
 from udpecho.ping.figures import (
     Distribution,
     Figures,
     FlowSummary,
+    Losers,
     RateLimit,
     Summary,
     TargetSummary,
 )
-from udpecho.show.remarks import held_up, losing_hosts, losing_ports, rate_limits
+from udpecho.show.remarks import held_up, losing_hosts, losing_ports, rate_limits, standing_out
 
 NAME, PEER = "echo.example", ("192.0.2.1", 7)
 
@@ -112,3 +114,23 @@ def test_what_looks_like_a_rate_limit() -> None:
         "LIMIT: 192.0.2.0/24 lost none of the first 4000 probes, then evenly 37.5%: "
         "it looks like a rate limit of about 1250/s"
     ]
+
+
+@pytest.mark.parametrize(
+    ("hosts", "flows", "text"),
+    [
+        ((), (), ""),
+        ((), (("h", 40003), ("h", 40001)), "stands out: 40001, 40003"),
+        (("b", "a"), (("h", 40003),), "stands out: a, b, h from 40003"),
+        ((), (("h", 40003), ("g", 40001)), "stands out: g from 40001, h from 40003"),
+        (tuple("abcdefg"), (), "stands out: a, b, c, d, e and 2 more"),
+    ],
+)
+def test_who_stands_out_in_a_few_words(
+    hosts: tuple[str, ...], flows: tuple[tuple[str, int], ...], text: str
+) -> None:
+    losers = Losers(
+        hosts=frozenset((host, PEER) for host in hosts),
+        flows=frozenset(Flow(target, PEER, port) for target, port in flows),
+    )
+    assert standing_out(losers) == text

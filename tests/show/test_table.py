@@ -12,6 +12,7 @@ import pytest
 from udpecho.instrument.choose import choose_instrument
 from udpecho.instrument.instrument import SocketOptions
 from udpecho.instrument.probe import Flow, ProbeFate
+from udpecho.ping.figures import Losers
 from udpecho.ping.outcome import Outcome
 from udpecho.ping.plan import Plan, Target
 from udpecho.ping.run import Ping
@@ -141,7 +142,8 @@ def test_two_targets_of_one_name_have_two_rows() -> None:
     for port in (7, 8):
         flow = Flow("host", ("192.0.2.1", port), 40001)
         watched.view.outcome(Outcome(ProbeFate.REPLIED, 0, flow, port, port, 0, 10))
-    assert len(watched.shown()) == 4
+    assert len(watched.shown()) == 5
+    assert "stands out: two" in watched.shown(), "nobody answers at that port"
     watched.net.advance(60)
 
 
@@ -220,3 +222,14 @@ def test_a_terminal_that_has_gone_ends_the_run() -> None:
     watched.start()
     watched.net.advance(60)
     assert not watched.host.getDelayedCalls()
+
+
+def test_who_stands_out_is_said_below(monkeypatch: pytest.MonkeyPatch) -> None:
+    watched = Watched("one.example", "two.example", lines=12)
+    watched.start()
+    watched.net.advance(0.3)
+    assert not any("stands out" in line for line in watched.shown())
+    losers = Losers(hosts=frozenset({("two.example", ("192.0.2.1", 7))}))
+    monkeypatch.setattr(watched.run, "losers", lambda: losers)
+    assert "stands out: two.example" in watched.shown()
+    watched.net.advance(60)

@@ -6,6 +6,7 @@ import pytest
 
 from udpecho.instrument.probe import Flow, ProbeFate
 from udpecho.instrument.stamps import Clock
+from udpecho.ping.figures import Losers
 from udpecho.ping.outcome import Outcome, Surplus
 from udpecho.ping.plan import Plan, Target
 from udpecho.ping.stats import Stats
@@ -255,6 +256,8 @@ def test_the_interim_line() -> None:
         "2/3 packets, 33.33% loss, min/avg/max = 1.000/2.000/3.000 ms"
     )
     assert interim_text(Stats(1).glance()) == "0/0 packets, - loss"
+    losers = Losers(flows=frozenset({FLOW}))
+    assert interim_text(Stats(1).glance(), losers) == "0/0 packets, - loss, stands out: 40001"
 
 
 @pytest.mark.parametrize(

@@ -119,7 +119,11 @@ async def _run(
     intervals = None if every is None else _intervals(run, every, view)
     done.addBoth(lambda result: None if interrupted.called else interrupted.callback(result))
     complain = view.beside(complain)
-    with _rare_collections(), _on_quit(lambda: complain(interim_text(run.glance())), reactor):
+
+    def show_interim() -> None:
+        complain(interim_text(run.glance(), run.losers()))
+
+    with _rare_collections(), _on_quit(show_interim, reactor):
         try:
             await interrupted
         except CancelledError:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from udpecho.ping.figures import Figures, Summary, TargetSummary
+from udpecho.ping.figures import Figures, Losers, Summary, TargetSummary
 from udpecho.show.amounts import percent
 from udpecho.show.summary_tables import WORST_SHOWN
+
+BRIEFLY = 5
+"""Names in a line that is not to be long."""
 
 
 class _Member(NamedTuple):
@@ -28,6 +31,18 @@ def losing_hosts(summary: Summary) -> Iterator[str]:
     """Name the hosts that lose more than the others, or say that none does."""
     hosts = [_Member(each.name, each.figures, each.stands_out) for each in summary.targets]
     yield from _losing("LOSS", "hosts", hosts, summary.too_early)
+
+
+def standing_out(losers: Losers) -> str:
+    """List in a few words who stands out so far; nothing if nobody does."""
+    hosts = sorted(name for name, _ in losers.hosts)
+    alone = len({flow.target for flow in losers.flows}) == 1 and not hosts
+    flows = sorted(
+        str(flow.port) if alone else f"{flow.target} from {flow.port}" for flow in losers.flows
+    )
+    names = [*hosts, *flows]
+    more = f" and {len(names) - BRIEFLY} more" if len(names) > BRIEFLY else ""
+    return f"stands out: {', '.join(names[:BRIEFLY])}{more}" if names else ""
 
 
 def rate_limits(summary: Summary) -> Iterator[str]:

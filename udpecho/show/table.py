@@ -16,7 +16,8 @@ from udpecho.ping.intervals import Interval
 from udpecho.ping.outcome import Outcome
 from udpecho.ping.plan import Target
 from udpecho.show.interval_text import interval_text
-from udpecho.show.live_rows import ASCII_SPARKS, LOST, RECENT, SPARKS, LiveRow, Worst
+from udpecho.show.live_rows import ASCII_SPARKS, LOOKED_AT, LOST, RECENT, SPARKS, LiveRow, Worst
+from udpecho.show.remarks import standing_out
 from udpecho.show.rows import GAP, Column, TableLayout, lay_out
 from udpecho.show.sheet import Sheet
 from udpecho.show.summary_tables import NARROWEST_NAME
@@ -122,6 +123,8 @@ class LiveTable:
         if len(self._rows) > self._most_rows:
             self._forget_retired()
         foot = list(sheet.wrap(self._progress()))
+        if len(self._rows) <= LOOKED_AT and (names := standing_out(self._run.losers())):
+            foot[:0] = sheet.wrap(names)
         room = max(1, min(MOST_ROWS, rows - len(foot) - 1))
         if len(self._rows) > room:
             room = max(1, room - 1)

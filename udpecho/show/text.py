@@ -13,12 +13,12 @@ from collections.abc import Iterator
 from udpecho.instrument.probe import ProbeFate
 from udpecho.instrument.stamps import Clock
 from udpecho.peer import Peer, format_peer, is_ipv6
-from udpecho.ping.figures import Figures, Glance, Summary
+from udpecho.ping.figures import Figures, Glance, Losers, Summary
 from udpecho.ping.outcome import Outcome, Surplus
 from udpecho.ping.plan import Plan
 from udpecho.show.amounts import milliseconds, percent, slashed
 from udpecho.show.icmp import refusal_text
-from udpecho.show.remarks import held_up, losing_hosts, losing_ports, rate_limits
+from udpecho.show.remarks import held_up, losing_hosts, losing_ports, rate_limits, standing_out
 from udpecho.show.sheet import Sheet
 from udpecho.show.summary_tables import flow_table, target_table
 
@@ -27,6 +27,8 @@ HEADERS = 20 + UDP_HEADER
 """Bytes of IPv4's header, and UDP's."""
 
 _READ_BY_PROGRAMS = re.compile(r"--- .* ---$|\d+ packets transmitted|rtt min/avg/max/mdev")
+
+NOBODY = Losers()
 
 ENDLESS = Sheet(columns=1_000_000)
 """Where no line is broken and no column left out."""
@@ -84,13 +86,13 @@ def overdue_text(sequence: int, target: str, alone: bool) -> str:
     return f"no answer yet{whose} for icmp_seq={sequence}"
 
 
-def interim_text(glance: Glance) -> str:
+def interim_text(glance: Glance, losers: Losers = NOBODY) -> str:
     """Write the line that SIGQUIT asks for."""
     line = f"{glance.received}/{glance.sent} packets, {percent(glance.loss)} loss"
     if glance.received:
         times = slashed(glance.min_ns, glance.mean_ns, glance.max_ns)
         line += f", min/avg/max = {times} ms"
-    return line
+    return ", ".join(filter(None, (line, standing_out(losers))))
 
 
 def summary_text(summary: Summary, sheet: Sheet = ENDLESS) -> Iterator[str]:
