@@ -84,6 +84,7 @@ PURE = frozenset(
         "show.rows",
         "show.sheet", "show.summary_tables", "commands.commandline",
         "show.csv_rows", "show.entries", "show.forms", "show.reading", "show.summing",
+        "show.trace",
         "testing.faults", "testing.icmp", "testing.pacing",
         "testing.packet", "testing.passage", "testing.timeline", "testing.way",
     }
@@ -131,7 +132,12 @@ INPUT_AND_OUTPUT = (
     "select", "selectors", "asyncio", "subprocess", "threading", "time", "ctypes", "fcntl",
     "ssl", "http", "urllib", "signal",
 )  # fmt: skip
-EXTRAS = {"ping.spread": "hdrh", "show.plot": "matplotlib"}
+EXTRAS = {
+    "ping.spread": "hdrh",
+    "show.plot": "matplotlib",
+    "show.heat": "matplotlib",
+    "show.clock_axis": "matplotlib",
+}
 TEST_TOOLS = {"testing.pytest_plugin": "pytest"}
 """What a room for test authors imports inside functions: it is there where the room is used."""
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import re
+from datetime import UTC, timedelta, timezone, tzinfo
 from xml.etree import ElementTree
 
 import pytest
@@ -10,11 +12,15 @@ import pytest
 from udpecho.instrument.probe import Flow, ProbeFate
 from udpecho.instrument.stamps import Clock
 from udpecho.ping.figures import Summary
-from udpecho.ping.outcome import Outcome, Surplus
+from udpecho.ping.outcome import Outcome
 from udpecho.ping.stats import Stats
-from udpecho.show.plot import MOST_POINTS, MOST_ROWS, Thinned, Trace, choose_rows, draw
+from udpecho.show.plot import choose_lines, draw
+from udpecho.show.trace import MOST_ROWS, Trace
 
 MS = 1_000_000
+NOON = 1_795_694_400_000_000_000
+"""On 26 November 2026, 12:00 UTC."""
+
 PEER = ("192.0.2.1", 7)
 
 
@@ -68,52 +74,107 @@ def test_a_picture_is_a_whole_file(
         assert ElementTree.fromstring(image).tag == "{http://www.w3.org/2000/svg}svg", why
 
 
-def test_a_run_that_lost_everything_has_a_picture() -> None:
-    trace, stats = Trace(), Stats(1)
+def texts_of(trace: Trace, summary: Summary, zone: tzinfo = UTC) -> list[str]:
+    """Draw, and read what is written in the picture: matplotlib says it in comments."""
+    return re.findall(r"<!-- (.*?) -->", draw(trace, summary, "svg", zone).decode())
+
+
+def axis_of(texts: list[str]) -> list[float]:
+    """Read the numbers of the axis of round trips: whatever is a plain number before the last."""
+    return [float(text) for text in texts if re.fullmatch(r"-?[\d.]+", text)]
+
+
+def test_one_sample_has_an_axis_that_can_be_read() -> None:
+    """No sums such as 1e-7+6.67e-1, and the value is within it."""
     [flow] = flows_of(1)
-    outcome = Outcome(ProbeFate.LOST, 0, flow, 1, 1, 0)
-    stats.sent([flow])
-    stats.add(outcome)
-    trace.add(outcome)
-    assert trace.row("echo.example").losses.times_s == [0.0]
-    assert draw(trace, stats.summary(0), "png")
+    for rtt_ns in (90, 7_400, 667_123, 20 * MS, 3_600_000 * MS):
+        trace, stats = Trace(unix_ns=NOON), Stats(1)
+        outcome = Outcome(ProbeFate.REPLIED, 0, flow, 1, 1, 0, rtt_ns, Clock.KERNEL)
+        stats.sent([flow])
+        stats.add(outcome)
+        trace.add(outcome)
+        texts = texts_of(trace, stats.summary(0))
+        assert not [
+            text for text in texts if "e-" in text or "+" in text or "\N{MINUS SIGN}" in text
+        ]
+        assert min(axis_of(texts)[:-2]) <= 1.2 * rtt_ns / 1e6
 
 
-def test_times_are_counted_from_the_start() -> None:
-    trace, _ = run(flows_of(1), 2)
-    assert trace.row("echo.example").replies.times_s == [0.01, 0.02]
-
-
-def test_what_decides_no_fate_is_not_drawn() -> None:
-    trace = Trace()
+def test_without_a_reply_there_is_no_axis_of_round_trips() -> None:
+    trace, stats = Trace(unix_ns=NOON), Stats(1)
     [flow] = flows_of(1)
-    trace.add(Outcome(Surplus.STRANGER, 0))
-    trace.add(Outcome(Surplus.DUPLICATE, 0, flow, 1, 1, 0, 5, Clock.KERNEL))
-    assert not trace.row("echo.example").replies.values
+    for sequence in (1, 2):
+        outcome = Outcome(ProbeFate.LOST, 0, flow, sequence, sequence, sequence * 1000 * MS)
+        stats.sent([flow])
+        stats.add(outcome)
+        trace.add(outcome)
+    texts = texts_of(trace, stats.summary(0))
+    assert "no reply" in texts
+    assert set(axis_of(texts)) <= {0, 1}, "counts of replies alone"
 
 
-def test_late_replies_are_apart() -> None:
-    trace = Trace()
+@pytest.mark.parametrize(
+    ("step_ms", "zone", "expected"),
+    [
+        (1, UTC, "12:00:00.000"),
+        (100, UTC, "12:00:05"),
+        (60_000, UTC, "13:00"),
+        (3_600_000, UTC, "29 Nov 00:00"),
+        (60_000, timezone(timedelta(hours=5, minutes=30)), "18:30"),
+    ],
+)
+def test_the_time_axis_is_by_the_clock_of_the_place(
+    step_ms: int, zone: tzinfo, expected: str
+) -> None:
+    trace, stats = Trace(unix_ns=NOON), Stats(1)
     [flow] = flows_of(1)
-    trace.add(Outcome(ProbeFate.LATE, 0, flow, 1, 1, 0, 2000 * MS, Clock.KERNEL))
-    assert trace.row("echo.example").late.values == [2000.0]
-    assert trace.row("echo.example", flow.port).late.values == [2000.0]
+    for index in range(1, 101):
+        sent_ns = (index - 1) * step_ms * MS
+        outcome = Outcome(ProbeFate.REPLIED, 0, flow, index, index, sent_ns, MS, Clock.KERNEL)
+        stats.sent([flow])
+        stats.add(outcome)
+        trace.add(outcome)
+    texts = texts_of(trace, stats.summary(0), zone)
+    assert expected in texts
+    assert any("local time" in text and "26 Nov 2026" in text for text in texts)
 
 
-def test_the_worst_flows_are_drawn_first_and_the_rest_left_out() -> None:
-    rows = choose_rows(*run(flows_of(20), 10, bad=40013))
-    assert len(rows) == MOST_ROWS
-    assert rows[0][0] == "source port 40013"
-    assert len(rows[0][1].losses.times_s) == 5
+def test_more_hosts_than_have_room_are_lines_of_a_heat_map_and_all_are_there() -> None:
+    hosts = [Flow(f"host{n}", (f"192.0.2.{n}", 7), 40000) for n in range(MOST_ROWS + 1)]
+    texts = texts_of(*run(hosts, 10))
+    assert "17 hosts, 0 of which lost something" in texts
+    assert {flow.target for flow in hosts} <= set(texts)
+    assert "round trip, ms" not in texts
+    few = texts_of(*run(hosts[:-1], 10))
+    assert "round trip, ms" in few
 
 
-def test_a_long_run_is_thinned_evenly() -> None:
-    points = Thinned()
-    for number in range(10 * MOST_POINTS):
-        points.add(number, number)
-    assert MOST_POINTS // 4 < len(points.times_s) <= MOST_POINTS
-    steps = {b - a for a, b in zip(points.times_s, points.times_s[1:], strict=False)}
-    assert len(steps) == 1
+def test_more_flows_than_have_room_are_too_and_the_bad_one_is_named() -> None:
+    texts = texts_of(*run(flows_of(200), 4, bad=40137))
+    assert "200 source ports, 1 of which lost something" in texts
+    assert "source port 40137" in texts
+
+
+@pytest.mark.parametrize(("number", "named"), [(250, 125), (1000, 100)])
+def test_a_heat_map_of_many_hosts_names_as_many_as_can_be_read(number: int, named: int) -> None:
+    hosts = [Flow(f"host{n}", (f"10.0.{n >> 8}.{n & 255}", 7), 40000) for n in range(number)]
+    texts = texts_of(*run(hosts, 3))
+    assert f"{number:,} hosts, 0 of which lost something" in texts
+    assert sum(text.startswith("host") for text in texts) >= named
+
+
+def test_the_worst_are_drawn_first() -> None:
+    texts = texts_of(*run(flows_of(5), 10, bad=40003))
+    captions = [text for text in texts if text.startswith("source port")]
+    assert captions[0].startswith("source port 40003   50% of 10 lost")
+
+
+def test_lines_are_hosts_or_the_flows_of_a_lone_one() -> None:
+    _, summary = run(flows_of(3), 1)
+    lines, what = choose_lines(summary)
+    assert ([line.key[2] for line in lines], what) == ([40000, 40001, 40002], "source ports")
+    _, summary = run(flows_of(1), 1)
+    assert choose_lines(summary)[1] == "hosts"
 
 
 def test_the_same_run_makes_the_same_size_of_file_whatever_its_length() -> None:

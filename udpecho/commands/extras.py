@@ -29,7 +29,8 @@ def trace_type() -> type[Trace]:
     it, whoever has put it there; and can't be told not to. Nor is there need to.
     """
     with wanting("plot"), chdir(Path(__file__).parent) if RC_FILE.exists() else nullcontext():
-        from udpecho.show import Trace
+        from udpecho.show import Trace, draw
+    del draw  # it is there, then, when the run is over
     return Trace
 
 

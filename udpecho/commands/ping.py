@@ -113,7 +113,7 @@ async def _run(
     run.listen(view.outcome, view.overdue)
     done = run.start()
     view.start(run, reactor)
-    trace = None if draws is None else draws(run.started.monotonic_ns)
+    trace = None if draws is None else draws(run.started.monotonic_ns, run.started.wall_ns)
     if trace is not None:
         run.listen(trace.add)
     intervals = None if every is None else _intervals(run, every, view)

@@ -32,7 +32,7 @@ def report_command(asked: ReportSettings, say: Say, complain: Say) -> int:
         reading = Entries(file)
         try:
             for run in runs(reading):
-                trace = None if trace_of is None else trace_of()
+                trace = None if trace_of is None else trace_of(0, run.start.unix_ns)
                 summary = _tell(run, asked, form, trace)
                 if summary is None:
                     continue

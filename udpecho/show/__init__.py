@@ -22,13 +22,13 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from udpecho.show.plot import Trace as Trace
     from udpecho.show.plot import draw as draw
     from udpecho.show.table import LiveTable as LiveTable
     from udpecho.show.terminal import Canvas as Canvas
     from udpecho.show.terminal import standard_output as standard_output
     from udpecho.show.terminal import wants_plain_lines as wants_plain_lines
     from udpecho.show.terminal import why_no_table as why_no_table
+    from udpecho.show.trace import Trace as Trace
     from udpecho.show.views import Json as Json
     from udpecho.show.views import Lines as Lines
     from udpecho.show.views import Quiet as Quiet
@@ -40,12 +40,10 @@ else:
     __getattr__ = Door(
         globals(),
         {
-            "plot": (
-                "Trace",
-                "draw",
-            ),
+            "plot": ("draw",),
             "table": ("LiveTable",),
             "terminal": ("Canvas", "standard_output", "wants_plain_lines", "why_no_table"),
+            "trace": ("Trace",),
             "views": ("Json", "Lines", "Quiet", "Recorder", "Together", "View", "wants_table"),
         },
     )

@@ -1,166 +1,146 @@
 """A ping as a picture: each round trip over time, what was lost, and how the times spread.
 
-One row of two panels for each flow of a lone target, or for each of several targets. All
-rows share their scales, so that a bad path stands out from good ones. Does no I/O.
+One row of two panels for each flow of a lone host, or for each of several hosts, the worst
+first. All rows share their scales, so that a bad path stands out from good ones. Of more than
+MOST_ROWS each has a line of a heat map. Does no I/O.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from datetime import tzinfo
 from io import BytesIO
 from typing import Any
 
 from matplotlib import rc_context, rcdefaults
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-from udpecho.instrument.probe import ProbeFate
-from udpecho.ping.figures import Figures, Summary
-from udpecho.ping.outcome import Outcome
+from udpecho.ping.figures import Distribution, Figures, Summary
 from udpecho.show.amounts import milliseconds, percent
-
-MOST_POINTS = 10_000
-"""Points of one panel: several for each dot of its width. Beyond, every other is left out."""
-
-MOST_ROWS = 16
-"""Rows of a picture, the worst first: more could not be read."""
+from udpecho.show.clock_axis import ClockAxis
+from udpecho.show.heat import INK, Line, draw_heat
+from udpecho.show.trace import MOST_ROWS, Row, Trace
 
 LOG_FROM = 30.0
 """Where the slowest reply took this many times as long as the fastest, the scale is logarithmic."""
 
+LEAST_SPAN = 0.3
+"""What a linear scale spans at least, as a share of the slowest: one reply needs a scale, too."""
+
+LEAST_RATIO = 1.05
+"""The highest of a histogram's bars by the lowest, at least."""
+
+PORTS = "source ports"
+
 # Okabe and Ito's colours, which differ to the colour-blind too; the marks differ in print.
 REPLY_COLOUR, LOSS_COLOUR, LATE_COLOUR = "#0072B2", "#D55E00", "#009E73"
-INK = "#333333"
 _NAMED: Any = {"fontsize": 9, "color": INK, "parse_math": False}  # a name has no formulas
 
 
-@dataclass
-class Thinned:
-    """Points over time, in bounded memory: as they grow too many, every other one goes."""
-
-    times_s: list[float] = field(default_factory=list)
-    values: list[float] = field(default_factory=list)
-    _stride: int = 1
-    _seen: int = 0
-
-    def add(self, time_s: float, value: float) -> None:
-        """Add a point, unless it is one of those left out."""
-        self._seen += 1
-        if self._seen % self._stride:
-            return
-        self.times_s.append(time_s)
-        self.values.append(value)
-        if len(self.times_s) > MOST_POINTS:
-            del self.times_s[::2], self.values[::2]
-            self._stride *= 2
-
-
-@dataclass
-class _Row:
-    """One flow's or target's points."""
-
-    replies: Thinned = field(default_factory=Thinned)
-    late: Thinned = field(default_factory=Thinned)
-    losses: Thinned = field(default_factory=Thinned)
-
-
-class Trace:
-    """What a picture needs of a run, gathered outcome by outcome."""
-
-    def __init__(self, start_ns: int = 0) -> None:
-        """Count times from start_ns, of the clock that outcomes tell."""
-        self.start_ns = start_ns
-        self._rows: dict[tuple[str, int], _Row] = {}
-
-    def add(self, outcome: Outcome) -> None:
-        """Take a fate; what is none is not drawn."""
-        flow = outcome.flow
-        if flow is None or outcome.sent_ns is None or not isinstance(outcome.kind, ProbeFate):
-            return
-        time_s = (outcome.sent_ns - self.start_ns) / 1e9
-        for row in (self._row(flow.target, flow.port), self._row(flow.target, 0)):
-            match outcome.kind:
-                case ProbeFate.REPLIED:
-                    row.replies.add(time_s, (outcome.rtt_ns or 0) / 1e6)
-                case ProbeFate.LATE:
-                    row.late.add(time_s, (outcome.rtt_ns or 0) / 1e6)
-                case _:
-                    row.losses.add(time_s, 0.0)
-
-    def row(self, target: str, port: int = 0) -> _Row:
-        """Return the points of a target, or of its flow from a port."""
-        return self._rows.get((target, port), _Row())
-
-    def _row(self, target: str, port: int) -> _Row:
-        return self._rows.setdefault((target, port), _Row())
-
-
-def draw(trace: Trace, summary: Summary, image_format: str) -> bytes:
-    """Draw a run as an image file's bytes, "svg" or "png".
+def draw(trace: Trace, summary: Summary, image_format: str, zone: tzinfo | None = None) -> bytes:
+    """Draw a run as an image file's bytes, "svg" or "png"; without a zone, in the local clock.
 
     It looks the same to everybody: what a matplotlibrc says counts for nothing.
     """
     with rc_context():
         rcdefaults()
-        return _draw(trace, summary, image_format)
+        clock = ClockAxis(trace.unix_ns, zone)
+        lines, what = choose_lines(summary)
+        if len(lines) > MOST_ROWS:
+            rows = trace.flows if what == PORTS else trace.hosts
+            picture = draw_heat(lines, rows, what, clock, trace.ends_s)
+        else:
+            picture = _draw_rows(lines, trace, summary.figures, clock)
+        out = BytesIO()
+        metadata = {"Date": None} if image_format == "svg" else None  # the same run, the same file
+        picture.savefig(out, format=image_format, dpi=150, metadata=metadata)
+        return out.getvalue()
 
 
-def _draw(trace: Trace, summary: Summary, image_format: str) -> bytes:
-    rows = list(choose_rows(trace, summary))
-    height = 3.4 if len(rows) == 1 else 0.9 + 1.15 * len(rows)
+def choose_lines(summary: Summary) -> tuple[list[Line], str]:
+    """Choose what is drawn, and say what it is: hosts, or a lone one's flows if it has several."""
+    if len(summary.targets) == 1 and len(summary.targets[0].flows) > 1:
+        [target] = summary.targets
+        flows = (
+            Line(f"source port {flow.port}", (target.name, target.peer, flow.port), flow.figures)
+            for flow in target.flows
+        )
+        return list(flows), PORTS
+    hosts = (Line(each.name, (each.name, each.peer, 0), each.figures) for each in summary.targets)
+    return list(hosts), "hosts"
+
+
+def _draw_rows(lines: list[Line], trace: Trace, figures: Figures, clock: ClockAxis) -> Figure:
+    """Draw each probe of a few flows or hosts, the worst first."""
+    worst = sorted(lines, key=_goodness) or [Line("nothing was sent", ("", ("", 0), 0), Figures())]
+    height = 3.4 if len(worst) == 1 else 0.9 + 1.15 * len(worst)
     picture = Figure(figsize=(9, height), layout="constrained")
     grid: Any = picture.subplots(
-        len(rows), 2, sharey=True, sharex="col", squeeze=False, width_ratios=[4, 1]
+        len(worst), 2, sharey=True, sharex="col", squeeze=False, width_ratios=[4, 1]
     )
-    scale = "log" if _needs_log(summary.figures) else "linear"
-    for (name, row, figures), (over_time, spread) in zip(rows, grid, strict=True):
-        over_time.set_yscale(scale)
-        over_time.margins(y=0.15)  # room for the losses above the slowest reply
-        _draw_row(over_time, spread, row)
-        over_time.set_title(_caption(name, figures), loc="left", **_NAMED)
+    for line, (over_time, spread) in zip(worst, grid, strict=True):
+        _draw_row(over_time, spread, trace.row(line.key), clock)
+        over_time.set_title(_caption(line.name, line.figures), loc="left", **_NAMED)
         for panel in (over_time, spread):
             panel.spines[["top", "right"]].set_visible(False)
             panel.tick_params(labelsize=8, colors=INK)
             panel.grid(visible=True, linewidth=0.4, alpha=0.5)
     over_time, spread = grid[-1]
-    over_time.set_xlabel("sent, seconds since the start", fontsize=9)
+    _scale(over_time, figures.rtt)
+    clock.label(over_time, trace.ends_s, 9)
     spread.set_xlabel("replies", fontsize=9)
+    spread.xaxis.set_major_locator(MaxNLocator(3, integer=True))
     picture.supylabel("round trip, ms", fontsize=9)
     _add_legend(picture, grid[0][0])
-    out = BytesIO()
-    metadata = {"Date": None} if image_format == "svg" else None  # the same run, the same file
-    picture.savefig(out, format=image_format, dpi=150, metadata=metadata)
-    return out.getvalue()
+    return picture
 
 
-def choose_rows(trace: Trace, summary: Summary) -> list[tuple[str, _Row, Figures]]:
-    """Choose what is drawn: a lone target's flows, or targets; the worst first if not all."""
-    if len(summary.targets) == 1 and len(summary.targets[0].flows) > 1:
-        [target] = summary.targets
-        rows = [
-            (f"source port {flow.port}", trace.row(target.name, flow.port), flow.figures)
-            for flow in target.worst_first()
-        ]
+def _goodness(line: Line) -> tuple[float, int]:
+    return -(line.figures.loss or 0.0), -(line.figures.rtt.p99_ns or 0)
+
+
+def _scale(panel: Any, rtt: Distribution) -> None:
+    """Set the axis of round trips: logarithmic where they differ much, never below 0."""
+    if not rtt.count:
+        panel.set_ylim(0, 1)
+        panel.set_yticks([])  # there is no time to read
+        panel.text(0.5, 0.5, "no reply", transform=panel.transAxes, ha="center", color=INK)
+        return
+    low, high = (rtt.min_ns or 0) / 1e6, (rtt.max_ns or 0) / 1e6
+    if low and high > LOG_FROM * low:
+        panel.set_yscale("log")
+        panel.set_ylim(low / 1.3, high * (high / low) ** 0.15)  # room above for the losses
+        panel.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        panel.yaxis.set_minor_locator(NullLocator())
     else:
-        targets = sorted(summary.targets, key=lambda target: -(target.figures.loss or 0.0))
-        rows = [(target.name, trace.row(target.name), target.figures) for target in targets]
-    return rows[:MOST_ROWS] or [("nothing was sent", _Row(), Figures())]
+        room = max(high - low, LEAST_SPAN * high, 1e-6)
+        middle = (low + high) / 2
+        panel.set_ylim(max(0.0, middle - 0.6 * room), middle + 0.7 * room)
+    panel.yaxis.set_major_formatter(FuncFormatter(_plain))
 
 
-def _draw_row(over_time: Any, spread: Any, row: _Row) -> None:
+def _plain(value: float, _: object) -> str:
+    """Write a number of the axis with all its digits."""
+    return f"{value:.7f}".rstrip("0").rstrip(".")
+
+
+def _draw_row(over_time: Any, spread: Any, row: Row, clock: ClockAxis) -> None:
+    times_s, values = row.replies.shown()
     over_time.plot(
-        row.replies.times_s,
-        row.replies.values,
+        clock.places(times_s),
+        values,
         linestyle="none",
         marker=".",
         markersize=3,
         color=REPLY_COLOUR,
         label="reply",
-        rasterized=len(row.replies.values) > 2000,  # a dot is 100 bytes of SVG
+        rasterized=len(values) > 2000,  # a dot is 100 bytes of SVG
     )
-    if row.late.values:
+    times_s, values = row.late.shown()
+    if values:
         over_time.plot(
-            row.late.times_s,
-            row.late.values,
+            clock.places(times_s),
+            values,
             linestyle="none",
             marker="^",
             markersize=5,
@@ -168,15 +148,17 @@ def _draw_row(over_time: Any, spread: Any, row: _Row) -> None:
             label="late reply",
         )
     # Losses have no round trip: they stand at the top, whatever the scale.
+    times_s, _ = row.losses.shown()
     over_time.plot(
-        row.losses.times_s,
-        [0.96] * len(row.losses.times_s),
+        clock.places(times_s),
+        [0.96] * len(times_s),
         linestyle="none",
         marker="x",
         markersize=5,
         color=LOSS_COLOUR,
         transform=over_time.get_xaxis_transform(),
         label="lost, refused or corrupt",
+        rasterized=len(times_s) > 2000,
     )
     values = row.replies.values + row.late.values
     if values:
@@ -185,13 +167,11 @@ def _draw_row(over_time: Any, spread: Any, row: _Row) -> None:
 
 def _bins(values: list[float]) -> list[float]:
     """Divide the range evenly in proportion, as a time's precision goes, so on either scale."""
-    low, high = max(min(values), 1e-6), max(*values, 1e-6) * 1.000001
+    low, high = max(min(values), 1e-6), max(*values, 1e-6)
+    if high < LEAST_RATIO * low:  # bars that can be seen
+        low, high = low / LEAST_RATIO**0.5, high * LEAST_RATIO**0.5
+    high *= 1.000001
     return [low * (high / low) ** (step / 40) for step in range(41)]
-
-
-def _needs_log(figures: Figures) -> bool:
-    low, high = figures.rtt.min_ns, figures.rtt.max_ns
-    return bool(low and high and high > LOG_FROM * low)
 
 
 def _caption(name: str, figures: Figures) -> str:
