@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
 
 from udpecho.ping.figures import Distribution, Figures, FlowSummary, Summary, TargetSummary
+from udpecho.show.record import summary_line
 from udpecho.show.sheet import Sheet
 from udpecho.show.summary_tables import NARROWEST_NAME, WORST_SHOWN
 from udpecho.show.text import summary_text
@@ -83,6 +85,13 @@ def test_hosts_of_one_name_are_told_apart_by_their_addresses() -> None:
     both = Summary(10**12, FIGURES, (*summary.targets, moved), 0, {}, SLOW, 12)
     names = [line.partition("  ")[0] for line in list(summary_text(both))[1:4]]
     assert names == ["echo.example (192.0.2.1)", "other.example", "echo.example (192.0.2.2)"]
+
+
+def test_json_has_names_whole() -> None:
+    """And as they are: whoever shows them sees to that."""
+    name = LONG + "日本\x1b[31m"
+    found = [each["target"] for each in json.loads(summary_line(hosts(name, "b")))["targets"]]
+    assert found == [name, "b"]
 
 
 def test_without_a_sheet_nothing_is_left_out_or_broken() -> None:

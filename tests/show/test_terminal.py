@@ -84,6 +84,7 @@ def test_a_canvas_is_as_large_as_the_terminal_is_now() -> None:
     [
         (True, "xterm-256color", None),
         (True, "dumb", "TERM=dumb"),
+        (True, "unknown", "TERM=unknown"),
         (True, "", "TERM="),
         (True, None, "TERM="),
         (False, "xterm", "a pipe or a file"),

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from twisted.internet.task import LoopingCall
+from twisted.python.failure import Failure
 
 from udpecho.instrument.probe import Flow, Probe, ProbeFate
 from udpecho.peer import format_peer
@@ -79,8 +80,8 @@ class LiveTable:
             self._say(line)
         self._drawing = LoopingCall(self._draw)
         self._drawing.clock = reactor
-        done = self._drawing.start(REFRESH_SECONDS, now=False)
-        done.addErrback(lambda _: run.stop())  # the terminal has gone
+        drawn = self._drawing.start(REFRESH_SECONDS, now=False)
+        drawn.addErrback(self._has_gone)
 
     def beside(self, say: Callable[[str], None]) -> Callable[[str], None]:
         """Make what says a line above the table; it is drawn again when its time has come."""
@@ -142,6 +143,11 @@ class LiveTable:
             *(_spans(layout, row) for row in cells),
             *([(line, DIM)] for line in foot),
         ]
+
+    def _has_gone(self, why: Failure) -> None:
+        """End the run: there is no terminal any more."""
+        why.trap(OSError)
+        self._run.stop()
 
     def _row(self, flow: Flow) -> LiveRow:
         key = (flow.target, flow.peer, flow.port if self._by_flow else 0)

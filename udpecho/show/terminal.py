@@ -33,7 +33,7 @@ def why_no_table(out: TextIO, environ: Mapping[str, str]) -> str | None:
     if not out.isatty():
         return "a pipe or a file"
     term = environ.get("TERM", "")
-    return f"TERM={term}" if term in ("", "dumb") else None
+    return f"TERM={term}" if term in ("", "dumb", "unknown") else None
 
 
 def wants_plain_lines(sheet: Sheet, environ: Mapping[str, str]) -> bool:
