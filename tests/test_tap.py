@@ -156,7 +156,7 @@ def test_makes_a_service(host: MemoryHost) -> None:
         ("192.0.2.1", 7, "udpecho: can't listen on 192.0.2.1:7: in use"),
         ("::1", 7, "udpecho: can't listen on [::1]:7: in use"),
         ("", 7, "udpecho: can't listen on *:7: in use"),
-        ("inherited descriptor", 3, "udpecho: can't listen on inherited descriptor:3: in use"),
+        ("inherited descriptor", 3, "udpecho: can't listen on inherited descriptor 3: in use"),
     ],
 )
 def test_an_address_that_cannot_be_had(

@@ -21,6 +21,11 @@ from typing import NamedTuple
 _NO_TRAINS: Mapping[int, int] = MappingProxyType({})
 
 
+def datagrams_in(size: int, segment: int) -> int:
+    """Count the datagrams of a train of so many bytes, each of segment bytes, the last of fewer."""
+    return -(-size // segment)
+
+
 class Columns(NamedTuple):
     """A batch of datagrams, column by column; all but the first two may be missing (empty).
 
@@ -48,7 +53,7 @@ class Columns(NamedTuple):
     def datagrams(self, index: int) -> int:
         """Count the datagrams that one stands for."""
         segment = self.trains.get(index)
-        return 1 if segment is None else -(-self.sizes[index] // segment)
+        return 1 if segment is None else datagrams_in(self.sizes[index], segment)
 
 
 class Sources:

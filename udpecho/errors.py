@@ -51,6 +51,9 @@ class Refused(UdpEchoError, ConnectionRefusedError, error.ConnectionRefusedError
 class SendFailed(UdpEchoError, OSError):
     """The kernel would not send the datagram; errno says why (no route, a firewall rule)."""
 
+    def __str__(self) -> str:
+        return str(self.strerror or super().__str__())
+
 
 class ResolveFailed(UdpEchoError, error.DNSLookupError):
     """The host's name has no address of the family that was wanted."""

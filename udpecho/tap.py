@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from errno import ENOSPC
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar, cast
 
 from twisted.application.service import Service
-from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IReactorCore
 from twisted.logger import Logger
 from twisted.python import usage
 from twisted.python.systemd import ListenFDs
 
 from udpecho import __version__
-from udpecho.errors import PortUnavailable
 from udpecho.guard.policy import Policy, network, source_ports
 from udpecho.guard.ratelimit import MAX_RATE, MAX_SLIP
 from udpecho.hosts import ip_address
-from udpecho.peer import format_peer
 from udpecho.reactors import AnyReactor
-from udpecho.server import LOOPBACK, EchoService, Listen, UdpAddress, listen, mind_process
+from udpecho.server import (
+    LOOPBACK,
+    EchoService,
+    Listen,
+    UdpAddress,
+    listen,
+    mind_process,
+    one_line_if_not,
+)
 from udpecho.values import port_number, whole_number
 
 Value = TypeVar("Value")
@@ -77,7 +81,8 @@ class Options(usage.Options):
             "slip",
             None,
             _DEFAULTS.slip,
-            "Over the limit one datagram in this many passes, if it costs one token; 0: none.",
+            "Over the limit one datagram in this many passes, if it costs one token, and what the "
+            "kernel hands over together (a train) passes or not as one; 0: none.",
             whole_number("--slip", 0, MAX_SLIP),
         ],
         [
@@ -216,46 +221,17 @@ def _short_form(port: int | None, interface: str | None) -> list[Listen]:
     return [UdpAddress(port, each.interface, each.optional) for each in LOOPBACK]
 
 
-class CannotStart(SystemExit, Exception):
-    """The service can't be served: one line, which Python prints, and status 1.
-
-    It is an Exception, too, for twistd: so that removes its pid file, and tells whoever waits for
-    a daemon's start.
-    """
-
-
-@contextmanager
-def _one_line() -> Iterator[None]:
-    """Have what the system says against a start end the program with one line."""
-    try:
-        yield
-    except CannotListenError as error:
-        where = format_peer((error.interface or "*", error.port))
-        raise CannotStart(f"udpecho: can't listen on {where}: {_why(error.socketError)}") from None
-    except PortUnavailable as error:
-        raise CannotStart(f"udpecho: {error}") from None
-    except OSError as error:
-        raise CannotStart(f"udpecho: can't listen: {_why(error)}") from None
-
-
-def _why(error: OSError) -> str:
-    """Say why, where the system's own words say something else."""
-    if error.errno == ENOSPC:  # no disk is meant: epoll_ctl(2)
-        return "no room in an epoll for another socket (sysctl fs.epoll.max_user_watches)"
-    return str(error.strerror or error)
-
-
 class _Service(EchoService):
     """An echo service whose start, if that fails, ends the program with one line."""
 
     def privilegedStartService(self) -> None:
         """Open the sockets while the process may still have any port."""
-        with _one_line():
+        with one_line_if_not():
             super().privilegedStartService()
 
     def startService(self) -> None:
         """Open the sockets, if there was no privileged start."""
-        with _one_line():
+        with one_line_if_not():
             super().startService()
 
 
@@ -271,7 +247,7 @@ def makeService(options: Any) -> Service:
         log=log,
         stock_port=bool(options["stock-port"]),
     )
-    with _one_line():
+    with one_line_if_not():
         service.bind()
     if IReactorCore.providedBy(reactor):  # else there is no process, but a network in memory
         mind_process(reactor, service, log)

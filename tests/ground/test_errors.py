@@ -28,7 +28,7 @@ from udpecho.errors import (
 CAUGHT_BY: list[tuple[UdpEchoError, str, tuple[type[Exception], ...]]] = [
     (ReplyTimeout("no reply"), "no reply", (TimeoutError, error.TimeoutError)),
     (Refused("x refused"), "x refused", (ConnectionRefusedError, error.ConnectionRefusedError)),
-    (SendFailed(113, "no route"), "[Errno 113] no route", (OSError,)),
+    (SendFailed(113, "no route"), "no route", (OSError,)),
     (ResolveFailed("no address"), "no address", (error.DNSLookupError,)),
     (ClientClosed("closed"), "closed", ()),
     (PeerReplaced("replaced"), "replaced", ()),

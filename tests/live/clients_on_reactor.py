@@ -303,7 +303,9 @@ class Endings(LoopbackCase):
     async def test_no_route(self) -> None:
         """An address that nothing can be sent to is an error at once."""
         client = await self.anyone(interface=HERE)
-        await self.fails(client.request(b"x", ("255.255.255.255", 9)), SendFailed)
+        asked = client.request(b"x", ("255.255.255.255", 9))
+        error = await self.assertFailure(asked, SendFailed)
+        self.assertEqual(str(error), "can't send to 255.255.255.255:9: Permission denied")
 
 
 class InTime(LoopbackCase):

@@ -132,7 +132,13 @@ def test_refused(accept: str, tmp_path: Path) -> None:
         (["--fast", "h", "x"], "expected an option, got '--fast'"),
         (["127.0.0.1", "x" * 65508], "65508 bytes do not fit in a datagram, .* 65507"),
         (["no.such.host.invalid", "x"], "no address found for 'no.such.host.invalid'"),
-        (["255.255.255.255", "x"], ".*255.255.255.255.*|.*Permission denied"),
+        *(
+            (
+                [f"--accept={accept}", "255.255.255.255", "x"],
+                r"can't (send to|reach) 255\.255\.255\.255(:1060)?: Permission denied",
+            )
+            for accept in ("any", "connected", "matching")
+        ),
     ],
 )
 def test_anything_else_is_status_2(options: list[str], complaint: str, tmp_path: Path) -> None:

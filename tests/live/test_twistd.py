@@ -172,7 +172,7 @@ def test_systemd(form: str, stock: str, start: Start) -> None:
         ("tcp", "systemd:index=0", "not a UDP socket"),
         ("tcp", "systemd:name=echo", "not a UDP socket"),
         ("unbound", "systemd:index=0", "not bound to a port"),
-        ("connected", "systemd:index=0", r"connected to \('127.0.0.1', 9\)"),
+        ("connected", "systemd:index=0", r"connected to 127\.0\.0\.1:9"),
     ],
 )
 def test_wrong_inheritance(kind: str, form: str, complaint: str, start: Start) -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import gc
+import json
+import pickle
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from typing import Any, cast
 from unittest.mock import MagicMock, Mock
 
@@ -13,8 +17,8 @@ from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 from zope.interface import alsoProvides, implementer
 
 from udpecho.guard import Guard
-from udpecho.port import IBatchProtocol, listen_udp
-from udpecho.port.hooks import check_hooks, has_hook, teller_of_not_sent
+from udpecho.port import IBatchProtocol, PortCounters, listen_udp
+from udpecho.port.hooks import ErrorCounts, check_hooks, has_hook, teller_of_not_sent
 from udpecho.refusal import Refusal
 from udpecho.server import EchoServer
 from udpecho.testing import MemoryNetwork
@@ -297,3 +301,42 @@ def test_who_is_put_in_another_s_place_has_hooks_of_its_own(logged: list[str]) -
     wrong.batchReceived = print  # type: ignore[attr-defined]
     hosts.port.protocol = wrong
     assert "its batchReceived is not used" in logged[-1]
+
+
+@pytest.mark.parametrize("name", ["peerRefused", "batchReceived", "datagramNotSent"])
+def test_a_hook_that_would_have_to_be_awaited_is_refused(name: str) -> None:
+    """Nobody would: nothing of it would run, and Python would warn at each call."""
+
+    async def hook(self: object, *_: object) -> None:
+        raise AssertionError("it is not called")
+
+    kind = type("Awaited", (DatagramProtocol,), {name: hook})
+    host = MemoryNetwork().host("192.0.2.1")
+    with pytest.raises(TypeError, match=f"Awaited: expected {name} to be a plain function"):
+        listen_udp(host, 7, kind())
+    assert host.getReaders() == []
+
+
+def test_what_was_counted_cannot_be_changed() -> None:
+    """It is a dict nevertheless, for whoever copies it, compares it, or writes it as JSON."""
+    counts = ErrorCounts({"EAGAIN": 2})
+    changes: list[Callable[[Any], object]] = [
+        lambda each: each.update(EPERM=1),
+        lambda each: each.clear(),
+        lambda each: each.pop("EAGAIN"),
+        lambda each: each.popitem(),
+        lambda each: each.setdefault("EPERM", 1),
+        lambda each: each.__setitem__("EPERM", 1),
+        lambda each: each.__delitem__("EAGAIN"),
+        lambda each: each.__ior__({"EPERM": 1}),
+    ]
+    for change in changes:
+        with pytest.raises(TypeError, match="can't be changed"):
+            change(counts)
+    counters = PortCounters(not_sent=counts)
+    assert counters.not_sent == {"EAGAIN": 2}
+    assert copy.deepcopy(counters) == pickle.loads(pickle.dumps(counters)) == counters
+    assert json.loads(json.dumps(asdict(counters)))["not_sent"] == {"EAGAIN": 2}
+    port = listen_udp(MemoryNetwork().host("192.0.2.1"), 7, DatagramProtocol())
+    with pytest.raises(TypeError, match="can't be changed"):
+        cast(Any, port.counters().not_sent)["EAGAIN"] = 1

@@ -153,7 +153,8 @@ class AskingClient(DatagramProtocol):
             self._pending.settle(request, error)
         except CannotListenError as error:
             reason = error.socketError
-            self._pending.settle(request, SendFailed(reason.errno, reason.strerror))
+            text = f"can't open a socket: {reason.strerror}"
+            self._pending.settle(request, SendFailed(reason.errno, text))
         except MessageLengthError:
             self._pending.settle(request, DatagramTooLong(len(request.data), MAX_IPV4_DATA))
         except OSError as error:
@@ -172,7 +173,8 @@ class AskingClient(DatagramProtocol):
 
     def _not_sent(self, request: Request, errno: int) -> None:
         if errno not in _PASSING:
-            self._pending.settle(request, SendFailed(errno, os.strerror(errno)))
+            text = f"can't send to {format_peer(request.peer)}: {os.strerror(errno)}"
+            self._pending.settle(request, SendFailed(errno, text))
 
     # Hearing.
 

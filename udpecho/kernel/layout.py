@@ -10,6 +10,7 @@ canonical(); then every record can be read by the same offsets, and sent back as
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from socket import AF_INET, AF_INET6, IPPROTO_IP, IPPROTO_IPV6, SOL_SOCKET
@@ -132,6 +133,17 @@ def sent_to(layout: Layout, host: bytes) -> bytes:
     for at in (layout.asked - NAME, layout.local - NAME):
         message[at : at + layout.host_size] = host
     return bytes(message)
+
+
+def all_for_us(
+    layout: Layout, first_octets: Callable[[], bytes], asked: object, local: object
+) -> bool:
+    """Tell whether all of a batch was sent to this host alone, by no broadcast and to no group.
+
+    Over IPv6 that is told by the first octet of each address asked (RFC 4291, 2.7), over IPv4 by
+    whether asked and local, the same columns of both, are equal.
+    """
+    return 0xFF not in first_octets() if layout is IPV6 else asked == local
 
 
 def described(

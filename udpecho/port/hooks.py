@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from inspect import Parameter, signature
-from typing import Any
+from inspect import Parameter, iscoroutinefunction, signature
+from typing import Any, NoReturn
 
 from twisted.logger import Logger
 from zope.interface import Attribute, Interface, providedBy
@@ -53,6 +53,19 @@ class IBatchProtocol(Interface):
         """
 
 
+class ErrorCounts(dict[str, int]):
+    """How often the kernel said what, by the error's name: a dict that can't be changed."""
+
+    def _refuse(self, *_: object, **__: object) -> NoReturn:
+        raise TypeError("what a port has counted can't be changed")
+
+    __setitem__ = __delitem__ = __ior__ = _refuse
+    clear = pop = popitem = setdefault = update = _refuse
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (dict(self),)
+
+
 @dataclass(frozen=True, slots=True)
 class PortCounters:
     """What a port has met with so far, in datagrams; None is what it can't count."""
@@ -72,7 +85,7 @@ class PortCounters:
     refused: int | None = 0
     """Sent, and refused by ICMP."""
 
-    not_sent: Mapping[str, int] | None = field(default_factory=dict)
+    not_sent: Mapping[str, int] | None = field(default_factory=ErrorCounts)
     """Written, but not sent by the kernel, by the error's name ("EAGAIN"). What a batch's echo()
     could not send, it returns."""
 
@@ -106,9 +119,15 @@ def teller_of_not_sent(protocol: Any) -> Callable[[bytes, Any, OSError], None] |
 def check_hooks(protocol: object) -> None:
     """Say which of our hooks don't count, since they were set on the protocol alone.
 
-    Raises TypeError for one whose peerRefused takes what it took before 0.2.
+    Raises TypeError for one whose peerRefused takes what it took before 0.2, or that has a
+    coroutine function for a hook: nobody would await it, and nothing of it would run.
     """
     for name in IBatchProtocol:
+        if has_hook(protocol, name) and iscoroutinefunction(getattr(protocol, name)):
+            raise TypeError(
+                f"{type(protocol).__qualname__}: expected {name} to be a plain function,"
+                " got one that must be awaited (have it call Deferred.fromCoroutine)"
+            )
         if not has_hook(protocol, name) and _on_its_own(protocol, name) is not None:
             _log.warn(
                 "{protocol}: its {name} is not used, as its class does not define it"

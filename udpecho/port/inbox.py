@@ -17,14 +17,14 @@ from ctypes import c_void_p
 from itertools import accumulate
 from socket import MSG_CTRUNC
 
-from udpecho.columns import Columns
+from udpecho.columns import Columns, datagrams_in
 from udpecho.kernel import calls
 from udpecho.kernel.layout import (
     CONTROL,
-    IPV6,
     NAME,
     RECORD,
     Layout,
+    all_for_us,
     canonical,
     stamped,
     timestamp_ns,
@@ -159,7 +159,7 @@ class Inbox:
     def datagrams_of(self, index: int) -> int:
         """Count the datagrams of an item."""
         segment = self.trains.get(index)
-        return 1 if segment is None else -(-self._lengths[index] // segment)
+        return 1 if segment is None else datagrams_in(self._lengths[index], segment)
 
     def length(self, index: int) -> int:
         """Count the bytes of an item's data."""
@@ -273,10 +273,8 @@ class _Cutter:
     def cut(self, sizes: Sequence[int], trains: Mapping[int, int]) -> Columns:
         """Cut the columns of as many records as there are sizes."""
         layout, memory, count = self._layout, self._memory, len(sizes)
-        if layout is IPV6:
-            for_us = 0xFF not in memory.octets(layout.asked, count)
-        else:
-            for_us = self._asked[0][:count] == self._local[0][:count]
+        asked, local = self._asked[0][:count], self._local[0][:count]
+        for_us = all_for_us(layout, lambda: memory.octets(layout.asked, count), asked, local)
         return Columns(
             self._ports[:count].tobytes(),
             _packed(self._hosts, count),

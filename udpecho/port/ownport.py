@@ -27,7 +27,7 @@ from udpecho.errors import DatagramTooLong, PortClosed
 from udpecho.kernel.layout import IPV6
 from udpecho.port.address import Address
 from udpecho.port.asstock import AsStock
-from udpecho.port.hooks import PortCounters, has_hook, teller_of_not_sent
+from udpecho.port.hooks import ErrorCounts, PortCounters, has_hook, teller_of_not_sent
 from udpecho.port.port import DRAIN
 from udpecho.port.portsocket import PortSocket
 from udpecho.port.reader import Reader
@@ -244,10 +244,10 @@ class OwnPort(AsStock):
         """Count what has happened so far."""
         if self.connected:
             self._dropped = self._socket.dropped()
-        not_sent = {
-            errorcode.get(number, str(number)): times
+        not_sent = ErrorCounts(
+            (errorcode.get(number, str(number)), times)
             for number, times in self._writer.not_sent.items()
-        }
+        )
         return PortCounters(dropped=self._dropped, **self._reader.counts, not_sent=not_sent)
 
     # Stopping.

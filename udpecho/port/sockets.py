@@ -17,7 +17,7 @@ from udpecho.hosts import canonical_host
 from udpecho.kernel import calls
 from udpecho.kernel.inherited import describe_nothing
 from udpecho.names import with_scope
-from udpecho.peer import is_ipv6
+from udpecho.peer import format_peer, is_ipv6
 from udpecho.port.portsocket import PortSocket
 
 SEND_BUFFER = 1 << 22
@@ -116,7 +116,7 @@ def _check_kind(skt: socket.socket) -> None:
         why = "not bound to a port"
     else:
         with suppress(OSError):
-            why = f"connected to {skt.getpeername()}"
+            why = f"connected to {format_peer(skt.getpeername()[:2])}"
     if why is not None:
         raise ValueError(f"can't serve descriptor {skt.fileno()}: {why}")
 

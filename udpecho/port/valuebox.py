@@ -14,7 +14,7 @@ from functools import lru_cache
 
 from udpecho.columns import Columns
 from udpecho.datagrams import Received, ToSend
-from udpecho.kernel.layout import IPV6, NAME, RECORD, Layout, described
+from udpecho.kernel.layout import NAME, RECORD, Layout, all_for_us, described
 from udpecho.kernel.messages import BATCH
 from udpecho.port.address import REMEMBERED, Address, encode
 from udpecho.port.portsocket import Echoed, Unsent
@@ -147,7 +147,7 @@ def _columns(layout: Layout, records: bytes, sizes: Sequence[int]) -> Columns:
         return b"".join(records[i + at : i + at + size] for i in range(0, len(records), RECORD))
 
     asked, local = column(layout.asked, layout.host_size), column(layout.local, layout.host_size)
-    for_us = 0xFF not in records[layout.asked :: RECORD] if layout is IPV6 else asked == local
+    for_us = all_for_us(layout, lambda: records[layout.asked :: RECORD], asked, local)
     return Columns(
         column(2, 2),
         column(layout.host, layout.host_size),

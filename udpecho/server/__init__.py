@@ -15,6 +15,7 @@ __all__ = [
     "everywhere",
     "listen",
     "mind_process",
+    "one_line_if_not",
 ]
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from udpecho.server.addresses import everywhere as everywhere
     from udpecho.server.addresses import listen as listen
     from udpecho.server.process import mind_process as mind_process
+    from udpecho.server.process import one_line_if_not as one_line_if_not
     from udpecho.server.server import EchoServer as EchoServer
     from udpecho.server.server import ServerCounters as ServerCounters
     from udpecho.server.service import EchoService as EchoService
@@ -40,7 +42,10 @@ else:
                 "everywhere",
                 "listen",
             ),
-            "process": ("mind_process",),
+            "process": (
+                "mind_process",
+                "one_line_if_not",
+            ),
             "server": (
                 "EchoServer",
                 "ServerCounters",

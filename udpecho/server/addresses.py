@@ -17,7 +17,9 @@ from udpecho.peer import is_ipv6
 from udpecho.port import adopt, open_udp
 from udpecho.values import one_of, port_number, whole_number, wrong
 
-_DESCRIPTOR = "inherited descriptor"  # in an error, in place of an address
+DESCRIPTOR = "inherited descriptor"
+"""In an error, in place of an address; its number is the port's."""
+
 _NO_SUCH_FAMILY = frozenset({EADDRNOTAVAIL, EAFNOSUPPORT})
 
 
@@ -154,6 +156,6 @@ def bind(listen: Listen) -> socket.socket:
         return adopt(listen.fd)
     except ValueError as error:
         reason = OSError(EPROTOTYPE, str(error).partition(": ")[2])
-        raise CannotListenError(_DESCRIPTOR, listen.fd, reason) from None
+        raise CannotListenError(DESCRIPTOR, listen.fd, reason) from None
     except OSError as error:
-        raise CannotListenError(_DESCRIPTOR, listen.fd, error) from None
+        raise CannotListenError(DESCRIPTOR, listen.fd, error) from None

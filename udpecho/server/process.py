@@ -1,5 +1,7 @@
 """What a process that serves owes whoever runs it: an end when it is deaf, and ears for signals.
 
+And one line where it can't start.
+
 For tap alone: a service within another's program decides nothing about that. SIGTERM and SIGINT end
 it by the reactor's doing, and SIGUSR1 has twistd rotate its log: these stay as they are.
 """
@@ -10,14 +12,48 @@ import atexit
 import os
 import signal
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from errno import ENOSPC
 from typing import Any
 
-from twisted.internet.error import ReactorNotRunning
+from twisted.internet.error import CannotListenError, ReactorNotRunning
 from twisted.logger import Logger
 
+from udpecho.errors import PortUnavailable
+from udpecho.peer import format_peer
+from udpecho.server.addresses import DESCRIPTOR
 from udpecho.server.service import EchoService
+
+
+class CannotStart(SystemExit, Exception):
+    """The service can't be served: one line, which Python prints, and status 1.
+
+    It is an Exception, too, for twistd: so that removes its pid file, and tells whoever waits for
+    a daemon's start.
+    """
+
+
+@contextmanager
+def one_line_if_not() -> Iterator[None]:
+    """Have what the system says against a start end the program with one line: CannotStart."""
+    try:
+        yield
+    except CannotListenError as error:
+        at = error.interface or "*"
+        where = f"{at} {error.port}" if at == DESCRIPTOR else format_peer((at, error.port))
+        raise CannotStart(f"udpecho: can't listen on {where}: {_why(error.socketError)}") from None
+    except PortUnavailable as error:
+        raise CannotStart(f"udpecho: {error}") from None
+    except OSError as error:
+        raise CannotStart(f"udpecho: can't listen: {_why(error)}") from None
+
+
+def _why(error: OSError) -> str:
+    """Say why, where the system's own words say something else."""
+    if error.errno == ENOSPC:  # no disk is meant: epoll_ctl(2)
+        return "no room in an epoll for another socket (sysctl fs.epoll.max_user_watches)"
+    return str(error.strerror or error)
 
 
 def mind_process(reactor: Any, service: EchoService, log: Logger) -> None:
