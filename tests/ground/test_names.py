@@ -22,6 +22,7 @@ from udpecho.names import (
     interface_index,
     known_peer,
     resolve,
+    scoped,
 )
 from udpecho.peer import Peer, format_peer, is_ipv6, is_loopback
 from udpecho.testing.network import MemoryNetwork
@@ -234,3 +235,33 @@ def test_a_name_that_a_hosts_file_blocks() -> None:
     assert [str(failure.value) for failure in failures] == [
         "'ads.example' has no address but 0.0.0.0"
     ]
+
+
+@pytest.mark.parametrize(
+    ("host", "interface", "found"),
+    [
+        ("192.0.2.1", None, "192.0.2.1"),
+        ("192.0.2.1", "eth0", "192.0.2.1"),
+        ("2001:db8::1", "eth0", "2001:db8::1"),
+        ("fe8::1", None, "fe8::1"),
+        ("fec0::1", None, "fec0::1"),
+        ("fe80::1", "eth0", "fe80::1%eth0"),
+        ("febf::1", "eth0", "febf::1%eth0"),
+        ("fe80::1%eth0", "eth0", "fe80::1%eth0"),
+        ("fe80::1%eth0", None, "fe80::1%eth0"),
+    ],
+)
+def test_a_link_local_address_has_a_scope(host: str, interface: str | None, found: str) -> None:
+    assert scoped(host, interface) == found
+
+
+@pytest.mark.parametrize(
+    ("host", "interface", "message"),
+    [
+        ("fe80::1", None, "expected fe80::1%INTERFACE, got fe80::1: each link has"),
+        ("fe80::1%eth1", "eth0", "expected a host behind eth0, got fe80::1%eth1"),
+    ],
+)
+def test_a_link_local_address_has_one_scope(host: str, interface: str | None, message: str) -> None:
+    with pytest.raises(BadAddress, match=f"^{message}"):
+        scoped(host, interface)

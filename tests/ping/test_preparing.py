@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from udpecho.peer import Peer
 from udpecho.ping.figures import Summary
 from udpecho.ping.preparing import ping, prepare
 from udpecho.ping.stream import UNREAD, FellBehind
+from udpecho.server.server import EchoServer
 
 NOBODY = ("nobody.example", 7)
 
@@ -57,6 +59,9 @@ class TestLibrary:
             ("deadline", [0, -1, math.nan, math.inf, 1e300]),
             ("ttl", [0, -1, 256]),
             ("dscp", [-1, 64]),
+            ("tos", [-1, 256]),
+            ("mtu_discovery", ["maybe", ""]),
+            ("source_ports", [[0], [65536], [7, 7]]),
             ("clock", ["nobody's", None]),
             ("source", ["localhost", ""]),
         ],
@@ -69,6 +74,47 @@ class TestLibrary:
             failure = self.complete(bench, work)
             assert failure.check(ValueError)
             assert failure.getErrorMessage().startswith(f"{option}: expected ")
+
+    def test_dscp_is_a_part_of_tos(self) -> None:
+        """A host in memory has neither to set: that is told after what can't be at all."""
+        bench = Bench()
+        both = self.complete(bench, prepare(bench.host, [SERVER], dscp=46, tos=0xB8))
+        assert both.getErrorMessage() == "expected dscp or tos, got both"
+
+    def test_flows_have_the_source_ports_that_are_said(self) -> None:
+        bench = Bench()
+        bench.serve()
+        ports = [40000, 40001, 40002]
+        asked = ping(bench.host, [SERVER], count=6, interval=0.1, source_ports=ports)
+        summary = self.complete(bench, asked)
+        assert sorted(flow.port for flow in summary.targets[0].flows) == ports
+        sent = Counter(d.source[1] for d in bench.net.record if d.source[0] == "192.0.2.2")
+        assert sent == dict.fromkeys(ports, 2)
+
+    def test_there_are_as_many_source_ports_as_flows(self) -> None:
+        bench = Bench()
+        asked = prepare(bench.host, [SERVER], flows=3, source_ports=[40000])
+        failure = self.complete(bench, asked)
+        assert failure.getErrorMessage() == "source_ports: expected as many as flows, 3, got 1"
+
+    def test_a_source_port_that_is_taken_is_named(self) -> None:
+        bench = Bench()
+        bench.host.listenUDP(40000, EchoServer())
+        asked = ping(bench.host, [SERVER], source_ports=[40000])
+        failure = self.complete(bench, asked)
+        assert failure.check(OSError)
+        assert "source port 40000: " in failure.getErrorMessage()
+
+    def test_a_host_may_have_a_name_of_its_own(self) -> None:
+        bench = Bench()
+        bench.serve()
+        hosts = [SERVER, (SERVER[0], SERVER[1], "the same"), ("echo.example", 7, "echo.example:7")]
+        summary = self.complete(bench, ping(bench.host, hosts, count=1))
+        assert [(target.name, target.peer) for target in summary.targets] == [
+            (SERVER[0], SERVER),
+            ("the same", SERVER),
+            ("echo.example:7", SERVER),
+        ]
 
     def test_a_run_starts_once(self) -> None:
         bench = Bench()

@@ -22,7 +22,9 @@ from udpecho.show.summing import ALL, Selection, Summing
 MS = 1_000_000
 PEER = ("192.0.2.1", 7)
 FLOWS = [Flow("echo.example", PEER, 40001), Flow("echo.example", PEER, 40002)]
-PLAN = Plan(targets=(Target("echo.example", PEER),), interval_ns=MS, count=4, flows=2)
+PLAN = Plan(
+    targets=(Target("echo.example", PEER),), interval_ns=MS, count=4, flows=2, traffic_class=46
+)
 START = Start(PLAN, unix_ns=1_800_000_000_123_456_789, monotonic_ns=55_000)
 
 SCHEMA = json.loads(files("udpecho.show").joinpath("ping.schema.json").read_text())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from udpecho.peer import Peer
+from udpecho.peer import MAX_PORT, Peer
 from udpecho.ping.ledger import MAX_SIZE, MIN_SIZE
 
 INTERVAL, TIMEOUT, SIZE = 1.0, 1.0, 56
@@ -58,9 +58,13 @@ class Plan:
             raise ValueError(f"a probe has {MIN_SIZE} to {MAX_SIZE} bytes, not {self.size}")
         if self.flows < 1:
             raise ValueError("there is 1 flow at least")
-        if self.source_ports and len(self.source_ports) != self.flows:
-            ports, flows = len(self.source_ports), self.flows
-            raise ValueError(f"there are as many source ports as flows, not {ports} for {flows}")
+        ports = self.source_ports
+        if ports and len(ports) != self.flows:
+            raise ValueError(
+                f"source_ports: expected as many as flows, {self.flows}, got {len(ports)}"
+            )
+        if len(set(ports)) < len(ports) or not all(0 < port <= MAX_PORT for port in ports):
+            raise ValueError(f"source_ports: expected ports from 1 to {MAX_PORT}, got {ports!r}")
 
     def source_port(self, flow: int) -> int:
         """Give a flow's source port; 0 has the system choose."""

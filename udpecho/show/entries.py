@@ -50,6 +50,7 @@ def read_start(value: Fields) -> Start:
         size=value.whole("size_bytes"),
         flows=value.whole("flows"),
         ttl=_unless_null(value, "ttl", or_missing=True),  # records of before don't have it
+        traffic_class=_unless_null(value, "traffic_class", or_missing=True),  # nor this
     )
     return Start(plan, value.whole("unix_ns"))
 

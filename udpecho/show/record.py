@@ -51,6 +51,7 @@ def start_line(start: Start) -> str:
             "size_bytes": plan.size,
             "flows": plan.flows,
             "ttl": plan.ttl,
+            "traffic_class": plan.traffic_class,
             "targets": [
                 {"target": target.name, "address": target.peer[0], "port": target.peer[1]}
                 for target in plan.targets
