@@ -13,6 +13,7 @@ from tests.ping.test_run import SERVER, Bench
 from udpecho.errors import BadAddress, ResolveFailed, UdpEchoError
 from udpecho.instrument.probe import ProbeFate
 from udpecho.instrument.stamps import Clock
+from udpecho.names import NamedHost
 from udpecho.peer import Peer
 from udpecho.ping.figures import Summary
 from udpecho.ping.preparing import ping, prepare
@@ -108,7 +109,12 @@ class TestLibrary:
     def test_a_host_may_have_a_name_of_its_own(self) -> None:
         bench = Bench()
         bench.serve()
-        hosts = [SERVER, (SERVER[0], SERVER[1], "the same"), ("echo.example", 7, "echo.example:7")]
+        address, port = SERVER
+        hosts: list[NamedHost] = [
+            SERVER,
+            (address, port, "the same"),
+            ("echo.example", port, "echo.example:7"),
+        ]
         summary = self.complete(bench, ping(bench.host, hosts, count=1))
         assert [(target.name, target.peer) for target in summary.targets] == [
             (SERVER[0], SERVER),
