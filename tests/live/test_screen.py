@@ -153,6 +153,8 @@ RAPID = ["-c20", "-i0.01"]
         {"NO_COLOR": "1"},
         {"PYTHONIOENCODING": "ascii"},
         {"PYTHONIOENCODING": "latin-1"},
+        {"PYTHONIOENCODING": "", "LC_ALL": "", "LC_CTYPE": "", "LANG": "C"},
+        {"PYTHONIOENCODING": "", "LC_ALL": "C"},
     ],
 )
 def test_a_terminal_without_the_talents_gets_plain_lines(env: dict[str, str]) -> None:

@@ -45,7 +45,7 @@ class Watched:
         self.host, server = self.net.host("192.0.2.2"), self.net.host("192.0.2.1")
         server.listenUDP(7, EchoServer())
         self.net.link(self.host, server, delay=0.01, loss=loss)
-        self.canvas = Canvas(self.out, size=lambda _: self.size)
+        self.canvas = Canvas(self.out, size=lambda _: self.size, encoding=encoding)
         self.view = LiveTable(lambda line: print(line, file=self.out), self.canvas, numeric=numeric)
         targets = tuple(Target(name, ("192.0.2.1", 7)) for name in names)
         self.plan = Plan(targets=targets, **{"count": 20, "interval_ns": 50_000_000} | plan)

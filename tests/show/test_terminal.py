@@ -8,7 +8,13 @@ from os import terminal_size
 import pytest
 
 from udpecho.show.sheet import Sheet
-from udpecho.show.terminal import Canvas, standard_output, wants_plain_lines, why_no_table
+from udpecho.show.terminal import (
+    Canvas,
+    encoding_of,
+    standard_output,
+    wants_plain_lines,
+    why_no_table,
+)
 
 
 class Screen(io.StringIO):
@@ -112,6 +118,26 @@ def test_who_wants_no_colours_or_has_not_our_characters_gets_lines(
 ) -> None:
     environ = {} if no_color is None else {"NO_COLOR": no_color}
     assert wants_plain_lines(Sheet(80, encoding), environ) == plain
+
+
+@pytest.mark.parametrize(
+    ("environ", "encoding"),
+    [
+        ({}, "utf-8"),
+        ({"LANG": "en_US.UTF-8"}, "utf-8"),
+        ({"LANG": "C.UTF-8"}, "utf-8"),
+        ({"LANG": "C"}, "ascii"),
+        ({"LANG": "C", "LC_CTYPE": "C.UTF-8"}, "ascii"),
+        ({"LANG": "C", "LC_CTYPE": "de_DE.UTF-8"}, "utf-8"),
+        ({"LANG": "en_US.UTF-8", "LC_ALL": "POSIX"}, "ascii"),
+        ({"LANG": "C", "LC_ALL": "C.UTF-8"}, "utf-8"),
+        ({"LANG": "C", "PYTHONIOENCODING": "utf-8"}, "utf-8"),
+        ({"LANG": "C", "PYTHONUTF8": "1"}, "utf-8"),
+    ],
+)
+def test_where_the_locale_is_C_there_is_ascii(environ: dict[str, str], encoding: str) -> None:
+    """Though Python writes UTF-8 there, and says in LC_CTYPE that it does."""
+    assert encoding_of(io.TextIOWrapper(io.BytesIO(), "utf-8"), environ) == encoding
 
 
 @pytest.mark.parametrize(("said", "columns"), [("132", 132), ("40", 40), ("0", 80), ("wide", 80)])

@@ -196,7 +196,11 @@ def _view(plan: Plan, asked: PingSettings, say: Say) -> View:
     if asked.quiet:
         return Quiet(say, standard_output)
     if _shows_table(plan, asked):
-        canvas = Canvas(sys.stdout, colours=not os.environ.get("NO_COLOR"))
+        canvas = Canvas(
+            sys.stdout,
+            colours=not os.environ.get("NO_COLOR"),
+            encoding=standard_output().encoding,
+        )
         return LiveTable(say, canvas, numeric=asked.numeric)
     return Lines(
         say,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from os import terminal_size
@@ -25,7 +26,19 @@ def standard_output() -> Sheet:
     COLUMNS says how wide it is, if it is set; else the terminal does.
     """
     columns = get_terminal_size((COLUMNS, ROWS)).columns
-    return Sheet(columns, getattr(sys.stdout, "encoding", None) or "ascii")
+    return Sheet(columns, encoding_of(sys.stdout, os.environ))
+
+
+def encoding_of(out: TextIO, environ: Mapping[str, str]) -> str:
+    """Tell which characters an output can show: ASCII's, where the locale is said to be C.
+
+    There Python writes UTF-8 (PEP 538, which sets LC_CTYPE, and 540), whoever reads it.
+    """
+    if not any(environ.get(name) for name in ("PYTHONIOENCODING", "PYTHONUTF8")):
+        ctype = environ.get("LC_CTYPE", "").replace("C.UTF-8", "")
+        if (environ.get("LC_ALL") or ctype or environ.get("LANG")) in ("C", "POSIX"):
+            return "ascii"
+    return getattr(out, "encoding", None) or "ascii"
 
 
 def why_no_table(out: TextIO, environ: Mapping[str, str]) -> str | None:
@@ -53,8 +66,10 @@ class Canvas:
         *,
         colours: bool = True,
         size: Callable[[tuple[int, int]], terminal_size] = get_terminal_size,
+        encoding: str = "utf-8",
     ) -> None:
         self._out = out
+        self._encoding = encoding
         self._colours = colours
         self._size = size
         self._drawn: Sequence[Spans] = []
@@ -63,7 +78,7 @@ class Canvas:
     @property
     def sheet(self) -> Sheet:
         """What a line of it has room for now."""
-        return Sheet(self._now().columns, self._out.encoding or "ascii")
+        return Sheet(self._now().columns, self._encoding)
 
     @property
     def rows(self) -> int:
