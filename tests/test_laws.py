@@ -73,9 +73,9 @@ PURE = frozenset(
     {
         "columns", "datagrams", "doors", "peer", "refusal", "shown", "sizes", "values", "widths",
         "guard.guard", "guard.reasons", "guard.policy", "guard.prefixes", "guard.ratelimit",
-        "ping.plan", "ping.ledger", "ping.outcome", "ping.schedule", "ping.stats", "ping.figures",
-        "ping.spread", "ping.tally", "ping.order", "ping.intervals", "ping.lookup_times",
-        "path.hops", "path.verdicts", "path.routers",
+        "ping.plan", "ping.ledger", "ping.listening", "ping.outcome", "ping.schedule",
+        "ping.stats", "ping.figures", "ping.spread", "ping.tally", "ping.order", "ping.intervals",
+        "ping.lookup_times", "path.hops", "path.verdicts", "path.routers",
         "path.segments", "path.likelihood", "path.explanations", "path.judge",
         "path.asking", "path.questions",
         "ping.limits", "ping.losing", "ping.rounds", "ping.turns",
@@ -98,9 +98,8 @@ TWISTED = ("twisted", "zope")
 PURE_MODULES = frozenset(
     {
         "__future__", "array", "bisect", "collections", "collections.abc", "dataclasses", "difflib",
-        "enum", "errno", "functools", "heapq", "ipaddress", "itertools", "json", "math", "re",
-        "reprlib",
-        "struct", "types", "typing", "unicodedata",
+        "enum", "errno", "functools", "heapq", "ipaddress", "itertools", "json", "math", "operator",
+        "re", "reprlib", "struct", "types", "typing", "unicodedata",
     }
 )  # fmt: skip
 """Of the standard library, what pure rooms may import: it does no input or output."""

@@ -18,12 +18,16 @@ __all__ = [
     "Place",
     "Segment",
     "State",
+    "TracedPing",
     "Verdict",
     "trace",
+    "traced",
     "verdict",
 ]
 
 if TYPE_CHECKING:
+    from udpecho.path.beside import TracedPing as TracedPing
+    from udpecho.path.beside import traced as traced
     from udpecho.path.hops import Hop as Hop
     from udpecho.path.hops import Label as Label
     from udpecho.path.hops import Path as Path
@@ -41,6 +45,7 @@ else:
     __getattr__ = Door(
         globals(),
         {
+            "beside": ("TracedPing", "traced"),
             "hops": ("Hop", "Label", "Path", "PathMtu", "Paths"),
             "judge": ("verdict",),
             "tracing": ("trace",),

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from operator import itemgetter
 from typing import NamedTuple
 
 from udpecho.path.hops import Hop, Label, Path
@@ -39,10 +40,10 @@ well be no router, for our own server answers none of the TTLs up to twice its d
 
 
 class Question(NamedTuple):
-    """That a flow's TTL is to be asked."""
+    """That a flow's TTL is to be asked; None is one that is to reach the target."""
 
     flow: int
-    ttl: int
+    ttl: int | None
 
 
 class Answer(NamedTuple):
@@ -112,12 +113,18 @@ class _Flow:
 class Asker:
     """The questions that remain, and the answers so far, of the flows to one target."""
 
-    def __init__(self, source_ports: Sequence[int], *, most_hops: int = MOST_HOPS) -> None:
+    def __init__(self, source_ports: Sequence[int] = (), *, most_hops: int = MOST_HOPS) -> None:
         """Take the flows by their source ports, the most urgent first."""
         self._most_hops = most_hops
-        self._flows = [_Flow(number, port) for number, port in enumerate(source_ports)]
+        self._flows: dict[int, _Flow] = {}
         self._buckets: dict[int, _Bucket] = {}
         self._first: dict[str, int] = {}
+        for number, port in enumerate(source_ports):
+            self.add(number, port)
+
+    def add(self, number: int, source_port: int) -> None:
+        """Ask of a flow, too, under this number; if it is known already, nothing changes."""
+        self._flows.setdefault(number, _Flow(number, source_port))
 
     def take(self, now_ns: int) -> Question | None:
         """Give the next question, as asked now; None if none may be asked now."""
@@ -138,7 +145,7 @@ class Asker:
         due = [due_ns for _, _, due_ns in self._open(now_ns)]
         due += [
             asked_ns + WAIT_NS
-            for flow in self._flows
+            for flow in self._flows.values()
             for ttl, asked_ns in flow.asked_ns.items()
             if not flow.hops[ttl].addresses and now_ns < asked_ns + WAIT_NS
         ]
@@ -193,7 +200,7 @@ class Asker:
 
     def paths(self) -> tuple[Path, ...]:
         """Give what is known so far."""
-        return tuple(map(self._path, self._flows))
+        return tuple(map(self._path, self._flows.values()))
 
     def _open(self, now_ns: int) -> Iterator[tuple[_Flow, int, int]]:
         """List the questions that remain, with when each may be asked, the most urgent first.
@@ -202,7 +209,7 @@ class Asker:
         """
         found = []
         silent_from = self._silent_from()
-        for rank, flow in enumerate(self._flows):
+        for rank, flow in enumerate(self._flows.values()):
             for ttl in range(1, flow.limit(self._most_hops) + 1):
                 hop = flow.hops.get(ttl)
                 if hop is None and ttl == 1 and self._is_common():
@@ -217,9 +224,10 @@ class Asker:
                 due_ns = bucket.next_ns(now_ns)
                 if asked:
                     due_ns = max(due_ns, flow.asked_ns[ttl] + WAIT_NS)
-                found.append(((asked > 0, ttl > flow.last + 1 and asked > 0, rank, ttl), due_ns))
-        for (_, _, rank, ttl), due_ns in sorted(found):
-            yield self._flows[rank], ttl, due_ns
+                again = asked > 0
+                found.append(((again, again and ttl > flow.last + 1, rank, ttl), flow, due_ns))
+        for (_, _, _, ttl), flow, due_ns in sorted(found, key=itemgetter(0)):
+            yield flow, ttl, due_ns
 
     def _is_common(self) -> bool:
         """Tell whether all flows seem to begin with one router, so that not each need be asked."""
@@ -227,13 +235,13 @@ class Asker:
 
     def _silent_from(self) -> int:
         """Give the TTL from which on no router answers, as some flows found that get there."""
-        farthest = max((flow.last for flow in self._flows), default=0)
+        farthest = max((flow.last for flow in self._flows.values()), default=0)
         silent = sum(
             flow.reached
             and (hop := flow.hops.get(farthest + 1)) is not None
             and hop.asked >= flow.tries(farthest + 1)
             and all(flow.hops[ttl].asked > 1 for ttl in flow.hops if ttl > farthest)
-            for flow in self._flows
+            for flow in self._flows.values()
         )
         return farthest + 1 if silent >= ALIKE else self._most_hops + 1
 

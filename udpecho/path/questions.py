@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from udpecho.instrument.probe import Flow, Probe
 from udpecho.instrument.stamps import Stamp, round_trip
-from udpecho.path.asking import Question
+from udpecho.path.asking import Answer, Asker, Question
 from udpecho.refusal import Refusal
 
 HEADER = 16
@@ -23,6 +23,23 @@ class Asked(NamedTuple):
 
     question: Question
     probe: Probe
+
+    def note(self, refusal: Refusal, now: Stamp, asker: Asker) -> None:
+        """Tell an asker what a refusal that quotes it comes to.
+
+        "Unreachable" ends it: that of the port whoever says so, since a translator may.
+        """
+        if refusal.by is None:
+            return
+        (by, _), kind, code = refusal.by, refusal.icmp_type or 0, refusal.icmp_code or 0
+        flow, ttl = self.question
+        if refusal.is_time_exceeded and ttl is not None:
+            asker.answered(flow, ttl, Answer(by, kind, code, self.round_trip(refusal, now)))
+        elif refusal.is_unreachable:
+            if refusal.is_port_unreachable or by == self.probe.flow.peer[0]:
+                asker.reached(flow, ttl)
+            if ttl is not None:
+                asker.ended(flow, ttl, by, kind, code)
 
     def round_trip(self, refusal: Refusal, now: Stamp) -> int:
         """Return how long the answer took, in ns, by the kernel's stamps where there are any."""

@@ -17,7 +17,7 @@ from udpecho.instrument import Instrument, ProbeSocket, SocketOptions, choose_in
 from udpecho.instrument.probe import Arrival, Flow, Probe
 from udpecho.instrument.stamps import Stamp
 from udpecho.names import resolve
-from udpecho.path.asking import MOST_HOPS, Answer, Asker, Question
+from udpecho.path.asking import MOST_HOPS, Asker, Question
 from udpecho.path.hops import Paths
 from udpecho.path.questions import Questions
 from udpecho.peer import Peer
@@ -32,9 +32,6 @@ SIZE = 56
 
 LONGEST_NS = 60_000_000_000
 """A look ends after this, whatever is still open."""
-
-FAR = 64
-"""The TTL of the first probe of a flow, which is to reach the target."""
 
 
 class Look:
@@ -97,7 +94,7 @@ class Look:
         """Ask what may be asked, and ask to be woken for the next."""
         now_ns = self._instrument.now()
         for number in self._far:
-            self._send(Question(number, FAR), now_ns)
+            self._send(Question(number, None), now_ns)
         self._far = []
         while not self._ended and (question := self._asker.take(now_ns)) is not None:
             self._send(question, now_ns)
@@ -115,25 +112,14 @@ class Look:
         for data, peer, _, _ in arrivals:
             asked = self._questions.find(data)
             if asked is not None and peer == self._peer:
-                ttl = asked.question.ttl
-                self._asker.reached(asked.question.flow, None if ttl == FAR else ttl)
+                self._asker.reached(*asked.question)
         self._wake()
 
     def refused(self, refusal: Refusal) -> None:
         """Note who said that a question ended there, or that it can't go on."""
         asked = self._questions.find(refusal.data)
-        if asked is None or refusal.by is None:
-            return
-        kind, code = refusal.icmp_type or 0, refusal.icmp_code or 0
-        flow, ttl = asked.question
-        if refusal.is_time_exceeded and ttl != FAR:
-            rtt_ns = asked.round_trip(refusal, self._instrument.stamp())
-            self._asker.answered(flow, ttl, Answer(refusal.by[0], kind, code, rtt_ns))
-        elif refusal.is_unreachable:
-            if refusal.is_port_unreachable or refusal.by[0] == self._peer[0]:
-                self._asker.reached(flow, None if ttl == FAR else ttl)
-            if ttl != FAR:
-                self._asker.ended(flow, ttl, refusal.by[0], kind, code)
+        if asked is not None:
+            asked.note(refusal, self._instrument.stamp(), self._asker)
         self._wake()
 
     # The look.
@@ -143,7 +129,7 @@ class Look:
         probe, payload = self._questions.ask(question, flow, now_ns)
         failed = (
             self._sent_far(socket, probe, payload)
-            if question.ttl == FAR
+            if question.ttl is None
             else socket.send_hop(probe, payload, question.ttl)
         )
         if failed:

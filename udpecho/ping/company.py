@@ -7,7 +7,10 @@ from typing import Protocol
 
 from twisted.python.failure import Failure
 
+from udpecho.instrument.stamps import Stamp
+from udpecho.peer import Peer
 from udpecho.ping.roster import Roster
+from udpecho.refusal import Refusal
 
 
 class Company(Protocol):
@@ -34,3 +37,19 @@ class Alone:
 
     def end(self) -> None:
         """Do nothing, either."""
+
+
+class Guest(Protocol):
+    """Who asks questions of its own over a run's sockets, beside the run's probes."""
+
+    def takes(self, data: bytes, peer: Peer) -> bool:
+        """Tell whether a datagram answers one of them: then it is none of the run's."""
+
+    def refused(self, refusal: Refusal, now: Stamp) -> None:
+        """Hear of a refusal that names no probe of the run's, and when it was read."""
+
+    def turn(self, now_ns: int) -> None:
+        """Ask what may be asked; called ten times a second, and more often."""
+
+    def awaits(self, now_ns: int) -> bool:
+        """Tell whether a run that is over is to stay for answers."""

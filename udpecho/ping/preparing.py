@@ -18,11 +18,12 @@ from udpecho.instrument import SocketOptions, choose_instrument
 from udpecho.instrument.probe import MtuDiscovery, Probe
 from udpecho.names import NamedHost
 from udpecho.ping.figures import Summary
+from udpecho.ping.listening import ignore
 from udpecho.ping.lookup_times import RESOLVE
 from udpecho.ping.lookups import Lookups
 from udpecho.ping.outcome import Naming, Outcome
 from udpecho.ping.plan import INTERVAL, SIZE, TIMEOUT, Plan
-from udpecho.ping.run import Ping, ignore
+from udpecho.ping.run import Ping
 from udpecho.reactors import AnyReactor, datagram_reactor
 
 COUNT = 10

@@ -33,7 +33,9 @@ class Roster:
         connected: bool,
     ) -> None:
         """Begin with nobody."""
-        self._ways = Ways(instrument, plan, connected=connected)
+        self.ways = Ways(instrument, plan, connected=connected)
+        """Which flow is probed through which socket."""
+
         self._plan = plan
         self._instrument = instrument
         self._ledger = ledger
@@ -128,7 +130,7 @@ class Roster:
         if taken is None:
             return None
         slot, due_ns = taken
-        lanes = self._ways.lanes(slot.group, flow_of(slot.turn, self._plan.flows))
+        lanes = self.ways.lanes(slot.group, flow_of(slot.turn, self._plan.flows))
         for target in slot.done:
             self._leave(slot.group, target)
         return slot, lanes, due_ns
@@ -145,7 +147,7 @@ class Roster:
             for flow in known:
                 self._ledger.drop_flow(flow)
             self._stats.forget(known)
-            self._ways.close(known)
+            self.ways.close(known)
 
     def _wake(self) -> None:
         """Have the run look again at what is due."""
@@ -158,7 +160,7 @@ class Roster:
     def _open(self, target: Target) -> list[Flow]:
         flows = self._flows.get(target)
         if flows is None:
-            flows = self._flows[target] = self._ways.open(target)
+            flows = self._flows[target] = self.ways.open(target)
             self._retired[target] = 0  # until it is probed
             for flow in flows:
                 self._ledger.add_flow(flow)
@@ -179,9 +181,9 @@ class Roster:
         if count is None or count > 0:
             del self._retired[target]
             group = self._schedule.join(target, now_ns, count=count, place=place)
-            self._ways.join(group, flows, sent)
+            self.ways.join(group, flows, sent)
 
     def _leave(self, group: Group, target: Target) -> None:
         # What is being sent while somebody is told of it may still have a probe of its.
         self._retired[target] = self._ledger.issued + TOGETHER
-        self._ways.leave(group, self._flows[target])
+        self.ways.leave(group, self._flows[target])

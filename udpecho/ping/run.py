@@ -16,10 +16,11 @@ from udpecho.errors import BadAddress
 from udpecho.instrument import Instrument, ProbeSocket
 from udpecho.instrument.probe import Arrival, Probe
 from udpecho.instrument.stamps import Stamp
-from udpecho.ping.company import Alone, Company
+from udpecho.ping.company import Alone, Company, Guest
 from udpecho.ping.ending import STRAGGLERS_NS, Answers, Deadline
 from udpecho.ping.figures import Glance, Losers, Summary
 from udpecho.ping.ledger import Ledger
+from udpecho.ping.listening import both, ignore
 from udpecho.ping.outcome import Outcome
 from udpecho.ping.plan import Plan
 from udpecho.ping.roster import Roster
@@ -36,21 +37,6 @@ HEARTBEAT_NS = 100_000_000
 """How often to look for what is overdue when no probe is due sooner."""
 
 _Said = TypeVar("_Said", Outcome, Probe, Sequence[Probe])
-
-
-def ignore(_: object) -> None:
-    """Do nothing with what is told."""
-
-
-def _both(one: Callable[[_Said], None], other: Callable[[_Said], None]) -> Callable[[_Said], None]:
-    if one is ignore or other is ignore:
-        return other if one is ignore else one
-
-    def each(what: _Said) -> None:
-        one(what)
-        other(what)
-
-    return each
 
 
 class Ping:
@@ -82,9 +68,10 @@ class Ping:
         self._stats = Stats(plan.hosts * plan.flows, plan.ttl)
         self.roster = Roster(instrument, plan, self._ledger, self._stats, connected=connected)
         self._company = company or Alone()
+        self._guest: Guest | None = None
         self._deadline: Deadline | None = None
         if plan.answers is not None:
-            self._on_outcome = _both(on_outcome, Answers(plan.answers, self.roster).add)
+            self._on_outcome = both(on_outcome, Answers(plan.answers, self.roster).add)
         self._begun = False
         self._ends_at_ns: int | None = None
         self._ended_ns: int | None = None
@@ -96,11 +83,16 @@ class Ping:
         on_outcome: Callable[[Outcome], None] = ignore,
         on_overdue: Callable[[Probe], None] = ignore,
         on_sent: Callable[[Sequence[Probe]], None] = ignore,
+        guest: Guest | None = None,
     ) -> None:
-        """Tell others, too, from now on; on_sent hears of the probes that were sent together."""
-        self._on_outcome = _both(self._on_outcome, on_outcome)
-        self._on_overdue = _both(self._on_overdue, on_overdue)
-        self._on_sent = _both(self._on_sent, on_sent)
+        """Tell others, too, from now on; on_sent hears of the probes that were sent together.
+
+        A guest asks questions of its own over the run's sockets: there is one, the last.
+        """
+        self._on_outcome = both(self._on_outcome, on_outcome)
+        self._on_overdue = both(self._on_overdue, on_overdue)
+        self._on_sent = both(self._on_sent, on_sent)
+        self._guest = guest or self._guest
 
     def start(self) -> Deferred[Summary]:
         """Open the sockets and begin.
@@ -130,6 +122,7 @@ class Ping:
     def stop(self) -> None:
         """Send no more, and end as soon as the replies that can be expected are there."""
         if self._ended_ns is None:
+            self._guest = None  # for whom nobody waits any more
             now_ns = self._instrument.now()
             self.roster.look(now_ns)
             self._wind_up(now_ns, self._patience_ns())
@@ -175,12 +168,18 @@ class Ping:
         for probe in self._ledger.overdue(now_ns):
             self._say(self._on_overdue, probe)
         self.roster.forget()
-        if self._ends_at_ns is not None and now_ns >= self._ends_at_ns:
+        if self._guest is not None:
+            self._guest.turn(now_ns)
+        over = self._ends_at_ns is not None and now_ns >= self._ends_at_ns
+        if over and (self._guest is None or not self._guest.awaits(now_ns)):
             self._end()
 
     def came(self, socket: ProbeSocket, arrivals: Sequence[Arrival], stamp: Stamp) -> None:
         """Judge datagrams."""
         answer, port = self._ledger.answer, socket.port
+        if self._guest is not None:
+            takes = self._guest.takes
+            arrivals = [each for each in arrivals if not takes(each[0], each[1])]
         for data, peer, arrived_ns, ttl in arrivals:
             self._tell(answer(data, peer, port, stamp, arrived_ns, ttl))
             if self._ended_ns is not None:
@@ -195,6 +194,8 @@ class Ping:
             self._tell(outcome)
             if self._ends_at_ns is not None and not self._ledger.outstanding:
                 self._wind_up(self._instrument.now(), STRAGGLERS_NS)
+        elif self._guest is not None:
+            self._guest.refused(refusal, self._instrument.stamp())
 
     # The run.
 
@@ -246,7 +247,9 @@ class Ping:
 
     def _next_ns(self, now_ns: int) -> int:
         deadline_ns = None if self._deadline is None else self._deadline.next_ns
-        times = (self._ends_at_ns,) if self._ends_at_ns else (self.roster.next_ns, deadline_ns)
+        times = [self.roster.next_ns, deadline_ns]
+        if self._ends_at_ns is not None:  # once that is past, it stays for its guest
+            times = [self._ends_at_ns] if self._ends_at_ns > now_ns else []
         return min([now_ns + HEARTBEAT_NS, *(time_ns for time_ns in times if time_ns is not None)])
 
     # Its end.

@@ -50,6 +50,10 @@ class Ways:
         """Return what of a group is probed from its flows of a number, by the sockets."""
         return list(self._lanes[group][number].items())
 
+    def sockets(self) -> dict[Flow, ProbeSocket]:
+        """Return the socket of each flow."""
+        return dict(self._sockets)
+
     def open(self, target: Target) -> list[Flow]:
         """Make a target's flows. Raises OSError, and BadAddress for a scope that is none."""
         flows: list[Flow] = []

@@ -1,0 +1,221 @@
+"""A ping whose losing flows are traced while it goes on, over its own sockets.
+
+From the first loss on, the flows that have lost most are asked about, and as many that have lost
+least beside them: where these pass and those don't is what a verdict rests on. The ping itself
+knows nothing of it: it has a guest (see ping.company).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from twisted.internet.defer import Deferred
+
+from udpecho.instrument import ProbeSocket
+from udpecho.instrument.probe import Flow, Probe, ProbeFate
+from udpecho.instrument.stamps import Stamp
+from udpecho.path.asking import MOST_HOPS, Asker, Question
+from udpecho.path.hops import Paths
+from udpecho.path.judge import Losses, judge
+from udpecho.path.questions import Questions
+from udpecho.path.verdicts import Verdict
+from udpecho.peer import Peer
+from udpecho.ping import Outcome, Ping, Summary
+from udpecho.refusal import Refusal
+
+PATIENCE_NS = 20_000_000_000
+"""How long a ping that is over waits for its traces."""
+
+MOST_FLOWS = 512
+"""Flows that are traced at most: those that lose most come first."""
+
+WHOLE = (ProbeFate.REPLIED, ProbeFate.LATE)
+
+
+@dataclass(slots=True)
+class _Fates:
+    """What became of a flow's probes; what is overdue counts as lost until more is known."""
+
+    sent: int = 0
+    lost: int = 0
+    overdue: set[int] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class _Target:
+    """One target: its flows by number, and what is asked of them."""
+
+    name: str
+    peer: Peer
+    asker: Asker
+    flows: list[Flow] = field(default_factory=list)
+    traced: dict[Flow, int] = field(default_factory=dict)
+
+
+class TracedPing:
+    """A run, with its traces; made by traced() before the run starts."""
+
+    def __init__(self, run: Ping, *, most_hops: int = MOST_HOPS) -> None:
+        """Become the guest of a run that has not started."""
+        self.run = run
+        self._most_hops = most_hops
+        self._fates: defaultdict[Flow, _Fates] = defaultdict(_Fates)
+        self._targets: dict[tuple[str, Peer], _Target] = {}
+        self._questions = Questions(run.plan.size)
+        self._sockets: dict[Flow, ProbeSocket] = {}
+        self._losing = False
+        self._over_ns: int | None = None
+        run.listen(self._outcome, self._overdue, guest=self)
+
+    def start(self) -> Deferred[Summary]:
+        """Start the run; its Deferred fires when the traces have ended, too."""
+        return self.run.start()
+
+    def paths(self) -> list[Paths]:
+        """Return the paths of the flows that were traced, as far as they are known."""
+        return [
+            Paths(target.name, target.peer, target.asker.paths())
+            for target in self._targets.values()
+            if target.traced
+        ]
+
+    def verdict(self) -> Verdict:
+        """Judge where flows lose, by what is known so far."""
+        losses: Losses = {
+            (*flow.peer, flow.port): [fates.sent, fates.lost] for flow, fates in self._fates.items()
+        }
+        return judge(self.paths(), losses)
+
+    # What the run tells its guest.
+
+    def takes(self, data: bytes, peer: Peer) -> bool:
+        """Tell whether a datagram answers a question, and note which."""
+        asked = self._questions.find(data)
+        if asked is None or asked.probe.flow.peer != peer:
+            return False
+        self._target(asked.probe.flow).asker.reached(*asked.question)
+        return True
+
+    def refused(self, refusal: Refusal, now: Stamp) -> None:
+        """Note who said that a question ended there, or can't go on."""
+        asked = self._questions.find(refusal.data)
+        if asked is None or refusal.by is None:
+            return
+        asker = self._target(asked.probe.flow).asker
+        asked.note(refusal, now, asker)
+
+    def turn(self, now_ns: int) -> None:
+        """Choose who is traced, if anyone loses, and ask what may be asked."""
+        if not self._losing:
+            return
+        self._choose()
+        for target in self._targets.values():
+            while target.traced and (question := target.asker.take(now_ns)) is not None:
+                self._ask(target, question, now_ns)
+
+    def awaits(self, now_ns: int) -> bool:
+        """Tell whether answers are worth waiting for."""
+        if self._over_ns is None:
+            self._over_ns = now_ns
+        if not self._losing or now_ns - self._over_ns > PATIENCE_NS:
+            return False
+        return any(
+            target.traced and target.asker.next_ns(now_ns) is not None
+            for target in self._targets.values()
+        )
+
+    # What becomes of its probes.
+
+    def _outcome(self, outcome: Outcome) -> None:
+        flow, kind = outcome.flow, outcome.kind
+        if flow is None or not isinstance(kind, ProbeFate):
+            return
+        fates = self._fates[flow]
+        whole = kind in WHOLE
+        if outcome.sequence in fates.overdue:
+            fates.overdue.discard(outcome.sequence)
+            fates.lost -= whole
+        else:
+            fates.sent += 1
+            fates.lost += not whole
+        if whole:
+            target = self._targets.get((flow.target, flow.peer))
+            if target is not None and flow in target.traced:
+                target.asker.reached(target.traced[flow])
+        else:
+            self._losing = True
+
+    def _overdue(self, probe: Probe) -> None:
+        fates = self._fates[probe.flow]
+        fates.overdue.add(probe.sequence)
+        fates.sent += 1
+        fates.lost += 1
+        self._losing = True
+
+    # Who is traced.
+
+    def _choose(self) -> None:
+        """Trace who loses most, and as many that lose least: to the same targets if there are."""
+        fates = self._fates
+        losing = sorted(
+            (flow for flow in fates if fates[flow].lost),
+            key=lambda flow: -fates[flow].lost / fates[flow].sent,
+        )[: MOST_FLOWS // 2]
+        traced = sum(len(target.traced) for target in self._targets.values())
+        news = [flow for flow in losing if flow not in self._target(flow).traced]
+        if not news or traced >= MOST_FLOWS:
+            return
+        clean = self._clean(len(news), {(flow.target, flow.peer) for flow in losing})
+        for flow in [*news, *clean]:
+            self._trace(flow)
+
+    def _clean(self, number: int, targets: set[tuple[str, Peer]]) -> Sequence[Flow]:
+        """Find flows that lose least, those to these targets first."""
+        fates = self._fates
+        others = [flow for flow in fates if flow not in self._target(flow).traced]
+        others.sort(
+            key=lambda flow: (
+                fates[flow].lost / fates[flow].sent,
+                (flow.target, flow.peer) not in targets,
+            )
+        )
+        return others[:number]
+
+    def _trace(self, flow: Flow) -> None:
+        target = self._target(flow)
+        if flow in target.traced:
+            return
+        number = target.traced[flow] = self._number(target, flow)
+        target.asker.add(number, flow.port)
+        if self._fates[flow].lost < self._fates[flow].sent:
+            target.asker.reached(number)
+
+    def _number(self, target: _Target, flow: Flow) -> int:
+        """Give the number of one of a target's flows."""
+        if flow not in target.flows:
+            self._sockets = self.run.roster.ways.sockets()
+            target.flows = [
+                each
+                for each in self._sockets
+                if (each.target, each.peer) == (target.name, target.peer)
+            ]
+        return target.flows.index(flow)
+
+    def _target(self, flow: Flow) -> _Target:
+        key = (flow.target, flow.peer)
+        if key not in self._targets:
+            self._targets[key] = _Target(*key, Asker(most_hops=self._most_hops))
+        return self._targets[key]
+
+    def _ask(self, target: _Target, question: Question, now_ns: int) -> None:
+        flow = target.flows[question.flow]
+        probe, payload = self._questions.ask(question, flow, now_ns)
+        if question.ttl is not None:
+            self._sockets[flow].send_hop(probe, payload, question.ttl)
+
+
+def traced(run: Ping, *, most_hops: int = MOST_HOPS) -> TracedPing:
+    """Have the losing flows of a prepared ping traced while it goes on."""
+    return TracedPing(run, most_hops=most_hops)
