@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
+from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred
 
 from udpecho.commands.commandline import WrongUsage
@@ -64,6 +65,28 @@ class Terminal:
         running = Deferred.fromCoroutine(command)
         running.addBoth(self.results.append)
         return running
+
+
+class Named(Terminal):
+    """A user whose names' addresses change, of a resolver that takes some seconds."""
+
+    def __init__(self, seconds: float = 0.0) -> None:
+        super().__init__()
+        self.names: dict[str, list[str]] = {}
+        self.seconds = seconds
+        for address in ("192.0.2.3", "192.0.2.4"):
+            server = self.net.host(address)
+            server.listenUDP(7, EchoServer())
+            self.net.link(self.host, server, delay=0.01)
+        self.host.installNameResolver(self)  # type: ignore[arg-type] # it has what is called
+
+    def resolveHostName(self, receiver: Any, name: str, port: int, *_: object) -> None:
+        def tell() -> None:
+            for address in self.names.get(name, []):
+                receiver.addressResolved(IPv4Address("UDP", address, port))
+            receiver.resolutionComplete()
+
+        self.host.callLater(self.seconds, tell)
 
 
 class TestPing:
@@ -180,7 +203,7 @@ class TestPing:
 
     @pytest.mark.parametrize(
         ("text", "message"),
-        [(None, "can't read"), ("[::1\n", "HOST"), ("", "no host")],
+        [(None, "can't read"), ("[::1\n", "no host"), ("", "no host")],
     )
     def test_a_file_of_hosts_that_is_none(
         self, text: str | None, message: str, tmp_path: Path
@@ -190,6 +213,86 @@ class TestPing:
         failure = Terminal().ping("--targets", str(tmp_path / "hosts"))
         assert failure.check(Unusable)
         assert message in failure.getErrorMessage()
+
+    def test_what_is_wrong_with_a_host_costs_it_alone(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """C12: nothing was pinged, without a word of the line; and of names nothing was kept."""
+        hosts = tmp_path / "hosts"
+        hosts.write_text(
+            "# ours\n\necho.example:99999\nfe80::1%tun0\nnobody.example\n"
+            "[::1\n1060\necho.example:7  # the last\n"
+        )
+        user = Terminal()
+        assert user.ping("-c", "2", "--json", "--targets", str(hosts), "h:x", "127.0.0.0.1:7") == 2
+        lines = capsys.readouterr().out.splitlines()
+        record = [json.loads(line) for line in lines]
+        for each in record:
+            VALIDATOR.validate(each)
+        unresolved = [each for each in record if each["type"] == "unresolved"]
+        assert [(each["target"], each["port"]) for each in unresolved] == [
+            ("h:x", None), ("echo.example:99999", None), ("[::1", None), ("1060", None),
+            ("fe80::1%tun0", 1060), ("127.0.0.0.1:7", 7), ("nobody.example", 1060),
+        ]  # fmt: skip
+        assert record[0]["type"] == "start"
+        assert {each["at_ns"] for each in unresolved} == {0}
+        assert sum(each["type"] == "reply" for each in record) == 2
+        told = [line.removeprefix(f"udpecho: {hosts}:") for line in user.complained]
+        assert told[1:] == [
+            "3: HOST[:PORT]: expected a port from 1 to 65535, got '99999'",
+            "6: HOST[:PORT]: expected a host, HOST:PORT or [IPv6]:PORT, got '[::1'",
+            "7: HOST[:PORT]: expected a host, not a number alone, got '1060'; for the port of "
+            "all hosts, -p 1060",
+            "4: fe80::1%tun0: expected the name of a network interface, got 'tun0'",
+            "udpecho: no address found for '127.0.0.0.1'",
+            "5: no address found for 'nobody.example'",
+        ]
+        assert told[0] == "udpecho: HOST[:PORT]: expected a port from 1 to 65535, got 'x'"
+
+    def test_a_number_in_place_of_a_host_is_refused_as_before(self) -> None:
+        for words in (["echo.example", "1060"], ["h:x"], ["1060"]):
+            with pytest.raises(WrongUsage):
+                settings_of(*words)
+
+    def test_a_host_that_moves_is_told_and_recorded(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        user = Named()
+        user.names["echo.example"] = ["192.0.2.1"]
+        running = user.begin("--json", "-i", "1", "echo.example:7", "later.example:7")
+        user.net.advance(30)
+        user.names["echo.example"] = ["192.0.2.3", "192.0.2.4"]
+        user.net.advance(35)
+        user.names["later.example"] = ["192.0.2.4"]
+        user.net.advance(35)
+        running.cancel()
+        user.net.advance(20)
+        assert user.results == [OK], "each has an address now"
+        assert user.complained == [
+            "udpecho: no address found for 'later.example'",
+            "udpecho: echo.example:7 has moved from 192.0.2.1 to 192.0.2.3",
+            "udpecho: later.example:7 is at 192.0.2.4:7, and probed from now on",
+        ]
+        lines = capsys.readouterr().out.splitlines()
+        record = [json.loads(line) for line in lines]
+        for each in record:
+            VALIDATOR.validate(each)
+        assert record[0]["expected"] == 1
+        moved = [each for each in record if each["type"] == "readdressed"]
+        assert [(each["target"], each["old_address"], each["address"]) for each in moved] == [
+            ("echo.example:7", "192.0.2.1", "192.0.2.3"),
+            ("later.example:7", None, "192.0.2.4"),
+        ]
+        assert [(each["target"], each["address"]) for each in record[-1]["targets"]] == [
+            ("echo.example:7", "192.0.2.1"),
+            ("echo.example:7", "192.0.2.3"),
+            ("later.example:7", "192.0.2.4"),
+        ]
+
+    def test_a_name_that_nothing_was_heard_of_is_told_at_the_end(self) -> None:
+        user = Named(seconds=50.0)
+        assert user.ping("-c", "1", "-w", "2", "192.0.2.1:7", "slow.example", seconds=20) == 2
+        assert user.complained == ["udpecho: no answer yet about 'slow.example'"]
 
 
 class TestJson:

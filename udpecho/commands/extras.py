@@ -63,6 +63,8 @@ def wanting(extra: str) -> Iterator[None]:
 def lines_of(file: str) -> Iterator[TextIO]:
     """Open a file of lines; - is standard input."""
     if file == "-":
+        if sys.stdin is None:
+            raise Unusable("can't read standard input: it is closed")
         yield sys.stdin
         return
     try:

@@ -11,21 +11,21 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from errno import EACCES, EADDRINUSE, EADDRNOTAVAIL, ENODEV
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import CancelledError, Deferred
 
-from udpecho.commands.extras import Unusable, lines_of, trace_type, wanting, write_plot
+from udpecho.commands.extras import Unusable, trace_type, wanting, write_plot
 from udpecho.commands.own_server import OwnServer
+from udpecho.commands.ping_hosts import Hosts
 from udpecho.commands.ping_settings import PingSettings
-from udpecho.commands.ping_values import Target, target
 from udpecho.commands.recording import RecordingFile
 from udpecho.commands.status import FAILED, exit_status
 from udpecho.commands.wording import Say
-from udpecho.errors import ResolveFailed, UdpEchoError
+from udpecho.errors import ResolveFailed
 
 if TYPE_CHECKING:
     from udpecho.ping import Ping
@@ -49,17 +49,12 @@ async def ping_command(reactor: Any, asked: PingSettings, say: Say, complain: Sa
     refuse_no_table(asked)
     file = None if asked.record is None else RecordingFile(asked.record)
     draws = None if asked.plot is None else trace_type()
-    unresolved: list[UdpEchoError] = []
-
-    def tell(error: UdpEchoError) -> None:
-        unresolved.append(error)
-        complain(f"udpecho: {error}")
-
     own = await _start_own_server(reactor, asked, complain) if asked.own_server else None
     try:
+        hosts = Hosts(asked, complain, None if own is None else own.address)
         run = await prepare(
             reactor,
-            [own.address] if own is not None else _hosts(asked),
+            hosts.wanted,
             count=asked.count,
             interval=asked.interval,
             timeout=asked.timeout,
@@ -76,19 +71,21 @@ async def ping_command(reactor: Any, asked: PingSettings, say: Say, complain: Sa
             tos=asked.tos,
             mtu_discovery=asked.mtu_discovery,
             clock=asked.clock,
-            on_unresolved=tell,
+            on_unresolved=lambda _: None,  # on_naming hears of it, too
+            on_naming=hosts.tell,
+            resolve=asked.resolve,
         )
         view = _recorded(_view(run.plan, asked, say), file, complain)
-        summary, trace = await _run(reactor, run, view, asked.every, draws, complain)
+        summary, trace = await _run(reactor, run, view, hosts, asked.every, draws, complain)
         if trace is not None and asked.plot is not None:
             write_plot(asked.plot, trace, summary)
     except OSError as error:
-        if unresolved and isinstance(error, ResolveFailed):
+        if hosts.failed and isinstance(error, ResolveFailed):
             return FAILED  # of each host has been told what is wrong
         raise Unusable(_why_not(error, asked)) from error
     finally:
         await _stop(file, own)
-    return FAILED if unresolved else exit_status(summary, asked)
+    return FAILED if hosts.failed else exit_status(summary, asked)
 
 
 async def _stop(file: RecordingFile | None, own: OwnServer | None) -> None:
@@ -102,6 +99,7 @@ async def _run(
     reactor: Any,
     run: Ping,
     view: View,
+    hosts: Hosts,
     every: float | None,
     draws: type[Trace] | None,
     complain: Say,
@@ -113,6 +111,7 @@ async def _run(
     run.listen(view.outcome, view.overdue)
     done = run.start()
     view.start(run, reactor)
+    hosts.show(view)
     trace = None if draws is None else draws(run.started.monotonic_ns, run.started.wall_ns)
     if trace is not None:
         run.listen(trace.add)
@@ -144,26 +143,6 @@ def _intervals(run: Ping, every: float, view: View) -> Intervals:
     intervals = Intervals(round(every * 1e9), run.plan.timeout_ns, began_ns, view.interval)
     run.listen(intervals.add, on_sent=intervals.sent)
     return intervals
-
-
-def _hosts(asked: PingSettings) -> list[Target]:
-    """List the hosts of the command line and those of a file."""
-    hosts = list(asked.hosts)
-    if asked.targets is not None:
-        with lines_of(asked.targets) as lines:
-            try:
-                hosts += map(target(asked.port), target_names(lines))
-            except ValueError as error:
-                raise Unusable(f"{asked.targets}: {error}") from error
-    if not hosts:
-        raise Unusable("no host to ping")
-    return hosts
-
-
-def target_names(lines: Iterable[str]) -> list[str]:
-    """Read a file of hosts: one a line, empty lines and what follows a # left out."""
-    bare = (line.partition("#")[0].strip() for line in lines)
-    return [name for name in bare if name]
 
 
 async def _start_own_server(reactor: Any, asked: PingSettings, complain: Say) -> OwnServer:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from udpecho.commands.commandline import WrongUsage
 from udpecho.commands.options import (
@@ -18,13 +18,16 @@ from udpecho.commands.options import (
 from udpecho.commands.ping_probes import OTHERS_LETTERS, add_packets, add_sockets
 from udpecho.commands.ping_settings import PingSettings
 from udpecho.commands.ping_values import (
+    Target,
     default_port,
     percentage,
+    resolve,
     source_or_device,
     target,
 )
 from udpecho.commands.view_options import add_view, chosen_view
 from udpecho.hosts import DEFAULT_PORT
+from udpecho.ping.lookup_times import RESOLVE
 from udpecho.ping.plan import INTERVAL, TIMEOUT
 from udpecho.values import number, whole_number
 
@@ -61,13 +64,16 @@ class PingOptions(Parser):
         own_server = not hosts and said.targets is None
         _refuse_together(said, len(hosts), own_server)
         port = said.port or DEFAULT_PORT
+        read, unread = _read_hosts(port, hosts)
         count, interval = said.count, said.interval
         if own_server:
             count = count or (None if said.deadline else OWN_COUNT)
             interval = interval or OWN_INTERVAL
         return PingSettings(
-            hosts=tuple(map(readable(target(port)), hosts)),
+            hosts=read,
+            unread=unread,
             targets=said.targets,
+            resolve=said.resolve,
             port=port,
             own_server=own_server,
             count=count,
@@ -101,6 +107,25 @@ class PingOptions(Parser):
         )
 
 
+def _read_hosts(
+    port: int, texts: Sequence[str]
+) -> tuple[tuple[Target, ...], tuple[tuple[str, str], ...]]:
+    """Read hosts, and tell what is wrong with those that are none: it costs the others nothing.
+
+    Raises WrongUsage for a number alone, which most likely was to be a port, and for a lone host.
+    """
+    hosts: list[Target] = []
+    unread: list[tuple[str, str]] = []
+    for text in texts:
+        try:
+            hosts.append(target(port)(text))
+        except ValueError as error:
+            if text.isdecimal() or len(texts) == 1:
+                raise WrongUsage(str(error)) from error
+            unread.append((text, str(error)))
+    return tuple(hosts), tuple(unread)
+
+
 def _refuse_together(said: Namespace, hosts: int, own_server: bool) -> None:
     """Refuse what can't be asked for together."""
     ports = len(said.source_ports)
@@ -126,6 +151,13 @@ def _add_hosts(parser: Parser) -> None:
     )
     hosts.add_argument(
         "--targets", metavar="FILE", help="A file of more hosts, one a line; - is standard input."
+    )
+    hosts.add_argument(
+        "--resolve",
+        metavar="SECONDS",
+        default=RESOLVE,
+        type=readable(resolve),
+        help="Look names up again so often, 1 to 86400; %(default)g unless said, 0: never.",
     )
     hosts.add_argument(
         "-p",

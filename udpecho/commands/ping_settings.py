@@ -8,6 +8,7 @@ from typing import Literal
 from udpecho.commands.ping_values import Target
 from udpecho.hosts import DEFAULT_PORT
 from udpecho.instrument.probe import MtuDiscovery
+from udpecho.ping.lookup_times import RESOLVE
 from udpecho.ping.plan import INTERVAL, SIZE, TIMEOUT
 
 
@@ -16,6 +17,9 @@ class PingSettings:
     """What is asked of a ping. Durations are in seconds; None is what was not said."""
 
     hosts: tuple[Target, ...] = ()
+    unread: tuple[tuple[str, str], ...] = ()
+    """Words that should be hosts and are none, each with what is wrong."""
+
     targets: str | None = None
     """A file of more hosts."""
 
@@ -24,6 +28,9 @@ class PingSettings:
 
     own_server: bool = False
     """Whether there is no host but a server of its own."""
+
+    resolve: float = RESOLVE
+    """How often names are looked up again; 0: never."""
 
     count: int | None = None
     interval: float = INTERVAL

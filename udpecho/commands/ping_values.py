@@ -95,6 +95,11 @@ def target(port: int) -> Callable[[str], Target]:
     return read
 
 
+def resolve(text: str) -> float:
+    """Read how often names are looked up."""
+    return 0.0 if text == "0" else number("--resolve", 1, 86400)(text)
+
+
 def source_or_device(text: str | None) -> tuple[str | None, str | None]:
     """Tell whether -I is an address or a network interface."""
     if text is None:

@@ -106,12 +106,23 @@ class Lookups:
         self._set_alarm()
 
     def end(self) -> None:
-        """Look nothing up any more."""
+        """Look nothing up any more; who was to be probed, and never was, is told of."""
         self._inquiries.end()
         self._enough.cancel()
         if self._alarm is not None and self._alarm.active():
             self._alarm.cancel()
         self._alarm = None
+        if self._roster is not None:
+            self._give_up()
+
+    def _give_up(self) -> None:
+        """Tell whose names nothing has been heard of until the end."""
+        try:
+            for number, (host, _, _) in enumerate(self._hosts):
+                if number not in self._targets and number not in self._failed:
+                    self._take_failure(number, ResolveFailed(f"no answer yet about {host!r}"))
+        except Exception:
+            self._fail(Failure())
 
     def _set_alarm(self) -> None:
         """Wake up when the next name's turn is, or a little later with others."""

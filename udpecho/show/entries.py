@@ -51,6 +51,7 @@ def read_start(value: Fields) -> Start:
         flows=value.whole("flows"),
         ttl=_unless_null(value, "ttl", or_missing=True),  # records of before don't have it
         traffic_class=_unless_null(value, "traffic_class", or_missing=True),  # nor this
+        expected=_unless_null(value, "expected", or_missing=True) or 0,
     )
     return Start(plan, value.whole("unix_ns"))
 

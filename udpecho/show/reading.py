@@ -118,7 +118,7 @@ class Entries:
         start = read_start(found)
         self._begun = self._within = True
         self._flows = {}
-        planned = len(start.plan.targets) * start.plan.flows
+        planned = start.plan.hosts * start.plan.flows
         self._most_flows = min(planned + EXTRA_FLOWS, MOST_FLOWS)
         return start
 

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 from udpecho.instrument.probe import ProbeFate
 from udpecho.instrument.stamps import Clock
 from udpecho.ping.figures import Figures, FlowSummary, Summary, Turnout
-from udpecho.ping.outcome import Outcome, Surplus
+from udpecho.ping.outcome import Naming, Outcome, Surplus, Unresolved
 from udpecho.ping.plan import Plan
 
 SCHEMA = 1
@@ -52,6 +52,7 @@ def start_line(start: Start) -> str:
             "flows": plan.flows,
             "ttl": plan.ttl,
             "traffic_class": plan.traffic_class,
+            "expected": plan.expected,
             "targets": [
                 {"target": target.name, "address": target.peer[0], "port": target.peer[1]}
                 for target in plan.targets
@@ -104,6 +105,20 @@ def interval_line(turnout: Turnout, from_ns: int, to_ns: int) -> str:
             "rtt": asdict(turnout.rtt),
         }
     )
+
+
+def naming_line(naming: Naming, start: Start) -> str:
+    """Write that a host has no address, or a new one; what came before the start is as if then."""
+    common = {
+        "type": "unresolved" if isinstance(naming, Unresolved) else "readdressed",
+        "at_ns": max(0, naming.at_ns - start.monotonic_ns),
+        "target": naming.name,
+    }
+    if isinstance(naming, Unresolved):
+        return _line({**common, "port": naming.port, "reason": naming.reason})
+    address, port = naming.new
+    old = naming.old and naming.old[0]
+    return _line({**common, "address": address, "port": port, "old_address": old})
 
 
 def summary_line(summary: Summary) -> str:

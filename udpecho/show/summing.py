@@ -59,7 +59,7 @@ class Summing:
 
     def __init__(self, plan: Plan, selection: Selection = ALL) -> None:
         self._selection = selection
-        self._stats = Stats(len(plan.targets) * plan.flows, plan.ttl, most_held=_on_their_way(plan))
+        self._stats = Stats(plan.hosts * plan.flows, plan.ttl, most_held=_on_their_way(plan))
         self._last_ns = 0
 
     def add(self, outcome: Outcome) -> bool:

@@ -14,7 +14,7 @@ from udpecho.peer import format_peer
 from udpecho.ping import Ping
 from udpecho.ping.figures import Summary
 from udpecho.ping.intervals import Interval
-from udpecho.ping.outcome import Outcome
+from udpecho.ping.outcome import Naming, Outcome
 from udpecho.ping.plan import Target
 from udpecho.show.interval_text import interval_text
 from udpecho.show.live_rows import ASCII_SPARKS, LOOKED_AT, LOST, RECENT, SPARKS, LiveRow, Worst
@@ -74,7 +74,7 @@ class LiveTable:
         self._run = run
         self._seconds: Callable[[], float] = reactor.seconds
         self._drawn_at = self._seconds()
-        self._by_flow = len(run.plan.targets) == 1 and run.plan.flows > 1
+        self._by_flow = run.plan.hosts == 1 and run.plan.flows > 1
         self._most_rows = FIRST_LOOK + 2 * len(run.plan.targets)
         for line in banner(run.plan, numeric=self._numeric):
             self._say(line)
@@ -104,6 +104,9 @@ class LiveTable:
         """Show a loss before it is certain: certainty takes as long as a late reply may."""
         self._row(probe.flow).give_up(probe.sequence)
         self._known += 1
+
+    def named(self, naming: Naming) -> None:
+        """Show nothing: a line says it, and whoever moved has another row."""
 
     def interval(self, interval: Interval) -> None:
         """Say what it was like, above the table."""

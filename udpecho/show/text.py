@@ -39,10 +39,10 @@ def banner(plan: Plan, *, numeric: bool = False) -> Iterator[str]:
 
     Of IPv6 the line is the one that iputils had until 2025, which what parses ping knows.
     """
-    if len(plan.targets) == 1:
+    if plan.hosts == 1:
         yield _alone(plan, numeric)
     else:
-        yield f"PING {len(plan.targets)} hosts, {plan.size} bytes of data each."
+        yield f"PING {plan.hosts} hosts, {plan.size} bytes of data each."
     byte = plan.traffic_class
     settings = [f"{plan.flows} flows"] if plan.flows > 1 else []
     if byte is not None:  # RFC 2474, 3168

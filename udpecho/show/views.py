@@ -15,10 +15,17 @@ from udpecho.instrument.probe import Probe
 from udpecho.ping import Ping
 from udpecho.ping.figures import Summary
 from udpecho.ping.intervals import Interval
-from udpecho.ping.outcome import Outcome
+from udpecho.ping.outcome import Naming, Outcome
 from udpecho.ping.plan import Plan
 from udpecho.show.interval_text import interval_text
-from udpecho.show.record import Start, interval_line, outcome_line, start_line, summary_line
+from udpecho.show.record import (
+    Start,
+    interval_line,
+    naming_line,
+    outcome_line,
+    start_line,
+    summary_line,
+)
 from udpecho.show.sheet import Sheet
 from udpecho.show.text import banner, outcome_text, overdue_text, summary_text
 
@@ -56,6 +63,9 @@ class View(Protocol):
     def overdue(self, probe: Probe) -> None:
         """Show that a probe has had no answer in time."""
 
+    def named(self, naming: Naming) -> None:
+        """Show that a host has no address, or a new one, beside the line that says so."""
+
     def interval(self, interval: Interval) -> None:
         """Show what an interval was like."""
 
@@ -68,7 +78,7 @@ class View(Protocol):
 
 def wants_table(plan: Plan) -> bool:
     """Tell whether lines would say less than a table, if there is a terminal."""
-    return len(plan.targets) > 1 or plan.interval_ns < TABLE_FROM_NS
+    return plan.hosts > 1 or plan.interval_ns < TABLE_FROM_NS
 
 
 class Quiet:
@@ -91,6 +101,9 @@ class Quiet:
 
     def overdue(self, probe: Probe) -> None:
         """Say nothing."""
+
+    def named(self, naming: Naming) -> None:
+        """Say nothing more."""
 
     def beside(self, say: Say) -> Say:
         """Say it as it comes."""
@@ -129,7 +142,7 @@ class Lines(Quiet):
     def start(self, run: Ping, reactor: Any) -> None:
         """Say what is pinged."""
         super().start(run, reactor)
-        self._alone = len(run.plan.targets) == 1
+        self._alone = run.plan.hosts == 1
 
     def outcome(self, outcome: Outcome) -> None:
         """Write a line, unless it is a loss."""
@@ -158,7 +171,7 @@ class Json:
         self._reactor = reactor
         began = run.started
         self._start = Start(run.plan, began.wall_ns, began.monotonic_ns)
-        self._flush = run.plan.interval_ns // len(run.plan.targets) >= FLUSH_NS
+        self._flush = run.plan.interval_ns // run.plan.hosts >= FLUSH_NS
         self._write(start_line(self._start))
 
     def outcome(self, outcome: Outcome) -> None:
@@ -167,6 +180,10 @@ class Json:
 
     def overdue(self, probe: Probe) -> None:
         """Write nothing: its outcome is to come."""
+
+    def named(self, naming: Naming) -> None:
+        """Write it."""
+        self._write(naming_line(naming, self._start))
 
     def beside(self, say: Say) -> Say:
         """Say it as it comes."""
@@ -239,6 +256,11 @@ class Together:
         """Show in each that a probe has had no answer in time."""
         for view in self._views:
             view.overdue(probe)
+
+    def named(self, naming: Naming) -> None:
+        """Show in each what became of a host's name."""
+        for view in self._views:
+            view.named(naming)
 
     def interval(self, interval: Interval) -> None:
         """Show in each what an interval was like."""
