@@ -23,6 +23,7 @@ from udpecho.commands.own_server import OwnServer
 from udpecho.commands.ping_hosts import Hosts
 from udpecho.commands.ping_settings import PingSettings
 from udpecho.commands.recording import RecordingFile
+from udpecho.commands.resolving import install_resolver
 from udpecho.commands.status import FAILED, exit_status
 from udpecho.commands.wording import Say
 from udpecho.errors import ResolveFailed
@@ -47,6 +48,7 @@ async def ping_command(reactor: Any, asked: PingSettings, say: Say, complain: Sa
     with wanting("ping"):
         from udpecho.ping import prepare
     refuse_no_table(asked)
+    install_resolver(reactor)
     file = None if asked.record is None else RecordingFile(asked.record)
     draws = None if asked.plot is None else trace_type()
     own = await _start_own_server(reactor, asked, complain) if asked.own_server else None

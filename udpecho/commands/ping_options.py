@@ -65,10 +65,7 @@ class PingOptions(Parser):
         _refuse_together(said, len(hosts), own_server)
         port = said.port or DEFAULT_PORT
         read, unread = _read_hosts(port, hosts)
-        count, interval = said.count, said.interval
-        if own_server:
-            count = count or (None if said.deadline else OWN_COUNT)
-            interval = interval or OWN_INTERVAL
+        count, interval = _pace(said, own_server)
         return PingSettings(
             hosts=read,
             unread=unread,
@@ -77,7 +74,7 @@ class PingOptions(Parser):
             port=port,
             own_server=own_server,
             count=count,
-            interval=interval or INTERVAL,
+            interval=interval,
             deadline=said.deadline,
             timeout=said.timeout,
             size=said.size,
@@ -105,6 +102,13 @@ class PingOptions(Parser):
             timestamps=said.timestamps,
             outstanding=said.outstanding,
         )
+
+
+def _pace(said: Namespace, own_server: bool) -> tuple[int | None, float]:
+    """Settle how many probes there are to be, and how often."""
+    if not own_server:
+        return said.count, said.interval or INTERVAL
+    return said.count or (None if said.deadline else OWN_COUNT), said.interval or OWN_INTERVAL
 
 
 def _read_hosts(

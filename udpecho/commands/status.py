@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,8 +21,10 @@ def exit_status(summary: Summary, asked: PingSettings | None = None) -> int:
         return NO_REPLY
     if asked is None:
         return OK
-    each = [target.figures for target in summary.targets]
+    received: Counter[tuple[str, int]] = Counter()  # of a host, wherever it moved to
+    for target in summary.targets:
+        received[target.name, target.peer[1]] += target.figures.received
     most = 100 if asked.max_loss is None else asked.max_loss
     wanted = max((asked.count or 0) if asked.deadline else 0, asked.every_host)
-    fails = any(one.received < wanted or 100 * (one.loss or 0.0) > most for one in each)
-    return NO_REPLY if fails else OK
+    loses = any(100 * (target.figures.loss or 0.0) > most for target in summary.targets)
+    return NO_REPLY if loses or any(number < wanted for number in received.values()) else OK

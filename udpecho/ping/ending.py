@@ -47,13 +47,14 @@ class Answers:
         """Begin; who has given as many leaves the roster."""
         self._wanted = wanted
         self._roster = roster
-        self._given: Counter[Target] = Counter()
+        self._given: Counter[tuple[str, int]] = Counter()  # wherever a host moves to
 
     def add(self, outcome: Outcome) -> None:
         """Count a reply; leave alone what is none."""
         if outcome.kind not in WHOLE or outcome.flow is None:
             return
-        target = Target(outcome.flow.target, outcome.flow.peer)
-        self._given[target] += 1
-        if self._given[target] == self._wanted and target in self._roster:
+        name, peer = outcome.flow.target, outcome.flow.peer
+        self._given[name, peer[1]] += 1
+        target = Target(name, peer)
+        if self._given[name, peer[1]] >= self._wanted and target in self._roster:
             self._roster.retire(target)
