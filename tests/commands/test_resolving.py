@@ -28,8 +28,8 @@ class Reactor:
     def installNameResolver(self, resolver: Any) -> None:
         self.resolver = resolver
 
-    def callFromThread(self, function: Any, *args: object) -> None:
-        function(*args)
+    def callFromThread(self, callable: Any, *args: object, **kwargs: object) -> None:  # noqa: A002
+        callable(*args, **kwargs)
         self.told.set()
 
 
