@@ -9,6 +9,7 @@ from udpecho.instrument.stamps import Stamp
 from udpecho.ping.intervals import Interval, Intervals
 from udpecho.ping.outcome import Outcome
 from udpecho.show.interval_text import WORST_HOSTS, interval_text
+from udpecho.show.sheet import Sheet
 
 S = 1_000_000_000
 
@@ -55,3 +56,10 @@ def test_parts_of_a_second_are_shown_where_they_matter() -> None:
     told.to_ns = 500_000_000
     [line] = interval_text(told, 1_800_000_000 * S)
     assert re.match(r"\d\d:\d\d:\d\d\.000 - \d\d:\d\d:\d\d\.500: ", line)
+
+
+def test_it_fits() -> None:
+    """As the summary at the end does."""
+    lines = list(interval_text(interval(1, 0)[0], 1_800_000_000 * S, Sheet(80)))
+    assert len(lines) == 2
+    assert max(map(len, lines)) <= 80

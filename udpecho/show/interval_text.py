@@ -8,13 +8,21 @@ from datetime import datetime
 from udpecho.ping.figures import Turnout
 from udpecho.ping.intervals import Interval
 from udpecho.show.amounts import percent, slashed
+from udpecho.show.sheet import ENDLESS, Sheet
 
 WORST_HOSTS = 10
 """Hosts named below an interval's line, of those that lost, the worst first."""
 
 
-def interval_text(interval: Interval, started_unix_ns: int) -> Iterator[str]:
+def interval_text(
+    interval: Interval, started_unix_ns: int, sheet: Sheet = ENDLESS
+) -> Iterator[str]:
     """Write a line for all hosts, and one for each of those that lost most, if any did."""
+    for line in _lines(interval, started_unix_ns):
+        yield from sheet.wrap(line)
+
+
+def _lines(interval: Interval, started_unix_ns: int) -> Iterator[str]:
     digits = "milliseconds" if (interval.to_ns - interval.from_ns) % 1_000_000_000 else "seconds"
     begins, ends = (
         datetime.fromtimestamp((started_unix_ns + since_ns) / 1e9).time().isoformat(digits)

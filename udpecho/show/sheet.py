@@ -41,3 +41,7 @@ class Sheet:
     def wrap(self, text: str) -> Iterator[str]:
         """Spell a text on as many lines as it needs."""
         return wrapped(self.spell(text), self.columns)
+
+
+ENDLESS = Sheet(columns=1_000_000)
+"""Where no line is broken and no column left out."""

@@ -111,7 +111,7 @@ class LiveTable:
     def interval(self, interval: Interval) -> None:
         """Say what it was like, above the table."""
         say = self.beside(self._say)
-        for line in interval_text(interval, self._run.started.wall_ns):
+        for line in interval_text(interval, self._run.started.wall_ns, self._canvas.sheet):
             say(line)
 
     def end(self, summary: Summary) -> None:

@@ -19,7 +19,7 @@ from udpecho.ping.plan import Plan
 from udpecho.show.amounts import milliseconds, percent, slashed
 from udpecho.show.icmp import refusal_text
 from udpecho.show.remarks import held_up, losing_hosts, losing_ports, rate_limits, standing_out
-from udpecho.show.sheet import Sheet
+from udpecho.show.sheet import ENDLESS, Sheet
 from udpecho.show.summary_tables import flow_table, target_table
 
 UDP_HEADER = 8
@@ -29,9 +29,6 @@ HEADERS = 20 + UDP_HEADER
 _READ_BY_PROGRAMS = re.compile(r"--- .* ---$|\d+ packets transmitted|rtt min/avg/max/mdev")
 
 NOBODY = Losers()
-
-ENDLESS = Sheet(columns=1_000_000)
-"""Where no line is broken and no column left out."""
 
 
 def banner(plan: Plan, *, numeric: bool = False) -> Iterator[str]:

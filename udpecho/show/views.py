@@ -111,7 +111,7 @@ class Quiet:
 
     def interval(self, interval: Interval) -> None:
         """Say what it was like."""
-        for line in interval_text(interval, self._began_ns):
+        for line in interval_text(interval, self._began_ns, self._sheet()):
             self._say(line)
 
     def end(self, summary: Summary) -> None:
