@@ -387,6 +387,18 @@ def test_the_one_source_port_that_loses_is_named(namespace: tuple[str, ...]) -> 
     assert losing == ["LOSS to 127.0.0.1: 1 of 16 source ports loses: 40011 (100%)"]
 
 
+def test_a_ping_that_was_stopped_says_for_how_long_it_sent_nothing(tmp_path: Path) -> None:
+    with Program(udpecho("ping", "--json", "-c20", "-i.1"), tmp_path) as ping:
+        ping.wait_for('"type":"reply"')
+        ping.signal(signal.SIGSTOP)
+        time.sleep(3)
+        ping.signal(signal.SIGCONT)
+        ping.wait_for('"type":"summary"')
+        summary = json.loads(ping.output.splitlines()[-1])
+    assert summary["held_ns"] > 2.5e9
+    assert (summary["sent"], summary["received"]) == (20, 20), "the rest is sent in its own time"
+
+
 @pytest.mark.parametrize("seed", [1, 2])
 def test_the_counts_are_what_was_done_to_the_traffic(namespace: tuple[str, ...], seed: int) -> None:
     if not Path("/dev/net/tun").exists():
