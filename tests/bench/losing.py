@@ -63,7 +63,7 @@ def looks_limited(seed: int) -> bool:
     lost = list(takewhile(lambda turn: turn < turns, plain(random, random.uniform(0.01, 0.6))))
     for turn in lost:
         limits.lost("192.0.2.1", turn + 1, turn * 1_000_000)
-    return bool(limits.found([("192.0.2.1", [len(lost)], turns)]))
+    return bool(limits.found(lambda: [("192.0.2.1", [len(lost)], turns)]))
 
 
 def main(runs: int) -> None:

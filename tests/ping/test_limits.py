@@ -31,7 +31,7 @@ def found(lost: Iterable[int], *, flows: int = 1, turns: int = TURNS) -> tuple[R
     for turn in takewhile(lambda turn: turn < turns, lost):
         limits.lost("192.0.2.1", turn + 1, turn * 10**9 // RATE)
         each[turn % flows] += 1
-    return limits.found([("192.0.2.1", each, turns)])
+    return limits.found(lambda: [("192.0.2.1", each, turns)])
 
 
 def later(lost: Iterator[int], turn: int) -> Iterator[int]:
@@ -85,11 +85,11 @@ def test_hosts_of_a_prefix_are_behind_one_limit() -> None:
             limits.lost(f"192.0.2.{host}", turn, turn * 10**9)
         limits.lost("198.51.100.1", turn, turn * 10**9)
     hosts = [(f"192.0.2.{host}", [1500], 5000) for host in (1, 2)]
-    [limit] = limits.found([*hosts, ("198.51.100.1", [3000], 5000)])
+    [limit] = limits.found(lambda: [*hosts, ("198.51.100.1", [3000], 5000)])
     assert (limit.prefix, limit.hosts) == ("192.0.2.0/24", 2)
     assert limit.answers_per_second == pytest.approx(1, rel=0.01)
     uneven = [("192.0.2.1", [2000], 5000), ("192.0.2.2", [1000], 5000)]
-    assert limits.found(uneven) == ()
+    assert limits.found(lambda: uneven) == ()
 
 
 @pytest.mark.parametrize(

@@ -125,11 +125,14 @@ def test_a_host_that_is_probed_no_more_holds_nobody_up() -> None:
 
 
 def test_what_waits_is_looked_at_before_it_is_much() -> None:
-    bench = Bench(hosts=4)
+    bench = Bench(hosts=4, flows=4)
     for _ in range(10 * WAITING):
         bench.probe((1, 0), (2, 0))
-        assert bench.rounds._waiting <= WAITING + 2
-    assert bench.named() == ([1, 2], [])
+        assert bench.rounds._contest.waiting <= WAITING + 2
+        standing = bench.rounds._hosts["host1", ("192.0.2.1", 1)]
+        assert standing.contest is not None
+        assert standing.contest.waiting <= WAITING + 2
+    assert bench.named() == ([1, 2], [(1, 0), (2, 0)])
 
 
 def test_an_outage_is_not_looked_at_again_and_again() -> None:
@@ -151,3 +154,20 @@ def test_an_outage_is_not_looked_at_again_and_again() -> None:
             figures.sent += 1
             bench.rounds.lost(flow, index)
     assert counting.looks < 8
+
+
+def test_when_every_host_is_forgotten_there_is_nothing_to_compare() -> None:
+    bench = Bench(hosts=3)
+    bench.probe((1, 0), times=4)
+    for number in range(3):
+        for flow in bench.of(number):
+            bench.rounds.forget(flow)
+    assert bench.named() == ([], [])
+
+
+def test_a_crowd_that_loses_tells_nothing_of_one() -> None:
+    """A round in which 1,500 of 3,000 hosts lose is no work; one in which few do is judged."""
+    bench = Bench(hosts=3000)
+    bench.probe(*((number, 0) for number in range(1500)), times=3)
+    bench.probe((7, 0), times=FEWEST)
+    assert bench.named() == ([7], [])

@@ -10,7 +10,7 @@ Does no I/O, and knows no time but what it is told, in nanoseconds.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_network
 from math import ceil, sqrt
@@ -48,11 +48,13 @@ class Loss:
 
     width: int = 1
     bins: list[int] = field(default_factory=list)
+    count: int = 0
     first: tuple[int, int] | None = None
     last: tuple[int, int] = (0, 0)
 
     def add(self, turn: int, sent_ns: int) -> None:
         """Count a loss."""
+        self.count += 1
         if self.first is None or turn < self.first[0]:
             self.first = turn, sent_ns
         self.last = max(self.last, (turn, sent_ns))
@@ -62,6 +64,14 @@ class Loss:
         if place >= len(self.bins):
             self.bins += [0] * (place + 1 - len(self.bins))
         self.bins[place] += 1
+
+    def may_be_late(self) -> bool:
+        """Tell whether the first stretch may be long enough; quick, and right where it is not."""
+        if self.first is None or self.count < FEWEST_BINS * LEAST_VARIANCE:
+            return False
+        turns = self.last[0] - self.first[0] + 1
+        share = min(self.count / turns, 1.0)  # at least: there may be several hosts
+        return (1 - share) ** (self.first[0] - 1) <= BY_CHANCE
 
     def steady(self, known: int, probes: int) -> float | None:
         """Return the share that is lost, if none was at first and then as much all the time.
@@ -105,18 +115,21 @@ class Limits:
         """Count a probe that was lost to an address: which of its host's it was, and when sent."""
         self._losses.setdefault(self._prefix(address), Loss()).add(turn, sent_ns)
 
-    def found(self, hosts: Iterable[tuple[str, Sequence[int], int]]) -> tuple[RateLimit, ...]:
+    def found(
+        self, hosts: Callable[[], Iterable[tuple[str, Sequence[int], int]]]
+    ) -> tuple[RateLimit, ...]:
         """Tell what looks like a rate limit.
 
         Each host is given by its address, what each of its flows lost, and how many of its turns
-        there were all of whose fates are known.
+        there were all of whose fates are known; they are asked for only where it matters.
         """
-        if not self._losses:
+        likely = [prefix for prefix, loss in self._losses.items() if loss.may_be_late()]
+        if not likely:
             return ()
         behind: dict[str, list[tuple[Sequence[int], int]]] = {}
-        for address, lost, known in hosts:
+        for address, lost, known in hosts():
             behind.setdefault(self._prefix(address), []).append((lost, known))
-        found = (self._limit(prefix, behind.get(prefix, [])) for prefix in self._losses)
+        found = (self._limit(prefix, behind.get(prefix, [])) for prefix in likely)
         return tuple(limit for limit in found if limit is not None)
 
     def _prefix(self, address: str) -> str:

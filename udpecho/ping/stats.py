@@ -69,7 +69,7 @@ class Stats:
 
     def losers(self) -> Losers:
         """Name who loses more than the others, as far as it is known; quick, as glance() is."""
-        return self._rounds.losers(self._limits.found(self._turns()))
+        return self._rounds.losers(self._limits.found(self._turns))
 
     def sent_by(self, flows: Iterable[Flow]) -> int:
         """Tell how many probes some flows have sent."""
