@@ -604,6 +604,7 @@ def test_an_interface_is_an_address_or_a_name(
         ([1], [], OK, "one reply is enough"),
         ([9], ["--max-loss=10"], OK, "10 % is not beyond 10 %"),
         ([8], ["--max-loss=10%"], NO_REPLY, "20 % is"),
+        ([7], ["--max-loss=30"], OK, "nor is 30 % beyond 30 %, as 1 - 7 / 10 has it"),
         ([9], ["-c10", "-w5"], NO_REPLY, "ping's rule: fewer than -c when -w is given too"),
         ([9], ["-c10"], OK, "with -c alone it is not"),
         ([0, 0], [], NO_REPLY, "no reply from any"),
@@ -629,6 +630,22 @@ def test_the_exit_status(received: list[int], arguments: list[str], status: int,
     all_of_them = figures(10 * len(received), sum(received))
     summary = Summary(0, all_of_them, targets, 0, {}, all_of_them.rtt)
     assert exit_status(summary, settings_of(*arguments)) == status, why
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [(["--all"], OK), (["-c9", "-w5"], OK), (["-c11", "-w5"], NO_REPLY), (["--max-loss=40"], OK),
+     (["--max-loss=30"], NO_REPLY)],
+)  # fmt: skip
+def test_a_host_that_moved_is_one_host(arguments: list[str], status: int) -> None:
+    """5 of 5 were lost at its old address, 10 of 10 answered at its new one."""
+    old, new = Figures(sent=5, lost=5), Figures(sent=10, replied=10)
+    targets = tuple(
+        TargetSummary("h", (f"192.0.2.{n}", 7), figures, ())
+        for n, figures in enumerate((old, new), 1)
+    )
+    summary = Summary(0, Figures(sent=15, lost=5, replied=10), targets, 0, {}, old.rtt)
+    assert exit_status(summary, settings_of(*arguments)) == status
 
 
 def test_a_table_where_lines_would_say_less() -> None:

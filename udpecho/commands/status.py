@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,10 +21,21 @@ def exit_status(summary: Summary, asked: PingSettings | None = None) -> int:
         return NO_REPLY
     if asked is None:
         return OK
-    received: Counter[tuple[str, int]] = Counter()  # of a host, wherever it moved to
-    for target in summary.targets:
-        received[target.name, target.peer[1]] += target.figures.received
     most = 100 if asked.max_loss is None else asked.max_loss
     wanted = max((asked.count or 0) if asked.deadline else 0, asked.every_host)
-    loses = any(100 * (target.figures.loss or 0.0) > most for target in summary.targets)
-    return NO_REPLY if loses or any(number < wanted for number in received.values()) else OK
+    fails = any(
+        received < wanted or 100 * (decided - received) > most * decided
+        for received, decided in _of_hosts(summary)
+    )
+    return NO_REPLY if fails else OK
+
+
+def _of_hosts(summary: Summary) -> Iterable[tuple[int, int]]:
+    """Count replies and decided probes of each host; one that moved has several addresses."""
+    counts: dict[tuple[str, int], tuple[int, int]] = {}
+    for target in summary.targets:
+        figures, host = target.figures, (target.name, target.peer[1])
+        received, decided = counts.get(host, (0, 0))
+        decided += figures.sent - figures.undecided
+        counts[host] = received + figures.received, decided
+    return counts.values()
