@@ -241,6 +241,19 @@ def test_a_moved_host_has_what_is_left_of_its_count() -> None:
     assert not bench.host.getDelayedCalls()
 
 
+def test_a_moved_host_has_given_what_it_had_given_before() -> None:
+    """With a deadline, too, a count is of answers, wherever they come from."""
+    bench = Named()
+    bench.script.names["h.example"] = (0.0, (SERVER[0],))
+    bench.begin("h.example", seconds=30, count=100, deadline=500.0)
+    bench.script.names["h.example"] = (0.0, (OTHER,))
+    bench.net.advance(200)
+    [summary] = bench.results
+    assert summary.figures.replied == 100
+    assert len(rows(summary)) == 2
+    assert not bench.host.getDelayedCalls()
+
+
 def test_a_run_with_a_count_waits_for_names_of_which_nothing_was_heard_yet() -> None:
     bench = Named()
     bench.script.names["slow.example"] = (9.0, (OTHER,))

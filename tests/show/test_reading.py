@@ -17,6 +17,7 @@ from tests.examples import given, st
 from tests.show.recorded import (
     MS,
     OUTCOMES,
+    PEER,
     PLAN,
     START,
     VALIDATOR,
@@ -27,8 +28,9 @@ from tests.show.recorded import (
     sent,
 )  # fmt: skip
 from udpecho.instrument.probe import ProbeFate
+from udpecho.ping.outcome import Readdressed, Unresolved
 from udpecho.show.reading import EXTRA_FLOWS, STRANGE_LINES, Entries, LeftOut, NotARecord, runs
-from udpecho.show.record import outcome_line, start_line, summary_line
+from udpecho.show.record import naming_line, outcome_line, start_line, summary_line
 from udpecho.show.summing import Summing
 from udpecho.show.text import banner, outcome_text, summary_text
 
@@ -326,6 +328,35 @@ def test_a_record_names_no_more_flows_than_it_can_have() -> None:
     [recording], left_out = read_all([*lines[:2], *more])
     assert len({outcome.flow for outcome in recording.outcomes}) == 2 + EXTRA_FLOWS
     assert (left_out.damaged, left_out.first[:9]) == (1, "line 1028")
+
+
+def test_hosts_that_had_no_address_at_the_start_are_among_those_that_it_can_have() -> None:
+    start = replace(START, plan=replace(PLAN, expected=1000))
+    reply = json.loads(record(OUTCOMES[:1])[1])
+    more = [
+        json.dumps({**reply, "target": f"late{n}", "source_port": 40001}) + "\n"
+        for n in range(2000)
+    ]
+    came = Readdressed(5 * MS, "late0", None, PEER)
+    moved = Readdressed(5 * MS, "late0", ("192.0.2.9", 7), PEER)
+    gone = Unresolved(0, "late7:x", None, "expected a port")
+    named = [naming_line(each, start) for each in (came, moved, gone)]
+    for line in named:
+        VALIDATOR.validate(json.loads(line))
+    [recording], left_out = read_all([start_line(start), *named, *more])
+    assert left_out == LeftOut()
+    assert recording.start.plan.hosts == len(PLAN.targets) + 1000
+    assert len({outcome.flow for outcome in recording.outcomes}) == 2000
+    assert next(banner(recording.start.plan)).startswith(f"PING {recording.start.plan.hosts} hosts")
+
+
+def test_a_run_without_targets_can_be_told() -> None:
+    start = replace(START, plan=replace(PLAN, targets=()))
+    [recording], left_out = read_all([start_line(start)])
+    assert left_out == LeftOut()
+    assert recording.summary.targets == ()
+    assert list(banner(recording.start.plan))
+    assert list(summary_text(recording.summary))
 
 
 def test_the_memory_of_reading_does_not_grow_with_the_record() -> None:
