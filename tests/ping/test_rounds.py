@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from random import Random
 
 from udpecho.instrument.probe import Flow
 from udpecho.ping.losing import FEWEST
@@ -171,3 +172,18 @@ def test_a_crowd_that_loses_tells_nothing_of_one() -> None:
     bench.probe(*((number, 0) for number in range(1500)), times=3)
     bench.probe((7, 0), times=FEWEST)
     assert bench.named() == ([7], [])
+
+
+def test_the_flows_of_many_hosts_share_the_level() -> None:
+    """Of 300 hosts whose flows fare alike hardly ever is a flow of any named."""
+    random = Random(7)
+    hosts, flows = 300, 4
+    bench = Bench(hosts=0, flows=flows)
+    bench.rounds = Rounds(hosts * flows)
+    for number in range(hosts):
+        bench.join(number)
+    for _ in range(12):
+        bench.probe(*((number, random.randrange(flows)) for number in range(hosts)))
+    assert bench.named() == ([], [])
+    bench.probe((7, 2), times=25)
+    assert (7, 2) in bench.named()[1]

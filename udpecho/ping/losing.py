@@ -42,6 +42,7 @@ class Losing(Generic[Member]):
     """Told of the rounds with losses, it names the members that lose more than the others."""
 
     __slots__ = (
+        "_among",
         "_chances",
         "_level",
         "_losses",
@@ -54,9 +55,13 @@ class Losing(Generic[Member]):
         "telling",
     )
 
-    def __init__(self, level: float = LEVEL) -> None:
-        """Begin. level is the chance of ever naming one although all fare alike."""
+    def __init__(self, level: float = LEVEL, among: int = 1) -> None:
+        """Begin. level is the chance of ever naming one although all fare alike.
+
+        It is divided among the members, or among so many if others are compared elsewhere.
+        """
         self._level = level
+        self._among = among
         self._tests = 0
         self.named: list[Member] = []
         """Those that lose more than the others, in the order in which that was known."""
@@ -96,7 +101,7 @@ class Losing(Generic[Member]):
         """Have a member that fares as the others do be named with a chance still allowed."""
         after = self._tests - 1
         part = (1 - FIRST) / (after * (after + 1)) if after else FIRST
-        allowed = part * self._level / members
+        allowed = part * self._level / max(members, self._among)
         while self._spent + self._reaching(drawn) > allowed * (1 - (self._threshold - 3) ** -2):
             self._threshold += 1
 

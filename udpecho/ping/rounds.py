@@ -47,8 +47,8 @@ class Contest(Generic[Member]):
 
     __slots__ = ("_known", "_most", "_waiting", "test", "waiting")
 
-    def __init__(self, level: float) -> None:
-        self.test: Losing[Member] = Losing(level)
+    def __init__(self, level: float, among: int = 1) -> None:
+        self.test: Losing[Member] = Losing(level, among)
         self.waiting = 0
         self._most = WAITING
         self._waiting: dict[Round, list[Member]] = {}
@@ -113,8 +113,12 @@ class Standing:
 class Rounds:
     """The rounds of a run; told of its flows and their losses, it names those that lose most."""
 
-    def __init__(self, level: float = LEVEL) -> None:
-        """Begin. level is the chance of naming one although all fare alike, for each contest."""
+    def __init__(self, flows: int = 1, level: float = LEVEL) -> None:
+        """Begin a run of so many flows.
+
+        level is the chance of ever naming one of them although all fare alike, and that for hosts.
+        """
+        self._flows = flows
         self._level = level
         self._hosts: dict[Host, Standing] = {}
         self._places: dict[Flow, int] = {}
@@ -142,7 +146,7 @@ class Rounds:
         self._contest.lost(host, (standing.since + index, place))
         if len(standing.flows) > 1 or index == 1:  # of a lone flow's, only the first can be here
             if standing.contest is None:
-                standing.contest = Contest(self._level)
+                standing.contest = Contest(self._level, self._flows)
             standing.contest.lost(flow, (index, 0))
             if standing.contest.is_full:
                 standing.settle()

@@ -40,7 +40,7 @@ class Stats:
         self._strangers = 0
         self._clocks: Counter[Clock] = Counter()
         self._schedule = Spread(3)
-        self._rounds = Rounds()
+        self._rounds = Rounds(flows)
         self._limits = Limits()
         self._latest: Flow | None = None
 
