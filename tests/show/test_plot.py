@@ -5,16 +5,18 @@ from __future__ import annotations
 import random
 import re
 from datetime import UTC, timedelta, timezone, tzinfo
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from matplotlib.figure import Figure
 
 from udpecho.instrument.probe import Flow, ProbeFate
 from udpecho.instrument.stamps import Clock
-from udpecho.ping.figures import Summary
+from udpecho.ping.figures import Distribution, Summary
 from udpecho.ping.outcome import Outcome
 from udpecho.ping.stats import Stats
-from udpecho.show.plot import choose_lines, draw
+from udpecho.show.plot import _scale, choose_lines, draw
 from udpecho.show.trace import MOST_ROWS, Trace
 
 MS = 1_000_000
@@ -98,6 +100,15 @@ def test_one_sample_has_an_axis_that_can_be_read() -> None:
             text for text in texts if "e-" in text or "+" in text or "\N{MINUS SIGN}" in text
         ]
         assert min(axis_of(texts)[:-2]) <= 1.2 * rtt_ns / 1e6
+
+
+@pytest.mark.parametrize("times", [31, 49, 51, 1000, 100_000])
+def test_the_marks_of_a_logarithmic_axis_have_room(times: int) -> None:
+    """A row of several is not an inch high."""
+    panel: Any = Figure().subplots()
+    _scale(panel, Distribution(count=2, min_ns=MS // 10, max_ns=MS // 10 * times))
+    low, high = panel.get_ylim()
+    assert 2 <= sum(low <= tick <= high for tick in panel.get_yticks()) <= 7
 
 
 def test_without_a_reply_there_is_no_axis_of_round_trips() -> None:

@@ -24,6 +24,9 @@ from udpecho.show.trace import MOST_ROWS, Row, Trace
 LOG_FROM = 30.0
 """Where the slowest reply took this many times as long as the fastest, the scale is logarithmic."""
 
+FEW_DECADES = 50.0
+"""Where it took as many times as long, a row has no room for marks between powers of ten."""
+
 LEAST_SPAN = 0.3
 """What a linear scale spans at least, as a share of the slowest: one reply needs a scale, too."""
 
@@ -110,7 +113,8 @@ def _scale(panel: Any, rtt: Distribution) -> None:
     if low and high > LOG_FROM * low:
         panel.set_yscale("log")
         panel.set_ylim(low / 1.3, high * (high / low) ** 0.15)  # room above for the losses
-        panel.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        marks = (1.0, 2.0, 5.0) if high < FEW_DECADES * low else (1.0,)
+        panel.yaxis.set_major_locator(LogLocator(subs=marks))
         panel.yaxis.set_minor_locator(NullLocator())
     else:
         room = max(high - low, LEAST_SPAN * high, 1e-6)
