@@ -215,7 +215,8 @@ def test_a_host_with_a_scope(namespace: tuple[str, ...], accept: str) -> None:
 def test_a_host_behind_no_interface(accept: str) -> None:
     done = run("ping", "-c1", f"--accept={accept}", "fe80::1%nowhere")
     assert done.returncode == 2
-    assert done.stderr == "udpecho: expected the name of a network interface, got 'nowhere'\n"
+    why = "expected the name of a network interface, got 'nowhere'"
+    assert done.stderr == f"udpecho: fe80::1%nowhere: {why}\n"
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from udpecho.show import Trace
     from udpecho.show.forms import Form
     from udpecho.show.reading import LeftOut, SavedRun
-    from udpecho.show.summing import Selection
+    from udpecho.show.summing import Selection, Summing
 
 
 def report_command(asked: ReportSettings, say: Say, complain: Say) -> int:
@@ -25,6 +25,7 @@ def report_command(asked: ReportSettings, say: Say, complain: Say) -> int:
     with wanting("ping"):
         from udpecho.commands.record_file import RecordFile
         from udpecho.show.reading import Entries, NotARecord, runs
+        from udpecho.show.summing import Summing
     trace_of = None if asked.plot is None else trace_type()
     form = _form(asked, say, complain)
     statuses = []
@@ -33,7 +34,7 @@ def report_command(asked: ReportSettings, say: Say, complain: Say) -> int:
         try:
             for run in runs(reading):
                 trace = None if trace_of is None else trace_of(0, run.start.unix_ns)
-                summary = _tell(run, asked, form, trace)
+                summary = _tell(run, asked, form, trace, Summing)
                 if summary is None:
                     continue
                 statuses.append(exit_status(summary))
@@ -60,9 +61,15 @@ def _form(asked: ReportSettings, say: Say, complain: Say) -> Form:
     )
 
 
-def _tell(run: SavedRun, asked: ReportSettings, form: Form, trace: Trace | None) -> Summary | None:
+def _tell(
+    run: SavedRun,
+    asked: ReportSettings,
+    form: Form,
+    trace: Trace | None,
+    sums: type[Summing],
+) -> Summary | None:
     """Tell of a run, as far as it is asked for; return its figures, if it has such a host."""
-    from udpecho.show.summing import Selection, Summing
+    from udpecho.show.summing import Selection
 
     plan = run.start.plan
     when = span(asked.begins, asked.ends, run.start.unix_ns)
@@ -72,7 +79,7 @@ def _tell(run: SavedRun, asked: ReportSettings, form: Form, trace: Trace | None)
         return None
     start = replace(run.start, plan=replace(plan, targets=hosts))
     form.begin(run.number, start)
-    summing = Summing(plan, selection)
+    summing = sums(plan, selection)
     for outcome in run:
         if summing.add(outcome):
             form.outcome(outcome)
