@@ -37,9 +37,15 @@ class Told:
         return "\n".join(self.out)
 
 
+@pytest.fixture(autouse=True)
+def in_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names are short, so that no line is broken."""
+    monkeypatch.chdir(tmp_path)
+
+
 @pytest.fixture
-def file(tmp_path: Path) -> Path:
-    return tmp_path / "run.jsonl"
+def file() -> Path:
+    return Path("run.jsonl")
 
 
 def told(file: Path, text: str | bytes, **asked: object) -> Told:
@@ -84,15 +90,15 @@ def test_lines_of_unknown_types_are_counted(file: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["run.jsonl.gz", "run"])
-def test_a_compressed_file_is_known_by_its_beginning(tmp_path: Path, name: str) -> None:
+def test_a_compressed_file_is_known_by_its_beginning(name: str) -> None:
     packed = gzip.compress(RUN.encode())
-    said = told(tmp_path / name, packed + gzip.compress(REPLY.encode()))
+    said = told(Path(name), packed + gzip.compress(REPLY.encode()))
     assert said.text.count("ping statistics") == 2
 
 
-def test_a_compressed_file_that_was_cut_is_told_as_far_as_it_goes(tmp_path: Path) -> None:
+def test_a_compressed_file_that_was_cut_is_told_as_far_as_it_goes() -> None:
     packed = gzip.compress(("".join(record(OUTCOMES * 100))).encode())
-    said = told(tmp_path / "run.jsonl.gz", packed[: len(packed) // 2])
+    said = told(Path("run.jsonl.gz"), packed[: len(packed) // 2])
     assert "was cut short" in said.text
     assert not said.err
 
