@@ -36,7 +36,7 @@ MOST_FLOWS = 1 << 17
 START_MARK = '{"type":"start"'
 """How a run begins, wherever in a line: what was there before was cut by a kill."""
 
-ASIDE = frozenset({"interval", "unresolved", "readdressed", "held_up"})
+ASIDE = frozenset({"interval", "unresolved", "readdressed"})
 """Types of lines that add nothing to the figures."""
 
 Entry: TypeAlias = Start | Outcome | Summary
