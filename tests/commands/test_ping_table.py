@@ -9,6 +9,7 @@ import pytest
 
 from udpecho.commands.commandline import WrongUsage
 from udpecho.commands.ping_options import PingOptions
+from udpecho.commands.report_options import ReportOptions
 
 PAGE = Path(__file__).parents[2] / "docs" / "ping.md"
 
@@ -56,5 +57,5 @@ def test_it_says_what_the_command_does(letter: str) -> None:
 
 @pytest.mark.parametrize("option", re.findall(r"`(--[a-z-]+)", PAGE.read_text()))
 def test_every_long_option_that_the_page_names_is_one(option: str) -> None:
-    ours = PingOptions()._option_string_actions
+    ours = {**PingOptions()._option_string_actions, **ReportOptions()._option_string_actions}
     assert option in ours or option in ("--rate", "--exempt", "--plot")
