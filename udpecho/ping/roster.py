@@ -46,6 +46,7 @@ class Roster:
 
         self._schedule = Schedule(plan.interval_ns)
         self._goes_on = False
+        self._woken = False
 
     def open(self) -> None:
         """Open sockets for the plan's targets, spread evenly over the interval.
@@ -126,6 +127,7 @@ class Roster:
 
     def take(self, now_ns: int) -> tuple[Slot, list[tuple[ProbeSocket, Lane]], int] | None:
         """Take the next slot if it is due: what is sent through which socket, and when it was."""
+        self._woken = False
         taken = self._schedule.take(now_ns)
         if taken is None:
             return None
@@ -150,8 +152,10 @@ class Roster:
             self.ways.close(known)
 
     def _wake(self) -> None:
-        """Have the run look again at what is due."""
-        self._instrument.wake_at(self._instrument.now())
+        """Have the run look again at what is due: once, however many come together."""
+        if not self._woken:
+            self._woken = True
+            self._instrument.wake_at(self._instrument.now())
 
     def _want_to_go_on(self) -> None:
         if not self._goes_on:
