@@ -109,7 +109,7 @@ def test_a_ping_of_its_own_server_is_by_the_kernels_clock() -> None:
 def test_hops_are_those_of_what_was_sent() -> None:
     """Of its own server's replies, which have the probe's TTL less one."""
     done = run("ping", "-c", "1", "-t", "5")
-    assert "replies came with ttl 4: 1 hop\n" in done.stdout
+    assert "replies came with TTL 4: 1 hop\n" in done.stdout
 
 
 @pytest.mark.parametrize("arguments", [["-6"], ["--accept=connected"], ["--flows=4"], ["-s65507"]])

@@ -161,3 +161,19 @@ def test_nothing_stands_behind_what_ping_says(host: Target, lost: int) -> None:
     assert title == f"--- {host.name} ping statistics ---"
     assert packets.startswith(f"4 packets transmitted, {4 - lost} received, ")
     assert times.startswith("rtt min/avg/max/mdev = ") if lost < 4 else times == ""
+
+
+LOOKED_FOR = ("rtt", "loss", "ttl", "time=", "bytes", "packets", "received", "avg", "min/", "icmp")
+"""What scripts have grep, awk and sed look for: ping -c5 H | grep loss | awk '{print $6}'."""
+
+
+@pytest.mark.parametrize("lost", [0, 2, 4])
+@pytest.mark.parametrize(("refused", "doubled"), [(0, 0), (1, 0), (0, 1)])
+def test_what_ping_does_not_say_has_none_of_the_words_that_scripts_look_for(
+    lost: int, refused: int, doubled: int
+) -> None:
+    lines = shown(HOSTS["IPv4"], lost, refused, doubled)
+    of_ping = re.compile(r"PING |\d+ bytes from |From |--- |\d+ packets transmitted, |rtt min/")
+    others = [line for line in lines if not of_ping.match(line)]
+    assert others
+    assert [line for line in others if any(word in line for word in LOOKED_FOR)] == []

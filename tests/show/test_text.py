@@ -180,12 +180,12 @@ def test_the_summary_says_more_than_ping_and_ends_as_pings() -> None:
     )
     assert text.splitlines() == [
         "UDP port 7",
-        "rtt median/p90/p99/p99.9 = 2.000/4.000/4.000/4.000 ms",
+        "round trips median/p90/p99/p99.9 = 2.000/4.000/4.000/4.000 ms",
         "jitter 0.2346 ms, ipdv mean/max = 1.000/1.000 ms",
-        "1 lost, 1 refused, 1 corrupt, loss in 1 burst, the longest of 3",
+        "1 lost, 1 refused, 1 corrupt, in 1 burst, the longest of 3",
         "1 reordered, overtaken by up to 1",
         "not believed: 0 forged, 1 from strangers",
-        "replies came with ttl 63: 1 hop",
+        "replies came with TTL 63: 1 hop",
         "clock: the kernel's timestamps",
         "sent after schedule: median/p99/max = 0.0500/0.0500/0.0500 ms",
         "",

@@ -143,14 +143,14 @@ def _as_ping(figures: Figures, elapsed_ns: int) -> Iterator[str]:
 
 
 def _details(figures: Figures, summary: Summary) -> Iterator[str]:
-    """Say what ping can't."""
+    """Say what ping can't, in words that scripts don't look for: grep loss, awk /^rtt/."""
     ports = {target.peer[1] for target in summary.targets}
     if len(ports) == 1:
         yield f"UDP port {ports.pop()}"
     rtt = figures.rtt
     if rtt.count:
         four = slashed(rtt.median_ns, rtt.p90_ns, rtt.p99_ns, rtt.p999_ns)
-        yield f"rtt median/p90/p99/p99.9 = {four} ms"
+        yield f"round trips median/p90/p99/p99.9 = {four} ms"
     if figures.ipdv_max_ns is not None:
         ipdv = slashed(figures.ipdv_mean_ns, figures.ipdv_max_ns)
         yield f"jitter {milliseconds(figures.jitter_ns)} ms, ipdv mean/max = {ipdv} ms"
@@ -178,7 +178,7 @@ def _troubles(figures: Figures, summary: Summary) -> Iterator[str]:
     ]
     if figures.loss_bursts:
         bursts = "1 burst" if figures.loss_bursts == 1 else f"{figures.loss_bursts} bursts"
-        fates.append(f"loss in {bursts}, the longest of {figures.longest_loss_burst}")
+        fates.append(f"in {bursts}, the longest of {figures.longest_loss_burst}")
     if fates:
         yield ", ".join(fates)
     if figures.reordered:
@@ -188,11 +188,11 @@ def _troubles(figures: Figures, summary: Summary) -> Iterator[str]:
     if summary.dropped:
         yield (
             f"{summary.dropped} datagrams found no room in our own receive buffer: "
-            "as many of the losses may be ours, not the network's"
+            "as many of those lost may be ours, not the network's"
         )
     if figures.hops is not None:
         hops = "1 hop" if figures.hops == 1 else f"{figures.hops} hops"
-        yield f"replies came with ttl {figures.ttl}: {hops}"
+        yield f"replies came with TTL {figures.ttl}: {hops}"
 
 
 def _clock(summary: Summary) -> str:
