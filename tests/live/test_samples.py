@@ -13,8 +13,16 @@ from tests.live.pages import ROOT, Example, examples
 from tests.live.program import twistd
 from udpecho.commands.send_options import SendOptions
 from udpecho.guard.reasons import Reason
-from udpecho.ping.figures import Distribution, Figures, FlowSummary, Summary, TargetSummary
+from udpecho.ping.figures import (
+    Distribution,
+    Figures,
+    FlowSummary,
+    RateLimit,
+    Summary,
+    TargetSummary,
+)
 from udpecho.server.server import ServerCounters
+from udpecho.show.sheet import Sheet
 from udpecho.show.text import summary_text
 from udpecho.testing import MemoryNetwork
 
@@ -23,8 +31,13 @@ DEPLOY = ROOT / "deploy"
 
 def block(page: str) -> str:
     """Return the one block of text that a page has."""
-    [found] = [each for each in examples("text") if each.page == page]
-    return found.text
+    [found] = blocks(page)
+    return found
+
+
+def blocks(page: str) -> list[str]:
+    """Return the blocks of text that a page has."""
+    return [each.text for each in examples("text") if each.page == page]
 
 
 def test_every_block_is_one_that_is_compared() -> None:
@@ -40,13 +53,27 @@ def test_the_table_of_flows_is_as_ping_prints_it() -> None:
     )  # fmt: skip
     whole = Figures(sent=10, replied=10, rtt=ms)
     ports = [40011, 40003, *(port for port in range(40001, 40017) if port not in (40011, 40003))]
-    flows = tuple(FlowSummary(port, lost if port == 40011 else whole) for port in ports)
+    flows = tuple(
+        FlowSummary(port, lost, stands_out=True) if port == 40011 else FlowSummary(port, whole)
+        for port in ports
+    )
     target = TargetSummary("echo.example", ("192.0.2.1", 7), whole, flows)
     printed = list(summary_text(Summary(0, whole, (target,), 0, {}, Distribution())))
-    first, rest = block("ping.md").split("\n...\n")
+    table, _ = blocks("ping.md")
+    first, rest = table.split("\n...\n")
     at = printed.index(first.splitlines()[0])
     assert first.splitlines() == printed[at : at + 4]
     assert set(rest.splitlines()) <= set(printed[at + 4 :])
+
+
+def test_a_rate_limit_is_as_ping_prints_it() -> None:
+    limit = RateLimit("192.0.2.0/24", 1, 3998, 0.375, 1250)
+    figures = Figures(sent=10_000, replied=7748, lost=2252)
+    target = TargetSummary("echo.example", ("192.0.2.1", 7), figures, ())
+    summary = Summary(0, figures, (target,), 0, {}, Distribution(), rate_limits=(limit,))
+    _, sample = blocks("ping.md")
+    printed = "\n".join(summary_text(summary, Sheet(80)))
+    assert sample.strip() in printed
 
 
 def test_the_counts_are_as_the_service_logs_them(start: Start) -> None:
