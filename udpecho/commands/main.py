@@ -39,10 +39,17 @@ def _report() -> Parser:
     return ReportOptions()
 
 
+def _path() -> Parser:
+    from udpecho.commands.path_options import PathOptions
+
+    return PathOptions()
+
+
 COMMANDS: dict[str, tuple[Callable[[], Parser], str]] = {
     "send": (_send, "Send one datagram and print who answered."),
     "talk": (_talk, "Ask many servers, line by line."),
     "ping": (_ping, "Measure loss, delay, jitter and reordering."),
+    "path": (_path, "Show all paths to a host, hop by hop."),
     "report": (_report, "Show a saved ping again."),
 }
 """Each command: what reads its options, and what it does."""

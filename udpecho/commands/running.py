@@ -14,6 +14,8 @@ from twisted.internet.error import CannotListenError
 from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent, globalLogPublisher
 from zope.interface import provider
 
+from udpecho.commands.path import path_command
+from udpecho.commands.path_options import PathSettings
 from udpecho.commands.ping import ping_command
 from udpecho.commands.ping_settings import PingSettings
 from udpecho.commands.report import report_command
@@ -35,6 +37,8 @@ def run(asked: object) -> None:
         task.react(_run, [lambda reactor: send(reactor, asked, say, complain)])
     elif isinstance(asked, PingSettings):
         task.react(_run, [lambda reactor: ping_command(reactor, asked, say, complain)])
+    elif isinstance(asked, PathSettings):
+        task.react(_run, [lambda reactor: path_command(reactor, asked, say)])
     elif isinstance(asked, TalkSettings):
         task.react(_run, [lambda reactor: talk(reactor, asked)])
 

@@ -1,0 +1,102 @@
+"""The options of udpecho path."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from udpecho.commands.commandline import WrongUsage
+from udpecho.commands.options import Parser, add_families, chosen_family, readable
+from udpecho.commands.ping_values import (
+    MAX_FLOWS,
+    Target,
+    default_port,
+    source_or_device,
+    source_ports,
+    target,
+)
+from udpecho.hosts import DEFAULT_PORT
+from udpecho.path.asking import MOST_HOPS
+from udpecho.values import whole_number
+
+FLOWS = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PathSettings:
+    """What is asked of path."""
+
+    host: Target
+    flows: int = FLOWS
+    source_ports: tuple[int, ...] = ()
+    most_hops: int = MOST_HOPS
+    ipv6: bool | None = None
+    interface: str | None = None
+    source: str | None = None
+    device: str | None = None
+    json: bool = False
+
+
+class PathOptions(Parser):
+    """All paths to a host."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "path",
+            "[options] HOST[:PORT]",
+            "Shows where the paths of several flows (source ports) to a host part and join: a row "
+            "for each router at each hop, and from which rows flows come to it. Needs no privilege "
+            "and no echo server. Exit status: 0 if the host was reached, 1 if not, 2 for errors.",
+        )
+        asked = self.add_argument_group("Host")
+        asked.add_argument("host", metavar="HOST[:PORT]", nargs="*", help="A name or an address.")
+        asked.add_argument(
+            "-p", "--port", metavar="PORT", type=readable(default_port),
+            help=f"Port, unless HOST names one; {DEFAULT_PORT} unless said.",
+        )  # fmt: skip
+        add_families(asked)
+        flows = self.add_argument_group("Flows")
+        flows.add_argument(
+            "--flows", metavar="N", type=readable(whole_number("--flows", 1, MAX_FLOWS)),
+            help=f"Source ports to look from, 1 to {MAX_FLOWS}; {FLOWS} unless said.",
+        )  # fmt: skip
+        flows.add_argument(
+            "--sport", dest="source_ports", metavar="PORT[-PORT]", default=(),
+            type=readable(source_ports), help="The source ports: as many flows.",
+        )  # fmt: skip
+        flows.add_argument(
+            "-m", "--most-hops", metavar="N", default=MOST_HOPS,
+            type=readable(whole_number("-m", 1, 255)),
+            help="Hops that are asked at most; %(default)s unless said.",
+        )  # fmt: skip
+        flows.add_argument(
+            "-I", "--interface", metavar="NAME", help="Source address, or network interface."
+        )
+        showing = self.add_argument_group("Output")
+        showing.add_argument(
+            "--json", action="store_true", help="Print a JSON object for each flow."
+        )
+        self.add_general()
+
+    def settings(self, words: Iterable[str]) -> PathSettings:
+        """Say what was asked for; raises WrongUsage."""
+        said, hosts = self.read(words)
+        if len(hosts) != 1:
+            raise WrongUsage(f"expected one HOST, got {len(hosts)}")
+        ports = len(said.source_ports)
+        if ports and said.flows not in (None, ports):
+            raise WrongUsage(
+                f"--sport: expected {said.flows} ports, one for each of --flows, got {ports}"
+            )
+        source, device = readable(source_or_device)(said.interface)
+        return PathSettings(
+            host=readable(target(said.port or DEFAULT_PORT))(hosts[0]),
+            flows=said.flows or ports or FLOWS,
+            source_ports=tuple(said.source_ports),
+            most_hops=said.most_hops,
+            ipv6=chosen_family(said),
+            interface=said.interface,
+            source=source,
+            device=device,
+            json=said.json,
+        )

@@ -1,0 +1,203 @@
+"""Paths and verdicts as text: where the paths of several flows part and join, where they die.
+
+Each hop has a row for each router that was seen there, and says from which rows flows come to it:
+so a row that several name parts, and one that names several joins. Does no I/O.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from udpecho.path.hops import Hop, Path, Paths
+from udpecho.path.verdicts import Direction, Place, Segment, State, Verdict
+from udpecho.peer import format_peer
+from udpecho.show.amounts import milliseconds, percent, with_address
+from udpecho.show.rows import Column, table
+from udpecho.show.sheet import Sheet
+
+ROUTERS_SHOWN = 40
+"""Rows of a hop that are written: the rest are counted."""
+
+_COLUMNS = (
+    Column("hop", 0, narrowest=4),
+    Column("router", 0, narrowest=15),
+    Column("from", 3, narrowest=8),
+    Column("flows", 1),
+    Column("min", 2, unit="ms"),
+)
+
+
+@dataclass(slots=True)
+class _Row:
+    """A router at a hop: who passes it, and from where."""
+
+    label: str
+    hop: Hop
+    flows: int = 0
+    rtt_ns: int | None = None
+    before: dict[str, None] = field(default_factory=dict)
+
+
+def paths_text(paths: Paths, sheet: Sheet) -> Iterator[str]:
+    """Write all paths to one target, hop by hop."""
+    count = len(paths.paths)
+    flows = "1 flow" if count == 1 else f"{count} flows"
+    yield from sheet.wrap(
+        f"{flows} to {with_address(paths.target, format_peer(paths.peer))}"
+    )
+    rows = [
+        [row.label, _router(row.hop), " ".join(row.before), str(row.flows), _time(row)]
+        for row in _rows(paths.paths)
+    ]
+    if rows:
+        yield ""
+        yield from table(_COLUMNS, rows, sheet)
+        yield ""
+    yield from sheet.wrap(_end(paths))
+
+
+def _rows(paths: Sequence[Path]) -> list[_Row]:
+    """Make a row for each router at each hop, in the order in which flows show it."""
+    found: list[_Row] = []
+    labels = ["" for _ in paths]  # of the row that each flow was last in
+    for ttl in range(1, max((len(path.hops) for path in paths), default=0) + 1):
+        here: dict[str, _Row] = {}
+        for number, path in enumerate(paths):
+            if len(path.hops) < ttl:
+                continue
+            hop = path.hops[ttl - 1]
+            row = here.setdefault(_router(hop), _Row("", hop))
+            row.flows += 1
+            if labels[number]:
+                row.before[labels[number]] = None
+            times = [time for time in (row.rtt_ns, hop.rtt_ns) if time is not None]
+            row.rtt_ns = min(times, default=None)
+            labels[number] = _router(hop)
+        for place, row in enumerate(here.values()):
+            row.label = f"{ttl}{_letters(place)}" if len(here) > 1 else str(ttl)
+        labels = [
+            here[_router(path.hops[ttl - 1])].label if len(path.hops) >= ttl else label
+            for path, label in zip(paths, labels, strict=True)
+        ]
+        found += here.values()
+    return found
+
+
+def _letters(place: int) -> str:
+    """Count in letters: a, b, … z, aa, ab."""
+    text = ""
+    place += 1
+    while place:
+        place, letter = divmod(place - 1, 26)
+        text = chr(ord("a") + letter) + text
+    return text
+
+
+def _router(hop: Hop) -> str:
+    if not hop.addresses:
+        return "(silent)"
+    labels = "".join(f" MPLS {label.label}" for label in hop.labels)
+    doubt = " (by its time)" if hop.by_time else ""
+    return ", ".join(hop.addresses) + labels + doubt
+
+
+def _time(row: _Row) -> str:
+    return milliseconds(row.rtt_ns)
+
+
+def _end(paths: Paths) -> str:
+    """Say whether the target was reached, and how far it is."""
+    reached = [path for path in paths.paths if path.reached]
+    distances = {path.distance for path in reached}
+    name, count = paths.target, len(paths.paths)
+    if not reached:
+        ends = {path.ended[0] for path in paths.paths if path.ended is not None}
+        said = f"; {', '.join(sorted(ends))} said that it is unreachable" if ends else ""
+        return f"{name} was not reached{said}"
+    whom = "" if len(reached) == count else f", by {len(reached)} of {count} flows"
+    if len(distances) == 1 and None not in distances:
+        return f"then {name}, at hop {distances.pop()}{whom}"
+    known = max((len(path.hops) for path in reached), default=0)
+    most = [path.at_most for path in reached if path.at_most is not None]
+    at_most = f", at most {max(1, max(most) - known)} hops on" if most else ""
+    return f"then {name}{at_most}{whom}"
+
+
+def verdict_text(verdict: Verdict, sheet: Sheet) -> Iterator[str]:
+    """Say where flows die, or why that can't be told; the evidence in a table."""
+    losing = len(verdict.losing)
+    if verdict.state is State.UNDECIDED and not losing:
+        yield from sheet.wrap(f"where flows lose: {verdict.reason}")
+        return
+    target = _targets(verdict)
+    verb = "loses" if losing == 1 else "lose"
+    head = f"{losing} of {verdict.flows} flows to {target} {verb}"
+    if verdict.reason:
+        yield from sheet.wrap(f"{head}; where: {verdict.reason}")
+    else:
+        way = {
+            Direction.OUT: " on the way out",
+            Direction.BACK: " on the way back",
+            Direction.UNKNOWN: " (out or back: not told)",
+        }[verdict.direction]
+        each = "this segment" if len(verdict.segments) == 1 else "either of these segments"
+        if len(verdict.segments) > 2:
+            each = "any of these segments"
+        yield from sheet.wrap(f"{head}, and no other passes {each}{way}:")
+        for segment in verdict.segments:
+            yield from sheet.wrap(f"  {_segment(segment, target)}")
+    yield ""
+    yield from _evidence(verdict, sheet)
+
+
+def _targets(verdict: Verdict) -> str:
+    names = dict.fromkeys(target for target, _ in verdict.losing)
+    return next(iter(names)) if len(names) == 1 else f"{len(names)} hosts"
+
+
+def _segment(segment: Segment, target: str) -> str:
+    after = "this host" if segment.after is None else _place(segment.after)
+    before = target if segment.before is None else _place(segment.before)
+    text = f"between {after} and {before}"
+    if segment.behind is not None:
+        if segment.behind != segment.after:
+            text += f": they die behind {_place(segment.behind)}"
+    elif segment.within:
+        text += f": through {', '.join(map(_place, segment.within))}"
+    return text
+
+
+def _place(place: Place) -> str:
+    some = " or ".join(place.addresses[:2])
+    more = f" or {len(place.addresses) - 2} more" if len(place.addresses) > 2 else ""
+    return f"{some}{more} (hop {place.ttl})"
+
+
+def _evidence(verdict: Verdict, sheet: Sheet) -> Iterator[str]:
+    """Write a row for each flow that was looked at, those that lose first."""
+    several = len({each.target for each in verdict.evidence}) > 1
+    columns = (
+        *((Column("host", 0, narrowest=12),) if several else ()),
+        Column("source port", 0),
+        Column("sent", 3),
+        Column("lost", 2),
+        Column("loss", 0),
+        Column("last hop that answered", 4, narrowest=15),
+    )
+    ordered = sorted(verdict.evidence, key=lambda each: (not each.losing, each.source_port))
+    by_losing: defaultdict[bool, int] = defaultdict(int)
+    rows = []
+    for each in ordered:
+        by_losing[each.losing] += 1
+        if by_losing[each.losing] > ROUTERS_SHOWN:
+            continue
+        last = "-" if each.last_hop is None else _place(each.last_hop)
+        share = each.lost / each.sent if each.sent else None
+        counts = [str(each.source_port), str(each.sent), str(each.lost), percent(share), last]
+        rows.append([each.target, *counts] if several else counts)
+    yield from table(columns, rows, sheet)
+    left_out = len(verdict.evidence) - len(rows)
+    if left_out:
+        yield f"... and {left_out} flows more"
