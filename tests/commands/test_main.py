@@ -21,6 +21,9 @@ def told(*words: str, capsys: pytest.CaptureFixture[str]) -> tuple[object, str, 
     return caught.value.code, out, errors
 
 
+EXPECTED = "expected a command, send, talk, ping, path or report"
+
+
 @pytest.mark.parametrize("command", ["", *COMMANDS])
 @pytest.mark.parametrize("columns", ["40", "80", "200"])
 def test_help_begins_with_the_programs_name_and_fits(
@@ -52,9 +55,9 @@ def test_alone_it_lists_the_commands(capsys: pytest.CaptureFixture[str]) -> None
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("pign", "expected a command, send, talk, ping or report, got 'pign'; did you mean ping?"),
-        ("Ping", "expected a command, send, talk, ping or report, got 'Ping'; did you mean ping?"),
-        ("10.0.0.1", "expected a command, send, talk, ping or report, got '10.0.0.1'"),
+        ("pign", f"{EXPECTED}, got 'pign'; did you mean ping?"),
+        ("Ping", f"{EXPECTED}, got 'Ping'; did you mean ping?"),
+        ("10.0.0.1", f"{EXPECTED}, got '10.0.0.1'"),
         ("--json", "expected an option, got '--json'"),
         ("ping --intervall=3", "expected an option, got '--intervall'; did you mean --interval?"),
         ("ping --inter=3", "expected an option, got '--inter'; did you mean --interval or "

@@ -11,8 +11,11 @@ from twisted.internet.protocol import DatagramProtocol
 from tests.live.conftest import Start, addresses
 from tests.live.pages import ROOT, Example, examples
 from tests.live.program import twistd
+from tests.path.test_judge import TARGET, dead, diamond, lost, path
 from udpecho.commands.send_options import SendOptions
 from udpecho.guard.reasons import Reason
+from udpecho.path import Paths
+from udpecho.path.judge import judge
 from udpecho.ping.figures import (
     Distribution,
     Figures,
@@ -22,6 +25,7 @@ from udpecho.ping.figures import (
     TargetSummary,
 )
 from udpecho.server.server import ServerCounters
+from udpecho.show.path_text import paths_text, verdict_text
 from udpecho.show.sheet import Sheet
 from udpecho.show.text import summary_text
 from udpecho.testing import MemoryNetwork
@@ -41,7 +45,7 @@ def blocks(page: str) -> list[str]:
 
 
 def test_every_block_is_one_that_is_compared() -> None:
-    compared = {"deploy.md", "ping.md", "server.md", "testing.md"}
+    compared = {"deploy.md", "path.md", "ping.md", "server.md", "testing.md"}
     assert {each.page for each in examples("text")} == compared
 
 
@@ -74,6 +78,17 @@ def test_a_rate_limit_is_as_ping_prints_it() -> None:
     _, sample = blocks("ping.md")
     printed = "\n".join(summary_text(summary, Sheet(80)))
     assert sample.strip() in printed
+
+
+def test_paths_and_verdicts_are_printed_as_shown() -> None:
+    gone = dead(3, 7, 11, 15, hops=("10.9.0.2", "10.9.4.2", None))
+    verdict = judge([diamond(**gone)], lost(dict.fromkeys((3, 7, 11, 15), 30), of=30))
+    told, drawn = (each.text for each in examples("text") if each.page == "path.md")
+    sheet = Sheet()
+    assert told.splitlines() == list(verdict_text(verdict, sheet))[:3]
+    ways = ("10.9.2.2", "10.9.4.2", "10.9.2.2", "10.9.2.2")
+    paths = tuple(path(n, "10.9.0.2", way, "10.9.12.2") for n, way in enumerate(ways))
+    assert drawn.splitlines() == list(paths_text(Paths("h", TARGET, paths), sheet))[2:]
 
 
 def test_the_counts_are_as_the_service_logs_them(start: Start) -> None:

@@ -16,10 +16,8 @@ from udpecho.commands.ping_values import (
     target,
 )
 from udpecho.hosts import DEFAULT_PORT
-from udpecho.path.asking import MOST_HOPS
+from udpecho.path.asking import FLOWS, MOST_HOPS
 from udpecho.values import whole_number
-
-FLOWS = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,7 @@ from udpecho.commands.ping_settings import PingSettings
 from udpecho.commands.recording import RecordingFile
 from udpecho.commands.resolving import install_resolver
 from udpecho.commands.status import FAILED, exit_status
+from udpecho.commands.traces import Traces
 from udpecho.commands.wording import Say
 from udpecho.errors import ResolveFailed
 
@@ -45,8 +46,6 @@ looking through them all takes 0.1 s, in which nothing is sent, and a tenth of t
 
 async def ping_command(reactor: Any, asked: PingSettings, say: Say, complain: Say) -> int:
     """Probe the hosts until the count, the deadline or the user ends it; sum up."""
-    with wanting("ping"):
-        from udpecho.ping import prepare
     refuse_no_table(asked)
     install_resolver(reactor)
     file = None if asked.record is None else RecordingFile(asked.record)
@@ -54,31 +53,11 @@ async def ping_command(reactor: Any, asked: PingSettings, say: Say, complain: Sa
     own = await _start_own_server(reactor, asked, complain) if asked.own_server else None
     try:
         hosts = Hosts(asked, complain, None if own is None else own.address)
-        run = await prepare(
-            reactor,
-            hosts.wanted,
-            count=asked.count,
-            interval=asked.interval,
-            timeout=asked.timeout,
-            deadline=asked.deadline,
-            size=asked.size,
-            flows=asked.flows,
-            source_ports=asked.source_ports,
-            connected=asked.connected,
-            ipv6=asked.ipv6,
-            source=asked.source,
-            device=asked.device,
-            ttl=asked.ttl,
-            dscp=asked.dscp,
-            tos=asked.tos,
-            mtu_discovery=asked.mtu_discovery,
-            clock=asked.clock,
-            on_unresolved=lambda _: None,  # on_naming hears of it, too
-            on_naming=hosts.tell,
-            resolve=asked.resolve,
-        )
+        run = await _prepare(reactor, asked, hosts)
+        traces = Traces(run, asked)
         view = _recorded(_view(run.plan, asked, say), file, complain)
         summary, trace = await _run(reactor, run, view, hosts, asked.every, draws, complain)
+        traces.show(say)
         if trace is not None and asked.plot is not None:
             write_plot(asked.plot, trace, summary)
     except OSError as error:
@@ -88,6 +67,36 @@ async def ping_command(reactor: Any, asked: PingSettings, say: Say, complain: Sa
     finally:
         await _stop(file, own)
     return FAILED if hosts.failed else exit_status(summary, asked)
+
+
+async def _prepare(reactor: Any, asked: PingSettings, hosts: Hosts) -> Ping:
+    """Make the run that was asked for."""
+    with wanting("ping"):
+        from udpecho.ping import prepare
+
+    return await prepare(
+        reactor,
+        hosts.wanted,
+        count=asked.count,
+        interval=asked.interval,
+        timeout=asked.timeout,
+        deadline=asked.deadline,
+        size=asked.size,
+        flows=asked.flows,
+        source_ports=asked.source_ports,
+        connected=asked.connected,
+        ipv6=asked.ipv6,
+        source=asked.source,
+        device=asked.device,
+        ttl=asked.ttl,
+        dscp=asked.dscp,
+        tos=asked.tos,
+        mtu_discovery=asked.mtu_discovery,
+        clock=asked.clock,
+        on_unresolved=lambda _: None,  # on_naming hears of it, too
+        on_naming=hosts.tell,
+        resolve=asked.resolve,
+    )
 
 
 async def _stop(file: RecordingFile | None, own: OwnServer | None) -> None:

@@ -54,6 +54,7 @@ class PingOptions(Parser):
         add_packets(self.add_argument_group("Packets"))
         add_sockets(self.add_argument_group("Sockets"))
         _add_views(self.add_argument_group("Output"))
+        _add_traces(self.add_argument_group("Paths"))
         _add_results(self.add_argument_group("Exit status"))
         self.add_general()
 
@@ -61,8 +62,7 @@ class PingOptions(Parser):
         """Settle what depends on more than one option; raises WrongUsage."""
         said, hosts = self.read(words)
         source, device = readable(source_or_device)(said.interface)
-        own_server = not hosts and said.targets is None
-        _refuse_together(said, len(hosts), own_server)
+        own_server = _wants_own_server(said, len(hosts))
         port = said.port or DEFAULT_PORT
         read, unread = _read_hosts(port, hosts)
         count, interval = _pace(said, own_server)
@@ -101,6 +101,7 @@ class PingOptions(Parser):
             numeric=said.numeric,
             timestamps=said.timestamps,
             outstanding=said.outstanding,
+            trace=said.trace,
         )
 
 
@@ -130,8 +131,9 @@ def _read_hosts(
     return tuple(hosts), tuple(unread)
 
 
-def _refuse_together(said: Namespace, hosts: int, own_server: bool) -> None:
-    """Refuse what can't be asked for together."""
+def _wants_own_server(said: Namespace, hosts: int) -> bool:
+    """Tell whether there is no host but our own; refuse what can't be asked for together."""
+    own_server = not hosts and said.targets is None
     ports = len(said.source_ports)
     if said.dscp is not None and said.tos is not None:
         raise WrongUsage("expected -Q or --dscp, got both")
@@ -143,6 +145,7 @@ def _refuse_together(said: Namespace, hosts: int, own_server: bool) -> None:
         raise WrongUsage(f"--sport: expected one host with --accept=connected, got {hosts}")
     if said.port is not None and own_server:
         raise WrongUsage("-p: expected a host, too; a server of our own has a port of its own")
+    return own_server
 
 
 def _add_hosts(parser: Parser) -> None:
@@ -241,6 +244,14 @@ def _add_views(group: Group) -> None:
         metavar="FILE",
         type=readable(plot_file),
         help="Draw the run: FILE.svg or FILE.png.",
+    )
+
+
+def _add_traces(group: Group) -> None:
+    group.add_argument(
+        "--trace",
+        action="store_true",
+        help="Trace flows that lose, over their own sockets, and say where they die; with --flows.",
     )
 
 

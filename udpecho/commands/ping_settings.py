@@ -70,3 +70,5 @@ class PingSettings:
     numeric: bool = False
     timestamps: bool = False
     outstanding: bool = False
+    trace: bool = False
+    """Whether flows that lose are traced."""

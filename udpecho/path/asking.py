@@ -15,6 +15,9 @@ from typing import NamedTuple
 
 from udpecho.path.hops import Hop, Label, Path
 
+FLOWS = 16
+"""Source ports that are looked from, unless told otherwise."""
+
 MOST_HOPS = 30
 """TTLs that are asked at most, unless told otherwise: traceroute's default."""
 

@@ -17,15 +17,12 @@ from udpecho.instrument import Instrument, ProbeSocket, SocketOptions, choose_in
 from udpecho.instrument.probe import Arrival, Flow, Probe
 from udpecho.instrument.stamps import Stamp
 from udpecho.names import resolve
-from udpecho.path.asking import MOST_HOPS, Asker, Question
+from udpecho.path.asking import FLOWS, MOST_HOPS, Asker, Question
 from udpecho.path.hops import Paths
 from udpecho.path.questions import Questions
 from udpecho.peer import Peer
 from udpecho.reactors import AnyReactor, datagram_reactor
 from udpecho.refusal import Refusal
-
-FLOWS = 16
-"""Source ports, unless told otherwise."""
 
 SIZE = 56
 """Bytes of a question, as a ping's probe."""

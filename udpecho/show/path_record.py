@@ -12,7 +12,7 @@ from typing import Any
 from udpecho.path.hops import Hop, Path, Paths
 from udpecho.path.verdicts import Evidence, Place, Segment, Verdict
 
-SCHEMA = 1
+PATH_SCHEMA = 1
 """Changes when a key changes its meaning or goes; new keys alone don't change it."""
 
 
@@ -22,7 +22,7 @@ def path_lines(paths: Paths) -> Iterator[str]:
         yield _line(
             {
                 "type": "path",
-                "schema": SCHEMA,
+                "schema": PATH_SCHEMA,
                 "target": paths.target,
                 "address": paths.peer[0],
                 "port": paths.peer[1],
@@ -37,7 +37,7 @@ def verdict_line(verdict: Verdict) -> str:
     return _line(
         {
             "type": "verdict",
-            "schema": SCHEMA,
+            "schema": PATH_SCHEMA,
             "state": verdict.state.value,
             "direction": verdict.direction.value,
             "reason": verdict.reason or None,

@@ -44,9 +44,7 @@ def paths_text(paths: Paths, sheet: Sheet) -> Iterator[str]:
     """Write all paths to one target, hop by hop."""
     count = len(paths.paths)
     flows = "1 flow" if count == 1 else f"{count} flows"
-    yield from sheet.wrap(
-        f"{flows} to {with_address(paths.target, format_peer(paths.peer))}"
-    )
+    yield from sheet.wrap(f"{flows} to {with_address(paths.target, format_peer(paths.peer))}")
     rows = [
         [row.label, _router(row.hop), " ".join(row.before), str(row.flows), _time(row)]
         for row in _rows(paths.paths)

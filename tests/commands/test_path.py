@@ -1,0 +1,64 @@
+"""udpecho path, on a host in memory."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from twisted.internet.defer import Deferred
+
+from udpecho import EchoServer
+from udpecho.commands.commandline import WrongUsage
+from udpecho.commands.path import path_command
+from udpecho.commands.path_options import PathOptions
+from udpecho.commands.status import NO_REPLY, OK
+from udpecho.testing import MemoryNetwork
+
+
+def run(*words: str, loss: float = 0.0) -> tuple[int, list[str]]:
+    net = MemoryNetwork(seed=1)
+    far, near = net.host("192.0.2.1", names=["echo.example"]), net.host("192.0.2.2")
+    net.link(near, far, delay=0.01, hops=2, loss=loss)
+    far.listenUDP(7, EchoServer())
+    said: list[str] = []
+    running: Any = path_command(near, PathOptions().settings(words), said.append)
+    return net.run_until(Deferred.fromCoroutine(running), limit=600), said
+
+
+def test_shows_the_hops_and_ends_with_0() -> None:
+    status, said = run("--flows=2", "echo.example:7")
+    assert status == OK
+    assert said[0] == "2 flows to echo.example:7 (192.0.2.1:7)"
+    assert said[-1] == "then echo.example:7, at hop 3"
+
+
+def test_ends_with_1_if_the_host_was_not_reached() -> None:
+    status, said = run("--flows=1", "echo.example:7", loss=1.0)
+    assert status == NO_REPLY
+    assert said[-1] == "echo.example:7 was not reached"
+
+
+def test_json_is_a_line_for_each_flow(capsys: pytest.CaptureFixture[str]) -> None:
+    status, said = run("--json", "--sport=40000-40001", "echo.example:7")
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert (status, said) == (OK, [])
+    assert [line["source_port"] for line in lines] == [40000, 40001]
+    assert {line["distance"] for line in lines} == {3}
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        ([], "expected one HOST, got 0"),
+        (["a", "b"], "expected one HOST, got 2"),
+        (["-m", "0", "a"], "-m: expected a whole number from 1 to 255, got '0'"),
+        (["--flows=0", "a"], "--flows: expected a whole number from 1 to 1024, got '0'"),
+        (["--flows=2", "--sport=40000", "a"],
+         "--sport: expected 2 ports, one for each of --flows, got 1"),
+    ],
+)  # fmt: skip
+def test_what_can_not_be_is_one_line(words: list[str], error: str) -> None:
+    with pytest.raises(WrongUsage) as caught:
+        PathOptions().settings(words)
+    assert str(caught.value) == error

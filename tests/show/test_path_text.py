@@ -1,0 +1,103 @@
+"""Paths and verdicts as people read them: every line within 80 columns, and harmless."""
+
+from __future__ import annotations
+
+import json
+
+from tests.path.test_judge import dead, diamond, lost, path
+from udpecho.path import Paths, Verdict
+from udpecho.path.hops import Label
+from udpecho.path.judge import judge
+from udpecho.show.path_record import path_lines, verdict_line
+from udpecho.show.path_text import paths_text, verdict_text
+from udpecho.show.sheet import Sheet
+
+SHEET = Sheet()
+
+
+def text(paths: Paths, sheet: Sheet = SHEET) -> list[str]:
+    return list(paths_text(paths, sheet))
+
+
+def test_where_paths_part_and_join_is_said_by_rows() -> None:
+    paths = Paths(
+        "h",
+        ("192.0.2.1", 7),
+        (
+            path(0, "10.0.0.1", "10.1.0.1", "10.2.0.1"),
+            path(1, "10.0.0.1", "10.1.1.1", "10.2.0.1"),
+            path(2, "10.0.0.1", None, "10.2.0.1"),
+        ),
+    )
+    assert text(paths) == [
+        "3 flows to h (192.0.2.1:7)",
+        "",
+        "hop  router    from      flows  min ms",
+        "1    10.0.0.1                3  0.0100",
+        "2a   10.1.0.1  1             1  0.0100",
+        "2b   10.1.1.1  1             1  0.0100",
+        "2c   (silent)  1             1  0.0100",
+        "3    10.2.0.1  2a 2b 2c      3  0.0100",
+        "",
+        "then h, at hop 4",
+    ]
+
+
+def test_a_target_that_was_not_reached_is_said_to_be_so() -> None:
+    paths = Paths("h", ("192.0.2.1", 7), (path(0, "10.0.0.1", reached=False),))
+    assert text(paths)[-1] == "h was not reached"
+
+
+def named() -> Verdict:
+    paths = diamond(**dead(3, 7, 11, 15, hops=("10.9.0.2", "10.9.4.2", None, None)))
+    return judge([paths], lost(dict.fromkeys((3, 7, 11, 15), 20), of=20))
+
+
+def test_a_verdict_names_the_segment_and_shows_its_evidence() -> None:
+    lines = list(verdict_text(named(), SHEET))
+    assert lines[:4] == [
+        "4 of 16 flows to h lose, and no other passes this segment (out or back: not",
+        "  told):",
+        "  between 10.9.0.2 (hop 1) and h: they die behind 10.9.4.2 (hop 2)",
+        "",
+    ]
+    assert lines[4].split()[:2] == ["source", "port"]
+    assert lines[5].split()[:4] == ["40003", "20", "20", "100%"]
+    assert len(lines) == 5 + 16
+
+
+def test_every_line_fits_and_nothing_in_it_steers_a_terminal() -> None:
+    evil = Paths(
+        "evil\x1b[2J" + "x" * 90,
+        ("192.0.2.1", 7),
+        tuple(path(n, "10.0.0.1", f"10.1.{n}.1") for n in range(60)),
+    )
+    for sheet in (Sheet(), Sheet(40), Sheet(80, "ascii")):
+        lines = [*paths_text(evil, sheet), *verdict_text(named(), sheet)]
+        assert max(map(len, lines)) <= sheet.columns
+        assert not any("\x1b" in line or "\n" in line for line in lines)
+
+
+def test_the_record_has_a_line_for_each_flow_and_the_verdict() -> None:
+    paths = diamond()
+    lines = [json.loads(line) for line in path_lines(paths)]
+    assert [line["flow"] for line in lines] == list(range(16))
+    assert lines[3]["hops"][1]["addresses"] == ["10.9.4.2"]
+    verdict = json.loads(verdict_line(named()))
+    assert (verdict["type"], verdict["state"], verdict["direction"]) == (
+        "verdict",
+        "named",
+        "unknown",
+    )
+    assert verdict["segments"][0]["behind"] == {"ttl": 2, "addresses": ["10.9.4.2"]}
+    assert len(verdict["losing"]) == 4
+
+
+def test_labels_are_told() -> None:
+    [plain] = diamond().paths[:1]
+    hops = (
+        *plain.hops[:1],
+        plain.hops[1].__class__(2, ("10.9.1.2",), labels=(Label(17, 0, True, 1),)),
+    )
+    labelled = plain.__class__(0, 40000, hops, True, 3)
+    assert any("MPLS 17" in line for line in text(Paths("h", ("192.0.2.1", 7), (labelled,))))
