@@ -61,7 +61,8 @@ class Inquiries:
 
     def _put(self, number: int) -> None:
         asked = self._ask(number)
-        asked.addTimeout(ANSWER_SECONDS, self._reactor)
+        if not asked.called:
+            asked.addTimeout(ANSWER_SECONDS, self._reactor)
         self._asked[number] = asked
 
         def answered(result: list[str] | Failure) -> None:

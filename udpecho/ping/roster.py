@@ -178,8 +178,9 @@ class Roster:
         count: int | None = None,
         place: int | None = None,
     ) -> None:
+        is_new = target not in self._flows
         flows = self._open(target)
-        sent = [self._stats.sent_by([flow]) for flow in flows]
+        sent = [0 if is_new else self._stats.sent_by([flow]) for flow in flows]
         if count is None and self._plan.count is not None:
             count = self._plan.count - sum(sent)
         if count is None or count > 0:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from errno import EACCES, EADDRINUSE
 from typing import NamedTuple, TypeAlias
@@ -43,7 +42,7 @@ class Ways:
         self._connected = connected
         self._shared: dict[tuple[bool, int], ProbeSocket] = {}
         self._sockets: dict[Flow, ProbeSocket] = {}
-        self._expected: Counter[tuple[ProbeSocket, Peer]] = Counter()
+        self._expected: dict[tuple[ProbeSocket, Peer], int] = {}
         self._lanes: dict[Group, list[Lanes]] = {}
 
     def lanes(self, group: Group, number: int) -> list[tuple[ProbeSocket, Lane]]:
@@ -116,7 +115,8 @@ class Ways:
             raise
         flow = Flow(target.name, target.peer, socket.port)
         self._sockets[flow] = socket
-        self._expected[socket, target.peer] += 1
+        expected = socket, target.peer
+        self._expected[expected] = self._expected.get(expected, 0) + 1
         return flow
 
     def _open_socket(self, peer: Peer, port: int) -> ProbeSocket:
