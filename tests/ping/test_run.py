@@ -329,6 +329,19 @@ def test_stop_waits_for_what_can_still_be_expected() -> None:
     assert summary.elapsed_ns < 300 * MS
 
 
+def test_stop_waits_for_nobody_where_all_have_answered() -> None:
+    """However slow they were."""
+    bench = Bench(delay=0.2)
+    bench.serve()
+    run = bench.ping(count=None, interval_ns=1000 * MS)
+    running = run.start()
+    bench.net.advance(0.9)
+    run.stop()
+    summary = bench.finish(running)
+    assert (summary.figures.sent, summary.figures.replied) == (1, 1)
+    assert summary.elapsed_ns < 950 * MS
+
+
 def test_cancelling_ends_it_at_once() -> None:
     bench = Bench(loss=1.0)
     running = bench.ping(count=None).start()
