@@ -21,6 +21,7 @@ EXPECTED = {
         "1 passed",
     ),
     "clients.md": ("b'hello' from", "answered|refused|timed out"),
+    "path.md": (r"\[\] True[^\0]*State.UNDECIDED",),
     "ping.md": (r"loss 0%[^\0]*ProbeFate.REPLIED",),
     "port.md": (r"asked at 127.0.0.1 with TTL \d+\nb'HELLO'",),
     "server.md": (r"\('127.0.0.1', \d+\)[^\0]*ServerCounters",),

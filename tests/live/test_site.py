@@ -9,6 +9,7 @@ from types import ModuleType
 import pytest
 
 import udpecho
+import udpecho.path
 import udpecho.ping
 import udpecho.testing
 from tests.live.pages import PAGES, ROOT
@@ -33,7 +34,7 @@ def test_every_page(site: Path) -> None:
         assert (site / page.relative_to(ROOT / "docs")).with_suffix(".html").exists()
 
 
-@pytest.mark.parametrize("module", [udpecho, udpecho.ping, udpecho.testing])
+@pytest.mark.parametrize("module", [udpecho, udpecho.ping, udpecho.path, udpecho.testing])
 def test_every_public_name(module: ModuleType, site: Path) -> None:
     """What can be imported from a public door is described, not merely mentioned."""
     page = module.__name__.removeprefix("udpecho.")
