@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 
-_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
-"""The control characters, but for the end of a line."""
+_CONTROL = re.compile(
+    r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
+)
+"""The control characters, but for the end of a line; and those that turn the direction of text
+(UAX 9) or end a line (UAX 14), so that a line shows what is in it, in its order."""
 
 
 def printable(text: str) -> str:

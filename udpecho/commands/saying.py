@@ -7,11 +7,16 @@ import sys
 from udpecho.shown import harmless
 
 
+def one_line(text: str) -> str:
+    """Write what is to be one line as one, whatever is in it."""
+    return harmless(text).replace("\n", "\\n")
+
+
 def say(line: str) -> None:
     """Print a line at once."""
-    print(harmless(line), flush=True)
+    print(one_line(line), flush=True)
 
 
 def complain(line: str) -> None:
     """Print a line to standard error at once."""
-    print(harmless(line), file=sys.stderr, flush=True)
+    print(one_line(line), file=sys.stderr, flush=True)

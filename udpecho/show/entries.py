@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import fields
+from functools import lru_cache
+from ipaddress import ip_address
 from typing import Any, TypeAlias
 
 from udpecho.instrument.probe import Flow
@@ -148,7 +150,20 @@ def _known(value: Fields, kind: type[Figures | Distribution]) -> dict[str, Any]:
 
 
 def _peer(value: Fields, prefix: str = "") -> Peer:
-    return value.text(f"{prefix}address"), value.whole(f"{prefix}port", 0, MAX_PORT)
+    address = value.text(f"{prefix}address")
+    if not _is_address(address):
+        raise value.wrong(f"{prefix}address", "an IP address")
+    return address, value.whole(f"{prefix}port", 0, MAX_PORT)
+
+
+@lru_cache(maxsize=1 << 14)
+def _is_address(text: str) -> bool:
+    """Tell what is looked at again and again: a record has few addresses."""
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _truth(value: Fields, key: str) -> bool | None:

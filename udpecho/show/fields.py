@@ -31,7 +31,7 @@ class Fields:
         """Return a text."""
         value = self._value(key)
         if not isinstance(value, str):
-            raise self._wrong(key, "a text")
+            raise self.wrong(key, "a text")
         return value
 
     def whole(self, key: str, lowest: int = 0, highest: int = MOST) -> int:
@@ -39,33 +39,33 @@ class Fields:
         value = self._value(key)
         if type(value) is not int or not lowest <= value <= highest:
             bounds = "" if highest == MOST else f" to {highest}"
-            raise self._wrong(key, f"a whole number from {lowest}{bounds}")
+            raise self.wrong(key, f"a whole number from {lowest}{bounds}")
         return value
 
     def real(self, key: str, highest: float) -> float:
         """Return a number from 0 on, whole or not; NaN is none."""
         value = self._value(key)
         if type(value) not in (int, float) or not 0 <= value <= highest:  # type: ignore[operator]
-            raise self._wrong(key, f"a number from 0 to {highest:g}")
+            raise self.wrong(key, f"a number from 0 to {highest:g}")
         return float(value)  # type: ignore[arg-type]
 
     def truth(self, key: str) -> bool:
         """Return whether something is so."""
         value = self._value(key)
         if not isinstance(value, bool):
-            raise self._wrong(key, "true or false")
+            raise self.wrong(key, "true or false")
         return value
 
     def exactly(self, key: str, value: object) -> None:
         """Refuse any other value than this."""
         if (got := self._value(key)) != value or type(got) is not type(value):
-            raise self._wrong(key, repr(value))
+            raise self.wrong(key, repr(value))
 
     def choice(self, key: str, choices: Mapping[str, _Choice]) -> _Choice:
         """Return what one of some words stands for."""
         value = self._value(key)
         if not isinstance(value, str) or value not in choices:
-            raise self._wrong(key, f"one of {', '.join(choices)}")
+            raise self.wrong(key, f"one of {', '.join(choices)}")
         return choices[value]
 
     def inner(self, key: str) -> Fields:
@@ -76,7 +76,7 @@ class Fields:
         """Return a list of objects within it."""
         value = self._value(key)
         if not isinstance(value, list):
-            raise self._wrong(key, "a list")
+            raise self.wrong(key, "a list")
         return [Fields(each, f"{self._place}{key}.{n}.") for n, each in enumerate(value)]
 
     def is_null(self, key: str, *, or_missing: bool = False) -> bool:
@@ -86,7 +86,8 @@ class Fields:
     def _value(self, key: str) -> object:
         return self._values.get(key, _MISSING)
 
-    def _wrong(self, key: str, expected: str) -> ValueError:
+    def wrong(self, key: str, expected: str) -> ValueError:
+        """Make the error that says what was expected of a value."""
         return _wrong(f"{self._place}{key}", expected, self._value(key))
 
 
