@@ -9,6 +9,7 @@ from udpecho.commands.ping_settings import PingSettings
 from udpecho.commands.wording import Say
 
 if TYPE_CHECKING:
+    from udpecho.path import TracedPing
     from udpecho.ping import Ping
 
 
@@ -17,19 +18,21 @@ class Traces:
 
     def __init__(self, run: Ping, asked: PingSettings) -> None:
         """Take a run that has not started."""
-        from udpecho.path import traced
-
         self._json = asked.json
-        self._traced = traced(run) if asked.trace else None
+        self._traced: TracedPing | None = None
+        if asked.trace:
+            from udpecho.path import traced
+
+            self._traced = traced(run)
 
     def show(self, say: Say) -> None:
         """Say, or write, where flows die, once the run is over."""
+        if self._traced is None:
+            return
         from udpecho.show import standard_output
         from udpecho.show.path_record import path_lines, verdict_line
         from udpecho.show.path_text import verdict_text
 
-        if self._traced is None:
-            return
         verdict = self._traced.verdict()
         if self._json:
             for paths in self._traced.paths():

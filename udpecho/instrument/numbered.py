@@ -67,9 +67,19 @@ class NumberedSends:
         while len(self._sent) > _UNSTAMPED:
             del self._sent[next(iter(self._sent))]
 
-    def departed(self, number: int, kernel_ns: int) -> None:
-        """Note when the kernel says that a send left."""
-        probe = self._sent.pop(number, None)
-        if probe is not None:
-            probe.departed(kernel_ns)
-            self.any_stamped = True
+    def departed(self, news: Sequence[tuple[int, int] | None]) -> list[int]:
+        """Note which sends the kernel says left, by number, and when.
+
+        Return where in the list there was other news.
+        """
+        others = []
+        for index, departed in enumerate(news):
+            if departed is None:
+                others.append(index)
+                continue
+            number, kernel_ns = departed
+            probe = self._sent.pop(number, None)
+            if probe is not None:
+                probe.departed(kernel_ns)
+                self.any_stamped = True
+        return others

@@ -187,13 +187,8 @@ class StampedSocket:
         count = intake.take(self.fileno(), most, calls.receive_errors)
         if not count:
             return 0
-        others: list[int] = []
         records = intake.records()
-        for index, departed in enumerate(departures(records, intake.control_sizes())):
-            if departed is None:
-                others.append(index)
-                continue
-            self._sends.departed(*departed)
+        others = self._sends.departed(departures(records, intake.control_sizes()))
         if others:
             data = intake.data()
             for index in others:
