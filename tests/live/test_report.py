@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import pytest
 
 from tests.bench.report import report
+from tests.live.program import run
+
+COMMAND = [sys.executable, "-P", "-m", "udpecho"]
 
 MOST_MIB = 120
 """Of 10,000,000 probes, which python -m tests.bench.report measures."""
@@ -24,3 +30,19 @@ def test_nor_does_that_of_its_picture(tmp_path_factory: pytest.TempPathFactory) 
     short, long = (report(probes, "--plot", str(picture)) for probes in (50_000, 100_000))
     assert long.rss_mib < short.rss_mib + 20
     assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("name", ["run.jsonl", "run.jsonl.gz"])
+def test_what_ping_records_is_reported(name: str, tmp_path: Path) -> None:
+    """With a file of -o, as without: the same summary, from the file's own."""
+    pinged = run([*COMMAND, "ping", "-q", "-c5", "-i0.05", "-o", name], tmp_path)
+    reported = run([*COMMAND, "report", name], tmp_path)
+    assert (pinged.returncode, reported.returncode, reported.stderr) == (0, 0, "")
+    assert pinged.stdout == reported.stdout
+
+
+def test_a_full_disk_ends_no_ping(tmp_path: Path) -> None:
+    done = run([*COMMAND, "ping", "-q", "-c5", "-i0.05", "-o", "/dev/full"], tmp_path)
+    assert done.returncode == 0
+    assert "5 packets transmitted, 5 received" in done.stdout
+    assert "-o: can't write /dev/full: No space left on device; the run goes on" in done.stderr
