@@ -86,7 +86,7 @@ PURE = frozenset(
         "commands.commandline",
         "show.csv_rows", "show.entries", "show.forms", "show.reading", "show.summing",
         "show.trace",
-        "testing.faults", "testing.icmp", "testing.pacing",
+        "testing.faults", "testing.icmp", "testing.filters", "testing.limits", "testing.pacing",
         "testing.packet", "testing.passage", "testing.timeline", "testing.way",
     }
 )  # fmt: skip

@@ -17,7 +17,9 @@ def test_an_option_stands_everywhere() -> None:
     names = [field.name for field in fields(Faults)]
     parameters = inspect.signature(MemoryNetwork.link).parameters
     assert [name for name in parameters if name in names] == names
-    assert [name for name in parameters if name not in names] == ["self", "a", "b", "one_way"]
+    assert [name for name in parameters if name not in names] == [
+        *("self", "a", "b", "addresses", "one_way")
+    ]
     assert list(LinkOptions.__annotations__) == names
     defaults = {name: parameters[name].default for name in names}
     assert Faults(**defaults) == Faults()

@@ -226,7 +226,7 @@ def test_bad_refusals(pair: Pair) -> None:
 def test_a_link_of_another_network(pair: Pair) -> None:
     """A network links its own hosts."""
     wrong: Any = "192.0.2.1"
-    with pytest.raises(TypeError, match=r"a link joins two hosts, not '192\.0\.2\.1'"):
+    with pytest.raises(TypeError, match=r"a link joins hosts and routers, not '192\.0\.2\.1'"):
         pair.net.link(pair.near, wrong)
     other = MemoryNetwork().host("192.0.2.77")
     for a, b in ((pair.near, other), (other, pair.near)):

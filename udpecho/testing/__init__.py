@@ -51,7 +51,8 @@ Of Twisted's port alone:
 - A socket bound to "::" takes IPv4's port too, and knows IPv4 peers as ::ffff:192.0.2.1.
 - A datagram longer than maxPacketSize is cut.
 
-There is no broadcast to a subnet alone, and no limit on how often ICMP refuses.
+There is no broadcast to a subnet alone, and no limit on how often a host refuses by ICMP; routers
+(net.router) have Linux's.
 """
 
 from typing import TYPE_CHECKING
@@ -68,6 +69,7 @@ __all__ = [
     "MemoryLink",
     "MemoryNetwork",
     "MemoryPort",
+    "MemoryRouter",
     "Record",
     "ScriptedPeer",
     "Step",
@@ -89,6 +91,7 @@ if TYPE_CHECKING:
     from udpecho.testing.record import Fate as Fate
     from udpecho.testing.record import Fault as Fault
     from udpecho.testing.record import Record as Record
+    from udpecho.testing.router import MemoryRouter as MemoryRouter
     from udpecho.testing.script import ScriptedPeer as ScriptedPeer
     from udpecho.testing.script import Step as Step
     from udpecho.testing.script import duplicate as duplicate
@@ -114,6 +117,7 @@ else:
                 "Fault",
                 "Record",
             ),
+            "router": ("MemoryRouter",),
             "script": (
                 "ScriptedPeer",
                 "Step",

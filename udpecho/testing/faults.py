@@ -37,7 +37,7 @@ class Bursts:
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            _check(f"the bursts' {field.name}", getattr(self, field.name), CHANCE, 0, 1)
+            check(f"the bursts' {field.name}", getattr(self, field.name), CHANCE, 0, 1)
 
 
 class LinkOptions(TypedDict, total=False):
@@ -80,7 +80,7 @@ class Faults:
         for name, (expected, lowest, highest) in _EXPECTED.items():
             value = getattr(self, name)
             if value is not None or name not in _MAY_BE_NONE:
-                _check(f"a link's {name}", value, expected, lowest, highest)
+                check(f"a link's {name}", value, expected, lowest, highest)
         if self.rate is not None and self.rate == 0:
             raise ValueError(f"a link's rate is {_RATE}, not {self.rate!r}")
         if self.bursts is not None and not isinstance(self.bursts, Bursts):
@@ -108,7 +108,7 @@ _EXPECTED: dict[str, tuple[str, float, float]] = {
 _MAY_BE_NONE = {"mtu", "rate", "queue_bytes"}
 
 
-def _check(what: str, value: Any, expected: str, lowest: float, highest: float) -> None:
+def check(what: str, value: Any, expected: str, lowest: float, highest: float) -> None:
     """Refuse what is no number, no whole one where one is expected, or out of bounds."""
     kinds = int if "whole" in expected else (int, float)
     right = isinstance(value, kinds) and lowest <= value <= highest and value != inf

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Coroutine, Sequence
+from collections.abc import Collection, Coroutine, Sequence
 from dataclasses import replace
 from ipaddress import ip_address
 
@@ -15,13 +15,23 @@ from udpecho.peer import Peer, is_ipv6, is_loopback
 from udpecho.sizes import MAX_IPV4_DATA, MAX_IPV6_DATA
 from udpecho.testing.awaiting import LIMIT, Awaited, Awaiting, T
 from udpecho.testing.faults import HOLD, QUEUE, Bursts, Faults
+from udpecho.testing.forwarding import Quotes, Router
 from udpecho.testing.groups import IPV4_BROADCAST
 from udpecho.testing.host import MemoryHost, MemoryPort, Refusals
 from udpecho.testing.icmp import refused
+from udpecho.testing.joints import Joints
+from udpecho.testing.limits import (
+    BURST,
+    MESSAGES_BURST,
+    MESSAGES_PER_SECOND,
+    PER_SECOND,
+    IcmpLimits,
+)
 from udpecho.testing.link import MemoryLink
 from udpecho.testing.packet import Packet
 from udpecho.testing.passage import Datagram, Fate, Fault
 from udpecho.testing.record import Record
+from udpecho.testing.router import MemoryRouter, node_of
 from udpecho.testing.routes import is_mapped
 from udpecho.testing.stack import RECEIVE_BUFFER, Stack, canonical_peer
 from udpecho.testing.way import Way
@@ -35,6 +45,8 @@ class MemoryNetwork:
 
     def __init__(self, seed: int = 0) -> None:
         self._wire = Wire(seed)
+        self._seed = seed
+        self._made: Joints | None = None  # once there are routers
 
     @property
     def record(self) -> Record:
@@ -60,7 +72,9 @@ class MemoryNetwork:
         hosts = tuple(canonical_peer((address, 0))[0] for address in addresses)
         for host in hosts:
             _check_own(host)
-            if is_loopback(host) or host in self._wire.stacks:
+            routers = self._wire.transit
+            taken = routers is not None and routers.topology.is_taken(host)
+            if taken or is_loopback(host) or host in self._wire.stacks:
                 raise BadAddress(host, f"{host} is taken: an address belongs to one host")
         made = MemoryHost(self._wire, hosts, refusals, receive_buffer)
         self._wire.stacks.update(dict.fromkeys(hosts, made.stack))
@@ -68,11 +82,39 @@ class MemoryNetwork:
             self._wire.names[name] = self._wire.names.get(name, ()) + hosts
         return made
 
+    def router(
+        self,
+        *addresses: str,
+        name: str | None = None,
+        seed: int | None = None,
+        quotes: Quotes = "all",
+        icmp_per_second: float | None = PER_SECOND,
+        icmp_burst: int = BURST,
+        icmp_msgs_per_second: float | None = MESSAGES_PER_SECOND,
+        icmp_msgs_burst: int = MESSAGES_BURST,
+        silent: bool | Collection[Fate] = False,
+        dscp: int | None = None,
+    ) -> MemoryRouter:
+        """Add a router, which is to be linked to hosts and other routers.
+
+        It knows the shortest ways to every host; of equal ones a flow takes the one that a hash
+        of its addresses and ports chooses, with a seed of the router's own. It speaks ICMP from
+        the interface that the message leaves by, or from its own addresses, if it has some.
+        quotes is how many bytes of a UDP datagram it quotes: 8, its header alone; or "all", as
+        many as Linux does. It says icmp_burst things to a destination at once, then so many a
+        second, None being at will; icmp_msgs_… to all together. silent says of what it says
+        nothing: all, or these fates (EXPIRED, TOO_LONG, PROHIBITED, UNREACHABLE, REFUSED). dscp
+        is what all that passes bears from there on. Raises BadAddress and ValueError.
+        """
+        limits = IcmpLimits(icmp_per_second, icmp_burst, icmp_msgs_per_second, icmp_msgs_burst)
+        return self._joints().add(addresses, name, seed, quotes, limits, silent, dscp)
+
     def link(
         self,
-        a: MemoryHost,
-        b: MemoryHost,
+        a: MemoryHost | MemoryRouter,
+        b: MemoryHost | MemoryRouter,
         *,
+        addresses: Sequence[str] = (),
         one_way: bool = False,
         delay: float = 0.0,
         jitter: float = 0.0,
@@ -105,12 +147,12 @@ class MemoryNetwork:
         others wait: queue of them at most, and queue_bytes together. What finds no room is lost.
 
         A refusal is delayed and lost like a datagram. Raises ValueError for what can't be.
+
+        Where a or b is a router, addresses are those of the two ends, a's and b's, and then those
+        of the other family, if it has both; without any they are chosen. A host with such a link
+        has its default route there: it reaches directly only whom it is linked to.
         """
-        for host in (a, b):
-            if not isinstance(host, MemoryHost):
-                raise TypeError(f"a link joins two hosts, not {host!r}")
-            if host.stack.wire is not self._wire:
-                raise ValueError(f"the host {host.addresses} is of another network")
+        end, other = self._end(a), self._end(b)
         faults = Faults(
             delay,
             jitter,
@@ -126,12 +168,28 @@ class MemoryNetwork:
             queue,
             queue_bytes,
         )
-        ends = (
-            [(a.stack, b.stack)] if one_way or a is b else [(a.stack, b.stack), (b.stack, a.stack)]
-        )
-        ways = {each: Way(faults) for each in ends}
-        self._wire.ways.update(ways)
-        return MemoryLink(self._wire.timeline, faults, [*ways.values()])
+        ways = [Way(faults)] if one_way or a is b else [Way(faults), Way(faults)]
+        if isinstance(end, Router) or isinstance(other, Router):
+            self._joints().join(end, other, ways, addresses)
+        elif addresses:
+            raise ValueError("hosts have their addresses: a link that has some joins a router")
+        else:
+            self._wire.ways.update(zip(((end, other), (other, end)), ways, strict=False))
+        return MemoryLink(self._wire.timeline, faults, ways)
+
+    def _joints(self) -> Joints:
+        if self._made is None:
+            self._made = Joints(self._wire.routed().topology, self._wire.stacks, self._seed)
+        return self._made
+
+    def _end(self, end: MemoryHost | MemoryRouter) -> Router | Stack:
+        """Give the end of a link, or raise what link() does."""
+        node = node_of(end)
+        if isinstance(node, Stack) and node.wire is not self._wire:
+            raise ValueError(f"the host {(*node.addresses,)} is of another network")
+        if isinstance(node, Router) and not self._joints().has(node):
+            raise ValueError(f"the router {node.name} is of another network")
+        return node
 
     def forge(
         self,

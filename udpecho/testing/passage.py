@@ -28,9 +28,13 @@ class Fate(StrEnum):
     TOO_LONG = "too long"
     """Longer than the link's MTU, and not to be cut; a router said so to the sender (ICMP)."""
     EXPIRED = "expired"
-    """Its TTL ended at a router on the link, which said so to the sender (ICMP)."""
+    """Its TTL ended at a router, which said so to the sender (ICMP)."""
+    FILTERED = "filtered"
+    """Dropped by a router's filter, which said nothing."""
+    PROHIBITED = "prohibited"
+    """Stopped by a router's filter, which said so to the sender (ICMP)."""
     UNREACHABLE = "unreachable"
-    """No host has the address: nobody got it and nobody answered."""
+    """No host has the address: nobody got it, and only a router, if there is one, answered."""
     REFUSED = "refused"
     """The host has no socket there and said so to the sender (ICMP port unreachable)."""
     STRANGER = "stranger"
@@ -84,15 +88,18 @@ class Datagram:
     ended: float | None = None
     """When its fate became final."""
     faults: frozenset[Fault] = NO_FAULTS
+    where: str | None = None
+    """The router where it ended, or the link, where there are routers."""
 
     def __str__(self) -> str:
         """Write it as one line of ASCII: when, from where, to where, how long, what, its fate."""
         data = repr(self.data[:SHOWN]) + ("..." if len(self.data) > SHOWN else "")
         ends = f"{format_peer(self.source)} > {format_peer(self.destination)}"
         ended = "" if self.ended is None else f" at {self.ended:.6f}"
+        where = "" if self.where is None else f" by {self.where}"
         faults = f" ({', '.join(sorted(self.faults))})" if self.faults else ""
         count = len(self.data)
-        return f"{self.sent:.6f} {ends} {count} bytes {data} {self.fate}{ended}{faults}"
+        return f"{self.sent:.6f} {ends} {count} bytes {data} {self.fate}{where}{ended}{faults}"
 
 
 class Passage:
@@ -105,3 +112,7 @@ class Passage:
         self.packet = packet
         self.arrived = 0.0
         """When it reached a socket's receive queue."""
+
+    def changed(self, packet: Packet) -> None:
+        """Be what routers made of it."""
+        self.packet = packet

@@ -19,7 +19,14 @@ End: TypeAlias = Peer | str
 SHOWN = 200
 """How many lines of its network's record a failing test shows: the last ones."""
 
-LOST_ON_LINKS = (Fate.LOST, Fate.CONGESTED, Fate.TOO_LONG, Fate.EXPIRED)
+LOST_ON_THE_WAY = (
+    Fate.LOST,
+    Fate.CONGESTED,
+    Fate.TOO_LONG,
+    Fate.EXPIRED,
+    Fate.FILTERED,
+    Fate.PROHIBITED,
+)
 READ = (Fate.DELIVERED, Fate.TRUNCATED)
 
 
@@ -57,6 +64,7 @@ class Record:
         self._fates: list[Fate] = []
         self._ended: list[float | None] = []
         self._faults: dict[int, frozenset[Fault]] = {}  # by number
+        self._where: dict[int, str] = {}  # likewise
 
     def __len__(self) -> int:
         """Count all datagrams."""
@@ -82,6 +90,7 @@ class Record:
             self._fates[number],
             self._ended[number],
             self._faults.get(number, NO_FAULTS),
+            self._where.get(number),
         )
 
     @overload
@@ -166,8 +175,8 @@ class Record:
     def lost(
         self, *, source: End | None = None, to: End | None = None, data: bytes | None = None
     ) -> Datagrams:
-        """Return what links lost: by chance, or for a full queue, an MTU or a TTL."""
-        return self.select(*LOST_ON_LINKS, source=source, to=to, data=data)
+        """Return what links and routers lost: by chance, for a queue, an MTU, a TTL, a filter."""
+        return self.select(*LOST_ON_THE_WAY, source=source, to=to, data=data)
 
     # What the network notes
 
@@ -192,11 +201,22 @@ class Record:
         self._fates[passage.number] = Fate.QUEUED
         passage.arrived = self._clock.now
 
-    def settle(self, passage: Passage, fate: Fate) -> None:
-        """Note a datagram's final fate."""
+    def arrived(self, passage: Passage, faults: frozenset[Fault]) -> None:
+        """Note what routers made of a datagram that has come to its host."""
+        number, packet = passage.number, passage.packet
+        self._data[number] = packet.data
+        self._ttls[number] = packet.ttl
+        self._classes[number] = packet.tos
+        if faults:
+            self._faults[number] = faults
+
+    def settle(self, passage: Passage, fate: Fate, where: str | None = None) -> None:
+        """Note a datagram's final fate, and at which router or link it met that."""
         number = passage.number
         self._fates[number] = fate
         self._ended[number] = self._clock.now
+        if where is not None:
+            self._where[number] = where
 
 
 def last_lines(record: Record) -> str:

@@ -130,8 +130,8 @@ class Stack:
         self.receive_buffer = receive_buffer
         self.wake = wake
         """Called with a socket that has something to read."""
-        self._addresses = dict.fromkeys(addresses)  # in order, and quick to look up
-        self._first = {is_ipv6(each): each for each in reversed(self._addresses)}  # by family
+        self.addresses = dict.fromkeys(addresses)  # in order, and quick to look up
+        self._first = {is_ipv6(each): each for each in reversed(self.addresses)}  # by family
         self._bound: dict[int, dict[str, Bound]] = {}  # by port, then by address
         self._next_port = EPHEMERAL_PORTS.start
         self.failures: list[_SendFailure] = []
@@ -144,7 +144,7 @@ class Stack:
 
     def owns(self, host: str) -> bool:
         """Tell whether a datagram from this host to the address stays here."""
-        return is_loopback(host) or host in self._addresses
+        return is_loopback(host) or host in self.addresses
 
     def source_for(self, destination: str) -> str | None:
         """Return the address from which a wildcard socket sends there; None says no route.
@@ -154,7 +154,7 @@ class Stack:
         """
         if is_loopback(destination):
             return "::1" if is_ipv6(destination) else "127.0.0.1"
-        if is_ipv6(destination) and destination in self._addresses:
+        if is_ipv6(destination) and destination in self.addresses:
             return destination
         return self._first.get(is_ipv6(destination))
 

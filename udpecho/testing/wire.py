@@ -17,6 +17,8 @@ from udpecho.testing.passage import Fate, Fault, Passage
 from udpecho.testing.record import Record
 from udpecho.testing.stack import Stack
 from udpecho.testing.timeline import Timeline
+from udpecho.testing.topology import Topology
+from udpecho.testing.transit import Transit
 from udpecho.testing.way import Stopped, Way
 
 ROUTER, ROUTER6 = "198.18.0.{}", "2001:2::{:x}"
@@ -34,6 +36,23 @@ class Wire:
         self.names: dict[str, tuple[str, ...]] = {"localhost": ("127.0.0.1", "::1")}
         self._groups: dict[str, dict[Stack, None]] = {}
         self._random = Random(seed)
+        self.transit: Transit | None = None
+        """What moves over routers, once there are any."""
+
+    def routed(self) -> Transit:
+        """Give what moves over routers, from now on."""
+        if self.transit is None:
+            topology = Topology(self.stacks)
+            self.transit = Transit(self.timeline, self.record, self._random, topology)
+        return self.transit
+
+    def _by_router(self, sender: Stack, host: str) -> Transit | None:
+        """Give what takes datagrams to an address over routers, if they go there so."""
+        transit = self.transit
+        if transit is None or is_group(host) or not transit.carries(sender, host):
+            return None
+        target = self.stacks.get(host)
+        return None if target is not None and (sender, target) in self.ways else transit
 
     def transmit(self, sender: Stack, packet: Packet, own: bool = True) -> None:
         """Take a datagram to whoever has the address, if there is anyone.
@@ -41,6 +60,9 @@ class Wire:
         own says whether its sender's host hears it, if that is in the group which it is sent to.
         """
         host = packet.destination[0]
+        if self.transit is not None and (transit := self._by_router(sender, host)) is not None:
+            transit.send(sender, packet)
+            return
         target = self.stacks.get(host)
         if target is None and is_loopback(host):
             target = sender
@@ -131,9 +153,12 @@ class Wire:
     def refuse(self, refuser: Stack, packet: Packet) -> None:
         """Take an ICMP port unreachable back over the link, which may lose it."""
         host = packet.source[0]
+        refusal = refused(packet.destination, packet.data, errno.ECONNREFUSED)
+        if (transit := self._by_router(refuser, host)) is not None:
+            transit.tell(refuser, refusal, packet.source)
+            return
         sender = refuser if refuser.owns(host) else self.stacks.get(host)
         if sender is not None:
-            refusal = refused(packet.destination, packet.data, errno.ECONNREFUSED)
             self._back(refuser, sender, packet.source, refusal)
 
     def _back(
