@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+from importlib import resources
+
+import jsonschema
 
 from tests.path.test_judge import dead, diamond, lost, path
 from udpecho.path import Paths, Verdict
@@ -91,6 +94,16 @@ def test_the_record_has_a_line_for_each_flow_and_the_verdict() -> None:
     )
     assert verdict["segments"][0]["behind"] == {"ttl": 2, "addresses": ["10.9.4.2"]}
     assert len(verdict["losing"]) == 4
+
+
+def test_each_line_of_the_record_is_as_the_schema_says() -> None:
+    file = resources.files("udpecho.show") / "path.schema.json"
+    validator = jsonschema.Draft202012Validator(json.loads(file.read_text()))
+    told = path(1, "10.0.0.1", None, told=3, arrived=2, back=("10.0.0.9", None))
+    paths = Paths("h", ("192.0.2.1", 7), (told, path(0, "10.0.0.1", reached=False)))
+    lines = [*path_lines(paths), *path_lines(diamond()), verdict_line(named())]
+    for line in lines:
+        validator.validate(json.loads(line))
 
 
 def test_labels_are_told() -> None:
