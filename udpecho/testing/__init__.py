@@ -63,8 +63,10 @@ __all__ = [
     "Bursts",
     "Datagram",
     "Datagrams",
+    "DemoFault",
     "Fate",
     "Fault",
+    "LeafAndSpine",
     "MemoryHost",
     "MemoryLink",
     "MemoryNetwork",
@@ -74,13 +76,19 @@ __all__ = [
     "ScriptedPeer",
     "Step",
     "UdpMixin",
+    "demo_fabric",
     "duplicate",
+    "leaf_and_spine",
     "refuse",
     "reply",
     "silence",
 ]
 
 if TYPE_CHECKING:
+    from udpecho.testing.fabric import DemoFault as DemoFault
+    from udpecho.testing.fabric import LeafAndSpine as LeafAndSpine
+    from udpecho.testing.fabric import demo_fabric as demo_fabric
+    from udpecho.testing.fabric import leaf_and_spine as leaf_and_spine
     from udpecho.testing.faults import Bursts as Bursts
     from udpecho.testing.host import MemoryHost as MemoryHost
     from udpecho.testing.host import MemoryPort as MemoryPort
@@ -103,6 +111,12 @@ else:
     __getattr__ = Door(
         globals(),
         {
+            "fabric": (
+                "DemoFault",
+                "LeafAndSpine",
+                "demo_fabric",
+                "leaf_and_spine",
+            ),
             "faults": ("Bursts",),
             "host": (
                 "MemoryHost",

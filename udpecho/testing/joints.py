@@ -23,6 +23,8 @@ IPV4_POOL, IPV6_POOL = "198.19.{}.{}", "2001:2:0:{:x}::{}"
 PER_BYTE, PAIR = 128, 2
 """Pairs of addresses that a byte tells apart, and how many a pair has."""
 
+MOST_CHOSEN = PER_BYTE * 256
+
 SEEDS = 1 << 62
 
 
@@ -113,6 +115,8 @@ class Joints:
 
     def _chosen(self) -> list[str]:
         number = next(self._links)
+        if number >= MOST_CHOSEN:
+            raise ValueError(f"{MOST_CHOSEN} links have chosen addresses: give this one its own")
         high, low = divmod(number, PER_BYTE)
         ipv4 = (IPV4_POOL.format(high, PAIR * low + end) for end in range(PAIR))
         return [*ipv4, *(IPV6_POOL.format(number, end) for end in (1, 2))]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeAlias
 
 from udpecho.testing.forwarding import Interface, Key, Router, picked
@@ -21,7 +21,7 @@ class Topology:
         self._owners: dict[str, Router] = {}
         self._uplinks: dict[Stack, list[Interface]] = {}
         self._outside: dict[str, Router] = {}
-        self._distances: dict[Node, dict[Router, int]] = {}
+        self._distances: dict[tuple[int, tuple[Router, ...]], dict[Router, int]] = {}
 
     def add(self, router: Router) -> None:
         """Have another router."""
@@ -90,9 +90,7 @@ class Topology:
         return self._shortest(router, target)
 
     def _shortest(self, router: Router, target: Node) -> list[Interface]:
-        distances = self._distances.get(target)
-        if distances is None:
-            distances = self._distances[target] = self._measured(target)
+        distances = self._from(target)
         nearer = distances.get(router, 0) - 1
         return [
             each
@@ -101,21 +99,32 @@ class Topology:
             or (isinstance(neighbour, Router) and distances.get(neighbour) == nearer)
         ]
 
-    def _measured(self, target: Node) -> dict[Router, int]:
-        """Count the links from each router to a node."""
-        if isinstance(target, Router):
-            near = {target: 0}
-        else:
-            ups = (each.neighbour for each in self._uplinks.get(target, ()))
-            near = {each: 1 for each in ups if isinstance(each, Router)}
-        found = dict(near)
-        last = list(near)
-        while last:
-            nexts = []
-            for router in last:
-                for neighbour in router.interfaces:
-                    if isinstance(neighbour, Router) and neighbour not in found:
-                        found[neighbour] = found[router] + 1
-                        nexts.append(neighbour)
-            last = nexts
+    def _from(self, target: Node) -> dict[Router, int]:
+        """Count the links from each router to a node: to hosts of one router once for all."""
+        near = (target,) if isinstance(target, Router) else tuple(self._above(target))
+        begin = int(isinstance(target, Stack))
+        key = begin, near
+        found = self._distances.get(key)
+        if found is None:
+            found = self._distances[key] = _measured(near, begin)
         return found
+
+    def _above(self, stack: Stack) -> Iterator[Router]:
+        for each in self._uplinks.get(stack, ()):
+            if isinstance(each.neighbour, Router):
+                yield each.neighbour
+
+
+def _measured(near: Iterable[Router], begin: int) -> dict[Router, int]:
+    """Count the links to each router from these, which are at the distance begin."""
+    found = dict.fromkeys(near, begin)
+    last = list(found)
+    while last:
+        nexts = []
+        for router in last:
+            for neighbour in router.interfaces:
+                if isinstance(neighbour, Router) and neighbour not in found:
+                    found[neighbour] = found[router] + 1
+                    nexts.append(neighbour)
+        last = nexts
+    return found
