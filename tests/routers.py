@@ -39,8 +39,8 @@ class FourWays:
             linked(net, member, self.r3, 10 + number, delay=delay)
             self.members.append(member)
         if answers:
-            listen_udp(self.target, 7, EchoServer())
-            listen_udp(self.target, 7, EchoServer(), "::")
+            for wildcard in ("0.0.0.0", "::"):  # whose rate is by the network's time
+                listen_udp(self.target, 7, EchoServer(self.target.seconds), wildcard)
 
 
 def line(

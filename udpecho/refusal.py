@@ -37,6 +37,9 @@ class Refusal:
     mtu: int | None = None
     """The most bytes that the next link takes in a packet, where the message tells it."""
 
+    port: int | None = None
+    """From which port of ours it was sent, where the message quotes too little to tell by it."""
+
     @property
     def is_unreachable(self) -> bool:
         """Tell "destination unreachable", whichever the reason; "fragmentation needed" apart."""

@@ -11,6 +11,7 @@ import errno
 import socket
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import lru_cache, partial
 
 from udpecho.instrument.bulk import Intake, Outlet
@@ -197,7 +198,8 @@ class StampedSocket:
                 peer = self._peer(name)
                 refused = refusal(data[index], peer, found)
                 if refused is not None:
-                    self._refused.append(refused)
+                    quoted = refused if refused.data else replace(refused, port=self.port)
+                    self._refused.append(quoted)
                 elif (mtu := local_mtu(found)) is not None:
                     self._mtus[peer[0]] = mtu  # IPv4 tells no port, unless it is connected
         return count

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
@@ -125,7 +126,8 @@ class ValueProbeSocket:
         """Take what came: refusals first, as what they say is older than a reply."""
         for refusal in self._socket.take_errors(AT_A_TIME):
             if self._observer is not None:
-                self._observer.refused(refusal)
+                quoted = refusal if refusal.data else replace(refusal, port=self.port)
+                self._observer.refused(quoted)
         try:
             received = self._socket.receive(AT_A_TIME)
         except OSError:  # the pending error of a refusal, which is told by itself

@@ -101,10 +101,17 @@ class TracedPing:
     def refused(self, refusal: Refusal, now: Stamp) -> None:
         """Note who said that a question ended there, or can't go on."""
         asked = self._questions.find(refusal.data)
-        if asked is None or refusal.by is None:
-            return
-        asker = self._target(asked.probe.flow).asker
-        asked.note(refusal, now, asker)
+        if asked is not None:
+            asked.note(refusal, now, self._target(asked.probe.flow).asker)
+        elif not refusal.data and refusal.port is not None:
+            self._refused_by_time(refusal, now)
+
+    def _refused_by_time(self, refusal: Refusal, now: Stamp) -> None:
+        """Note a refusal that quotes nothing, if the flow is traced."""
+        for target in self._targets.values():
+            for flow, number in target.traced.items() if target.peer == refusal.to else ():
+                if flow.port == refusal.port:
+                    self._questions.note_by_time(flow, number, refusal, now, target.asker)
 
     def turn(self, now_ns: int) -> None:
         """Choose who is traced, if anyone loses, and ask what may be asked."""

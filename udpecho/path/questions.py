@@ -24,8 +24,8 @@ class Asked(NamedTuple):
     question: Question
     probe: Probe
 
-    def note(self, refusal: Refusal, now: Stamp, asker: Asker) -> None:
-        """Tell an asker what a refusal that quotes it comes to.
+    def note(self, refusal: Refusal, now: Stamp, asker: Asker, *, by_time: bool = False) -> None:
+        """Tell an asker what a refusal that quotes it comes to, or seems to by the time.
 
         "Unreachable" ends it: that of the port whoever says so, since a translator may.
         """
@@ -34,7 +34,8 @@ class Asked(NamedTuple):
         (by, _), kind, code = refusal.by, refusal.icmp_type or 0, refusal.icmp_code or 0
         flow, ttl = self.question
         if refusal.is_time_exceeded and ttl is not None:
-            asker.answered(flow, ttl, Answer(by, kind, code, self.round_trip(refusal, now)))
+            took_ns = self.round_trip(refusal, now)
+            asker.answered(flow, ttl, Answer(by, kind, code, took_ns, by_time=by_time))
         elif refusal.is_unreachable:
             if refusal.is_port_unreachable or by == self.probe.flow.peer[0]:
                 asker.reached(flow, ttl)
@@ -54,16 +55,32 @@ class Questions:
         self._random = random
         self._filling = random(size - HEADER)
         self._asked: dict[bytes, Asked] = {}
+        self._last: dict[tuple[Flow, int | None], Asked] = {}
 
     def ask(self, question: Question, flow: Flow, now_ns: int) -> tuple[Probe, bytes]:
         """Make the probe of a question, and its bytes."""
         header = self._random(HEADER)
         probe = Probe(0, 0, flow, header, Stamp(now_ns, now_ns))
         if len(self._asked) >= REMEMBERED:
-            del self._asked[next(iter(self._asked))]
-        self._asked[header] = Asked(question, probe)
+            oldest = self._asked.pop(next(iter(self._asked)))
+            where = oldest.probe.flow, oldest.question.ttl
+            if self._last.get(where) is oldest:
+                del self._last[where]
+        self._asked[header] = self._last[flow, question.ttl] = Asked(question, probe)
         return probe, header + self._filling
 
     def find(self, data: bytes) -> Asked | None:
         """Find the question that was quoted, or echoed."""
         return self._asked.get(data[:HEADER])
+
+    def note_by_time(
+        self, flow: Flow, number: int, refusal: Refusal, now: Stamp, asker: Asker
+    ) -> None:
+        """Tell an asker of a refusal of something in a flow that quotes nothing of it.
+
+        Only that a TTL ended is believed, and of one question alone: the one that is awaited.
+        """
+        ttl = asker.known_by_time(number, now.monotonic_ns) if refusal.is_time_exceeded else None
+        asked = None if ttl is None else self._last.get((flow, ttl))
+        if asked is not None:
+            asked.note(refusal, now, asker, by_time=True)

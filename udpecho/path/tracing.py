@@ -53,7 +53,6 @@ class Look:
         self._questions = Questions(size)
         self._sockets: list[tuple[ProbeSocket, Flow]] = []
         self._numbers: dict[int, int] = {}
-        self._far: list[int] = []
         self._done: Deferred[Paths] = Deferred(lambda _: self._end())
         self._ended = False
 
@@ -74,8 +73,7 @@ class Look:
             self._instrument.close()
             raise
         ports = [socket.port for socket, _ in self._sockets]
-        self._asker = Asker(ports, most_hops=self._most_hops)
-        self._far = list(range(len(ports)))
+        self._asker = Asker(ports, most_hops=self._most_hops, far=True)
         started = self._instrument.start(self)
         self._ends_ns = started.monotonic_ns + LONGEST_NS
         self._instrument.wake_at(started.monotonic_ns)
@@ -90,9 +88,6 @@ class Look:
     def due(self) -> None:
         """Ask what may be asked, and ask to be woken for the next."""
         now_ns = self._instrument.now()
-        for number in self._far:
-            self._send(Question(number, None), now_ns)
-        self._far = []
         while not self._ended and (question := self._asker.take(now_ns)) is not None:
             self._send(question, now_ns)
         if not self._ended:
@@ -117,6 +112,11 @@ class Look:
         asked = self._questions.find(refusal.data)
         if asked is not None:
             asked.note(refusal, self._instrument.stamp(), self._asker)
+        elif refusal.port in self._numbers and refusal.to == self._peer and not refusal.data:
+            number = self._numbers[refusal.port]
+            _, flow = self._sockets[number]
+            now = self._instrument.stamp()
+            self._questions.note_by_time(flow, number, refusal, now, self._asker)
         self._wake()
 
     # The look.

@@ -99,7 +99,8 @@ def demo_fabric(
 ) -> tuple[MemoryNetwork, MemoryHost, list[Peer], DemoFault]:
     """Give a fabric in which the link from one spine to one leaf loses a share from then on.
 
-    answer is called with each host but the first and a port, and puts an echo server there.
+    answer is called with each host but the first and a port, and puts an echo server there (one
+    that keeps a rate is to be told the host's seconds()).
     Returned are the network, the host to look from (the first), the others' addresses and
     ports, and what is wrong. The seed decides that and all else.
     """

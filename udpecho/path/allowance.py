@@ -1,0 +1,53 @@
+"""How often the routers at one TTL may be asked: as often as they seem to answer. Told the time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+AT_ONCE = 5.0
+"""Questions that a router is asked at once: one less than Linux answers (icmp_ratelimit)."""
+
+A_SECOND = 1.0
+"""And then in a second."""
+
+ENOUGH_ASKED = 10
+"""Questions after which the share that is answered tells something."""
+
+
+@dataclass(slots=True)
+class Allowance:
+    """How often a TTL may be asked: tokens, and when they were counted.
+
+    Each address that answers there may be a router with limits of its own, or one of many that a
+    single router answers from: then it answers fewer, and that share counts.
+    """
+
+    tokens: float = AT_ONCE
+    at_ns: int | None = None
+    asked: int = 0
+    answered: int = 0
+    routers: set[str] = field(default_factory=set)
+
+    def fill(self, now_ns: int) -> None:
+        """Count the tokens."""
+        before_ns = now_ns if self.at_ns is None else self.at_ns
+        self.tokens = min(AT_ONCE, self.tokens + (now_ns - before_ns) / 1e9 * self._rate())
+        self.at_ns = now_ns
+
+    def take(self) -> None:
+        """Note that a question is asked."""
+        self.tokens -= 1
+        self.asked += 1
+
+    def heard(self, address: str) -> None:
+        """Note who answered one."""
+        self.answered += 1
+        self.routers.add(address)
+
+    def next_ns(self, now_ns: int) -> int:
+        """Tell when there is a token."""
+        return now_ns + max(0, round((1.0 - self.tokens) / self._rate() * 1e9))
+
+    def _rate(self) -> float:
+        share = self.answered / self.asked if self.asked > ENOUGH_ASKED else 1.0
+        return A_SECOND * max(1.0, len(self.routers) * share)

@@ -1,0 +1,103 @@
+"""What is known of one flow's path while it is asked about. Told the time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from udpecho.path.hops import Hop
+
+WAIT_NS = 1_000_000_000
+"""After this an answer is missing. One that comes later counts all the same."""
+
+TRIES = 4
+"""How often a TTL is asked that stays silent: once, and three times more."""
+
+AHEAD = 4
+"""TTLs that are asked beyond the last that answered: so many silent ones in a row end a look."""
+
+
+@dataclass(slots=True)
+class KnownFlow:
+    """What is known of one flow."""
+
+    number: int
+    source_port: int
+    hops: dict[int, Hop] = field(default_factory=dict)
+    asked_ns: dict[int, int] = field(default_factory=dict)
+    reached: bool = False
+    reached_at: int | None = None
+    """The least TTL with which the target was reached, as far as is known."""
+
+    distance: int | None = None
+    ended: tuple[str, int, int] | None = None
+    ended_at: int | None = None
+    alone: bool = False
+    """Whether one TTL is asked at a time, for a router quotes too little to tell which it is."""
+
+    far_asked: int = 0
+    far_ns: int = -WAIT_NS
+    """How often a question was to reach the target, and when last."""
+
+    @property
+    def last(self) -> int:
+        """The farthest TTL at which a router answered."""
+        return max((ttl for ttl, hop in self.hops.items() if hop.addresses), default=0)
+
+    def limit(self, most_hops: int) -> int:
+        """Give the farthest TTL that is worth a question."""
+        limits = [most_hops, self.last + AHEAD]
+        limits += [end - 1 for end in (self.distance, self.reached_at, self.ended_at) if end]
+        return min(limits)
+
+    def tries(self, ttl: int, farthest: int) -> int:
+        """Tell how often a TTL is asked: where nothing may be, only once more.
+
+        farthest is the farthest TTL at which a router answered any flow.
+        """
+        return 2 if self.reached and ttl > max(self.last, farthest) else TRIES
+
+    def far_due_ns(self, now_ns: int) -> int | None:
+        """Tell when the target is to be asked again, or is no longer awaited; None: never."""
+        due_ns = max(now_ns, self.far_ns + WAIT_NS)
+        over = self.reached or self.ended or (self.far_asked == TRIES and due_ns == now_ns)
+        return None if over else due_ns
+
+    def ask_far(self, now_ns: int) -> bool:
+        """Note that the target is asked now, unless it was asked often enough."""
+        if self.far_asked == TRIES:
+            return False
+        self.far_asked, self.far_ns = self.far_asked + 1, now_ns
+        return True
+
+    def reaches(self, ttl: int | None) -> None:
+        """Note that the target answered, perhaps with a TTL that was to end on the way."""
+        self.reached = True
+        if ttl is not None and (self.reached_at is None or ttl < self.reached_at):
+            self.reached_at = ttl
+
+    def ends(self, ttl: int, by: str, icmp_type: int, icmp_code: int) -> None:
+        """Note who said "unreachable"."""
+        if self.ended_at is None or ttl < self.ended_at:
+            self.ended, self.ended_at = (by, icmp_type, icmp_code), ttl
+
+    def told(self, distance: int) -> None:
+        """Note how far the target says that it is."""
+        self.distance, self.reached = distance, True
+
+    def answered_by_time(self, now_ns: int) -> int | None:
+        """Tell which TTL an answer is for that quotes nothing; from now on ask one at a time."""
+        self.alone = True
+        found = self.awaited(now_ns) or [
+            ttl
+            for ttl, asked_ns in self.asked_ns.items()
+            if self.hops[ttl].by_time and now_ns < asked_ns + WAIT_NS
+        ]
+        return found[0] if len(found) == 1 else None
+
+    def awaited(self, now_ns: int) -> list[int]:
+        """List the TTLs that were asked, and whose answers may come yet."""
+        return [
+            ttl
+            for ttl, asked_ns in self.asked_ns.items()
+            if not self.hops[ttl].answered and now_ns < asked_ns + WAIT_NS
+        ]
