@@ -48,7 +48,7 @@ def save(file: Path, arguments: Sequence[str], shown: list[str]) -> None:
     )
     console.print(Text(f"$ udpecho {' '.join(arguments)}"), highlight=False)
     console.print(Text.from_ansi("\n".join(shown)), highlight=False)
-    svg = console.export_svg(title="udpecho ping", code_format=_WITHOUT_FONTS)
+    svg = console.export_svg(title=f"udpecho {arguments[0]}", code_format=_WITHOUT_FONTS)
     file.write_text(re.sub(r"[ \t]+$", "", svg, flags=re.MULTILINE), encoding="utf-8")
 
 
@@ -101,6 +101,7 @@ if __name__ == "__main__":
     arguments.parse_args()
     arguments.want("ip", "nft", "tmux", root=True)  # before a picture is written over
     screenshot(PICTURES / "ping.svg", "ping")
+    screenshot(PICTURES / "path.svg", "path", "--demo")
     with impairing_network() as inside:
         plot = ["-q", "--plot", str(PICTURES / "ping-plot.svg"), "-c600", "-i0.01", "--flows=3"]
         subprocess.run([*inside, *udpecho("ping", *plot, SERVER)], env=ENVIRONMENT, check=True)

@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred
 from udpecho import EchoServer
 from udpecho.commands.commandline import WrongUsage
 from udpecho.commands.path import path_command
+from udpecho.commands.path_demo import path_demo
 from udpecho.commands.path_options import PathOptions
 from udpecho.commands.status import NO_REPLY, OK
 from udpecho.testing import MemoryNetwork
@@ -47,10 +48,20 @@ def test_json_is_a_line_for_each_flow(capsys: pytest.CaptureFixture[str]) -> Non
     assert {line["distance"] for line in lines} == {3}
 
 
+def test_the_demonstration_finds_what_is_wrong() -> None:
+    said: list[str] = []
+    assert path_demo(said.append) == OK
+    [truth] = [line for line in said if line.startswith("The truth")]
+    [named] = [line for line in said if "they die behind" in line]
+    assert truth == "The truth: what spine1 sends to 198.19.0.52 is lost."
+    assert "198.19.0.3 (hop 2)" in named  # spine1, as it answers
+
+
 @pytest.mark.parametrize(
     ("words", "error"),
     [
         ([], "expected one HOST, got 0"),
+        (["--demo", "a"], "--demo: expected no HOST, got 'a'"),
         (["a", "b"], "expected one HOST, got 2"),
         (["-m", "0", "a"], "-m: expected a whole number from 1 to 255, got '0'"),
         (["--flows=0", "a"], "--flows: expected a whole number from 1 to 1024, got '0'"),

@@ -8,6 +8,7 @@ from errno import EACCES, EADDRINUSE, EADDRNOTAVAIL, ENODEV
 from typing import Any
 
 from udpecho.commands.extras import Unusable, wanting
+from udpecho.commands.path_demo import path_demo
 from udpecho.commands.path_options import PathSettings
 from udpecho.commands.status import NO_REPLY, OK
 from udpecho.commands.wording import Say
@@ -16,6 +17,8 @@ from udpecho.errors import ResolveFailed, UdpEchoError
 
 async def path_command(reactor: Any, asked: PathSettings, say: Say) -> int:
     """Look at all paths to a host, and show them."""
+    if asked.host is None:
+        return path_demo(say)
     with wanting("ping"):
         from udpecho.path import trace
         from udpecho.show import standard_output

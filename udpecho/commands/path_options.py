@@ -24,7 +24,9 @@ from udpecho.values import whole_number
 class PathSettings:
     """What is asked of path."""
 
-    host: Target
+    host: Target | None
+    """None is the demonstration."""
+
     flows: int = FLOWS
     source_ports: tuple[int, ...] = ()
     most_hops: int = MOST_HOPS
@@ -53,6 +55,10 @@ class PathOptions(Parser):
             help=f"Port, unless HOST names one; {DEFAULT_PORT} unless said.",
         )  # fmt: skip
         add_families(asked)
+        asked.add_argument(
+            "--demo", action="store_true",
+            help="Show a fabric in memory, with a fault that is found; needs no network.",
+        )  # fmt: skip
         flows = self.add_argument_group("Flows")
         flows.add_argument(
             "--flows", metavar="N", type=readable(whole_number("--flows", 1, MAX_FLOWS)),
@@ -79,7 +85,9 @@ class PathOptions(Parser):
     def settings(self, words: Iterable[str]) -> PathSettings:
         """Say what was asked for; raises WrongUsage."""
         said, hosts = self.read(words)
-        if len(hosts) != 1:
+        if said.demo and hosts:
+            raise WrongUsage(f"--demo: expected no HOST, got {hosts[0]!r}")
+        if len(hosts) != 1 and not said.demo:
             raise WrongUsage(f"expected one HOST, got {len(hosts)}")
         ports = len(said.source_ports)
         if ports and said.flows not in (None, ports):
@@ -88,7 +96,7 @@ class PathOptions(Parser):
             )
         source, device = readable(source_or_device)(said.interface)
         return PathSettings(
-            host=readable(target(said.port or DEFAULT_PORT))(hosts[0]),
+            host=None if said.demo else readable(target(said.port or DEFAULT_PORT))(hosts[0]),
             flows=said.flows or ports or FLOWS,
             source_ports=tuple(said.source_ports),
             most_hops=said.most_hops,

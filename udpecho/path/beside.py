@@ -41,6 +41,8 @@ class _Fates:
     sent: int = 0
     lost: int = 0
     overdue: set[int] = field(default_factory=set)
+    got_there: bool = False
+    """Whether the last that is known of came back."""
 
 
 @dataclass(slots=True)
@@ -141,6 +143,7 @@ class TracedPing:
             return
         fates = self._fates[flow]
         whole = kind in WHOLE
+        fates.got_there = whole
         if outcome.sequence in fates.overdue:
             fates.overdue.discard(outcome.sequence)
             fates.lost -= whole
@@ -157,6 +160,7 @@ class TracedPing:
     def _overdue(self, probe: Probe) -> None:
         fates = self._fates[probe.flow]
         fates.overdue.add(probe.sequence)
+        fates.got_there = False
         fates.sent += 1
         fates.lost += 1
         self._losing = True
@@ -196,7 +200,7 @@ class TracedPing:
             return
         number = target.traced[flow] = self._number(target, flow)
         target.asker.add(number, flow.port)
-        if self._fates[flow].lost < self._fates[flow].sent:
+        if self._fates[flow].got_there:
             target.asker.reached(number)
 
     def _number(self, target: _Target, flow: Flow) -> int:

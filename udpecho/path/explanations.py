@@ -95,8 +95,7 @@ class Explanation:
         return len(passing) == len(theirs) if theirs.issuperset(passing) else None
 
     def _is_dead(self, flow: int) -> bool:
-        fate = self.way.fates[flow]
-        return 0 < fate.sent == fate.lost
+        return self.way.fates[flow].lost > 0 and not self.way.trails[flow].arrives
 
     def _last_hop(self, flow: int) -> int:
         shown = [place.ttl for place in self.way.trails[flow].hops if place is not None]
