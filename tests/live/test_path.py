@@ -1,0 +1,103 @@
+"""Where a losing flow dies, on Linux's own routers: four equal ways, in namespaces."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.live.conftest import families, needs
+from tests.live.ecmp import MEMBERS, TARGET, TARGET6, Ecmp, ecmp
+from tests.live.netns import why_not
+from tests.live.program import BIN, Program, python
+
+pytestmark = [
+    pytest.mark.skipif(why_not() is not None, reason=str(why_not())),
+    pytest.mark.skipif(
+        not Path("/proc/sys/net/ipv4/fib_multipath_hash_seed").exists(),
+        reason="a seed of each router's own needs Linux 6.11",
+    ),
+    needs("nft"),
+]
+
+PORTS = "40000-40015"
+HOSTS = {"ipv4": f"{TARGET}:7", "ipv6": f"[{TARGET6}]:7"}
+
+SERVER = f"""
+from twisted.internet import reactor
+from udpecho import EchoServer, listen_udp
+for address in ("{TARGET}", "{TARGET6}"):
+    listen_udp(reactor, 7, EchoServer(), address)
+print("ready", flush=True)
+reactor.run()
+"""
+
+
+@contextmanager
+def serving(tmp_path: Path) -> Iterator[Ecmp]:
+    """Have our server behind four equal ways."""
+    with ecmp() as fabric:
+        command = fabric.at["target"].command(*python("-c", SERVER))
+        with Program(command, tmp_path) as server:
+            server.wait_for("ready")
+            yield fabric
+
+
+def udpecho(fabric: Ecmp, *arguments: str) -> list[dict[str, Any]]:
+    """Run a command without any capability, and read the lines of its JSON."""
+    plain = ["setpriv", "--inh-caps=-all", "--bounding-set=-all"]
+    command = fabric.at["source"].command(*plain, str(BIN / "udpecho"), *arguments)
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False)
+    assert "Traceback" not in ended.stderr, ended.stderr
+    return [json.loads(line) for line in ended.stdout.splitlines()]
+
+
+def member_of(path: dict[str, Any]) -> str:
+    """Name the member that a flow passes, by the address that r1's side of it has."""
+    [address] = path["hops"][1]["addresses"]
+    return MEMBERS[int(address.replace("fd09:", "10.9.").replace("::", ".").split(".")[2]) - 1]
+
+
+@needs("setpriv")
+@families
+def test_the_member_that_drops_all_is_named(family: str, tmp_path: Path) -> None:
+    """And what is behind it; nothing else is, and who loses is who passes it."""
+    host = HOSTS[family]
+    with serving(tmp_path) as fabric:
+        before = udpecho(fabric, "path", "--json", f"--sport={PORTS}", host)
+        members = {path["source_port"]: member_of(path) for path in before}
+        assert len(set(members.values())) == 4, members
+        fabric.drop("d", "drop")
+        told = udpecho(
+            fabric, "ping", "--json", "--trace", "--flows=16", f"--sport={PORTS}", "-c480",
+            "-i0.0125", "-W0.5", host,
+        )  # fmt: skip
+    [verdict] = [each for each in told if each["type"] == "verdict"]
+    assert verdict["state"] == "named"
+    [segment] = verdict["segments"]
+    assert segment["after"]["ttl"] == 1
+    assert segment["before"] is None
+    assert segment["behind"]["ttl"] == 2
+    losing = {each["source_port"] for each in verdict["losing"]}
+    assert losing == {port for port, member in members.items() if member == "d"}
+    paths = [each for each in told if each["type"] == "path"]
+    assert {p["source_port"] for p in paths if not p["reached"]} == losing
+
+
+@needs("traceroute")
+@families
+def test_traceroute_sees_the_same_hops(family: str, tmp_path: Path) -> None:
+    """Of the same flow: Debian's traceroute, with a source port of its own."""
+    version = "-6" if family == "ipv6" else "-4"
+    address = TARGET6 if family == "ipv6" else TARGET
+    with serving(tmp_path) as fabric:
+        [ours] = udpecho(fabric, "path", "--json", "--sport=40003", HOSTS[family])
+        options = [version, "-n", "-U", "-p", "7", "--sport=40003", "-q", "1", "-N", "1", "-m", "3"]
+        theirs = fabric.at["source"].run("traceroute", *options, address)
+    shown = [line.split()[1] for line in theirs.splitlines()[1:]]
+    assert [hop["addresses"] for hop in ours["hops"]] == [[address] for address in shown]
