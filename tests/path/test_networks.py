@@ -85,6 +85,15 @@ class TestEqualWays:
         verdict = pinged(four, count=16 * 300, interval=0.0125).verdict()
         assert verdict.state is State.UNDECIDED, verdict.segments
 
+    @pytest.mark.parametrize("seed", range(1, 7))
+    def test_what_dies_on_the_way_back_is_not_named_on_the_way_out(self, seed: int) -> None:
+        """All hops answer the flows that lose; nobody told where their replies die."""
+        four = FourWays(seed, **AT_WILL)
+        four.members[3].drop(to="10.9.0.0/24")
+        verdict = pinged(four).verdict()
+        assert verdict.losing == () or verdict.state is State.UNDECIDED, verdict.segments
+        assert verdict.segments == ()
+
     def test_a_link_that_dies_is_named(self) -> None:
         four = FourWays(2)
         four.net.link(four.r1, four.members[3], one_way=True, loss=1.0)

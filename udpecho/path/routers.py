@@ -105,13 +105,15 @@ class Atlas:
         """Go along a trail, and tell each router in all its forms, and each link.
 
         Where hops are unknown, what stands on both sides of them is a link. What lies between the
-        last hop that answers and an end that is never reached is one, too.
+        last hop that answers and an end that is never reached is one, too; but where as many
+        answer as on the way of those that arrive, the end comes next, and these die there or on
+        their way back.
         """
         nodes = [(at, forms) for at, forms in enumerate(self._forms(trail), -1) if forms]
         for at, forms in nodes:
             for form in forms:
                 yield Stretch(at, at, form)
-        if not trail.arrives:
+        if not trail.arrives and not (trail.hops and trail.hops[-1]):
             (at, forms), (then, _) = nodes[-2:]
             for form in (*forms, at):
                 yield Stretch(at, then, ("lost behind", form))
