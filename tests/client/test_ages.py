@@ -90,3 +90,26 @@ def test_a_clock_that_is_moved_by_hand_stamps_too(clocks: Clocks) -> None:
     stamp = clocks.passed
     clocks.passed += 2 * SECOND
     assert ages.of([stamp], clocks.now()) == [2.0]
+
+
+@pytest.mark.parametrize("step", [-3600 * SECOND, 0, 3600 * SECOND])
+def test_no_age_is_more_than_the_oldest_which_is_told_without_a_look(
+    clocks: Clocks, step: int
+) -> None:
+    """Where a clock stepped since the last look, an age that is too small is as good as none."""
+    looks: list[None] = []
+
+    def wall() -> int:
+        looks.append(None)
+        return clocks.wall()
+
+    ages = Ages(clocks.now, wall)
+    clocks.between = 70_000
+    clocks.offset += step
+    stamps = [clocks.stamp() + 3_000_000, clocks.stamp()]
+    clocks.passed += 9_000_000
+    now, looked = clocks.now(), len(looks)
+    oldest = ages.oldest(stamps, now)
+    assert len(looks) == looked
+    assert all(age <= oldest for age in ages.of(stamps, now))
+    assert oldest >= 0.009 if step <= 0 else oldest == 0

@@ -94,8 +94,8 @@ class Asker:
         def unclaimed(data: bytes, peer: Peer) -> None:
             heard[0] = self.pending.unclaimed(peer, data)
 
-        ages = () if age is None else (age,)
-        self.pending.hear([(data, peer)], self.clock.seconds(), unclaimed, ages)
+        ages = None if age is None else lambda: (age,)
+        self.pending.hear([(data, peer)], self.clock.seconds(), unclaimed, ages, age or 0.0)
         return heard[0]
 
     def refuse(self, host: str = "192.0.2.1") -> None:

@@ -185,8 +185,12 @@ class AskingClient(DatagramProtocol):
     def batchReceived(self, batch: Batch) -> None:
         """Do so with all that arrived together (our own port's hook)."""
         now = self._now()
-        ages = self._ages.of(batch.arrivals(), now)
-        self._pending.hear(batch.untimed(), now, self._not_a_reply, ages)
+        stamps = batch.arrivals()
+        if not stamps:
+            self._pending.hear(batch.untimed(), now, self._not_a_reply)
+            return
+        ages, oldest = partial(self._ages.of, stamps, now), self._ages.oldest(stamps, now)
+        self._pending.hear(batch.untimed(), now, self._not_a_reply, ages, oldest)
 
     def _not_a_reply(self, data: bytes, peer: Peer) -> None:
         unclaimed = self._pending.unclaimed(peer, data)

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import repeat
 from operator import attrgetter
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -187,23 +186,31 @@ class Pending:
         datagrams: Iterable[tuple[bytes, Peer]],
         now: float,
         unclaimed: Callable[[bytes, Peer], None],
-        ages: Sequence[float] = (),
+        ages: Callable[[], Sequence[float]] | None = None,
+        oldest: float = 0.0,
     ) -> None:
         """Give each datagram to the request that it answers, or else to unclaimed().
 
         They have been read by now: none is a reply to what a callback asks meanwhile, nor, where
-        ages tell how many seconds ago each came, to what was sent later.
+        ages() tells how many seconds ago each came, to what was sent later. None is more than
+        oldest: for the usual batch, whose requests are older, ages() is not called.
         """
         by_debtor, verify_peer, verify_echo = self._owed, self._verify_peer, self._verify_echo
         heard = self._heard = self._heard + 1
-        if ages and self._deadlines.has_overdue(now):
-            datagrams = self._judged(zip(datagrams, ages, strict=False), now)
-        for (data, peer), age in zip(datagrams, ages or repeat(0.0), strict=False):
+        told: Sequence[float] | None = None
+        if ages is None:
+            told = ()
+        elif self._deadlines.has_overdue(now) and (told := ages()):
+            datagrams = self._judged(zip(datagrams, told, strict=False), now)
+        for at, (data, peer) in enumerate(datagrams):
             owed = by_debtor.get(peer if verify_peer else None)
             request = None if owed is None else owed.get(data if verify_echo else None)
-            if request is None or (
-                (rtt := now - request.sent_at) <= age and request.is_younger(age, now, heard)
-            ):
+            if request is not None and (rtt := now - request.sent_at) <= oldest:
+                if told is None:
+                    told = ages() if ages else ()
+                if request.is_younger(told[at] if told else 0.0, now, heard):
+                    request = None
+            if request is None:
                 unclaimed(data, peer)
                 continue
             self._leave(request, Reply)

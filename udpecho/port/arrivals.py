@@ -29,8 +29,15 @@ class TimesOfArrival:
 
     def take(self, count: int) -> list[int]:
         """Tell when this many datagrams came, in ns since 1970, and complete their records."""
+        if count == 1:
+            came = self._seconds[0] * 1_000_000_000 + self._nanoseconds[0]
+            self.complete(count)
+            return [came]
         seconds, nanoseconds = self._seconds[:count].tolist(), self._nanoseconds[:count].tolist()
-        self.complete(count)
+        self.complete(count)  # over the times
+        if seconds.count(seconds[0]) == count:
+            whole = seconds[0] * 1_000_000_000
+            return [whole + each for each in nanoseconds]
         return [s * 1_000_000_000 + ns for s, ns in zip(seconds, nanoseconds, strict=True)]
 
     def complete(self, count: int) -> None:
