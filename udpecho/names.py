@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from functools import lru_cache
+from math import inf
 from typing import TypeAlias
 
 from twisted.internet.address import IPv4Address, IPv6Address
@@ -19,6 +20,7 @@ from zope.interface import implementer
 from udpecho.errors import BadAddress, ResolveFailed, WrongFamily
 from udpecho.hosts import canonical_host, is_link_local
 from udpecho.peer import MAX_PORT, Peer, is_ipv6, is_wildcard
+from udpecho.reactors import IDatagramReactor
 
 _SCOPES = 1 << 32
 """A scope's number is less: the kernel writes it in four bytes."""
@@ -49,6 +51,8 @@ def known_peer(address: tuple[str, int]) -> Peer | None:
 
     Raises BadAddress for the port, and for an address that is no host's.
     """
+    if len(address) < 2:
+        raise BadAddress(address, f"expected a host and a port, got {address!r}")
     host, port = address[:2]
     check_port(port)
     canonical = canonical_host(host)
@@ -115,6 +119,19 @@ def resolve(
     return found.addCallback(lambda hosts: (hosts[0], port))
 
 
+def resolve_within(
+    reactor: IDatagramReactor, host: str, port: int, timeout: float
+) -> Deferred[Peer]:
+    """Find the address of a host as resolve() does, in so many seconds or not (ResolveFailed)."""
+    if not 0 < timeout < inf:  # written so that NaN fails it, too
+        return fail(ValueError(f"timeout: expected seconds above 0, got {timeout!r}"))
+
+    def too_late(_: object, waited: float) -> Peer:
+        raise ResolveFailed(f"no answer about {host!r} within {waited:g} s")
+
+    return resolve(reactor, host, port).addTimeout(timeout, reactor, too_late)
+
+
 def addresses(
     reactor: IReactorPluggableNameResolver,
     host: str,
@@ -125,8 +142,10 @@ def addresses(
 ) -> Deferred[list[str]]:
     """Find all addresses of a host, the best first, as resolve() finds one; there is one at least.
 
-    The port is looked at alone. The Deferred fails as that of resolve().
+    The port is looked at alone. The Deferred fails as that of resolve(), or with TypeError.
     """
+    if not isinstance(host, str):
+        return fail(TypeError(f"host: expected a name or an address, got {host!r}"))
     canonical = canonical_host(host)
     try:
         check_port(port)

@@ -381,6 +381,53 @@ class AllThree(ClientCase):
                 self.assertIn("no.example", failure.getErrorMessage())
         self.assertEqual(self.reply_to(self.connected("echo.example").request(b"x")).peer, SERVER)
 
+    def test_a_resolver_that_never_answers(self) -> None:
+        """To open, and to reconnect, ends in time; a late answer goes nowhere, the peer stays."""
+        self.serve()
+        client = self.connected()
+        silent = mock.Mock()
+        with mock.patch.object(self.host, "nameResolver", silent):
+            for make in (
+                lambda: ConnectedEchoClient.open(self.host, "never.example", 7, timeout=2.5),
+                lambda: client.reconnect("never.example", 7, timeout=2.5),
+            ):
+                waiting: Deferred[Any] = Deferred.fromCoroutine(make())
+                self.net.advance(2.4)
+                self.assertNoResult(waiting)
+                self.net.advance(0.2)
+                failure = self.failureResultOf(waiting, ResolveFailed)
+                text = "no answer about 'never.example' within 2.5 s"
+                self.assertEqual(failure.getErrorMessage(), text)
+                silent.resolveHostName.call_args[0][0].resolutionComplete()
+            usual = Deferred.fromCoroutine(ConnectedEchoClient.open(self.host, "never.example", 7))
+            self.net.advance(7.1)
+            self.failureResultOf(usual, ResolveFailed)
+        self.assertEqual(self.reply_to(client.request(b"x")).peer, SERVER)
+
+    def test_what_no_address_can_be(self) -> None:
+        """One line that says what was expected, and what came."""
+        client: Any = self.matching()
+        of_any_type: Any
+        for of_any_type in ((), ("127.0.0.1",)):
+            failure = self.failureResultOf(client.request(b"", of_any_type), BadAddress)
+            text = f"expected a host and a port, got {of_any_type!r}"
+            self.assertEqual(failure.getErrorMessage(), text)
+        for of_any_type in (None, 7, b"127.0.0.1"):
+            opening = Deferred.fromCoroutine(MatchingEchoClient.open(self.host, of_any_type))
+            failure = self.failureResultOf(opening, TypeError)
+            text = f"interface: expected an IP address, got {of_any_type!r}"
+            self.assertEqual(failure.getErrorMessage(), text)
+        of_any_type = None
+        connecting = Deferred.fromCoroutine(ConnectedEchoClient.open(self.host, of_any_type, 7))
+        failure = self.failureResultOf(connecting, TypeError)
+        self.assertEqual(failure.getErrorMessage(), "host: expected a name or an address, got None")
+        for timeout in (0, -1.0, float("nan"), float("inf")):
+            waiting = Deferred.fromCoroutine(
+                ConnectedEchoClient.open(self.host, "echo.example", 7, timeout=timeout)
+            )
+            failure = self.failureResultOf(waiting, ValueError)
+            self.assertIn("timeout: expected seconds above 0", failure.getErrorMessage())
+
     def test_ended_while_resolving(self) -> None:
         """A request can be cancelled, or its client closed, before its host is known."""
         client = self.matching()

@@ -105,6 +105,12 @@ def test_a_scope_may_be_a_name_or_a_number(scope: str) -> None:
     assert encode(IPV6, f"fe80::1%{scope}", 7) == name.ljust(NAME, b"\0")
 
 
+def test_what_equals_a_port_is_none_though_the_port_is_known() -> None:
+    assert encode(IPV4, "192.0.2.77", 7)
+    with pytest.raises(BadAddress, match=r"expected a port from 0 to 65535, got 7\.0"):
+        encode(IPV4, "192.0.2.77", 7.0)
+
+
 def test_broadcast_has_a_name_of_its_own_as_in_twisted() -> None:
     assert encode(IPV4, "<broadcast>", 7) == encode(IPV4, "255.255.255.255", 7)
 
@@ -120,6 +126,7 @@ def test_broadcast_has_a_name_of_its_own_as_in_twisted() -> None:
         (IPV6, "<broadcast>", 7, WrongFamily, "expected an IPv6 address"),
         (IPV6, "fe80::1%nosuchif", 7, BadAddress, "the name of a network interface"),
         (IPV4, "1.2.3.4", 65536, BadAddress, "expected a port from 0 to 65535, got 65536"),
+        (IPV4, "1.2.3.4", 7.0, BadAddress, "expected a port from 0 to 65535, got 7.0"),
         (IPV4, "1.2.3.4", -1, BadAddress, "got -1"),
         (IPV4, "1.2.3.4", "7", BadAddress, "got '7'"),
     ],

@@ -16,11 +16,11 @@ from typing import Self, cast
 from twisted.internet.defer import Deferred
 
 from udpecho.client.asking import WINDOW, AskingClient, OnStranger
-from udpecho.client.patience import RETRIES, TIMEOUT
+from udpecho.client.patience import LOOKUP, RETRIES, TIMEOUT
 from udpecho.client.request import Reply, Request
 from udpecho.client.sockets import connect, connect_again, pending_error
 from udpecho.errors import ClientClosed, PeerReplaced, SendFailed
-from udpecho.names import checked_peer, resolve
+from udpecho.names import checked_peer, resolve_within
 from udpecho.peer import Peer, format_peer, is_ipv6
 from udpecho.port import UdpPort
 from udpecho.reactors import AnyReactor, datagram_reactor
@@ -168,18 +168,20 @@ class ConnectedEchoClient(AskingClient):
         port: int,
         *,
         interface: str = "",
+        timeout: float = LOOKUP,
         verify_echo: bool = True,
         window: int = WINDOW,
         on_stranger: OnStranger | None = None,
     ) -> Self:
         """Make a client connected to a host, given by name or address, and a port.
 
-        It asks from the address interface; window is the most requests in flight at once. Raises
-        ResolveFailed, BadAddress, CannotListenError, or SendFailed if there is no route.
+        It asks from the address interface; window is the most requests in flight at once;
+        timeout is in seconds, for the look-up of the name. Raises ResolveFailed, BadAddress,
+        CannotListenError, or SendFailed if there is no route.
         """
         client = cls(
             reactor,
-            *(await resolve(datagram_reactor(reactor), host, port)),
+            *(await resolve_within(datagram_reactor(reactor), host, port, timeout)),
             interface=interface,
             verify_echo=verify_echo,
             window=window,
@@ -200,12 +202,12 @@ class ConnectedEchoClient(AskingClient):
         """
         return self._ask(data, self.peer, timeout, retries)
 
-    async def reconnect(self, host: str, port: int) -> None:
+    async def reconnect(self, host: str, port: int, *, timeout: float = LOOKUP) -> None:
         """Connect to another peer; the requests to the first, if pending, fail with PeerReplaced.
 
         Raises what open() does, and then the first peer stays.
         """
-        peer = await resolve(self._reactor, host, port)
+        peer = await resolve_within(self._reactor, host, port, timeout)
         if not self._sockets.open:
             raise ClientClosed("the client has no open socket")
         first, self.peer = self.peer, self._connect_again(peer)

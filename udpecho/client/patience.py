@@ -5,3 +5,6 @@ TIMEOUT = 1.0
 
 RETRIES = 2
 """Attempts after the first, each waiting twice as long as the one before."""
+
+LOOKUP = TIMEOUT * (2 ** (RETRIES + 1) - 1)
+"""Seconds for the look-up of a name where no request waits for it: as all attempts together."""

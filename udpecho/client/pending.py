@@ -117,8 +117,7 @@ class Pending:
         request.patience = timeout
         request.retries = retries
         if peer is None:
-            request.name = name
-            request.sent_at = self._now()
+            request.name, request.sent_at = name, self._now()
             self._unresolved[request] = None
             self._deadlines.start(request)
             return request
@@ -192,34 +191,28 @@ class Pending:
         """Give each datagram to the request that it answers, or else to unclaimed().
 
         They have been read by now: none is a reply to what a callback asks meanwhile, nor, where
-        ages() tells how many seconds ago each came, to what was sent later. None is more than
-        oldest: for the usual batch, whose requests are older, ages() is not called.
+        ages() tells how many seconds ago each came, oldest at most, to what was sent later.
         """
         by_debtor, verify_peer, verify_echo = self._owed, self._verify_peer, self._verify_echo
         heard = self._heard = self._heard + 1
-        told: Sequence[float] | None = None
-        if ages is None:
-            told = ()
-        elif self._deadlines.has_overdue(now) and (told := ages()):
+        told: Sequence[float] | None = None if ages else ()
+        if ages and self._deadlines.has_overdue(now) and (told := ages()):
             datagrams = self._judged(zip(datagrams, told, strict=False), now)
         for at, (data, peer) in enumerate(datagrams):
             owed = by_debtor.get(peer if verify_peer else None)
             request = None if owed is None else owed.get(data if verify_echo else None)
             if request is not None and (rtt := now - request.sent_at) <= oldest:
-                if told is None:
-                    told = ages() if ages else ()
-                if request.is_younger(told[at] if told else 0.0, now, heard):
-                    request = None
+                told = ages() if ages and told is None else told
+                young = request.is_younger(told[at] if told else 0.0, now, heard)
+                request = None if young else request
             if request is None:
                 unclaimed(data, peer)
                 continue
             self._leave(request, Reply)
-            reply = (data, peer, rtt, request.attempts)
-            request.callback(tuple.__new__(Reply, reply))  # in half the time that Reply() takes
+            request.callback(tuple.__new__(Reply, (data, peer, rtt, request.attempts)))  # quicker
             if self._waiting:
                 self._fill()
-        if not (self.in_flight or self._unresolved):
-            self._deadlines.clear()
+        self._go_on()
 
     def _judged(
         self, datagrams: Iterable[tuple[tuple[bytes, Peer], float]], now: float

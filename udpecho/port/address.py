@@ -150,7 +150,7 @@ def encode_peer(layout: Layout, host: str, port: int) -> bytes:
     return encode_any(layout, (host, port))
 
 
-@lru_cache(maxsize=REMEMBERED)
+@lru_cache(maxsize=REMEMBERED, typed=True)  # or else 7.0 passes for 7 once that is known
 def encode(layout: Layout, host: str, port: int) -> bytes:
     """Lay out a host and a port as the record of a datagram to be sent.
 

@@ -32,7 +32,12 @@ _log = Logger()
 
 
 def check_interface(interface: str) -> str:
-    """Return an interface's canonical address, "" for all of IPv4's, or raise BadAddress."""
+    """Return an interface's canonical address, "" for all of IPv4's.
+
+    Raises BadAddress, or TypeError for what is no string.
+    """
+    if not isinstance(interface, str):
+        raise TypeError(f"interface: expected an IP address, got {interface!r}")
     host = canonical_host(interface) if interface else ""
     if host is None:
         raise BadAddress(interface, f"expected an IP address to listen on, got {interface!r}")
