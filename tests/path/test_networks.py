@@ -59,7 +59,7 @@ class TestEqualWays:
 
     @pytest.mark.parametrize("target", [TARGET, TARGET6])
     @pytest.mark.parametrize("options", [AT_WILL, {}], ids=["at will", "limited"])
-    @pytest.mark.parametrize("seed", [1, 2, 3])
+    @pytest.mark.parametrize("seed", [1, 2])
     def test_a_member_that_drops_all_is_named(
         self, seed: int, options: dict[str, Any], target: str
     ) -> None:
@@ -71,21 +71,19 @@ class TestEqualWays:
         [segment] = verdict.segments
         assert segment.behind == segment.within[0]
 
-    @pytest.mark.parametrize("seed", [1, 2, 3])
-    def test_a_member_that_drops_a_part_is_named(self, seed: int) -> None:
-        four = FourWays(seed)
+    def test_a_member_that_drops_a_part_is_named(self) -> None:
+        four = FourWays(1)
         four.members[3].drop(0.05, to="10.9.20.0/24")
         four.net.link(four.r3, four.target, one_way=True, loss=0.01)
-        self.check(four, pinged(four, count=16 * 600, interval=0.0125).verdict())
+        self.check(four, pinged(four, count=16 * 400, interval=0.0125).verdict())
 
-    @pytest.mark.parametrize("seed", [1, 2, 3])
-    def test_nobody_is_named_where_all_lose_alike(self, seed: int) -> None:
-        four = FourWays(seed)
+    def test_nobody_is_named_where_all_lose_alike(self) -> None:
+        four = FourWays(1)
         four.net.link(four.r3, four.target, one_way=True, loss=0.02)
-        verdict = pinged(four, count=16 * 300, interval=0.0125).verdict()
+        verdict = pinged(four, count=16 * 200, interval=0.0125).verdict()
         assert verdict.state is State.UNDECIDED, verdict.segments
 
-    @pytest.mark.parametrize("seed", range(1, 7))
+    @pytest.mark.parametrize("seed", [1, 4, 7])
     def test_what_dies_on_the_way_back_is_not_named_on_the_way_out(self, seed: int) -> None:
         """All hops answer the flows that lose; nobody told where their replies die."""
         four = FourWays(seed, **AT_WILL)
