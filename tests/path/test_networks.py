@@ -11,7 +11,7 @@ from tests.routers import SOURCE, TARGET, TARGET6, FourWays, line, linked
 from udpecho import EchoServer, listen_udp
 from udpecho.path import Path, Place, State, TracedPing, Verdict, trace, traced
 from udpecho.ping import prepare
-from udpecho.testing import Fate, MemoryHost, MemoryNetwork
+from udpecho.testing import Fate, MemoryHost, MemoryNetwork, demo_fabric
 
 AT_WILL: dict[str, Any] = {"icmp_per_second": None, "icmp_msgs_per_second": None}
 PORTS = range(40000, 40016)
@@ -241,6 +241,23 @@ class TestOddNetworks:
         listening(target)
         [path] = looked(net, source, "100.64.0.1", ports=[40000])
         assert (len(path.hops), path.distance) == (1, 2)
+
+
+class TestFabrics:
+    @pytest.mark.parametrize("seed", [1, 2, 3])
+    def test_the_fault_of_a_demonstration_is_found(self, seed: int) -> None:
+        net, source, targets, fault = demo_fabric(
+            seed, answer=lambda host, port: listen_udp(host, port, EchoServer(host.seconds))
+        )
+        run = prepare(source, targets, count=16 * 20, interval=0.05, flows=16, source_ports=PORTS)
+        found = traced(net.run_until(run))
+        net.run_until(found.start(), limit=1000)
+        verdict = found.verdict()
+        assert verdict.state is State.NAMED, verdict.reason
+        [segment] = verdict.segments
+        assert segment.behind is not None
+        assert {*segment.behind.addresses} <= {*fault.above.addresses}
+        assert {host for host, _ in verdict.losing} == {f"10.{fault.below.name[4:]}.0.1"}
 
 
 class TestShortQuotes:

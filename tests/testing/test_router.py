@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from ipaddress import ip_address
 from typing import Any
 
 import pytest
@@ -11,7 +12,16 @@ from tests.routers import SOURCE, TARGET, TARGET6, FourWays, line
 from udpecho import BadAddress
 from udpecho.datagrams import ToSend
 from udpecho.refusal import Refusal
-from udpecho.testing import Datagram, Fate, Fault, MemoryHost, MemoryNetwork, MemoryRouter, reply
+from udpecho.testing import (
+    Datagram,
+    Fate,
+    Fault,
+    MemoryHost,
+    MemoryNetwork,
+    MemoryRouter,
+    joints,
+    reply,
+)
 
 FAMILIES = {4: ("0.0.0.0", TARGET), 6: ("::", TARGET6)}
 
@@ -341,6 +351,21 @@ class TestTranslation:
 
 
 class TestMistakes:
+    def test_chosen_addresses_are_each_links_own_and_come_to_an_end(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        net = MemoryNetwork()
+        last = net.router()
+        for _ in range(200):
+            last, before = net.router(), last
+            net.link(before, last)
+        routers = [last, before]
+        assert len({*last.addresses, *before.addresses}) == 6
+        assert all(ip_address(host) for router in routers for host in router.addresses)
+        monkeypatch.setattr(joints, "MOST_CHOSEN", 200)
+        with pytest.raises(ValueError, match="give this one its own"):
+            net.link(last, net.router())
+
     def test_what_cannot_be(self) -> None:
         net = MemoryNetwork()
         host, router = net.host(SOURCE), net.router("10.0.0.1")

@@ -12,8 +12,8 @@ from udpecho.testing.limits import PER_SECOND
 from udpecho.testing.network import MemoryNetwork
 from udpecho.testing.router import MemoryRouter
 
-MOST_LEAVES, MOST_HOSTS = 256, 256
-"""Leaves of a fabric, and hosts of a leaf: each has a byte in the hosts' addresses."""
+MOST_LEAVES, MOST_SPINES, MOST_HOSTS = 250, 250, 250
+"""Leaves and spines of a fabric, and hosts of a leaf: each has a byte in the addresses."""
 
 LINK_DELAY = 0.000_05
 """Seconds on each link: some metres of fibre, and a switch."""
@@ -28,7 +28,8 @@ class LeafAndSpine:
     leaves: tuple[MemoryRouter, ...]
     spines: tuple[MemoryRouter, ...]
     hosts: tuple[tuple[MemoryHost, ...], ...]
-    """By leaf: the first host of leaf 3 is 10.3.0.1, and fd00:3::1."""
+    """By leaf: the first host of leaf 3 is 10.3.0.1, and fd00:3::1. The leaf's address towards it
+    is 10.3.0.254, towards spine 5 10.3.255.5; that of spine 5 towards the leaf is 10.255.5.3."""
 
 
 def leaf_and_spine(
@@ -44,9 +45,13 @@ def leaf_and_spine(
 
     Its routers are leaf0, leaf1, …, spine0, …, and say so many things a second to a destination
     (see MemoryNetwork.router); delay, in seconds, is each link's. Raises ValueError for more
-    than 256 leaves, or hosts on one.
+    than 250 leaves or spines, or hosts on one leaf.
     """
-    for what, number, most in (("leaves", leaves, MOST_LEAVES), ("hosts", hosts, MOST_HOSTS)):
+    for what, number, most in (
+        ("leaves", leaves, MOST_LEAVES),
+        ("spines", spines, MOST_SPINES),
+        ("hosts on each leaf", hosts, MOST_HOSTS),
+    ):
         if not 1 <= number <= most:
             raise ValueError(f"a fabric has 1 to {most} {what}, not {number!r}")
     above = [
@@ -56,17 +61,24 @@ def leaf_and_spine(
     below, all_hosts = [], []
     for number in range(leaves):
         leaf = net.router(name=f"leaf{number}", icmp_per_second=icmp_per_second)
-        for spine in above:
-            net.link(leaf, spine, delay=delay)
-        on_leaf = [
-            net.host(f"10.{number}.{each}.1", f"fd00:{number:x}:{each:x}::1")
-            for each in range(hosts)
-        ]
-        for host in on_leaf:
-            net.link(host, leaf, delay=delay)
+        for up, spine in enumerate(above):
+            net.link(leaf, spine, addresses=_between(number, up), delay=delay)
+        on_leaf = []
+        for each in range(hosts):
+            four, six = f"10.{number}.{each}", f"fd00:{number:x}:{each:x}::"
+            host = net.host(f"{four}.1", f"{six}1")
+            ends = (f"{four}.1", f"{four}.254", f"{six}1", f"{six}fe")
+            net.link(host, leaf, addresses=ends, delay=delay)
+            on_leaf.append(host)
         below.append(leaf)
         all_hosts.append(tuple(on_leaf))
     return LeafAndSpine(tuple(below), tuple(above), tuple(all_hosts))
+
+
+def _between(leaf: int, spine: int) -> tuple[str, ...]:
+    """Give the addresses of the link between two, of both families, the leaf's end first."""
+    four = f"10.{leaf}.255.{spine}", f"10.255.{spine}.{leaf}"
+    return *four, f"fd00:{leaf:x}:ffff:{spine:x}::1", f"fd00:ffff:{spine:x}:{leaf:x}::1"
 
 
 @dataclass(frozen=True)

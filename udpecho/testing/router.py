@@ -25,6 +25,12 @@ class MemoryRouter:
         """Its name, by which the record tells where a datagram ended."""
         return self.core.name
 
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """All addresses that it may answer from: its own, and those of its links."""
+        links = (each.addresses for each in self.core.interfaces.values())
+        return tuple(host for each in (self.core.addresses, *links) for host in each.values())
+
     def address(self, neighbour: MemoryRouter | MemoryHost, *, ipv6: bool = False) -> str | None:
         """Tell its address on the link to a neighbour, if it has one of that family."""
         return self._interface(neighbour).addresses.get(ipv6)
