@@ -11,7 +11,7 @@ from tests.routers import SOURCE, TARGET, TARGET6, FourWays, line, linked
 from udpecho import EchoServer, listen_udp
 from udpecho.path import Path, Place, State, TracedPing, Verdict, trace, traced
 from udpecho.ping import prepare
-from udpecho.testing import Fate, MemoryHost, MemoryNetwork, demo_fabric
+from udpecho.testing import Fate, MemoryHost, MemoryNetwork, demo_fabric, leaf_and_spine
 
 AT_WILL: dict[str, Any] = {"icmp_per_second": None, "icmp_msgs_per_second": None}
 PORTS = range(40000, 40016)
@@ -258,6 +258,22 @@ class TestFabrics:
         assert segment.behind is not None
         assert {*segment.behind.addresses} <= {*fault.above.addresses}
         assert {host for host, _ in verdict.losing} == {f"10.{fault.below.name[4:]}.0.1"}
+
+    def test_routers_that_many_targets_share_are_not_asked_too_much(self) -> None:
+        """A router's limit is to the host that asks, whichever target that asks about."""
+        net = MemoryNetwork(seed=1)
+        fabric = leaf_and_spine(net, leaves=2, spines=4, hosts=6)
+        source, targets = fabric.hosts[0][0], fabric.hosts[1]
+        for host in targets:
+            listen_udp(host, 7, EchoServer(host.seconds))
+        net.link(fabric.spines[1], fabric.leaves[1], one_way=True, loss=0.3)
+        peers = [(host.addresses[0], 7) for host in targets]
+        run = prepare(source, peers, count=16 * 20, interval=0.05, flows=16, source_ports=PORTS)
+        found = traced(net.run_until(run))
+        net.run_until(found.start(), limit=1000)
+        known = [path.hops for paths in found.paths() for path in paths.paths]
+        silent = sum(len(hops) < 3 or not all(hop.addresses for hop in hops) for hops in known)
+        assert silent <= len(known) // 10
 
 
 class TestShortQuotes:

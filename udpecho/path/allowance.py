@@ -51,3 +51,20 @@ class Allowance:
     def _rate(self) -> float:
         share = self.answered / self.asked if self.asked > ENOUGH_ASKED else 1.0
         return A_SECOND * max(1.0, len(self.routers) * share)
+
+
+@dataclass(slots=True)
+class Common:
+    """What holds for all targets of one host: a router's limit is to us, whoever we ask about."""
+
+    by_ttl: dict[int, Allowance] = field(default_factory=dict)
+    first: dict[str, int] = field(default_factory=dict)
+    """How many flows met a first router, by its address."""
+
+    def allowance(self, ttl: int) -> Allowance:
+        """Give that of a TTL."""
+        return self.by_ttl.setdefault(ttl, Allowance())
+
+    def met_first(self, address: str) -> None:
+        """Note that a flow met this first router."""
+        self.first[address] = self.first.get(address, 0) + 1

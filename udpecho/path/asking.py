@@ -13,7 +13,7 @@ from dataclasses import replace
 from operator import itemgetter
 from typing import NamedTuple
 
-from udpecho.path.allowance import Allowance
+from udpecho.path.allowance import Allowance, Common
 from udpecho.path.hops import Hop, Label, Path
 from udpecho.path.known import WAIT_NS, KnownFlow
 
@@ -51,13 +51,20 @@ class Asker:
     """The questions that remain, and the answers so far, of the flows to one target."""
 
     def __init__(
-        self, source_ports: Sequence[int] = (), *, most_hops: int = MOST_HOPS, far: bool = False
+        self,
+        source_ports: Sequence[int] = (),
+        *,
+        most_hops: int = MOST_HOPS,
+        far: bool = False,
+        common: Common | None = None,
     ) -> None:
-        """Take the flows by their source ports, the most urgent first; far: ask the target, too."""
+        """Take the flows by their source ports, the most urgent first; far: ask the target, too.
+
+        Askers of several targets have one Common.
+        """
         self._most_hops, self._far = most_hops, far
         self._flows: dict[int, KnownFlow] = {}
-        self._buckets: dict[int, Allowance] = {}
-        self._first: dict[str, int] = {}
+        self._common = Common() if common is None else common
         for number, port in enumerate(source_ports):
             self.add(number, port)
 
@@ -72,7 +79,7 @@ class Asker:
                 return Question(flow.number, None)
         for flow, ttl, due_ns in self._open(now_ns):
             if due_ns <= now_ns:
-                self._buckets[ttl].take()
+                self._bucket(ttl).take()
                 hop = flow.hops.get(ttl, Hop(ttl))
                 flow.hops[ttl] = replace(hop, asked=hop.asked + 1)
                 flow.asked_ns[ttl] = now_ns
@@ -121,7 +128,7 @@ class Asker:
         )
         self._bucket(ttl).heard(answer.address)
         if ttl == 1 and not answer.by_time and hop.answered == 0:
-            self._first[answer.address] = self._first.get(answer.address, 0) + 1
+            self._common.met_first(answer.address)
 
     def known_by_time(self, flow_number: int, now_ns: int) -> int | None:
         """Tell which TTL of a flow an answer is for that quotes too little: the one awaited.
@@ -177,7 +184,8 @@ class Asker:
 
     def _is_common(self) -> bool:
         """Tell whether all flows seem to begin with one router, so that not each need be asked."""
-        return len(self._first) == 1 and max(self._first.values()) >= ALIKE
+        first = self._common.first
+        return len(first) == 1 and max(first.values()) >= ALIKE
 
     def _farthest(self) -> int:
         """Give the farthest TTL at which a router answered any flow."""
@@ -196,7 +204,7 @@ class Asker:
         return farthest + 1 if silent >= ALIKE else self._most_hops + 1
 
     def _bucket(self, ttl: int) -> Allowance:
-        return self._buckets.setdefault(ttl, Allowance())
+        return self._common.allowance(ttl)
 
     def _path(self, flow: KnownFlow) -> Path:
         last = flow.last
@@ -221,5 +229,5 @@ class Asker:
         """Give the first router, if it is that of all flows that were asked."""
         if not self._is_common():
             return list(first)
-        [address] = self._first
+        [address] = self._common.first
         return [Hop(1, (address,), asked=first[0].asked if first else 0)]

@@ -16,6 +16,7 @@ from twisted.internet.defer import Deferred
 from udpecho.instrument import ProbeSocket
 from udpecho.instrument.probe import Flow, Probe, ProbeFate
 from udpecho.instrument.stamps import Stamp
+from udpecho.path.allowance import Common
 from udpecho.path.asking import MOST_HOPS, Asker, Question
 from udpecho.path.hops import Paths
 from udpecho.path.judge import Losses, judge
@@ -67,6 +68,7 @@ class TracedPing:
         self._targets: dict[tuple[str, Peer], _Target] = {}
         self._questions = Questions(run.plan.size)
         self._sockets: dict[Flow, ProbeSocket] = {}
+        self._common = Common()
         self._losing = False
         self._over_ns: int | None = None
         run.listen(self._outcome, self._overdue, guest=self)
@@ -217,8 +219,11 @@ class TracedPing:
     def _target(self, flow: Flow) -> _Target:
         key = (flow.target, flow.peer)
         if key not in self._targets:
-            self._targets[key] = _Target(*key, Asker(most_hops=self._most_hops))
+            self._targets[key] = _Target(*key, self._asker())
         return self._targets[key]
+
+    def _asker(self) -> Asker:
+        return Asker(most_hops=self._most_hops, common=self._common)
 
     def _ask(self, target: _Target, question: Question, now_ns: int) -> None:
         flow = target.flows[question.flow]
