@@ -7,7 +7,6 @@ summary in it, so that report has to sum up by itself.
 
 from __future__ import annotations
 
-import os
 import random
 import subprocess
 import sys
@@ -25,6 +24,15 @@ LOST = (
     '"rtt_ns":null,"clock":null,"size_bytes":null,"ttl":null,"from_address":null,"from_port":null'
 )
 REPORT = [sys.executable, "-m", "udpecho", "report"]
+
+MEASURED = """
+import resource, subprocess, sys
+status = subprocess.run(sys.argv[1:]).returncode
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.stderr)
+sys.exit(status)
+"""
+"""A small process between us and what is measured: a child's memory is as much as its parent's was
+when it was made, at least (getrusage(2))."""
 
 
 @dataclass(frozen=True)
@@ -63,17 +71,21 @@ def report(probes: int, *arguments: str, hosts: int = 1) -> Took:
     """Have a record reported as it is written; memory is the child's greatest."""
     began = time.monotonic()
     child = subprocess.Popen(
-        [*REPORT, *arguments, "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", MEASURED, *REPORT, *arguments, "-"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     assert child.stdin is not None
     assert child.stdout is not None
     with child.stdin as pipe:
         pipe.writelines(record(probes, hosts))
     text = child.stdout.read()
-    _, status, used = os.wait4(child.pid, 0)
-    child.returncode = os.waitstatus_to_exitcode(status)
-    seconds = time.monotonic() - began
-    return Took(seconds, used.ru_maxrss / 1024, child.returncode, text)
+    assert child.stderr is not None
+    *_, rss_kib = child.stderr.read().split()
+    status = child.wait()
+    return Took(time.monotonic() - began, int(rss_kib) / 1024, status, text)
 
 
 def main() -> None:

@@ -21,7 +21,7 @@ def test_memory_does_not_grow_with_the_record(arguments: list[str]) -> None:
     short, long = (report(probes, *arguments) for probes in (20_000, 100_000))
     assert (short.status, long.status) == (0, 0)
     assert long.rss_mib < MOST_MIB
-    assert long.rss_mib < short.rss_mib + 8
+    assert long.rss_mib < short.rss_mib + 32  # what waits to be in order has its bound
     assert "100000 packets transmitted" in long.text or long.text.startswith("run,")
 
 

@@ -46,6 +46,7 @@ looking through them all takes 0.1 s, in which nothing is sent, and a tenth of t
 
 async def ping_command(reactor: Any, asked: PingSettings, say: Say, complain: Say) -> int:
     """Probe the hosts until the count, the deadline or the user ends it; sum up."""
+    _want_ping()
     refuse_no_table(asked)
     install_resolver(reactor)
     file = None if asked.record is None else RecordingFile(asked.record)
@@ -69,10 +70,15 @@ async def ping_command(reactor: Any, asked: PingSettings, say: Say, complain: Sa
     return FAILED if hosts.failed else exit_status(summary, asked)
 
 
+def _want_ping() -> None:
+    """See that what measures can be loaded, before anything begins."""
+    with wanting("ping"):
+        from udpecho.ping import prepare as _  # noqa: F401
+
+
 async def _prepare(reactor: Any, asked: PingSettings, hosts: Hosts) -> Ping:
     """Make the run that was asked for."""
-    with wanting("ping"):
-        from udpecho.ping import prepare
+    from udpecho.ping import prepare
 
     return await prepare(
         reactor,

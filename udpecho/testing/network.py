@@ -102,7 +102,7 @@ class MemoryNetwork:
         the interface that the message leaves by, or from its own addresses, if it has some.
         quotes is how many bytes of a UDP datagram it quotes: 8, its header alone; or "all", as
         many as Linux does. It says icmp_burst things to a destination at once, then so many a
-        second, None being at will; icmp_msgs_… to all together. silent says of what it says
+        second, None being at will; those of icmp_msgs to all together. silent says of what it says
         nothing: all, or these fates (EXPIRED, TOO_LONG, PROHIBITED, UNREACHABLE, REFUSED). dscp
         is what all that passes bears from there on. Raises BadAddress and ValueError.
         """
