@@ -83,6 +83,13 @@ def test_a_fast_run_shows_its_progress() -> None:
     assert "100 packets transmitted" in text
 
 
+def test_an_empty_line_parts_the_summary_from_what_is_above() -> None:
+    """As where lines are shown."""
+    last = ESCAPES.sub("", Watched("host").to_the_end().rpartition("\x1b[J")[2])
+    assert last.startswith(("\n\n", "\nUDP port", "\nLOSS")), last[:60]
+    assert "ping statistics" in last
+
+
 def test_flows_have_rows() -> None:
     watched = Watched("host", flows=4)
     watched.to_the_end()

@@ -18,6 +18,7 @@ class Traces:
 
     def __init__(self, run: Ping, asked: PingSettings) -> None:
         """Take a run that has not started."""
+        self._run = run
         self._json = asked.json
         self._traced: TracedPing | None = None
         if asked.trace:
@@ -40,6 +41,7 @@ class Traces:
             sys.stdout.write(verdict_line(verdict))
             sys.stdout.flush()
             return
-        say("")
+        if self._run.summary().figures.rtt.count:  # else a line of ping's, empty then, parts them
+            say("")
         for line in verdict_text(verdict, standard_output()):
             say(line)

@@ -119,6 +119,7 @@ class LiveTable:
         if self._drawing.running:
             self._drawing.stop()
         self._canvas.erase()
+        self._say("")
         for line in summary_text(summary, self._canvas.sheet):
             self._say(line)
 
