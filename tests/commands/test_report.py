@@ -8,6 +8,7 @@ import io
 import json
 import sys
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -155,6 +156,20 @@ def test_a_part_of_the_time_is_summed_up_anew(file: Path) -> None:
     assert "of what was sent from 0.0025 s to 0.0055 s after the start:" in said.out
     assert "3 packets transmitted, 0 received" in said.text
     assert "sent after schedule" not in said.text
+
+
+def test_a_part_by_the_clock_is_said_by_the_clock(file: Path) -> None:
+    """Who asks for ten o'clock is not told of seconds; if there is nothing, why that may be."""
+    begins = datetime(2100, 1, 2, 10, 5)
+    said = told(file, RUN, begins=begins)
+    assert "of what was sent from 2100-01-02 10:05:00 on:" in said.out
+    began = datetime.fromtimestamp(START.unix_ns // 1_000_000_000).isoformat(" ")
+    assert f"nothing: the run began at {began}" in said.out
+    said = told(file, RUN, ends=begins)
+    assert f"of what was sent from {began} to 2100-01-02 10:05:00:" in said.out
+    assert "nothing:" not in said.text
+    mixed = told(file, RUN, begins=999_999_999_999.0, ends=begins)
+    assert " s after the start:" in mixed.text, "a year 33658 is no date"
 
 
 def test_with_lines_those_of_the_part_are_told(file: Path) -> None:

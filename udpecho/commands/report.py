@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from udpecho.commands.extras import Unusable, trace_type, wanting, write_plot
@@ -88,6 +89,8 @@ def _tell(
     remarks = [*_remarks(run, asked, selection)]
     own = run.summary if selection.is_all else None
     summary = summing.summary() if own is None else own
+    if not (summary.figures.sent or selection.is_all):
+        remarks.append(f"nothing: the run began at {_local(run.start.unix_ns)}")
     form.end(run.number, start, summary, remarks)
     return summary
 
@@ -98,9 +101,23 @@ def _remarks(run: SavedRun, asked: ReportSettings, selection: Selection) -> Iter
         which = name if run.number == 1 else f"run {run.number} of {name}"
         yield f"{which} was cut short: this is what there is of it"
     if selection.from_ns is not None or selection.to_ns is not None:
-        begins = f"from {(selection.from_ns or 0) / 1e9:.9g} s"
-        ends = "on" if selection.to_ns is None else f"to {selection.to_ns / 1e9:.9g} s"
-        yield f"of what was sent {begins} {ends} after the start:"
+        yield f"of what was sent {_part(run.start.unix_ns, asked, selection)}:"
+
+
+def _part(start_unix_ns: int, asked: ReportSettings, selection: Selection) -> str:
+    """Word which part of a run is told, as it was asked for: by the clock, or since the start."""
+    edges = [edge for edge in (asked.begins, asked.ends) if edge is not None]
+    by_clock = not any(isinstance(edge, float) for edge in edges)
+
+    def worded(since_ns: int) -> str:
+        return _local(start_unix_ns + since_ns) if by_clock else f"{since_ns / 1e9:.9g} s"
+
+    ends = "on" if selection.to_ns is None else f"to {worded(selection.to_ns)}"
+    return f"from {worded(selection.from_ns or 0)} {ends}{'' if by_clock else ' after the start'}"
+
+
+def _local(unix_ns: int) -> str:
+    return datetime.fromtimestamp(unix_ns // 1_000_000_000).isoformat(" ")
 
 
 def _numbered(file: str, number: int) -> str:
