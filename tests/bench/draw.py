@@ -100,7 +100,7 @@ if __name__ == "__main__":
     arguments = Arguments("tests.bench.draw", __doc__)
     arguments.parse_args()
     arguments.want("ip", "nft", "tmux", root=True)  # before a picture is written over
-    screenshot(PICTURES / "ping.svg", "ping")
+    screenshot(PICTURES / "ping.svg", "ping", "-c", "10")
     screenshot(PICTURES / "path.svg", "path", "--demo")
     with impairing_network() as inside:
         plot = ["-q", "--plot", str(PICTURES / "ping-plot.svg"), "-c600", "-i0.01", "--flows=3"]
