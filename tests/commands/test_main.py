@@ -57,7 +57,11 @@ def test_alone_it_lists_the_commands(capsys: pytest.CaptureFixture[str]) -> None
     [
         ("pign", f"{EXPECTED}, got 'pign'; did you mean ping?"),
         ("Ping", f"{EXPECTED}, got 'Ping'; did you mean ping?"),
-        ("10.0.0.1", f"{EXPECTED}, got '10.0.0.1'"),
+        ("10.0.0.1", f"{EXPECTED}, got '10.0.0.1'; did you mean udpecho ping 10.0.0.1?"),
+        ("::1", f"{EXPECTED}, got '::1'; did you mean udpecho ping ::1?"),
+        ("help", f"{EXPECTED}, got 'help'; did you mean --help?"),
+        ("help ping", f"{EXPECTED}, got 'help'; did you mean --help?"),
+        ("sing", f"{EXPECTED}, got 'sing'; did you mean ping?"),
         ("--json", "expected an option, got '--json'"),
         ("ping --intervall=3", "expected an option, got '--intervall'; did you mean --interval?"),
         ("ping --inter=3", "expected an option, got '--inter'; did you mean --interval or "

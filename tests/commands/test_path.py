@@ -62,6 +62,9 @@ def test_the_demonstration_finds_what_is_wrong() -> None:
     [
         ([], "expected one HOST, got 0"),
         (["--demo", "a"], "--demo: expected no HOST, got 'a'"),
+        (["--demo", "--json"], "--demo: expected no other option"),
+        (["--demo", "--flows=3"], "--demo: expected no other option"),
+        (["--demo", "-6"], "--demo: expected no other option"),
         (["a", "b"], "expected one HOST, got 2"),
         (["-m", "0", "a"], "-m: expected a whole number from 1 to 255, got '0'"),
         (["--flows=0", "a"], "--flows: expected a whole number from 1 to 1024, got '0'"),

@@ -67,6 +67,15 @@ class Terminal:
         return running
 
 
+def test_where_flows_die_is_parted_from_the_rest_by_one_empty_line() -> None:
+    for loss in (0.0, 1.0):
+        user = Terminal(loss=loss)
+        user.ping("-c4", "-i0.1", "--flows=2", "--trace", "echo.example:7")
+        [verdict] = [n for n, line in enumerate(user.said) if line.startswith("where flows lose")]
+        assert user.said[verdict - 1] == ""
+        assert user.said[verdict - 2] != ""
+
+
 class Named(Terminal):
     """A user whose names' addresses change, of a resolver that takes some seconds."""
 
@@ -483,7 +492,10 @@ def test_a_picture_that_can_not_be_written_is_refused_before_the_run(
             "-f: a flood in iputils' ping, absent here; as many source ports are",
         ),
         (["-qf16", "host"], "-f: a flood in iputils' ping"),
-        (["host", "-f"], "are --flows=N"),
+        (["-f", "hosts.txt"], "are --flows=N; a file of hosts is --targets=FILE"),
+        (["-V"], "-V: the version in iputils' ping; here it is --version"),
+        (["-A", "host"], "-A: adaptive in iputils' ping, absent here; how often is -i SECONDS"),
+        (["-qv", "host"], "-v: absent here: all is said"),
         (
             ["-a", "connected"],
             "-a: a bell in iputils' ping, absent here; whose replies count is",

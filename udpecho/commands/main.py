@@ -98,4 +98,13 @@ def _asked(words: list[str]) -> object:
         raise SystemExit(FAILED)
     *names, last = COMMANDS
     known, got = f"{', '.join(names)} or {last}", arguments[0]
-    raise WrongUsage(f"expected a command, {known}, got {got!r}{did_you_mean(got, COMMANDS)}")
+    raise WrongUsage(f"expected a command, {known}, got {got!r}{_meant(got)}")
+
+
+def _meant(word: str) -> str:
+    """Word what was most likely meant by what is no command."""
+    if word == "help":
+        return "; did you mean --help?"
+    if any(mark in word for mark in ".:"):
+        return f"; did you mean udpecho ping {word}?"
+    return did_you_mean(word, COMMANDS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -65,7 +66,7 @@ class PathOptions(Parser):
             help=f"Source ports to look from, 1 to {MAX_FLOWS}; {FLOWS} unless said.",
         )  # fmt: skip
         flows.add_argument(
-            "--sport", dest="source_ports", metavar="PORT[-PORT]", default=(),
+            "--sport", dest="source_ports", metavar="PORT[-LAST]", default=(),
             type=readable(source_ports), help="The source ports: as many flows.",
         )  # fmt: skip
         flows.add_argument(
@@ -82,11 +83,19 @@ class PathOptions(Parser):
         )
         self.add_general()
 
+    def _refuse_beside_demo(self, said: Namespace, hosts: list[str]) -> None:
+        """Refuse what the demonstration would not heed."""
+        if hosts:
+            raise WrongUsage(f"--demo: expected no HOST, got {hosts[0]!r}")
+        heeded = {"demo", "host"}
+        if any(vars(said)[name] != self.get_default(name) for name in vars(said).keys() - heeded):
+            raise WrongUsage("--demo: expected no other option")
+
     def settings(self, words: Iterable[str]) -> PathSettings:
         """Say what was asked for; raises WrongUsage."""
         said, hosts = self.read(words)
-        if said.demo and hosts:
-            raise WrongUsage(f"--demo: expected no HOST, got {hosts[0]!r}")
+        if said.demo:
+            self._refuse_beside_demo(said, hosts)
         if len(hosts) != 1 and not said.demo:
             raise WrongUsage(f"expected one HOST, got {len(hosts)}")
         ports = len(said.source_ports)

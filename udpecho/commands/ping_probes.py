@@ -10,10 +10,20 @@ from udpecho.ping.plan import SIZE
 from udpecho.values import one_of, whole_number
 
 OTHERS_LETTERS = {
-    "-f": "a flood in iputils' ping, absent here; as many source ports are --flows=N",
+    "-f": "a flood in iputils' ping, absent here; as many source ports are --flows=N; "
+    "a file of hosts is --targets=FILE",
     "-a": "a bell in iputils' ping, absent here; whose replies count is --accept=WHOSE",
+    "-A": "adaptive in iputils' ping, absent here; how often is -i SECONDS",
+    "-b": "a broadcast in iputils' ping, absent here: one probe, one host",
+    "-B": "absent here; -I ADDRESS keeps the source",
+    "-C": "connect in iputils' ping; here it is --accept=connected",
+    "-g": "a range of hosts in fping, absent here; a file of hosts is --targets=FILE",
+    "-l": "probes without waiting in iputils' ping; none waits here: how often is -i SECONDS",
+    "-U": "round trips by the user's clock in iputils' ping; here it is --clock=user",
+    "-v": "absent here: all is said",
+    "-V": "the version in iputils' ping; here it is --version",
 }
-"""Letters that were ours in 0.1, and what is to be said in their place."""
+"""Letters that were ours in 0.1, or that other pings have, and what is to be said of them."""
 
 
 def add_packets(group: Group) -> None:
