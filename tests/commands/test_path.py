@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 from typing import Any
 
 import pytest
@@ -10,7 +12,7 @@ from twisted.internet.defer import Deferred
 
 from udpecho import EchoServer
 from udpecho.commands.commandline import WrongUsage
-from udpecho.commands.path import path_command
+from udpecho.commands.path import WAIT, path_command
 from udpecho.commands.path_demo import path_demo
 from udpecho.commands.path_options import PathOptions
 from udpecho.commands.status import NO_REPLY, OK
@@ -38,6 +40,26 @@ def test_ends_with_1_if_the_host_was_not_reached() -> None:
     status, said = run("--flows=1", "echo.example:7", loss=1.0)
     assert status == NO_REPLY
     assert said[-1] == "echo.example:7 was not reached"
+
+
+class Screen(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("loss", "told"), [(1.0, True), (0.0, False)])
+def test_who_waits_at_a_terminal_is_told_why(
+    loss: float, told: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    screen = Screen()
+    monkeypatch.setattr(sys, "stderr", screen)
+    run("--flows=1", "echo.example:7", loss=loss)
+    assert screen.getvalue() == (f"{WAIT}\n" if told else "")
+
+
+def test_in_a_script_nobody_is(capsys: pytest.CaptureFixture[str]) -> None:
+    run("--flows=1", "echo.example:7", loss=1.0)
+    assert capsys.readouterr().err == ""
 
 
 def test_json_is_a_line_for_each_flow(capsys: pytest.CaptureFixture[str]) -> None:

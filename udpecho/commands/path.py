@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from errno import EACCES, EADDRINUSE, EADDRNOTAVAIL, ENODEV
 from typing import Any
@@ -10,9 +12,15 @@ from typing import Any
 from udpecho.commands.extras import Unusable, wanting
 from udpecho.commands.path_demo import path_demo
 from udpecho.commands.path_options import PathSettings
+from udpecho.commands.saying import complain
 from udpecho.commands.status import NO_REPLY, OK
 from udpecho.commands.wording import Say
 from udpecho.errors import ResolveFailed, UdpEchoError
+
+PATIENCE = 2.0
+"""Seconds after which a user wonders whether anything goes on."""
+
+WAIT = "Routers answer about once a second: a minute at most. Ctrl-C: what is known."
 
 
 async def path_command(reactor: Any, asked: PathSettings, say: Say) -> int:
@@ -26,16 +34,17 @@ async def path_command(reactor: Any, asked: PathSettings, say: Say) -> int:
         from udpecho.show.path_text import paths_text
     host, port, name = asked.host
     try:
-        found = await trace(
-            reactor,
-            (host, port),
-            flows=asked.flows,
-            source_ports=asked.source_ports,
-            most_hops=asked.most_hops,
-            ipv6=asked.ipv6,
-            source=asked.source,
-            device=asked.device,
-        )
+        with _patience(reactor):
+            found = await trace(
+                reactor,
+                (host, port),
+                flows=asked.flows,
+                source_ports=asked.source_ports,
+                most_hops=asked.most_hops,
+                ipv6=asked.ipv6,
+                source=asked.source,
+                device=asked.device,
+            )
     except UdpEchoError:
         raise
     except OSError as error:
@@ -48,6 +57,17 @@ async def path_command(reactor: Any, asked: PathSettings, say: Say) -> int:
         for line in paths_text(found, standard_output()):
             say(line)
     return OK if any(path.reached for path in found.paths) else NO_REPLY
+
+
+@contextmanager
+def _patience(reactor: Any) -> Iterator[None]:
+    """Tell who waits at a terminal why nothing shows yet, and what ends it."""
+    waiting = reactor.callLater(PATIENCE, complain, WAIT) if sys.stderr.isatty() else None
+    try:
+        yield
+    finally:
+        if waiting is not None and waiting.active():
+            waiting.cancel()
 
 
 def _why_not(error: OSError, asked: PathSettings) -> str:
