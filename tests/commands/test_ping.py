@@ -67,13 +67,14 @@ class Terminal:
         return running
 
 
-def test_where_flows_die_is_parted_from_the_rest_by_one_empty_line() -> None:
+def test_where_flows_die_stands_before_the_lines_that_programs_read() -> None:
     for loss in (0.0, 1.0):
         user = Terminal(loss=loss)
         user.ping("-c4", "-i0.1", "--flows=2", "--trace", "echo.example:7")
         [verdict] = [n for n, line in enumerate(user.said) if line.startswith("where flows lose")]
         assert user.said[verdict - 1] == ""
         assert user.said[verdict - 2] != ""
+        assert user.said[-3] == "--- echo.example:7 ping statistics ---"
 
 
 class Named(Terminal):

@@ -57,8 +57,11 @@ async def ping_command(reactor: Any, asked: PingSettings, say: Say, complain: Sa
         run = await _prepare(reactor, asked, hosts)
         traces = Traces(run, asked)
         view = _recorded(_view(run.plan, asked, say), file, complain)
-        summary, trace = await _run(reactor, run, view, hosts, asked.every, draws, complain)
-        traces.show(say)
+        summary, trace = await _run(
+            reactor, run, view, hosts, asked.every, draws, complain,
+            lambda: traces.tell(view.beside(say)),
+        )  # fmt: skip
+        traces.write()
         if trace is not None and asked.plot is not None:
             write_plot(asked.plot, trace, summary)
     except OSError as error:
@@ -120,8 +123,9 @@ async def _run(
     every: float | None,
     draws: type[Trace] | None,
     complain: Say,
+    tell_more: Callable[[], None],
 ) -> tuple[Summary, Trace | None]:
-    """Run to the end; an interrupt only hastens it."""
+    """Run to the end, which an interrupt only hastens; more is told before the summary."""
     from udpecho.show.text import interim_text
 
     interrupted: Deferred[Summary] = Deferred()
@@ -148,6 +152,7 @@ async def _run(
     summary = run.summary()
     if intervals is not None:
         intervals.end(summary.elapsed_ns)
+    tell_more()
     view.end(summary)
     return summary, trace
 

@@ -18,7 +18,6 @@ class Traces:
 
     def __init__(self, run: Ping, asked: PingSettings) -> None:
         """Take a run that has not started."""
-        self._run = run
         self._json = asked.json
         self._traced: TracedPing | None = None
         if asked.trace:
@@ -26,22 +25,24 @@ class Traces:
 
             self._traced = traced(run)
 
-    def show(self, say: Say) -> None:
-        """Say, or write, where flows die, once the run is over."""
-        if self._traced is None:
+    def tell(self, say: Say) -> None:
+        """Say where flows die, before the summary: ping's lines, which programs read, end it."""
+        if self._traced is None or self._json:
             return
         from udpecho.show import standard_output
-        from udpecho.show.path_record import path_lines, verdict_line
         from udpecho.show.path_text import verdict_text
 
-        verdict = self._traced.verdict()
-        if self._json:
-            for paths in self._traced.paths():
-                sys.stdout.writelines(path_lines(paths))
-            sys.stdout.write(verdict_line(verdict))
-            sys.stdout.flush()
-            return
-        if self._run.summary().figures.rtt.count:  # else a line of ping's, empty then, parts them
-            say("")
-        for line in verdict_text(verdict, standard_output()):
+        say("")
+        for line in verdict_text(self._traced.verdict(), standard_output()):
             say(line)
+
+    def write(self) -> None:
+        """Write it as JSON, after the summary."""
+        if self._traced is None or not self._json:
+            return
+        from udpecho.show.path_record import path_lines, verdict_line
+
+        for paths in self._traced.paths():
+            sys.stdout.writelines(path_lines(paths))
+        sys.stdout.write(verdict_line(self._traced.verdict()))
+        sys.stdout.flush()
