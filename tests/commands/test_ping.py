@@ -23,7 +23,7 @@ from udpecho.commands.ping_options import OWN_COUNT, PingOptions
 from udpecho.commands.ping_settings import PingSettings
 from udpecho.commands.report import report_command
 from udpecho.commands.report_options import ReportOptions, ReportSettings
-from udpecho.commands.status import NO_REPLY, OK, exit_status
+from udpecho.commands.status import FAILED, NO_REPLY, OK, exit_status
 from udpecho.ping.figures import Figures, Summary, TargetSummary
 from udpecho.ping.plan import Plan, Target
 from udpecho.server.server import EchoServer
@@ -75,6 +75,17 @@ def test_where_flows_die_stands_before_the_lines_that_programs_read() -> None:
         assert user.said[verdict - 1] == ""
         assert user.said[verdict - 2] != ""
         assert user.said[-3] == "--- echo.example:7 ping statistics ---"
+
+
+def test_a_file_in_place_of_a_host_is_one_line_that_offers_targets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("hosts.txt").write_text("echo.example\n")
+    user = Terminal()
+    assert user.ping("-c1", "hosts.txt") == FAILED
+    [line] = user.complained
+    assert line.endswith("'hosts.txt'; for the hosts of that file, --targets=hosts.txt")
 
 
 class Named(Terminal):

@@ -7,6 +7,7 @@ are pinged.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from os.path import isfile
 from typing import TYPE_CHECKING
 
 from udpecho.commands.extras import Unusable, lines_of
@@ -51,7 +52,8 @@ class Hosts:
         if isinstance(naming, Unresolved):
             key = naming.name, naming.port
             self._without.add(key)
-            self._say(self._places.get(key, "") + naming.reason)
+            place = self._places.get(key)
+            self._say((place or "") + naming.reason + ("" if place else _a_file(naming.name)))
         else:
             key = naming.name, naming.new[1]
             if naming.old is not None:
@@ -95,3 +97,8 @@ class Hosts:
 
     def _say(self, line: str) -> None:
         self._complain(f"udpecho: {line}")
+
+
+def _a_file(name: str) -> str:
+    """Word what was most likely meant by a host that is the name of a file here."""
+    return f"; for the hosts of that file, --targets={name}" if isfile(name) else ""
