@@ -658,6 +658,7 @@ SETS: dict[str, str] = {
     "client.pending": "its book is kept in the requests, whose fields nobody else writes",
     "port.stock": "Twisted's port takes no argument for how much it reads, nor a connect back",
     "show.table": "Twisted's LoopingCall takes its clock so",
+    "commands.streams": "print() writes to sys.stdout, whatever that is",
     "testing.record": "its book is kept in the passages, whose fields nobody else writes",
     "testing.host": "Twisted's DelayedCall leaves it to the reactor to say that it was called",
 }
@@ -705,6 +706,7 @@ def test_what_is_set_from_outside_is_seen(line: str) -> None:
 
 
 STANDS_TWICE: dict[str, str] = {
+    "TYPE_CHECKING": "False, as in typing, which two doors do without to load quickly",
     "REMEMBERED": "requests in client.ended, addresses in port.address: as many by chance",
 }
 """Constants of one name and value in two rooms, and why."""

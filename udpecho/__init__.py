@@ -6,9 +6,9 @@ answer   kernel -> port -> guard (may it be answered?) -> server -> kernel
 ask      caller -> client -> pending (who owes us a reply) -> port -> kernel, and back
 """
 
-from typing import TYPE_CHECKING
-
 from udpecho.doors import Door
+
+TYPE_CHECKING = False  # as in typing, whose import takes longer than all of ours
 
 __all__ = [
     "Address",

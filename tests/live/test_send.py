@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import signal
 import socket
 import time
 from pathlib import Path
@@ -166,17 +165,6 @@ def test_bytes_that_are_not_text(server: Address, tmp_path: Path) -> None:
     ]
     ended = run(command, tmp_path)
     assert re.search(r"reply \S+ 2 bytes \S+ ms '\\xff\\xfe'$", ended.stdout, re.M), ended
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_interrupted(number: signal.Signals, start: Start) -> None:
-    """Ctrl-C ends it cleanly: status 2, one line, no traceback."""
-    with bound() as silent:
-        asking = start(udpecho("send", *WAITING, f"127.0.0.1:{port_of(silent)}", "hello"))
-        silent.recv(99)
-        asking.signal(number)
-        assert asking.wait() == 2
-    assert asking.errors == "udpecho: interrupted\n"
 
 
 @pytest.mark.parametrize("command", [[], ["send"], ["talk"]])

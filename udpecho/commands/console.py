@@ -5,187 +5,161 @@ Text is decoded so that every byte survives the way in and out (PEP 383).
 
 from __future__ import annotations
 
-import codecs
 import os
-import re
-import sys
 import termios
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from shutil import get_terminal_size
-from unicodedata import category, east_asian_width
+from typing import Any, TypeAlias
 
-from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IHalfCloseableProtocol
-from twisted.internet.protocol import Protocol
-from twisted.internet.stdio import StandardIO
-from twisted.python.failure import Failure
-from zope.interface import implementer
+from twisted.internet.defer import CancelledError, gatherResults
 
-from udpecho.shown import printable
+from udpecho.commands.descriptors import InputPipe, OutputPipe
+from udpecho.commands.ending import putting_right
+from udpecho.commands.typed import CLEAR, MAX_LINE, TypedLine
+from udpecho.shown import harmless, printable
 
-MAX_LINE = 1 << 20
-"""Bytes of a line, at most: several times what the longest datagram could need."""
+Take: TypeAlias = Callable[[str], None]
 
-_CLEAR = "\r\x1b[K"
-_KEY_SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|O.|.)?")  # arrows and the like
-_END, _ERASE, _ERASE_WORD, _ERASE_LINE = "\x04", "\x7f\x08", "\x17", "\x15"
+TakeEnd: TypeAlias = Callable[[str | None], None]
+"""Told that no more lines come, and why, if there could be."""
 
 
-class TypedLine:
-    """The line being typed: what keys make of it, and how it looks on one terminal line."""
+class Console:
+    """Standard input by lines, and standard outputs; say() may be called at any time.
 
-    def __init__(self, prompt: str = "> ") -> None:
-        self._prompt = prompt
-        self._decode = codecs.getincrementaldecoder("utf-8")("surrogateescape").decode
-        self._text = ""
+    What is said faster than anybody reads is left out, and counted.
+    """
 
-    def type(self, keys: bytes) -> list[str | None]:
-        """Take keys; return the lines that they end, and None where they end the input."""
-        ended: list[str | None] = []
-        for key in _KEY_SEQUENCE.sub("", self._decode(keys)):
-            if key in "\r\n":
-                ended.append(self._text)
-                self._text = ""
-            elif key == _END:
-                if not self._text:
-                    ended.append(None)
-            elif key in _ERASE:
-                self._text = self._text[:-1]
-            elif key == _ERASE_LINE:
-                self._text = ""
-            elif key == _ERASE_WORD:
-                self._text = re.sub(r"\S*\s*$", "", self._text)
-            elif key.isprintable() and len(self._text) < MAX_LINE:
-                self._text += key
-        return ended
-
-    def shown(self, columns: int) -> str:
-        """Draw the prompt and as much of the text's end as one line of the terminal holds."""
-        room = max(1, columns - len(self._prompt) - 1)
-        start = len(self._text)
-        while start and room >= (width := _columns(self._text[start - 1])):
-            start -= 1
-            room -= width
-        return f"{_CLEAR}{self._prompt}{printable(self._text[start:])}"
-
-
-def _columns(character: str) -> int:
-    if "\udc80" <= character <= "\udcff":  # a byte that is not UTF-8, shown as an escape
-        return len(printable(character))
-    if category(character) in ("Mn", "Me", "Cf"):
-        return 0
-    return 2 if east_asian_width(character) in "WF" else 1
-
-
-@implementer(IHalfCloseableProtocol)
-class Console(Protocol):
-    """Standard input by lines, and standard output; say() may be called at any time."""
-
-    def __init__(self, take_line: Callable[[str], None], take_end: Callable[[], None]) -> None:
+    def __init__(self, reactor: Any, take_line: Take, take_end: TakeEnd) -> None:
+        self._reactor = reactor
         self._take_line = take_line
         self._take_end = take_end
         self._rest = b""
-        self._ended = False
-        self.gone: Deferred[None] = Deferred()
-        """Fires when all that was said has been written, or can't be."""
+        self._left_out = 0
+        self._inlet = InputPipe(reactor, 0, self._take, self._end)
+        self._out = OutputPipe(reactor, 1, self._admit)
+        self._errors = OutputPipe(reactor, 2, lambda: None)
+        self._open = ExitStack()
+        for outlet in (self._out, self._errors):
+            self._open.enter_context(putting_right(outlet.close))
+        self._inlet.resume()
 
     def say(self, line: str) -> None:
         """Write a line."""
-        assert self.transport is not None
-        self.transport.write(printable(line + "\n").encode())
+        self._admit()
+        if self._left_out or not self._offer(line):
+            self._left_out += 1
 
     def complain(self, line: str) -> None:
         """Write a line to standard error."""
-        print(printable(line), file=sys.stderr, flush=True)
+        self._errors.offer(f"{harmless(line)}\n".encode())
 
-    def leave(self) -> None:
-        """Write what is left and let go of the terminal."""
-        assert self.transport is not None
-        self.transport.loseConnection()
+    def pause(self) -> None:
+        """Take no more lines for now."""
+        self._inlet.pause()
 
-    def dataReceived(self, data: bytes) -> None:
+    def resume(self) -> None:
+        """Take lines again."""
+        self._inlet.resume()
+
+    async def leave(self, patience: float | None) -> None:
+        """Let go of the descriptors when all is written, or after so many seconds."""
+        self._inlet.pause()
+        written = gatherResults([self._out.empty(), self._errors.empty()])
+        if patience is not None:
+            written.addTimeout(patience, self._reactor)
+        with self._open, suppress(CancelledError, TimeoutError):
+            await written
+
+    def _offer(self, line: str) -> bool:
+        return self._out.offer(f"{harmless(line)}\n".encode())
+
+    def _admit(self) -> None:
+        """Say how much was left out, once there is room again."""
+        if self._left_out and self._offer(f"udpecho: {self._left_out} lines left out"):
+            self._left_out = 0
+
+    def _take(self, data: bytes) -> None:
         """Hand on each line that is complete."""
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
             self._take_line(line.rstrip(b"\r").decode("utf-8", "surrogateescape"))
         if len(self._rest) > MAX_LINE:
-            self.complain(f"a line of more than {MAX_LINE} bytes: expected HOST[:PORT] MESSAGE")
-            self.leave()
+            self._rest = b""
+            self._inlet.pause()
+            self._take_end(f"expected HOST[:PORT] MESSAGE, got a line of {MAX_LINE} bytes and more")
 
-    def readConnectionLost(self) -> None:
+    def _end(self, error: OSError | None) -> None:
         """Take what was left without a line's end, and end."""
         if self._rest:
-            self.dataReceived(b"\n")
-        self._end()
-
-    def writeConnectionLost(self) -> None:
-        """End: nobody reads what we say."""
-        self._end()
-
-    def connectionLost(self, reason: Failure | None = None) -> None:
-        """End, with everything written that could be."""
-        self._end()
-        self.gone.callback(None)
-
-    def _end(self) -> None:
-        if not self._ended:
-            self._ended = True
-            self._take_end()
+            self._take(b"\n")
+        self._take_end(None if error is None else f"can't read standard input: {error.strerror}")
 
 
 class TerminalConsole(Console):
     """A terminal, on which lines are printed above the one being typed."""
 
-    def connectionMade(self) -> None:
-        """Have the terminal leave the drawing of what is typed to us."""
+    def __init__(self, reactor: Any, take_line: Take, take_end: TakeEnd) -> None:
+        super().__init__(reactor, take_line, take_end)
         self._typed = TypedLine()
-        self._before = termios.tcgetattr(sys.stdin)
-        raw = termios.tcgetattr(sys.stdin)
-        raw[3] &= ~(termios.ICANON | termios.ECHO)
-        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, raw)
+        self._leaving = False
+        self._open.enter_context(_keys_as_they_are_typed())
         self._draw()
-
-    def connectionLost(self, reason: Failure | None = None) -> None:
-        """Leave the terminal as it was."""
-        os.set_blocking(sys.stdin.fileno(), True)
-        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, self._before)
-        super().connectionLost(reason)
 
     def say(self, line: str) -> None:
         """Write a line above the one being typed."""
-        self._write(f"{_CLEAR}{line}\n")
+        super().say(line)
         self._draw()
 
     complain = say
 
-    def dataReceived(self, data: bytes) -> None:
+    async def leave(self, patience: float | None) -> None:
+        """Clear the prompt, then leave as any console does."""
+        self._leaving = True
+        self._out.offer(CLEAR.encode())
+        await super().leave(patience)
+
+    def _offer(self, line: str) -> bool:
+        return self._out.offer(f"{CLEAR}{harmless(line)}\n".encode())
+
+    def _admit(self) -> None:
+        before = self._left_out
+        super()._admit()
+        if before and not self._left_out:
+            self._draw()
+
+    def _take(self, data: bytes) -> None:
         """Take keys."""
         for line in self._typed.type(data):
             if line is None:
-                self._end()
+                self._take_end(None)
             else:
-                self._write(f"{_CLEAR}> {line}\n")
+                self._offer(f"> {line}")
                 self._take_line(line)
         self._draw()
 
-    def leave(self) -> None:
-        """Clear the prompt, then leave as any console does."""
-        self._ended = True
-        self._write(_CLEAR)
-        super().leave()
-
     def _draw(self) -> None:
-        if not self._ended:
-            self._write(self._typed.shown(get_terminal_size().columns))
-
-    def _write(self, text: str) -> None:
-        assert self.transport is not None
-        self.transport.write(printable(text).encode())
+        if not self._leaving:
+            self._out.offer(printable(self._typed.shown(get_terminal_size().columns)).encode())
 
 
-def open_console(take_line: Callable[[str], None], take_end: Callable[[], None]) -> Console:
+@contextmanager
+def _keys_as_they_are_typed() -> Iterator[None]:
+    """Have the terminal leave the drawing of what is typed to us."""
+    before, raw = termios.tcgetattr(0), termios.tcgetattr(0)
+    raw[3] &= ~(termios.ICANON | termios.ECHO)
+
+    def undo() -> None:
+        with suppress(termios.error):  # it is gone
+            termios.tcsetattr(0, termios.TCSANOW, before)
+
+    with putting_right(undo):
+        termios.tcsetattr(0, termios.TCSANOW, raw)
+        yield
+
+
+def open_console(reactor: Any, take_line: Take, take_end: TakeEnd) -> Console:
     """Read standard input, as a terminal if a person is at both ends of it."""
-    terminal = sys.stdin.isatty() and sys.stdout.isatty()
-    console = (TerminalConsole if terminal else Console)(take_line, take_end)
-    StandardIO(console)
-    return console
+    kind = TerminalConsole if os.isatty(0) and os.isatty(1) else Console
+    return kind(reactor, take_line, take_end)

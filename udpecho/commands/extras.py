@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import chdir, contextmanager, nullcontext
 from pathlib import Path
@@ -62,13 +61,12 @@ def wanting(extra: str) -> Iterator[None]:
 @contextmanager
 def lines_of(file: str) -> Iterator[TextIO]:
     """Open a file of lines; - is standard input."""
-    if file == "-":
-        if sys.stdin is None:
-            raise Unusable("can't read standard input: it is closed")
-        yield sys.stdin
-        return
+    standard = file == "-"
     try:
-        with open(file, encoding="utf-8", errors="replace") as lines:
+        with open(
+            0 if standard else file, encoding="utf-8", errors="replace", closefd=not standard
+        ) as lines:
             yield lines
     except OSError as error:
-        raise Unusable(f"can't read {file}: {error.strerror}") from error
+        name = "standard input" if standard else file
+        raise Unusable(f"can't read {name}: {error.strerror}") from error

@@ -7,9 +7,9 @@ child serves until its standard input ends, so that it never outlives the ping.
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from twisted.internet import task
@@ -20,6 +20,7 @@ from twisted.internet.protocol import ProcessProtocol, Protocol
 from twisted.internet.stdio import StandardIO
 from twisted.python.failure import Failure
 
+from udpecho.commands.signals import held_back
 from udpecho.errors import UdpEchoError
 from udpecho.port import listen_udp
 from udpecho.server import EchoServer
@@ -45,7 +46,8 @@ class OwnServer:
         child = _Child()
         # -P: by -m alone, Python would look for modules in the working directory first.
         command = [sys.executable, "-P", "-m", "udpecho.commands.own_server", address]
-        reactor.spawnProcess(child, sys.executable, command, os.environ, childFDs=_CHILD_FDS)
+        with held_back():  # Ctrl-C reaches the whole terminal: we still wait for last replies
+            reactor.spawnProcess(child, sys.executable, command, os.environ, childFDs=_CHILD_FDS)
         self._stop = child.stop
         self.address = address, await child.serving
 
@@ -95,10 +97,9 @@ class _UntilEnd(Protocol):
 
 async def serve(reactor: Any, address: str) -> None:
     """Echo until standard input ends; the port is what is said first."""
-    # Ctrl-C reaches the whole terminal: the ping still waits for its last replies.
-    reactor.callWhenRunning(signal.signal, signal.SIGINT, signal.SIG_IGN)
     listening: Any = listen_udp(reactor, 0, EchoServer(), address)
-    print(listening.getHost().port, flush=True)
+    with suppress(BrokenPipeError):  # whoever started us is gone, and so has our input ended
+        os.write(1, f"{listening.getHost().port}\n".encode())
     until_end = _UntilEnd()
     StandardIO(until_end)
     await until_end.ended

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import gc
 import os
-import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from errno import EACCES, EADDRINUSE, EADDRNOTAVAIL, ENODEV
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -24,6 +24,7 @@ from udpecho.commands.ping_hosts import Hosts
 from udpecho.commands.ping_settings import PingSettings
 from udpecho.commands.recording import RecordingFile
 from udpecho.commands.resolving import install_resolver
+from udpecho.commands.signals import Heed, ignore
 from udpecho.commands.status import FAILED, exit_status
 from udpecho.commands.traces import Traces
 from udpecho.commands.wording import Say
@@ -44,8 +45,13 @@ looking through them all takes 0.1 s, in which nothing is sent, and a tenth of t
 """
 
 
-async def ping_command(reactor: Any, asked: PingSettings, say: Say, complain: Say) -> int:
-    """Probe the hosts until the count, the deadline or the user ends it; sum up."""
+async def ping_command(
+    reactor: Any, asked: PingSettings, say: Say, complain: Say, heed: Heed = ignore
+) -> int:
+    """Probe the hosts until the count, the deadline or the user ends it; sum up.
+
+    From when heed is called on, a cancellation ends it with the summary.
+    """
     _want_ping()
     refuse_no_table(asked)
     install_resolver(reactor)
@@ -57,10 +63,9 @@ async def ping_command(reactor: Any, asked: PingSettings, say: Say, complain: Sa
         run = await _prepare(reactor, asked, hosts)
         traces = Traces(run, asked)
         view = _recorded(_view(run.plan, asked, say), file, complain)
-        summary, trace = await _run(
-            reactor, run, view, hosts, asked.every, draws, complain,
-            lambda: traces.tell(view.beside(say)),
-        )  # fmt: skip
+        more = partial(traces.tell, view.beside(say))
+        every = asked.every
+        summary, trace = await _run(reactor, run, view, hosts, every, draws, complain, more, heed)
         traces.write()
         if trace is not None and asked.plot is not None:
             write_plot(asked.plot, trace, summary)
@@ -124,6 +129,7 @@ async def _run(
     draws: type[Trace] | None,
     complain: Say,
     tell_more: Callable[[], None],
+    heed: Heed,
 ) -> tuple[Summary, Trace | None]:
     """Run to the end, which an interrupt only hastens; more is told before the summary."""
     from udpecho.show.text import interim_text
@@ -139,11 +145,8 @@ async def _run(
     intervals = None if every is None else _intervals(run, every, view)
     done.addBoth(lambda result: None if interrupted.called else interrupted.callback(result))
     complain = view.beside(complain)
-
-    def show_interim() -> None:
-        complain(interim_text(run.glance(), run.losers()))
-
-    with _rare_collections(), _on_quit(show_interim, reactor):
+    heed(lambda: complain(interim_text(run.glance(), run.losers())))
+    with _rare_collections():
         try:
             await interrupted
         except CancelledError:
@@ -251,16 +254,3 @@ def _rare_collections() -> Iterator[None]:
     finally:
         gc.set_threshold(threshold, *others)
         gc.unfreeze()
-
-
-@contextmanager
-def _on_quit(do: Callable[[], None], reactor: Any) -> Iterator[None]:
-    """Have SIGQUIT do something other than quit, where there is such a signal."""
-    if not hasattr(signal, "SIGQUIT"):
-        yield
-        return
-    before = signal.signal(signal.SIGQUIT, lambda *_: reactor.callFromThread(do))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGQUIT, before)

@@ -36,7 +36,8 @@ class RecordFile:
             packed = file.endswith(".gz") or raw.peek(len(GZIP_MAGIC)).startswith(GZIP_MAGIC)
         except OSError as error:
             self.close()
-            raise Unusable(f"can't read {file}: {error.strerror}") from error
+            name = "standard input" if file == "-" else file
+            raise Unusable(f"can't read {name}: {error.strerror}") from error
         plain = cast(BinaryIO, gzip.GzipFile(fileobj=raw)) if packed else raw
         self._text = io.TextIOWrapper(plain, encoding="utf-8", errors="replace", newline="\n")
 
@@ -70,6 +71,4 @@ class RecordFile:
     def _raw(self) -> io.BufferedReader:
         if self._file != "-":
             return self._open.enter_context(open(self._file, "rb"))
-        if sys.stdin is None:
-            raise Unusable("can't read standard input: it is closed")
-        return cast(io.BufferedReader, sys.stdin.buffer)
+        return self._open.enter_context(open(0, "rb", closefd=False))

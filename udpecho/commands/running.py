@@ -1,4 +1,4 @@
-"""A command runs: a reactor, what is logged, how it ends.
+"""A command runs: the reactor, what is logged meanwhile, and how the process ends.
 
 Exit statuses: 0: a reply came. 1: none did. 2: anything else.
 """
@@ -6,44 +6,60 @@ Exit statuses: 0: a reply came. 1: none did. 2: anything else.
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from typing import Any
+from signal import SIGTERM
+from typing import Any, NoReturn, TypeAlias
 
-from twisted.internet import task
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import CannotListenError
 from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent, globalLogPublisher
+from twisted.python.failure import Failure
 from zope.interface import provider
 
-from udpecho.commands.path import path_command
+from udpecho.commands.ending import die_by, leave
 from udpecho.commands.path_options import PathSettings
-from udpecho.commands.ping import ping_command
 from udpecho.commands.ping_settings import PingSettings
-from udpecho.commands.report import report_command
 from udpecho.commands.report_options import ReportSettings
 from udpecho.commands.saying import complain, say
-from udpecho.commands.send import send
 from udpecho.commands.send_options import SendSettings
+from udpecho.commands.signals import Heed, Signals, usual
 from udpecho.commands.status import FAILED
-from udpecho.commands.talk import talk
 from udpecho.commands.talk_options import TalkSettings
 from udpecho.errors import UdpEchoError
 
+Command: TypeAlias = Callable[[Any, Heed], Coroutine[Any, Any, int]]
+"""What runs in a reactor to an exit status, and says from when on signals are to be heeded."""
 
-def run(asked: object) -> None:
+
+def run(asked: object) -> NoReturn:
     """Run what one of the options' rooms has made of a command line; leaves by SystemExit."""
     if isinstance(asked, ReportSettings):
-        raise SystemExit(_report(asked))
+        leave(_report(asked))
+    leave(_in_reactor(_command(asked)))
+
+
+def _command(asked: object) -> Command:
+    """Load no more than what the command needs."""
+    if isinstance(asked, PingSettings):
+        from udpecho.commands.ping import ping_command
+
+        return lambda reactor, heed: ping_command(reactor, asked, say, complain, heed)
     if isinstance(asked, SendSettings):
-        task.react(_run, [lambda reactor: send(reactor, asked, say, complain)])
-    elif isinstance(asked, PingSettings):
-        task.react(_run, [lambda reactor: ping_command(reactor, asked, say, complain)])
-    elif isinstance(asked, PathSettings):
-        task.react(_run, [lambda reactor: path_command(reactor, asked, say)])
-    elif isinstance(asked, TalkSettings):
-        task.react(_run, [lambda reactor: talk(reactor, asked)])
+        from udpecho.commands.send import send
+
+        return lambda reactor, heed: send(reactor, asked, say, complain, heed)
+    if isinstance(asked, PathSettings):
+        from udpecho.commands.path import path_command
+
+        return lambda reactor, heed: path_command(reactor, asked, say)
+    assert isinstance(asked, TalkSettings)
+    from udpecho.commands.talk import talk
+
+    return lambda reactor, heed: talk(reactor, asked, heed)
 
 
 def _report(asked: ReportSettings) -> int:
+    from udpecho.commands.report import report_command
+
     try:
         return report_command(asked, say, complain)
     except UdpEchoError as error:
@@ -51,34 +67,44 @@ def _report(asked: ReportSettings) -> int:
         return FAILED
 
 
-async def _run(reactor: Any, command: Callable[[Any], Coroutine[Any, Any, int]]) -> None:
-    """Run a command to its exit status; an interrupt cancels it, and it ends in its own way."""
+def _in_reactor(command: Command) -> int:
+    """Run a command to its exit status; a signal that it heeds cancels it."""
+    from twisted.internet import reactor as any_reactor
+
+    reactor: Any = any_reactor
+    results: list[int | Failure | None] = []
     started: Deferred[None] = Deferred()
-    reactor.callWhenRunning(started.callback, None)
-    await started  # until the reactor runs, an interrupt is Python's KeyboardInterrupt
+    signals = Signals(wake=reactor.callFromThread)
+
+    async def begun() -> int:
+        await started
+        usual()
+        return await command(reactor, lambda tell: signals.heed(running.cancel, tell))
+
+    running = Deferred.fromCoroutine(begun())
     globalLogPublisher.addObserver(_warn)
-    running = Deferred.fromCoroutine(command(reactor))
-    done: Deferred[None] = Deferred()
+    running.addErrback(_status_of).addBoth(results.append)
+    running.addBoth(lambda _: reactor.crash())  # stop() would wait for a dead resolver
+    reactor.callWhenRunning(started.callback, None)
+    reactor.run()
+    if not results:  # while the reactor began to run a SIGTERM was still its own
+        die_by(SIGTERM)
+    [result] = results
+    if isinstance(result, Failure):
+        result.raiseException()
+    return signals.last_word(result)
 
-    def interrupt() -> Deferred[None]:
-        running.cancel()
-        return done
 
-    reactor.addSystemEventTrigger("before", "shutdown", interrupt)
-    try:
-        status = await running
-    except CancelledError:
-        complain("udpecho: interrupted")
-        status = FAILED
-    except CannotListenError as error:
-        complain(f"udpecho: can't open a socket: {error.socketError.strerror}")
-        status = FAILED
-    except UdpEchoError as error:
-        complain(f"udpecho: {error}")
-        status = FAILED
-    finally:
-        reactor.callLater(0, done.callback, None)
-    raise SystemExit(status)
+def _status_of(failure: Failure) -> int | None:
+    """Say what went wrong; what nobody has foreseen is raised. None: a signal ended it."""
+    failure.trap(UdpEchoError, CannotListenError, CancelledError)
+    if failure.check(CancelledError):
+        return None
+    if isinstance(failure.value, CannotListenError):
+        complain(f"udpecho: can't open a socket: {failure.value.socketError.strerror}")
+    else:
+        complain(f"udpecho: {failure.value}")
+    return FAILED
 
 
 @provider(ILogObserver)

@@ -7,6 +7,7 @@ from twisted.python.failure import Failure
 
 from udpecho.client import MatchingEchoClient, Reply, Stranger
 from udpecho.commands.console import open_console
+from udpecho.commands.signals import Heed, ignore
 from udpecho.commands.status import FAILED, NO_REPLY, OK
 from udpecho.commands.talk_options import TalkSettings
 from udpecho.commands.wording import describe_reply, describe_stranger
@@ -14,6 +15,12 @@ from udpecho.errors import ClientClosed, Refused, ReplyTimeout
 from udpecho.hosts import host_and_port
 from udpecho.peer import Peer, format_peer
 from udpecho.reactors import IDatagramReactor
+
+MOST_ASKED = 4096
+"""Requests outstanding beyond which no more lines are read: what is read must be kept."""
+
+PATIENCE = 1.0
+"""Seconds to wait for somebody to read the summary, once a signal has come."""
 
 
 class Talk:
@@ -27,21 +34,24 @@ class Talk:
         self._over: Deferred[None] = Deferred()
         """Fires when the input has ended and nothing is outstanding."""
 
-    async def run(self, reactor: IDatagramReactor) -> int:
+    async def run(self, reactor: IDatagramReactor, heed: Heed) -> int:
         """Go on until the input ends or the user interrupts; return the exit status."""
         self._client = await MatchingEchoClient.open(reactor, on_stranger=self._stranger)
-        self._console = open_console(self._line, self._end)
-        self._console.say(f"local {format_peer(self._client.local_addresses[0])}")
+        self._console = open_console(reactor, self._line, self._end)
+        patience = None
         try:
-            await self._over
-        except CancelledError:
-            pass  # Ctrl-C: sum up what there is
-        finally:
+            self._console.say(f"local {format_peer(self._client.local_addresses[0])}")
+            heed(lambda: self._console.complain(f"udpecho: {self._summary()[0]}"))
+            try:
+                await self._over
+            except CancelledError:  # Ctrl-C: sum up what there is
+                self._ended, patience = True, PATIENCE
+                self._console.pause()
             await self._client.close()
-        text, status = self._summary()
-        self._console.say(text)
-        self._console.leave()
-        await self._console.gone
+            text, status = self._summary()
+            self._console.say(text)
+        finally:
+            await self._console.leave(patience)
         return status
 
     def _line(self, text: str) -> None:
@@ -60,6 +70,8 @@ class Talk:
             self._console.complain(f"udpecho: {error}")
             return
         self._outstanding += 1
+        if self._outstanding >= MOST_ASKED:
+            self._console.pause()
         data = message.encode("utf-8", "surrogateescape")
         settings = self._settings
         asked = self._client.request(
@@ -71,9 +83,12 @@ class Talk:
         """Show a datagram that is nobody's reply."""
         self._console.say(describe_stranger(data, peer))
 
-    def _end(self) -> None:
+    def _end(self, why: str | None) -> None:
         """Take no more lines."""
         self._ended = True
+        if why is not None:
+            self._failures += 1
+            self._console.complain(f"udpecho: {why}")
         self._check_over()
 
     def _summary(self) -> tuple[str, int]:
@@ -99,6 +114,8 @@ class Talk:
 
     def _settled(self, _: None) -> None:
         self._outstanding -= 1
+        if not self._ended:
+            self._console.resume()
         self._check_over()
 
     def _check_over(self) -> None:
@@ -106,6 +123,6 @@ class Talk:
             self._over.callback(None)
 
 
-async def talk(reactor: IDatagramReactor, settings: TalkSettings) -> int:
+async def talk(reactor: IDatagramReactor, settings: TalkSettings, heed: Heed = ignore) -> int:
     """Ask what standard input says, until it ends or the user interrupts."""
-    return await Talk(settings).run(reactor)
+    return await Talk(settings).run(reactor, heed)
