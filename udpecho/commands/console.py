@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from shutil import get_terminal_size
 from typing import Any, TypeAlias
 
-from twisted.internet.defer import CancelledError, gatherResults
+from twisted.internet.defer import CancelledError, FirstError, gatherResults
 
 from udpecho.commands.descriptors import InputPipe, OutputPipe
 from udpecho.commands.ending import putting_right
@@ -66,10 +66,11 @@ class Console:
     async def leave(self, patience: float | None) -> None:
         """Let go of the descriptors when all is written, or after so many seconds."""
         self._inlet.pause()
-        written = gatherResults([self._out.empty(), self._errors.empty()])
+        waiting = [self._out.empty(), self._errors.empty()]
+        written = gatherResults(waiting, consumeErrors=True)
         if patience is not None:
             written.addTimeout(patience, self._reactor)
-        with self._open, suppress(CancelledError, TimeoutError):
+        with self._open, suppress(CancelledError, FirstError, TimeoutError):
             await written
 
     def _offer(self, line: str) -> bool:

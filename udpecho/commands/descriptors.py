@@ -137,7 +137,9 @@ class OutputPipe(Descriptor):
             self._tell()
 
     def connectionLost(self, reason: Failure) -> None:
-        """Go on by doWrite, which learns what is wrong."""
+        """Learn by writing what is wrong; the reactor will not ask again."""
+        if self._unread:
+            self.doWrite()
 
     def _fail(self, error: OSError) -> None:
         self._failed = True

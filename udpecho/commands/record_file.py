@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
 import sys
 import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack
+from errno import EBADF
 from typing import BinaryIO, cast
 
 from udpecho.commands.extras import Unusable
@@ -71,4 +73,6 @@ class RecordFile:
     def _raw(self) -> io.BufferedReader:
         if self._file != "-":
             return self._open.enter_context(open(self._file, "rb"))
-        return self._open.enter_context(open(0, "rb", closefd=False))
+        if sys.stdin is None:
+            raise OSError(EBADF, os.strerror(EBADF))
+        return cast(io.BufferedReader, sys.stdin.buffer)
