@@ -113,6 +113,12 @@ def bench(session: nox.Session) -> None:
 
 
 @HERE
+def pages(session: nox.Session) -> None:
+    """Make the man pages and the shells' completions anew, after an option has changed."""
+    python(session, "tests.workshop.shellpages")
+
+
+@HERE
 def docs(session: nox.Session) -> None:
     """Make the HTML site of docs/, in build/site; a warning is an error."""
     python(session, "sphinx", "-W", "-q", "-b", "html", "docs", "build/site")
