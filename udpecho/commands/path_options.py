@@ -17,7 +17,7 @@ from udpecho.commands.ping_values import (
     target,
 )
 from udpecho.hosts import DEFAULT_PORT
-from udpecho.path.asking import FLOWS, MOST_HOPS
+from udpecho.path.defaults import FLOWS, MOST_HOPS
 from udpecho.values import whole_number
 
 

@@ -14,14 +14,9 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from udpecho.path.allowance import Allowance, Common
+from udpecho.path.defaults import MOST_HOPS
 from udpecho.path.hops import Hop, Label, Path
 from udpecho.path.known import WAIT_NS, KnownFlow
-
-FLOWS = 16
-"""Source ports that are looked from, unless told otherwise."""
-
-MOST_HOPS = 30
-"""TTLs that are asked at most, unless told otherwise: traceroute's default."""
 
 ALIKE = 3
 """Flows that met the same first router, after which it is not asked for each; and flows that reach

@@ -17,7 +17,8 @@ from udpecho.instrument import ProbeSocket
 from udpecho.instrument.probe import Flow, Probe, ProbeFate
 from udpecho.instrument.stamps import Stamp
 from udpecho.path.allowance import Common
-from udpecho.path.asking import MOST_HOPS, Asker, Question
+from udpecho.path.asking import Asker, Question
+from udpecho.path.defaults import MOST_HOPS
 from udpecho.path.hops import Paths
 from udpecho.path.judge import Losses, judge
 from udpecho.path.questions import Questions

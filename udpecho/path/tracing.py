@@ -17,7 +17,8 @@ from udpecho.instrument import Instrument, ProbeSocket, SocketOptions, choose_in
 from udpecho.instrument.probe import Arrival, Flow, Probe
 from udpecho.instrument.stamps import Stamp
 from udpecho.names import resolve
-from udpecho.path.asking import FLOWS, MOST_HOPS, Asker, Question
+from udpecho.path.asking import Asker, Question
+from udpecho.path.defaults import FLOWS, MOST_HOPS
 from udpecho.path.hops import Paths
 from udpecho.path.questions import Questions
 from udpecho.peer import Peer
