@@ -109,6 +109,7 @@ def bench(session: nox.Session) -> None:
     python(session, "tests.bench.guard", "1")
     python(session, "tests.bench.clients", "1", "0.2")
     python(session, "tests.bench.memory", "10000", "100")
+    python(session, "tests.bench.start", "1")
     python(session, "tests.bench.losing", "20")
 
 

@@ -706,7 +706,7 @@ def test_what_is_set_from_outside_is_seen(line: str) -> None:
 
 
 STANDS_TWICE: dict[str, str] = {
-    "TYPE_CHECKING": "False, as in typing, which two doors do without to load quickly",
+    "TYPE_CHECKING": "False, as in typing, without which a command line is quickly read",
     "REMEMBERED": "requests in client.ended, addresses in port.address: as many by chance",
 }
 """Constants of one name and value in two rooms, and why."""

@@ -12,6 +12,9 @@ _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
 
 def main() -> None:
     """Run the command that the command line asks for; leaves by SystemExit."""
+    import gc
+
+    gc.disable()  # nothing that is loaded is garbage: what runs then enables it
     from udpecho.commands import open_streams, run_command
 
     open_streams()

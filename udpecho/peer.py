@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import TypeAlias
 
 Peer: TypeAlias = tuple[str, int]
 """An address in canonical form, as the kernel would print it, and a port."""

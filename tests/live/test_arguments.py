@@ -26,6 +26,8 @@ WRONG = [
     ("bench.moves", "x"),
     ("bench.draw", "x"),
     ("bench.draw", "--into=x"),
+    ("bench.start", "x"),
+    ("bench.start", "0"),
     ("bench.soak", "--minutes=x"),
     ("bench.soak", "--minutes=0"),
     ("bench.trees", ""),

@@ -6,6 +6,7 @@ import fcntl
 import os
 import pty
 import re
+import resource
 import select
 import signal
 import struct
@@ -13,6 +14,7 @@ import subprocess
 import termios
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -136,6 +138,67 @@ def test_interrupted(start: Start) -> None:
         assert talking.wait() == 2
     assert talking.output.endswith("1 requests, 0 replies, 0 timed out, 0 refused, 0 strangers\n")
     assert talking.errors == ""
+
+
+@contextmanager
+def unread(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], int, Address]]:
+    """Start talk with an output that nobody reads beyond its first line, which tells where."""
+    reading, writing = os.pipe()
+    process = subprocess.Popen(
+        talk(), cwd=tmp_path, env=environment(), stdin=subprocess.PIPE, stdout=writing,
+        stderr=subprocess.PIPE,
+    )  # fmt: skip
+    os.close(writing)
+    try:
+        port = os.read(reading, 99).decode().strip().rpartition(":")[2]
+        yield process, reading, ("127.0.0.1", int(port))
+    finally:
+        process.kill()
+        process.communicate()
+        os.close(reading)
+
+
+def flood(where: Address, count: int) -> None:
+    """Send so many datagrams of 1,000 bytes, 5,000 a second."""
+    with bound() as stranger:
+        began = time.monotonic()
+        for number in range(count):
+            stranger.sendto(bytes(1000), where)
+            if number % 50 == 0:
+                time.sleep(max(0.0, began + number / 5000 - time.monotonic()))
+
+
+def resident(pid: int) -> int:
+    """Tell how many bytes of memory a process holds."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * resource.getpagesize()
+
+
+def test_what_nobody_reads_is_bounded(tmp_path: Path) -> None:
+    """It grew by 20 MB a second; now it says how many lines it has left out, to the line."""
+    with unread(tmp_path) as (talking, reading, where):
+        flood(where, 2000)
+        before = resident(talking.pid)
+        flood(where, 10_000)
+        assert resident(talking.pid) - before < 4 << 20
+        talking.send_signal(signal.SIGINT)
+        with open(reading, "rb", closefd=False) as out:
+            text = out.read().decode()
+        assert talking.wait(PATIENCE) == 0
+    shown = text.count("stranger 127.0.0.1:")
+    left_out = sum(map(int, re.findall(r"^udpecho: (\d+) lines left out$", text, re.MULTILINE)))
+    [counted] = re.findall(r"(\d+) strangers$", text, re.MULTILINE)
+    assert left_out > 5000
+    assert shown + left_out == int(counted)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_though_nobody_reads(number: signal.Signals, tmp_path: Path) -> None:
+    with unread(tmp_path) as (talking, _, where):
+        flood(where, 2000)
+        talking.send_signal(number)
+        assert talking.wait(PATIENCE) == (0 if number == signal.SIGINT else -number)
+        assert talking.stderr is not None
+        assert b"Traceback" not in talking.stderr.read()
 
 
 class Terminal:

@@ -1,8 +1,8 @@
 """The three clients, side by side: they differ in who may answer."""
 
-from typing import TYPE_CHECKING
-
 from udpecho.doors import Door
+
+TYPE_CHECKING = False
 
 __all__ = [
     "RETRIES",

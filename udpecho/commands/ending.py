@@ -12,9 +12,12 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from errno import EIO, EPIPE
-from typing import NoReturn
 
 from udpecho.commands.status import FAILED
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 _to_put_right: list[Callable[[], None]] = []
 _heeding: list[Callable[[int | None], None]] = []

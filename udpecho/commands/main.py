@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from typing import cast
 
 from udpecho.commands.commandline import WrongUsage, did_you_mean
 from udpecho.commands.options import Parser
-from udpecho.commands.saying import complain
 from udpecho.commands.status import FAILED
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 def _send() -> Parser:
@@ -61,7 +63,7 @@ class Commands(Parser):
     def __init__(self, parser_of: Callable[[str], Parser]) -> None:
         about = "UDP done carefully. udpecho COMMAND --help tells of each command."
         super().__init__("", "COMMAND [options]", about)
-        made = cast(type[Parser], lambda prog, **_: parser_of(prog))  # whatever makes one will do
+        made: Any = lambda prog, **_: parser_of(prog)  # noqa: E731 (whatever makes one will do)
         listed = self.add_subparsers(title="Commands", metavar="COMMAND", parser_class=made)
         for name, (_, does) in COMMANDS.items():
             listed.add_parser(name, prog=name, help=does)
@@ -79,11 +81,13 @@ def run_command(argv: Sequence[str] | None = None) -> None:
     try:
         asked = _asked(words)
     except WrongUsage as error:
+        from udpecho.commands.saying import complain
+
         complain(f"udpecho: {error}")
         raise SystemExit(FAILED) from None
     from udpecho.commands.running import run
 
-    run(asked)
+    run(words[0], asked)
 
 
 def _asked(words: list[str]) -> object:

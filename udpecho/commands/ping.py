@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet.defer import CancelledError, Deferred
 
 from udpecho.commands.extras import Unusable, trace_type, wanting, write_plot
-from udpecho.commands.own_server import OwnServer
 from udpecho.commands.ping_hosts import Hosts
 from udpecho.commands.ping_settings import PingSettings
 from udpecho.commands.recording import RecordingFile
@@ -31,6 +30,7 @@ from udpecho.commands.wording import Say
 from udpecho.errors import ResolveFailed
 
 if TYPE_CHECKING:
+    from udpecho.commands.own_server import OwnServer
     from udpecho.ping import Ping
     from udpecho.ping.figures import Summary
     from udpecho.ping.intervals import Intervals
@@ -172,6 +172,8 @@ def _intervals(run: Ping, every: float, view: View) -> Intervals:
 
 async def _start_own_server(reactor: Any, asked: PingSettings, complain: Say) -> OwnServer:
     """Serve on loopback, to be pinged."""
+    from udpecho.commands.own_server import OwnServer
+
     own = OwnServer()
     await own.start(reactor, "::1" if asked.ipv6 else "127.0.0.1")
     if not asked.json:
@@ -193,13 +195,15 @@ def _why_not(error: OSError, asked: PingSettings) -> str:
 
 def _view(plan: Plan, asked: PingSettings, say: Say) -> View:
     """Choose what is seen of the run while it goes on."""
-    from udpecho.show import Canvas, Json, Lines, LiveTable, Quiet, standard_output
+    from udpecho.show import Json, Lines, Quiet, standard_output
 
     if asked.json:
         return Json(sys.stdout)
     if asked.quiet:
         return Quiet(say, standard_output)
     if _shows_table(plan, asked):
+        from udpecho.show import Canvas, LiveTable
+
         canvas = Canvas(
             sys.stdout,
             colours=not os.environ.get("NO_COLOR"),

@@ -5,6 +5,7 @@ Exit statuses: 0: a reply came. 1: none did. 2: anything else.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Coroutine
 from signal import SIGTERM
 from typing import Any, NoReturn, TypeAlias
@@ -16,50 +17,50 @@ from twisted.python.failure import Failure
 from zope.interface import provider
 
 from udpecho.commands.ending import die_by, leave
-from udpecho.commands.path_options import PathSettings
-from udpecho.commands.ping_settings import PingSettings
-from udpecho.commands.report_options import ReportSettings
 from udpecho.commands.saying import complain, say
-from udpecho.commands.send_options import SendSettings
 from udpecho.commands.signals import Heed, Signals, usual
 from udpecho.commands.status import FAILED
-from udpecho.commands.talk_options import TalkSettings
 from udpecho.errors import UdpEchoError
 
 Command: TypeAlias = Callable[[Any, Heed], Coroutine[Any, Any, int]]
 """What runs in a reactor to an exit status, and says from when on signals are to be heeded."""
 
 
-def run(asked: object) -> NoReturn:
-    """Run what one of the options' rooms has made of a command line; leaves by SystemExit."""
-    if isinstance(asked, ReportSettings):
+ALL_IS_LOADED = 1.0
+"""Seconds after which what a command needs is there, and garbage is looked for."""
+
+
+def run(name: str, asked: Any) -> NoReturn:
+    """Run a command by what its options' room has made of a command line; leaves by SystemExit."""
+    if name == "report":
         leave(_report(asked))
-    leave(_in_reactor(_command(asked)))
+    leave(_in_reactor(_command(name, asked)))
 
 
-def _command(asked: object) -> Command:
+def _command(name: str, asked: Any) -> Command:
     """Load no more than what the command needs."""
-    if isinstance(asked, PingSettings):
+    if name == "ping":
         from udpecho.commands.ping import ping_command
 
         return lambda reactor, heed: ping_command(reactor, asked, say, complain, heed)
-    if isinstance(asked, SendSettings):
+    if name == "send":
         from udpecho.commands.send import send
 
         return lambda reactor, heed: send(reactor, asked, say, complain, heed)
-    if isinstance(asked, PathSettings):
+    if name == "path":
         from udpecho.commands.path import path_command
 
         return lambda reactor, heed: path_command(reactor, asked, say)
-    assert isinstance(asked, TalkSettings)
+    assert name == "talk"
     from udpecho.commands.talk import talk
 
     return lambda reactor, heed: talk(reactor, asked, heed)
 
 
-def _report(asked: ReportSettings) -> int:
+def _report(asked: Any) -> int:
     from udpecho.commands.report import report_command
 
+    gc.enable()
     try:
         return report_command(asked, say, complain)
     except UdpEchoError as error:
@@ -79,6 +80,7 @@ def _in_reactor(command: Command) -> int:
     async def begun() -> int:
         await started
         usual()
+        reactor.callLater(ALL_IS_LOADED, gc.enable)
         return await command(reactor, lambda tell: signals.heed(running.cancel, tell))
 
     running = Deferred.fromCoroutine(begun())

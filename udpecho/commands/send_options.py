@@ -12,10 +12,10 @@ from udpecho.commands.commandline import WrongUsage
 from udpecho.commands.options import (
     Parser,
     add_families,
-    add_patience,
     chosen_family,
     readable,
 )
+from udpecho.commands.patience import add_patience
 from udpecho.hosts import host_and_port
 from udpecho.values import one_of
 

@@ -10,9 +10,10 @@ import io
 import os
 import sys
 import time
-from typing import Any, TextIO
 
-from udpecho.commands.ending import output_failed
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, TextIO
 
 
 class Stream(io.FileIO):
@@ -28,6 +29,8 @@ class Stream(io.FileIO):
             while (written := super().write(data)) is None:  # whoever shares it wants no waiting
                 self._wait()
         except OSError as error:
+            from udpecho.commands.ending import output_failed
+
             output_failed(error, self.fileno())
             return len(memoryview(data))
         finally:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from udpecho.client import RETRIES, TIMEOUT
 from udpecho.commands.commandline import WrongUsage
-from udpecho.commands.options import Parser, add_patience, readable
+from udpecho.commands.options import Parser, readable
+from udpecho.commands.patience import add_patience
 from udpecho.hosts import DEFAULT_PORT
 from udpecho.values import port_number
 

@@ -7,8 +7,6 @@ import errno
 from twisted.internet.interfaces import IReactorFDSet
 
 from udpecho.instrument.instrument import Instrument, SocketOptions
-from udpecho.instrument.reactor import ReactorInstrument
-from udpecho.instrument.values import ValueInstrument
 from udpecho.kernel.calls import has_batches
 from udpecho.reactors import IDatagramReactor, IDatagramSockets
 
@@ -25,8 +23,12 @@ def choose_instrument(
 
         return KernelInstrument(reactor, options, size=size, stamps=stamps)
     if IDatagramSockets.providedBy(reactor):
+        from udpecho.instrument.values import ValueInstrument
+
         return ValueInstrument(reactor, options)
     if options.needs_linux:
         what = "an interface, TTL, traffic class or MTU discovery"
         raise OSError(errno.ENOTSUP, f"{what} can be set on Linux only")
+    from udpecho.instrument.reactor import ReactorInstrument
+
     return ReactorInstrument(reactor, options)
