@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 
 _CONTROL = re.compile(
-    r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
+    r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029"
+    r"\xad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180e\u200b-\u200f\u202a-\u202e"
+    r"\u2060-\u206f\ufeff\ufff9-\ufffb\U000110bd\U000110cd\U00013430-\U0001343f"
+    r"\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e007f]"
 )
-"""The control characters, but for the end of a line; and those that turn the direction of text
-(UAX 9) or end a line (UAX 14), so that a line shows what is in it, in its order."""
+"""The control characters, but for the end of a line; what else ends one (UAX 14); and the format
+characters, which turn text around (UAX 9) or can't be seen. So a line shows what is in it."""
 
 
 def printable(text: str) -> str:
@@ -18,4 +21,4 @@ def printable(text: str) -> str:
 
 def harmless(text: str) -> str:
     """Write text as printable() does, with its control characters spelt: none steers a terminal."""
-    return printable(_CONTROL.sub(lambda found: repr(found[0])[1:-1], text))
+    return printable(_CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text))

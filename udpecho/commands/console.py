@@ -16,8 +16,9 @@ from twisted.internet.defer import CancelledError, FirstError, gatherResults
 
 from udpecho.commands.descriptors import InputPipe, OutputPipe
 from udpecho.commands.ending import putting_right
+from udpecho.commands.saying import one_line
 from udpecho.commands.typed import CLEAR, MAX_LINE, TypedLine
-from udpecho.shown import harmless, printable
+from udpecho.shown import printable
 
 Take: TypeAlias = Callable[[str], None]
 
@@ -51,9 +52,16 @@ class Console:
         if self._left_out or not self._offer(line):
             self._left_out += 1
 
+    def conclude(self, line: str) -> None:
+        """Write the last line, for which there is always room."""
+        if self._left_out:
+            self._out.take(self._bytes(self._what_is_missing()))
+            self._left_out = 0
+        self._out.take(self._bytes(line))
+
     def complain(self, line: str) -> None:
         """Write a line to standard error."""
-        self._errors.offer(f"{harmless(line)}\n".encode())
+        self._errors.offer(f"{one_line(line)}\n".encode())
 
     def pause(self) -> None:
         """Take no more lines for now."""
@@ -74,12 +82,18 @@ class Console:
             await written
 
     def _offer(self, line: str) -> bool:
-        return self._out.offer(f"{harmless(line)}\n".encode())
+        return self._out.offer(self._bytes(line))
+
+    def _bytes(self, line: str) -> bytes:
+        return f"{one_line(line)}\n".encode()
 
     def _admit(self) -> None:
         """Say how much was left out, once there is room again."""
-        if self._left_out and self._offer(f"udpecho: {self._left_out} lines left out"):
+        if self._left_out and self._offer(self._what_is_missing()):
             self._left_out = 0
+
+    def _what_is_missing(self) -> str:
+        return f"udpecho: {self._left_out} lines left out"
 
     def _take(self, data: bytes) -> None:
         """Hand on each line that is complete."""
@@ -121,8 +135,8 @@ class TerminalConsole(Console):
         self._out.offer(CLEAR.encode())
         await super().leave(patience)
 
-    def _offer(self, line: str) -> bool:
-        return self._out.offer(f"{CLEAR}{harmless(line)}\n".encode())
+    def _bytes(self, line: str) -> bytes:
+        return CLEAR.encode() + super()._bytes(line)
 
     def _admit(self) -> None:
         before = self._left_out

@@ -105,10 +105,14 @@ class OutputPipe(Descriptor):
         """Take some more, unless too much waits already."""
         if len(self._unread) > MOST_UNREAD:
             return False
+        self.take(data)
+        return True
+
+    def take(self, data: bytes) -> None:
+        """Take some more, however much waits: of what comes once."""
         if not self._failed:
             self._unread += data
             self._reactor.addWriter(self)
-        return True
 
     def empty(self) -> Deferred[None]:
         """Wait until nothing waits; cancelling that gives up the rest."""

@@ -49,7 +49,7 @@ class Talk:
                 self._console.pause()
             await self._client.close()
             text, status = self._summary()
-            self._console.say(text)
+            self._console.conclude(text)
         finally:
             await self._console.leave(patience)
         return status
