@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from functools import lru_cache
 from math import inf
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred, fail, succeed
@@ -45,15 +45,15 @@ def checked_peer(address: tuple[str, int]) -> Peer:
     return canonical, port
 
 
-@lru_cache(maxsize=65536)  # so that to ask the same peer again is one look-up
-def known_peer(address: tuple[str, int]) -> Peer | None:
+@lru_cache(maxsize=65536, typed=True)  # to ask again is one look-up; 7.0 is not 7, nor True 1
+def known_peer(*address: Any) -> Peer | None:
     """Return a host and port in canonical form, or None if the host is no IP address.
 
     Raises BadAddress for the port, and for an address that is no host's.
     """
     if len(address) < 2:
         raise BadAddress(address, f"expected a host and a port, got {address!r}")
-    host, port = address[:2]
+    host, port = address
     check_port(port)
     canonical = canonical_host(host)
     if canonical is None:
@@ -73,7 +73,7 @@ def check_host(canonical: str) -> None:
 
 def check_port(port: int) -> None:
     """Raise BadAddress if nothing can be sent to this port."""
-    if not (isinstance(port, int) and 0 < port <= MAX_PORT):
+    if not (isinstance(port, int) and type(port) is not bool and 0 < port <= MAX_PORT):
         raise BadAddress(port, f"expected a port from 1 to {MAX_PORT}, got {port!r}")
 
 

@@ -117,6 +117,12 @@ def monotonic_clock(reactor: IReactorTime) -> Callable[[], float]:
     return reactor.seconds
 
 
+def clock_of(transport: object) -> Callable[[], float]:
+    """Return the monotonic_clock of the reactor that a port is on, or time.monotonic."""
+    reactor = getattr(transport, "reactor", None)
+    return monotonic_clock(reactor) if IReactorTime.providedBy(reactor) else time.monotonic
+
+
 _SHARE_EPOLL = ("twisted.internet.epollreactor", "twisted.internet.asyncioreactor")
 
 

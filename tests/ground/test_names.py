@@ -209,12 +209,21 @@ def test_a_scope_that_no_interface_has(scope: str) -> None:
         interface_index(scope)
 
 
+@pytest.mark.parametrize("port", [7.0, True, "7", None, 0, 65536, -1])
+def test_what_equals_a_port_is_none_though_that_is_known(port: Any) -> None:
+    """However often the peer was asked before: 7.0 and 7, True and 1 are equal, as are hashes."""
+    for known in (7, 1):
+        assert known_peer("192.0.2.1", known) == ("192.0.2.1", known)
+        with pytest.raises(BadAddress, match=f"expected a port from 1 to 65535, got {port!r}"):
+            known_peer("192.0.2.1", port)
+
+
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "0:0::0"])
 def test_nobody_has_the_address_of_any(host: str) -> None:
     """Linux would send to this machine, and the answer come from another address."""
     for check in (checked_peer, known_peer):
         with pytest.raises(BadAddress, match=r"address of a host, got (0\.0\.0\.0|::)"):
-            check((host, 7))
+            check(host, 7) if check is known_peer else check((host, 7))
     found = resolve(MemoryNetwork().host("192.0.2.1"), host, 7)
     failures: list[Failure] = []
     found.addErrback(failures.append)

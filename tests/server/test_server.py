@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+from collections.abc import Callable
 from typing import Any, ClassVar
 
+import pytest
+from twisted.internet.address import IPv4Address
 from twisted.internet.protocol import DatagramProtocol
+from twisted.internet.testing import FakeDatagramTransport
 from twisted.logger import LogEvent, Logger, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.examples import given, st
+from udpecho.guard.guard import Guard
+from udpecho.guard.policy import Policy
 from udpecho.guard.reasons import Reason
 from udpecho.peer import Peer
+from udpecho.port import listen_udp
 from udpecho.server.server import EchoServer, ServerCounters
+from udpecho.testing.host import MemoryHost
 from udpecho.testing.network import MemoryNetwork
 from udpecho.testing.record import Fate
 
@@ -248,3 +256,26 @@ class Counting(ServerCase):
                 self.host.fail_sends(error)
             self.forge((ASKER[0], port), bytes(length))
         self.check_sum()
+
+
+@pytest.mark.parametrize("listen", [listen_udp, MemoryHost.listenUDP])
+def test_the_rate_is_by_the_clock_of_what_it_listens_on(listen: Callable[..., Any]) -> None:
+    """A server that is told no clock takes the network's, which is moved by hand."""
+    net = MemoryNetwork()
+    server = EchoServer(guard=Guard(Policy(rate=10, burst=10, slip=0), key=b"key"))
+    listen(net.host(SERVER[0]), SERVER[1], server)
+    for echoed in (10, 20, 25):
+        for _ in range(50):
+            net.forge(b"", source=ASKER, to=SERVER)
+        net.advance(0)
+        assert server.counters().echoed == echoed
+        net.advance(1.0 if echoed == 10 else 0.5)
+
+
+def test_without_a_reactor_the_clock_is_the_systems() -> None:
+    """As of a transport of twisted.test.proto_helpers."""
+    server, transport = EchoServer(), FakeDatagramTransport()
+    transport.getHost = lambda: IPv4Address("UDP", *SERVER)  # type: ignore[attr-defined]
+    server.makeConnection(transport)
+    server.datagramReceived(b"x", ASKER)
+    assert transport.written == [(b"x", ASKER)]

@@ -129,7 +129,7 @@ class AskingClient(DatagramProtocol):
                 or retries < 0
             ):
                 raise _misused(self._sockets.open, len(data), timeout, retries)
-            peer = known_peer(tuple(address))
+            peer = known_peer(*address[:2])
             if type(data) is not bytes:
                 data = bytes(data)
         except (UdpEchoError, ValueError) as error:

@@ -18,6 +18,7 @@ from udpecho.guard.guard import Guard
 from udpecho.guard.prefixes import pack_host
 from udpecho.guard.reasons import Reason
 from udpecho.port import Batch, omit_path_mtu
+from udpecho.reactors import clock_of
 from udpecho.server.notices import Notices, Unanswered
 
 _ONE_LESS = bytes([0, *range(255)])
@@ -71,8 +72,8 @@ class ServerCounters:
 class EchoServer(DatagramProtocol):
     """The echo service (RFC 862), for any IReactorUDP.
 
-    Listen with maxPacketSize=65536, or Twisted cuts datagrams at 8192 bytes. now tells seconds
-    and is for the log alone: a send error has one line in 30 s for each errno.
+    Listen with maxPacketSize=65536, or Twisted cuts datagrams at 8192 bytes. now tells seconds,
+    for the rate and the log; unless given, it is the clock of the reactor that it listens on.
     """
 
     noisy = False
@@ -80,11 +81,12 @@ class EchoServer(DatagramProtocol):
 
     def __init__(
         self,
-        now: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] | None = None,
         log: Logger | None = None,
         guard: Guard | None = None,
     ) -> None:
-        self._now = now
+        self._now = now or time.monotonic
+        self._takes_clock = now is None
         self._guard = guard or Guard()
         self._keeps_ttl = self._guard.policy.keep_ttl
         self._unanswered = Unanswered()
@@ -98,6 +100,8 @@ class EchoServer(DatagramProtocol):
     def startProtocol(self) -> None:
         """Learn our own port, from which nothing is to be answered, and trust no word of paths."""
         assert self.transport is not None
+        if self._takes_clock:
+            self._now = clock_of(self.transport)
         omit_path_mtu(self.transport)
         self._guard.add_own_port(self.transport.getHost().port)
 
