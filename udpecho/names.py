@@ -120,7 +120,7 @@ def resolve(
 
 
 def resolve_within(
-    reactor: IDatagramReactor, host: str, port: int, timeout: float
+    reactor: IDatagramReactor, host: str, port: int, timeout: float, *, ipv6: bool | None = None
 ) -> Deferred[Peer]:
     """Find the address of a host as resolve() does, in so many seconds or not (ResolveFailed)."""
     if not 0 < timeout < inf:  # written so that NaN fails it, too
@@ -129,7 +129,7 @@ def resolve_within(
     def too_late(_: object, waited: float) -> Peer:
         raise ResolveFailed(f"no answer about {host!r} within {waited:g} s")
 
-    return resolve(reactor, host, port).addTimeout(timeout, reactor, too_late)
+    return resolve(reactor, host, port, ipv6=ipv6).addTimeout(timeout, reactor, too_late)
 
 
 def addresses(

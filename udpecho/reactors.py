@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from socket import AddressFamily
 from typing import Any, Protocol, TypeAlias, cast
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import (
     IReactorCore,
     IReactorPluggableNameResolver,
@@ -76,6 +77,13 @@ class DatagramSocket(Protocol):
 
     def close(self) -> None:
         """Close it; what is queued is lost."""
+
+
+class IReverseResolver(Interface):
+    """A reactor's resolver that also tells the name of an address."""
+
+    def name_of(address: str) -> Deferred[str | None]:  # noqa: N805
+        """Look an address's name up; the Deferred fires with None if it has none."""
 
 
 class IDatagramSockets(Interface):

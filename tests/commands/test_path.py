@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 from twisted.internet.defer import Deferred
 
+from tests.routers import TARGET, line
 from udpecho import EchoServer
 from udpecho.commands.commandline import WrongUsage
 from udpecho.commands.path import WAIT, path_command
 from udpecho.commands.path_demo import path_demo
 from udpecho.commands.path_options import PathOptions
 from udpecho.commands.status import NO_REPLY, OK
-from udpecho.testing import MemoryNetwork
+from udpecho.testing import Fate, MemoryNetwork
 
 
 def run(*words: str, loss: float = 0.0) -> tuple[int, list[str]]:
@@ -33,13 +34,46 @@ def test_shows_the_hops_and_ends_with_0() -> None:
     status, said = run("--flows=2", "echo.example:7")
     assert status == OK
     assert said[0] == "2 flows to echo.example:7 (192.0.2.1:7)"
-    assert said[-1] == "then echo.example:7, at hop 3"
+    assert said[-1] == "then echo.example:7, at hop 3: reached by 2 of 2 flows, min 20.000 ms"
 
 
 def test_ends_with_1_if_the_host_was_not_reached() -> None:
     status, said = run("--flows=1", "echo.example:7", loss=1.0)
     assert status == NO_REPLY
     assert said[-1] == "echo.example:7 was not reached"
+
+
+def test_routers_have_their_names_unless_addresses_are_asked_for() -> None:
+    net, source, target, _ = line(count=2)
+    target.listenUDP(7, EchoServer())
+
+    def rows(*words: str) -> list[str]:
+        said: list[str] = []
+        running: Any = path_command(source, PathOptions().settings(words), said.append)
+        net.run_until(Deferred.fromCoroutine(running), limit=100)
+        return said[2:-2]
+
+    named = rows("--flows=1", TARGET)
+    assert [row.split()[:3] for row in named] == [
+        ["hop", "router", "name"], ["1", "10.9.0.2", "r1"], ["2", "10.9.1.2", "r2"],
+    ]  # fmt: skip
+    plain = rows("--flows=1", "-n", TARGET)
+    assert [row.split()[:3] for row in plain] == [
+        ["hop", "router", "from"], ["1", "10.9.0.2", "1"], ["2", "10.9.1.2", "1"],
+    ]  # fmt: skip
+
+
+def test_a_look_ends_when_it_is_told_and_shows_what_is_known() -> None:
+    net, source, _, routers = line(count=3, silent=False)
+    routers[2].core.silent = tuple(Fate)
+    routers[2].drop()
+    said: list[str] = []
+    settings = PathOptions().settings(["--flows=1", "-w0.5", TARGET])
+    running: Any = path_command(source, settings, said.append)
+    assert net.run_until(Deferred.fromCoroutine(running), limit=100) == NO_REPLY
+    assert source.seconds() == 0.5
+    assert [row.split()[1] for row in said[3:-2]] == ["10.9.0.2", "10.9.1.2"]
+    assert said[-1] == f"{TARGET} was not reached"
 
 
 class Screen(io.StringIO):
@@ -54,7 +88,7 @@ def test_who_waits_at_a_terminal_is_told_why(
     screen = Screen()
     monkeypatch.setattr(sys, "stderr", screen)
     run("--flows=1", "echo.example:7", loss=loss)
-    assert screen.getvalue() == (f"{WAIT}\n" if told else "")
+    assert screen.getvalue() == (f"{WAIT.format(60)}\n" if told else "")
 
 
 def test_in_a_script_nobody_is(capsys: pytest.CaptureFixture[str]) -> None:
@@ -88,6 +122,7 @@ def test_the_demonstration_finds_what_is_wrong() -> None:
         (["--demo", "--flows=3"], "--demo: expected no other option"),
         (["--demo", "-6"], "--demo: expected no other option"),
         (["a", "b"], "expected one HOST, got 2"),
+        (["-w", "0", "a"], "-w: expected seconds above 0, a day at most, got '0'"),
         (["-m", "0", "a"], "-m: expected a whole number from 1 to 255, got '0'"),
         (["--flows=0", "a"], "--flows: expected a whole number from 1 to 1024, got '0'"),
         (["--flows=2", "--sport=40000", "a"],

@@ -8,7 +8,7 @@ from importlib import resources
 import jsonschema
 
 from tests.path.test_judge import dead, diamond, lost, path
-from udpecho.path import Paths, Verdict
+from udpecho.path import Path, Paths, Verdict
 from udpecho.path.hops import Label
 from udpecho.path.judge import judge
 from udpecho.show.path_record import path_lines, verdict_line
@@ -42,7 +42,7 @@ def test_where_paths_part_and_join_is_said_by_rows() -> None:
         "2c   (silent)  1             1  0.0100",
         "3    10.2.0.1  2a 2b 2c      3  0.0100",
         "",
-        "then h, at hop 4",
+        "then h, at hop 4: reached by 3 of 3 flows",
     ]
 
 
@@ -74,6 +74,7 @@ def test_every_line_fits_and_nothing_in_it_steers_a_terminal() -> None:
         "evil\x1b[2J" + "x" * 90,
         ("192.0.2.1", 7),
         tuple(path(n, "10.0.0.1", f"10.1.{n}.1") for n in range(60)),
+        names={"10.0.0.1": "r\x1b]0;x\x07\n\u202e" * 20, "10.1.7.1": "n" * 255},
     )
     for sheet in (Sheet(), Sheet(40), Sheet(80, "ascii")):
         lines = [*paths_text(evil, sheet), *verdict_text(named(), sheet)]
@@ -104,6 +105,31 @@ def test_each_line_of_the_record_is_as_the_schema_says() -> None:
     lines = [*path_lines(paths), *path_lines(diamond()), verdict_line(named())]
     for line in lines:
         validator.validate(json.loads(line))
+
+
+def test_names_stand_beside_the_routers_that_have_one() -> None:
+    paths = Paths(
+        "h",
+        ("192.0.2.1", 7),
+        (path(0, "10.0.0.1", "10.1.0.1"), path(1, "10.0.0.1", "10.1.1.1")),
+        names={"10.1.1.1": "spine1.example"},
+    )
+    assert text(paths)[2:6] == [
+        "hop  router    name            from  flows  min ms",
+        "1    10.0.0.1                            2  0.0100",
+        "2a   10.1.0.1                  1         1  0.0100",
+        "2b   10.1.1.1  spine1.example  1         1  0.0100",
+    ]
+    [_, second] = map(json.loads, path_lines(paths))
+    assert [hop["names"] for hop in second["hops"]] == [[None], ["spine1.example"]]
+
+
+def test_a_target_without_routers_is_said_to_be_reached_by_how_many_and_how_fast() -> None:
+    flows = (Path(0, 40000, (), True, 1, rtt_ns=40_000), Path(1, 40001))
+    assert text(Paths("h", ("192.0.2.1", 7), flows)) == [
+        "2 flows to h (192.0.2.1:7)",
+        "h, at hop 1: reached by 1 of 2 flows, min 0.0400 ms",
+    ]
 
 
 def test_labels_are_told() -> None:

@@ -20,7 +20,7 @@ from udpecho.errors import ResolveFailed, UdpEchoError
 PATIENCE = 2.0
 """Seconds after which a user wonders whether anything goes on."""
 
-WAIT = "Routers answer about once a second: a minute at most. Ctrl-C: what is known."
+WAIT = "Routers answer about once a second: {:g} s at most. Ctrl-C: what is known."
 
 
 async def path_command(reactor: Any, asked: PathSettings, say: Say) -> int:
@@ -34,7 +34,7 @@ async def path_command(reactor: Any, asked: PathSettings, say: Say) -> int:
         from udpecho.show.path_text import paths_text
     host, port, name = asked.host
     try:
-        with _patience(reactor):
+        with _patience(reactor, asked.longest):
             found = await trace(
                 reactor,
                 (host, port),
@@ -44,6 +44,8 @@ async def path_command(reactor: Any, asked: PathSettings, say: Say) -> int:
                 ipv6=asked.ipv6,
                 source=asked.source,
                 device=asked.device,
+                longest=asked.longest,
+                names=asked.names,
             )
     except UdpEchoError:
         raise
@@ -60,9 +62,10 @@ async def path_command(reactor: Any, asked: PathSettings, say: Say) -> int:
 
 
 @contextmanager
-def _patience(reactor: Any) -> Iterator[None]:
+def _patience(reactor: Any, longest: float) -> Iterator[None]:
     """Tell who waits at a terminal why nothing shows yet, and what ends it."""
-    waiting = reactor.callLater(PATIENCE, complain, WAIT) if sys.stderr.isatty() else None
+    wait = WAIT.format(longest)
+    waiting = reactor.callLater(PATIENCE, complain, wait) if sys.stderr.isatty() else None
     try:
         yield
     finally:

@@ -17,8 +17,8 @@ from udpecho.commands.ping_values import (
     target,
 )
 from udpecho.hosts import DEFAULT_PORT
-from udpecho.path.defaults import FLOWS, MOST_HOPS
-from udpecho.values import whole_number
+from udpecho.path.defaults import FLOWS, LONGEST, MOST_HOPS
+from udpecho.values import seconds, whole_number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +35,8 @@ class PathSettings:
     interface: str | None = None
     source: str | None = None
     device: str | None = None
+    longest: float = LONGEST
+    names: bool = True
     json: bool = False
 
 
@@ -49,38 +51,9 @@ class PathOptions(Parser):
             "for each router at each hop, and from which rows flows come to it. Needs no privilege "
             "and no echo server. Exit status: 0 if the host was reached, 1 if not, 2 for errors.",
         )
-        asked = self.add_argument_group("Host")
-        asked.add_argument("host", metavar="HOST[:PORT]", nargs="*", help="A name or an address.")
-        asked.add_argument(
-            "-p", "--port", metavar="PORT", type=readable(default_port),
-            help=f"Port, unless HOST names one; {DEFAULT_PORT} unless said.",
-        )  # fmt: skip
-        add_families(asked)
-        asked.add_argument(
-            "--demo", action="store_true",
-            help="Show a fabric in memory, with a fault that is found; needs no network.",
-        )  # fmt: skip
-        flows = self.add_argument_group("Flows")
-        flows.add_argument(
-            "--flows", metavar="N", type=readable(whole_number("--flows", 1, MAX_FLOWS)),
-            help=f"Source ports to look from, 1 to {MAX_FLOWS}; {FLOWS} unless said.",
-        )  # fmt: skip
-        flows.add_argument(
-            "--sport", dest="source_ports", metavar="PORT[-LAST]", default=(),
-            type=readable(source_ports), help="The source ports: as many flows.",
-        )  # fmt: skip
-        flows.add_argument(
-            "-m", "--most-hops", metavar="N", default=MOST_HOPS,
-            type=readable(whole_number("-m", 1, 255)),
-            help="Hops that are asked at most; %(default)s unless said.",
-        )  # fmt: skip
-        flows.add_argument(
-            "-I", "--interface", metavar="NAME", help="Source address, or network interface."
-        )
-        showing = self.add_argument_group("Output")
-        showing.add_argument(
-            "--json", action="store_true", help="Print a JSON object for each flow."
-        )
+        _add_host(self)
+        _add_flows(self)
+        _add_output(self)
         self.add_general()
 
     def _refuse_beside_demo(self, said: Namespace, hosts: list[str]) -> None:
@@ -113,5 +86,59 @@ class PathOptions(Parser):
             interface=said.interface,
             source=source,
             device=device,
+            longest=said.longest,
+            names=not said.numeric,
             json=said.json,
         )
+
+
+def _add_host(parser: Parser) -> None:
+    """Add who is looked for."""
+    asked = parser.add_argument_group("Host")
+    asked.add_argument("host", metavar="HOST[:PORT]", nargs="*", help="A name or an address.")
+    asked.add_argument(
+        "-p", "--port", metavar="PORT", type=readable(default_port),
+        help=f"Port, unless HOST names one; {DEFAULT_PORT} unless said.",
+    )  # fmt: skip
+    add_families(asked)
+    asked.add_argument(
+        "--demo", action="store_true",
+        help="Show a fabric in memory, with a fault that is found; needs no network.",
+    )  # fmt: skip
+
+
+def _add_flows(parser: Parser) -> None:
+    """Add from where, how far and how long."""
+    flows = parser.add_argument_group("Flows")
+    flows.add_argument(
+        "--flows", metavar="N", type=readable(whole_number("--flows", 1, MAX_FLOWS)),
+        help=f"Source ports to look from, 1 to {MAX_FLOWS}; {FLOWS} unless said.",
+    )  # fmt: skip
+    flows.add_argument(
+        "--sport", dest="source_ports", metavar="PORT[-LAST]", default=(),
+        type=readable(source_ports), help="The source ports: as many flows.",
+    )  # fmt: skip
+    flows.add_argument(
+        "-m", "--most-hops", metavar="N", default=MOST_HOPS,
+        type=readable(whole_number("-m", 1, 255)),
+        help="Hops that are asked at most; %(default)s unless said.",
+    )  # fmt: skip
+    flows.add_argument(
+        "-I", "--interface", metavar="NAME", help="Source address, or network interface."
+    )
+    flows.add_argument(
+        "-w", "--deadline", metavar="SECONDS", dest="longest", default=LONGEST,
+        type=readable(seconds("-w")),
+        help="Seconds after which the look ends, and what is known by then is shown; "
+        "%(default)g unless said. Most looks end before, when nothing is left to ask.",
+    )  # fmt: skip
+
+
+def _add_output(parser: Parser) -> None:
+    """Add what is shown."""
+    showing = parser.add_argument_group("Output")
+    showing.add_argument("--json", action="store_true", help="Print a JSON object for each flow.")
+    showing.add_argument(
+        "-n", "--numeric", action="store_true",
+        help="Show addresses alone: look up no router's name.",
+    )  # fmt: skip

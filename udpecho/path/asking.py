@@ -8,7 +8,7 @@ missing is no evidence. Flows are asked in the order in which they are given.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from operator import itemgetter
 from typing import NamedTuple
@@ -16,7 +16,7 @@ from typing import NamedTuple
 from udpecho.path.allowance import Allowance, Common
 from udpecho.path.defaults import MOST_HOPS
 from udpecho.path.hops import Hop, Label, Path
-from udpecho.path.known import WAIT_NS, KnownFlow
+from udpecho.path.known import WAIT_NS, KnownFlow, least
 
 ALIKE = 3
 """Flows that met the same first router, after which it is not asked for each; and flows that reach
@@ -52,14 +52,16 @@ class Asker:
         most_hops: int = MOST_HOPS,
         far: bool = False,
         common: Common | None = None,
+        heard: Callable[[str], None] | None = None,
     ) -> None:
         """Take the flows by their source ports, the most urgent first; far: ask the target, too.
 
-        Askers of several targets have one Common.
+        Askers of several targets have one Common. heard is called with each router's address.
         """
         self._most_hops, self._far = most_hops, far
         self._flows: dict[int, KnownFlow] = {}
         self._common = Common() if common is None else common
+        self._heard = heard
         for number, port in enumerate(source_ports):
             self.add(number, port)
 
@@ -110,18 +112,19 @@ class Asker:
             addresses = (answer.address,)
         else:
             addresses = tuple(dict.fromkeys((*hop.addresses, answer.address)))
-        times = [time_ns for time_ns in (hop.rtt_ns, answer.rtt_ns) if time_ns is not None]
         flow.hops[ttl] = replace(
             hop,
             addresses=addresses,
             answered=hop.answered + 1,
-            rtt_ns=min(times, default=None),
+            rtt_ns=least(hop.rtt_ns, answer.rtt_ns),
             icmp_type=answer.icmp_type,
             icmp_code=answer.icmp_code,
             labels=answer.labels or hop.labels,
             by_time=answer.by_time if not hop.answered else hop.by_time and answer.by_time,
         )
         self._bucket(ttl).heard(answer.address)
+        if self._heard is not None:
+            self._heard(answer.address)
         if ttl == 1 and not answer.by_time and hop.answered == 0:
             self._common.met_first(answer.address)
 
@@ -132,9 +135,9 @@ class Asker:
         """
         return self._flows[flow_number].answered_by_time(now_ns)
 
-    def reached(self, flow_number: int, ttl: int | None = None) -> None:
+    def reached(self, flow_number: int, ttl: int | None = None, rtt_ns: int | None = None) -> None:
         """Note that the target answered a question; with None a probe that no TTL was to end."""
-        self._flows[flow_number].reaches(ttl)
+        self._flows[flow_number].reaches(ttl, rtt_ns)
 
     def ended(self, flow_number: int, ttl: int, by: str, icmp_type: int, icmp_code: int) -> None:
         """Note that someone said "unreachable" to a question: farther it does not go."""
@@ -218,6 +221,7 @@ class Asker:
             distance,
             min(ends, default=None) if distance is None else None,
             flow.ended,
+            rtt_ns=flow.rtt_ns,
         )
 
     def _presumed(self, first: Sequence[Hop]) -> list[Hop]:

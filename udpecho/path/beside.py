@@ -156,7 +156,7 @@ class TracedPing:
         if whole:
             target = self._targets.get((flow.target, flow.peer))
             if target is not None and flow in target.traced:
-                target.asker.reached(target.traced[flow])
+                target.asker.reached(target.traced[flow], None, outcome.rtt_ns)
         else:
             self._losing = True
 

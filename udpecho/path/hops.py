@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from udpecho.peer import Peer
@@ -82,6 +83,8 @@ class Path:
     """How many of those had reached it."""
 
     mtu: PathMtu | None = None
+    rtt_ns: int | None = None
+    """The least round trip to the target, None if no answer told one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,3 +96,6 @@ class Paths:
     paths: tuple[Path, ...]
     changed: tuple[int, ...] = ()
     """The flows whose path was another at the end of the look than at its beginning."""
+
+    names: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """The names of hops' addresses, of those that were found to have one."""

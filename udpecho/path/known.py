@@ -16,6 +16,11 @@ AHEAD = 4
 """TTLs that are asked beyond the last that answered: so many silent ones in a row end a look."""
 
 
+def least(*times_ns: int | None) -> int | None:
+    """Give the least of the times that are known; None if none is."""
+    return min((time_ns for time_ns in times_ns if time_ns is not None), default=None)
+
+
 @dataclass(slots=True)
 class KnownFlow:
     """What is known of one flow."""
@@ -27,6 +32,9 @@ class KnownFlow:
     reached: bool = False
     reached_at: int | None = None
     """The least TTL with which the target was reached, as far as is known."""
+
+    rtt_ns: int | None = None
+    """The least round trip to the target."""
 
     distance: int | None = None
     ended: tuple[str, int, int] | None = None
@@ -69,9 +77,10 @@ class KnownFlow:
         self.far_asked, self.far_ns = self.far_asked + 1, now_ns
         return True
 
-    def reaches(self, ttl: int | None) -> None:
+    def reaches(self, ttl: int | None, rtt_ns: int | None = None) -> None:
         """Note that the target answered, perhaps with a TTL that was to end on the way."""
         self.reached = True
+        self.rtt_ns = least(self.rtt_ns, rtt_ns)
         if ttl is not None and (self.reached_at is None or ttl < self.reached_at):
             self.reached_at = ttl
 

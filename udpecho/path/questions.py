@@ -33,18 +33,18 @@ class Asked(NamedTuple):
             return
         (by, _), kind, code = refusal.by, refusal.icmp_type or 0, refusal.icmp_code or 0
         flow, ttl = self.question
+        took_ns = self.round_trip(refusal.when, now)
         if refusal.is_time_exceeded and ttl is not None:
-            took_ns = self.round_trip(refusal, now)
             asker.answered(flow, ttl, Answer(by, kind, code, took_ns, by_time=by_time))
         elif refusal.is_unreachable:
             if refusal.is_port_unreachable or by == self.probe.flow.peer[0]:
-                asker.reached(flow, ttl)
+                asker.reached(flow, ttl, took_ns)
             if ttl is not None:
                 asker.ended(flow, ttl, by, kind, code)
 
-    def round_trip(self, refusal: Refusal, now: Stamp) -> int:
-        """Return how long the answer took, in ns, by the kernel's stamps where there are any."""
-        return round_trip(self.probe.sent, now, self.probe.departed_ns, refusal.when)[0]
+    def round_trip(self, arrived_ns: int | None, now: Stamp) -> int:
+        """Return how long an answer took, in ns, by the kernel's stamps where there are any."""
+        return round_trip(self.probe.sent, now, self.probe.departed_ns, arrived_ns)[0]
 
 
 class Questions:

@@ -6,7 +6,8 @@ source port with a TTL that ends on the way. What is believed is what quotes tho
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Literal
 
 from twisted.internet.defer import Deferred
@@ -16,20 +17,18 @@ from udpecho.errors import BadAddress
 from udpecho.instrument import Instrument, ProbeSocket, SocketOptions, choose_instrument
 from udpecho.instrument.probe import Arrival, Flow, Probe
 from udpecho.instrument.stamps import Stamp
-from udpecho.names import resolve
+from udpecho.names import resolve_within
 from udpecho.path.asking import Asker, Question
-from udpecho.path.defaults import FLOWS, MOST_HOPS
+from udpecho.path.defaults import FLOWS, LONGEST, MOST_HOPS
 from udpecho.path.hops import Paths
+from udpecho.path.naming import RouterNames
 from udpecho.path.questions import Questions
 from udpecho.peer import Peer
-from udpecho.reactors import AnyReactor, datagram_reactor
+from udpecho.reactors import AnyReactor, datagram_reactor, monotonic_clock
 from udpecho.refusal import Refusal
 
 SIZE = 56
 """Bytes of a question, as a ping's probe."""
-
-LONGEST_NS = 60_000_000_000
-"""A look ends after this, whatever is still open."""
 
 
 class Look:
@@ -45,12 +44,19 @@ class Look:
         source_ports: Sequence[int] = (),
         most_hops: int = MOST_HOPS,
         size: int = SIZE,
+        longest: float = LONGEST,
+        heard: Callable[[str], None] | None = None,
     ) -> None:
-        """Plan a look at one target's paths, from this many source ports, or from those given."""
+        """Plan a look at one target's paths, from this many source ports, or from those given.
+
+        It ends after the longest seconds, whatever is still open. heard is called with the address
+        of each router.
+        """
         self._instrument = instrument
         self._target, self._peer = target, peer
         self._ports = list(source_ports) or [0] * flows
         self._most_hops = most_hops
+        self._longest_ns, self._heard = round(longest * 1e9), heard
         self._questions = Questions(size)
         self._sockets: list[tuple[ProbeSocket, Flow]] = []
         self._numbers: dict[int, int] = {}
@@ -74,9 +80,9 @@ class Look:
             self._instrument.close()
             raise
         ports = [socket.port for socket, _ in self._sockets]
-        self._asker = Asker(ports, most_hops=self._most_hops, far=True)
+        self._asker = Asker(ports, most_hops=self._most_hops, far=True, heard=self._heard)
         started = self._instrument.start(self)
-        self._ends_ns = started.monotonic_ns + LONGEST_NS
+        self._ends_ns = started.monotonic_ns + self._longest_ns
         self._instrument.wake_at(started.monotonic_ns)
         return self._done
 
@@ -102,10 +108,10 @@ class Look:
 
     def came(self, socket: ProbeSocket, arrivals: Sequence[Arrival], stamp: Stamp) -> None:
         """Note which questions the target answered."""
-        for data, peer, _, _ in arrivals:
+        for data, peer, arrived_ns, _ in arrivals:
             asked = self._questions.find(data)
             if asked is not None and peer == self._peer:
-                self._asker.reached(*asked.question)
+                self._asker.reached(*asked.question, asked.round_trip(arrived_ns, stamp))
         self._wake()
 
     def refused(self, refusal: Refusal) -> None:
@@ -164,16 +170,23 @@ async def trace(
     source: str | None = None,
     device: str | None = None,
     clock: Literal["kernel", "user"] = "kernel",
+    longest: float = LONGEST,
+    names: bool = False,
 ) -> Paths:
     """Find the paths of flows to a host, given by name or address and port.
 
     As many flows (source ports) are looked at as are said, or those that are given; at most this
-    many hops. Questions leave from the address source, or through the interface device. Raises
-    ResolveFailed, BadAddress, or OSError for what this system can't do.
+    many hops. Questions leave from the address source, or through the interface device. After
+    the longest seconds, the host's look-up among them, there is what is known by then. With names
+    routers are looked up by address meanwhile; a resolver that is silent makes it no longer.
+    Raises ResolveFailed, BadAddress, ValueError, or OSError for what this system can't do.
     """
     datagrams = datagram_reactor(reactor)
     host, port = target
-    peer = await resolve(datagrams, host, port, ipv6=ipv6)
+    seconds = monotonic_clock(datagrams)
+    begun = seconds()
+    peer = await resolve_within(datagrams, host, port, longest, ipv6=ipv6)
+    router_names = RouterNames(datagrams) if names else None
     options = SocketOptions(source=source, device=device)
     instrument = choose_instrument(datagrams, options, size=SIZE, stamps=clock == "kernel")
     look = Look(
@@ -183,5 +196,11 @@ async def trace(
         flows=flows,
         source_ports=source_ports,
         most_hops=most_hops,
+        longest=longest - (seconds() - begun),
+        heard=None if router_names is None else router_names.ask,
     )
-    return await look.start()
+    found = await look.start()
+    if router_names is None:
+        return found
+    await router_names.settled()
+    return replace(found, names=dict(router_names.known))

@@ -6,7 +6,7 @@ path.schema.json, beside this file, says what each key means.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from udpecho.path.hops import Hop, Path, Paths
@@ -26,7 +26,7 @@ def path_lines(paths: Paths) -> Iterator[str]:
                 "target": paths.target,
                 "address": paths.peer[0],
                 "port": paths.peer[1],
-                **_path(path),
+                **_path(path, paths.names),
                 "changed": path.flow in paths.changed,
             }
         )
@@ -49,18 +49,19 @@ def verdict_line(verdict: Verdict) -> str:
     )
 
 
-def _path(path: Path) -> dict[str, Any]:
+def _path(path: Path, names: Mapping[str, str]) -> dict[str, Any]:
     return {
         "flow": path.flow,
         "source_port": path.source_port,
         "reached": path.reached,
+        "rtt_ns": path.rtt_ns,
         "distance": path.distance,
         "at_most": path.at_most,
         "ended": None
         if path.ended is None
         else dict(zip(("address", "icmp_type", "icmp_code"), path.ended, strict=True)),
-        "hops": [_hop(hop) for hop in path.hops],
-        "back": None if path.back is None else [_hop(hop) for hop in path.back],
+        "hops": [_hop(hop, names) for hop in path.hops],
+        "back": None if path.back is None else [_hop(hop, names) for hop in path.back],
         "asked_about": path.asked_about,
         "arrived": path.arrived,
         "mtu_bytes": None if path.mtu is None else path.mtu.bytes,
@@ -68,10 +69,11 @@ def _path(path: Path) -> dict[str, Any]:
     }
 
 
-def _hop(hop: Hop) -> dict[str, Any]:
+def _hop(hop: Hop, names: Mapping[str, str]) -> dict[str, Any]:
     return {
         "ttl": hop.ttl,
         "addresses": list(hop.addresses),
+        "names": [names.get(address) for address in hop.addresses],
         "rtt_ns": hop.rtt_ns,
         "asked": hop.asked,
         "answered": hop.answered,

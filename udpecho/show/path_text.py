@@ -7,7 +7,7 @@ so a row that several name parts, and one that names several joins. Does no I/O.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from udpecho.path.hops import Hop, Path, Paths
@@ -23,10 +23,14 @@ ROUTERS_SHOWN = 40
 _COLUMNS = (
     Column("hop", 0, narrowest=4),
     Column("router", 0, narrowest=15),
+    Column("name", 4, narrowest=12),
     Column("from", 3, narrowest=8),
     Column("flows", 1),
     Column("min", 2, unit="ms"),
 )
+
+_NAME = 2
+_WITHOUT_NAMES = [at for at in range(len(_COLUMNS)) if at != _NAME]
 
 
 @dataclass(slots=True)
@@ -46,12 +50,22 @@ def paths_text(paths: Paths, sheet: Sheet) -> Iterator[str]:
     flows = "1 flow" if count == 1 else f"{count} flows"
     yield from sheet.wrap(f"{flows} to {with_address(paths.target, format_peer(paths.peer))}")
     rows = [
-        [row.label, _router(row.hop), " ".join(row.before), str(row.flows), _time(row)]
+        [
+            row.label,
+            _router(row.hop),
+            _names(row.hop, paths.names),
+            " ".join(row.before),
+            str(row.flows),
+            milliseconds(row.rtt_ns),
+        ]
         for row in _rows(paths.paths)
     ]
     if rows:
+        named = range(len(_COLUMNS)) if any(row[_NAME] for row in rows) else _WITHOUT_NAMES
         yield ""
-        yield from table(_COLUMNS, rows, sheet)
+        yield from table(
+            [_COLUMNS[at] for at in named], [[row[at] for at in named] for row in rows], sheet
+        )
         yield ""
     yield from sheet.wrap(_end(paths))
 
@@ -101,26 +115,36 @@ def _router(hop: Hop) -> str:
     return ", ".join(hop.addresses) + labels + doubt
 
 
-def _time(row: _Row) -> str:
-    return milliseconds(row.rtt_ns)
+def _names(hop: Hop, names: Mapping[str, str]) -> str:
+    return ", ".join(dict.fromkeys(names[address] for address in hop.addresses if address in names))
 
 
 def _end(paths: Paths) -> str:
-    """Say whether the target was reached, and how far it is."""
+    """Say whether the target was reached, how far it is, by how many flows, and in what time."""
     reached = [path for path in paths.paths if path.reached]
-    distances = {path.distance for path in reached}
     name, count = paths.target, len(paths.paths)
     if not reached:
         ends = {path.ended[0] for path in paths.paths if path.ended is not None}
         said = f"; {', '.join(sorted(ends))} said that it is unreachable" if ends else ""
         return f"{name} was not reached{said}"
-    whom = "" if len(reached) == count else f", by {len(reached)} of {count} flows"
-    if len(distances) == 1 and None not in distances:
-        return f"then {name}, at hop {distances.pop()}{whom}"
+    then = "then " if any(path.hops for path in paths.paths) else ""
+    flows = "1 flow" if count == 1 else f"{count} flows"
+    least_ns = min((path.rtt_ns for path in reached if path.rtt_ns is not None), default=None)
+    time = "" if least_ns is None else f", min {milliseconds(least_ns)} ms"
+    return f"{then}{name}{_distance(reached)}: reached by {len(reached)} of {flows}{time}"
+
+
+def _distance(reached: Sequence[Path]) -> str:
+    """Say how far the target is, by the flows that reached it."""
+    distances = sorted({path.distance for path in reached if path.distance is not None})
+    if distances and all(path.distance is not None for path in reached):
+        nearest, farthest = distances[0], distances[-1]
+        return (
+            f", at hop {nearest}" if nearest == farthest else f", at hops {nearest} to {farthest}"
+        )
     known = max((len(path.hops) for path in reached), default=0)
     most = [path.at_most for path in reached if path.at_most is not None]
-    at_most = f", at most {max(1, max(most) - known)} hops on" if most else ""
-    return f"then {name}{at_most}{whom}"
+    return f", at most {max(1, max(most) - known)} hops on" if most else ""
 
 
 def verdict_text(verdict: Verdict, sheet: Sheet) -> Iterator[str]:

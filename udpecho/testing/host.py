@@ -70,7 +70,7 @@ class MemoryHost:
     ) -> None:
         self.addresses = addresses
         self.refusals = refusals
-        resolver = MemoryResolver(self, wire.names)
+        resolver = MemoryResolver(self, wire.names, wire.router_at)
         self.nameResolver: IHostnameResolver = resolver
         self.resolve = resolver.resolve  # what a port of Twisted's asks for before it joins a group
         self.stack = Stack(wire, addresses, receive_buffer, self._wake)

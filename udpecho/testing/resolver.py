@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, cast
 
 from twisted.internet.address import IPv4Address, IPv6Address
@@ -20,6 +20,7 @@ from zope.interface import implementer
 
 from udpecho.hosts import canonical_host
 from udpecho.peer import is_ipv6
+from udpecho.reactors import IReverseResolver
 from udpecho.testing.stack import IPV4_ANY
 
 
@@ -37,13 +38,25 @@ class _Resolution:
             self.call.cancel()
 
 
-@implementer(IHostnameResolver)
+@implementer(IHostnameResolver, IReverseResolver)
 class MemoryResolver:
-    """Resolves the names of a network's hosts, localhost, and addresses written out."""
+    """Resolves the names of a network's hosts, localhost, and addresses written out; and back."""
 
-    def __init__(self, clock: IReactorTime, names: Mapping[str, tuple[str, ...]]) -> None:
+    def __init__(
+        self,
+        clock: IReactorTime,
+        names: Mapping[str, tuple[str, ...]],
+        router_at: Callable[[str], str | None],
+    ) -> None:
+        """Take the hosts' names, and what tells the name of a router by its address."""
         self._clock = clock
         self._names = names
+        self._router_at = router_at
+
+    def name_of(self, address: str) -> Deferred[str | None]:
+        """Tell the name of a router, or the first that a host was given."""
+        names = (name for name, hosts in self._names.items() if address in hosts)
+        return succeed(self._router_at(address) or next(names, None))
 
     def resolveHostName(
         self,

@@ -46,6 +46,11 @@ class Wire:
             self.transit = Transit(self.timeline, self.record, self._random, topology)
         return self.transit
 
+    def router_at(self, host: str) -> str | None:
+        """Name the router that has an address."""
+        owner = None if self.transit is None else self.transit.topology.owner(host)
+        return None if owner is None else owner.name
+
     def _by_router(self, sender: Stack, host: str) -> Transit | None:
         """Give what takes datagrams to an address over routers, if they go there so."""
         transit = self.transit
