@@ -39,6 +39,7 @@ GROUND = (
     "columns",
     "datagrams",
     "doors",
+    "dscp",
     "hosts",
 )
 
@@ -63,7 +64,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 }  # fmt: skip
 """The table of wings. The ground is everyone's; it imports the ground alone."""
 
-NOT_BUILT = {"watch"}
+NOT_BUILT: set[str] = set()
 """Wings that have a row but no folder yet, so that a misspelt row is an error."""
 
 LONGEST_CHAIN = 10
@@ -71,8 +72,8 @@ LONGEST_CHAIN = 10
 
 PURE = frozenset(
     {
-        "columns", "datagrams", "doors", "peer", "refusal", "shown", "sizes", "values", "widths",
-        "guard.guard", "guard.reasons", "guard.policy", "guard.prefixes", "guard.ratelimit",
+        "columns", "datagrams", "doors", "dscp", "peer", "refusal", "shown", "sizes", "values",
+        "widths", "guard.guard", "guard.reasons", "guard.policy", "guard.prefixes", "guard.ratelimit",
         "ping.plan", "ping.ledger", "ping.listening", "ping.outcome", "ping.schedule",
         "ping.stats", "ping.figures", "ping.spread", "ping.tally", "ping.order", "ping.intervals",
         "ping.lookup_times", "path.hops", "path.verdicts", "path.routers",
@@ -88,6 +89,8 @@ PURE = frozenset(
         "show.trace",
         "testing.faults", "testing.icmp", "testing.filters", "testing.limits", "testing.pacing",
         "testing.packet", "testing.passage", "testing.timeline", "testing.way",
+        "watch.mesh", "watch.readers", "watch.rings",
+        "watch.settings", "watch.tables", "watch.toml_lines",
     }
 )  # fmt: skip
 """Rooms that do no I/O and are told the time."""
@@ -99,8 +102,8 @@ TWISTED = ("twisted", "zope")
 PURE_MODULES = frozenset(
     {
         "__future__", "array", "bisect", "collections", "collections.abc", "dataclasses", "difflib",
-        "enum", "errno", "functools", "heapq", "ipaddress", "itertools", "json", "math", "operator",
-        "re", "reprlib", "struct", "types", "typing", "unicodedata",
+        "enum", "errno", "functools", "hashlib", "heapq", "ipaddress", "itertools", "json", "math",
+        "operator", "re", "reprlib", "struct", "tomllib", "types", "typing", "unicodedata",
     }
 )  # fmt: skip
 """Of the standard library, what pure rooms may import: it does no input or output."""

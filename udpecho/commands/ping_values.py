@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from typing import TypeAlias
 
+from udpecho.dscp import CLASSES, dscp_named, number_of
 from udpecho.hosts import canonical_host, host_and_port, is_link_local
 from udpecho.peer import MAX_PORT
 from udpecho.values import number, port_number, wrong
@@ -15,17 +16,7 @@ MAX_FLOWS = 1024
 Target: TypeAlias = tuple[str, int, str]
 """A host, its port, and both as they were given."""
 
-_ASSURED = {"EF": 46, "VA": 44, "LE": 1} | {f"CS{n}": 8 * n for n in range(8)}
-_CLASSES = _ASSURED | {f"AF{c}{d}": 8 * c + 2 * d for c in range(1, 5) for d in range(1, 4)}
-"""The names of DSCP's values (RFC 2474, 2597, 3246, 5865, 8622)."""
-
-
-def dscp(text: str) -> int:
-    """Read a DSCP by name or as a number, 0x for hexadecimal."""
-    value = _CLASSES.get(text.upper(), _decimal_or_hexadecimal(text))
-    if value is None or value > 63:
-        raise wrong("--dscp", "a DSCP from 0 to 63 or by name (EF, AF41)", text)
-    return value
+dscp = dscp_named("--dscp")
 
 
 def tos(text: str) -> int:
@@ -34,8 +25,8 @@ def tos(text: str) -> int:
     In 0.1 -Q took a DSCP: what was one is refused until 0.3, so that nobody sends another byte
     than before without a word.
     """
-    value = _decimal_or_hexadecimal(text)
-    was = _CLASSES.get(text.upper(), value if text.isdecimal() and value in range(1, 64) else None)
+    value = number_of(text)
+    was = CLASSES.get(text.upper(), value if text.isdecimal() and value in range(1, 64) else None)
     if was is not None:
         byte = was if text.isdecimal() else was << 2
         raise ValueError(
@@ -45,12 +36,6 @@ def tos(text: str) -> int:
     if value is None or value > 255:
         raise wrong("-Q", "a byte from 0 to 255, 0x for hexadecimal", text)
     return value
-
-
-def _decimal_or_hexadecimal(text: str) -> int | None:
-    if re.fullmatch(r"[0-9]{1,9}", text):
-        return int(text)
-    return int(text, 16) if re.fullmatch(r"0[xX][0-9a-fA-F]{1,9}", text) else None
 
 
 def percentage(text: str) -> float:

@@ -1,0 +1,210 @@
+"""What a node's file may say, and what is told who writes something else."""
+
+from __future__ import annotations
+
+import re
+from ipaddress import ip_network
+
+import pytest
+
+from tests.examples import given, st
+from udpecho.watch import BadConfig, Config, read_config
+from udpecho.watch.settings import (
+    MeshSettings,
+    NodeSettings,
+    PeerSource,
+    ProbeSettings,
+    TraceSettings,
+    WebSettings,
+)
+
+EXAMPLE = """
+[node]
+name = "fra-1"                      # default: the host's name
+zone = "fra"
+[reflect]
+listen = ["udp:1060"]
+rate = 5000
+allow = "10.0.0.0/8"
+allow-source-port = ["53", "5000-5002"]
+keep-ttl = true
+[probe]
+interval = 2
+flows = 8
+size = 100
+timeout = 0.5
+dscp = ["AF41"]
+[[peers]]
+hosts = ["10.0.0.2:1060", "ams-1.example"]
+[[peers]]
+dns = "udpecho.monitoring.svc"
+zone = "ams"
+port = 7
+[[peers]]
+file = "peers.json"
+[[peers]]
+http = "https://sd.example/targets"
+[mesh]
+fanout = 16
+web = "http://{address}:8060"
+max_peers = 100
+[trace]
+when = "losing"
+[web]
+listen = "tcp:8060:interface=127.0.0.1"
+hosts = ["fra-1.example"]
+"""
+
+
+def read(text: str) -> Config:
+    return read_config(text, "watch.toml", "this-host")
+
+
+def test_all_that_a_file_may_say() -> None:
+    config = read(EXAMPLE)
+    assert config.node == NodeSettings("fra-1", "fra")
+    assert config.reflect.listen == ("udp:1060",)
+    policy = config.reflect.policy
+    assert (policy.rate, policy.keep_ttl) == (5000, True)
+    assert policy.allow == (ip_network("10.0.0.0/8"),)
+    assert policy.allow_source_ports == {53, 5000, 5001, 5002}
+    assert config.probe == ProbeSettings(2.0, 8, 100, 0.5, 34)
+    assert config.peers == (
+        PeerSource("hosts", ("10.0.0.2:1060", "ams-1.example"), None, None, "watch.toml:17"),
+        PeerSource("dns", ("udpecho.monitoring.svc",), "ams", 7, "watch.toml:19"),
+        PeerSource("file", ("peers.json",), None, None, "watch.toml:23"),
+        PeerSource("http", ("https://sd.example/targets",), None, None, "watch.toml:25"),
+    )
+    assert config.mesh == MeshSettings(16, "http://{address}:8060", 100)
+    assert config.trace == TraceSettings("losing")
+    assert config.web == WebSettings(
+        ("tcp:8060:interface=127.0.0.1",), ("fra-1.example",), where="watch.toml:33"
+    )
+
+
+def test_an_empty_file_is_a_node_that_is_asked_by_this_machine_alone() -> None:
+    assert read("").node == NodeSettings("this-host", "")
+    assert read("").probe == ProbeSettings(1.0, 16, 56, 1.0, 0)
+    assert read("").web.listen == ("tcp:8060:interface=127.0.0.1",)
+    assert read("").mesh.fanout == "auto"
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("[nod]", '1: expected node, reflect, probe, peers, mesh, trace or web, got \'nod\'; did'
+                  " you mean node?"),
+        ("node = 3", "1: node: expected a table, [node], got 3"),
+        ("peers = 3", "1: peers: expected tables, [[peers]], got 3"),
+        ("[peers]\nhosts=[]", "1: peers: expected tables, [[peers]], got a table"),
+        ("[node]\n\nnam = 'x'", "3: [node]: expected one of name, zone, got 'nam'; did you mean"
+                                " name?"),
+        ("[node]\nname = ''", "2: [node] name: expected a name, got ''"),
+        ('[node]\nname = "a\\u001bb"\n', r"2: [node] name: expected a name, got 'a\x1bb'"),
+        ("[probe]\ninterval = 'fast'", "2: [probe] interval: expected seconds from 0.1 to 3600, got"
+                                       " 'fast'"),
+        ("[probe]\ninterval = nan", "2: [probe] interval: expected seconds from 0.1 to 3600, got"
+                                    " nan"),
+        ("[probe]\ninterval = true", "2: [probe] interval: expected seconds from 0.1 to 3600, got"
+                                     " true"),
+        ("[probe]\nflows = 0", "2: [probe] flows: expected a whole number from 1 to 256, got 0"),
+        ("[probe]\nflows = 1.0", "2: [probe] flows: expected a whole number from 1 to 256, got"
+                                 " 1.0"),
+        ("[probe]\nsize = 15", "2: [probe] size: expected a whole number from 16 to 65507, got 15"),
+        ("[probe]\ndscp = 'CS9'", "2: [probe] dscp: expected a DSCP from 0 to 63 or by name (EF,"
+                                  " AF41), got 'CS9'"),
+        ("[probe]\ndscp = ['CS0', 'EF']", "2: [probe] dscp: expected one class of traffic, as it"
+                                          " can do no more yet, got ['CS0', 'EF']"),
+        ("[reflect]\nlisten = []", "2: [reflect] listen: expected 1 at least, got []"),
+        ("[reflect]\nrate = -1", "2: [reflect] rate: expected a whole number from 0 to 1000000000,"
+                                 " got -1"),
+        ("[reflect]\nallow = ['192.0.2.1/24']", "2: [reflect] allow: expected a network"),
+        ("[reflect]\nallow = [7]", "2: [reflect] allow: expected a network, as 192.0.2.0/24, got"
+                                   " 7"),
+        ("[reflect]\nallow-source-port = 'x'", "2: [reflect] allow_source_port: expected ports"),
+        ("[reflect]\nkeep-ttl = 1", "2: [reflect] keep_ttl: expected true or false, got 1"),
+        ("[reflect]\nkeep-ttl = true\nkeep_ttl = true", "3: [reflect] keep_ttl: expected it once,"
+                                                        " got it with - and with _"),
+        ("[reflect]\nallow = '10.0.0.0/8'\ndeny = '10.0.0.0/8'", "3: [reflect] deny: expected a"
+         " network to be allowed or denied, got both for 10.0.0.0/8"),
+        ("[[peers]]", "1: [[peers]]: expected one of hosts, file, dns or http, got none"),
+        ("[[peers]]\nhosts='a'\ndns='b'", "3: [[peers]]: expected one of hosts, file, dns or http,"
+                                          " got hosts and dns"),
+        ("[[peers]]\nhosts=['a', 'b:c']", "2: [[peers]] hosts: HOST[:PORT]: expected a port from 1"
+                                          " to 65535, got 'c'"),
+        ("[[peers]]\nhosts = 'a'\n[[peers]]\ndns = ['a', 'b']", "4: [[peers]] dns: expected one,"
+                                                                " got 2"),
+        ("[[peers]]\nhttp = 'ftp://x'", "2: [[peers]] http: expected an URL, as http://HOST/PATH,"
+                                        " got 'ftp://x'"),
+        ("[mesh]\nfanout = 'some'", '2: [mesh] fanout: expected a whole number from 1 to 128, or'
+                                    ' "all", got \'some\''),
+        ("[mesh]\nweb = 'http://x'", "2: [mesh] web: expected an URL with {address} in it, as"
+                                     " http://{address}:8060, got 'http://x'"),
+        ("[trace]\nwhen = 'now'", '2: [trace] when: expected "losing" or "never", got \'now\''),
+        ("[web]\nlisten = 'udp:1'", "2: [web] listen: expected tcp:PORT[:interface=ADDRESS],"
+                                    " ssl:PORT:… or unix:PATH, got 'udp:1'"),
+        ("[web]\nlisten = 'tcp:80'", "2: [web] listen: expected ssl:… or insecure = true beyond"
+                                     " loopback, got 'tcp:80'"),
+        ("[web]\ninsecure = true\nlisten = 'tcp:80'", "3: [web]: expected password_file or public ="
+         " true beyond loopback, got neither for 'tcp:80'"),
+        ("[web]\nlisten = ['tcp:1:interface=127.0.0.1', 'ssl:443:interface=192.0.2.1']",
+         "2: [web]: expected password_file or public = true beyond loopback, got neither for"),
+        ("[node\n", "1: expected TOML, got what is not: Expected ']' at the end of a table decl"),
+        ("[node]\nname = \n", "2: expected TOML, got what is not: Invalid value"),
+        ("x = [\n\n", "3: expected TOML, got what is not: "),
+        ("x = " + "[" * 5000, "1: expected "),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_one_line(text: str, line: str) -> None:
+    """With the file, the line, what was expected and what came."""
+    with pytest.raises(BadConfig) as caught:
+        read(text)
+    assert "\n" not in str(caught.value)
+    assert str(caught.value).startswith(f"watch.toml:{line}")
+
+
+@pytest.mark.parametrize(
+    "web",
+    [
+        'listen = "tcp:8060:interface=127.0.0.1"',
+        'listen = "tcp:8060:interface=[::1]"',
+        'listen = "tcp:8060:interface=\\\\:\\\\:1"',
+        'listen = "unix:/run/udpecho.sock"',
+        "listen = []",
+        'listen = "ssl:443:privateKey=k"\npublic = true',
+        'listen = "ssl:443"\npassword_file = "passwords.yml"',
+        'listen = "tcp:80"\ninsecure = true\npublic = true',
+    ],
+)
+def test_who_may_look(web: str) -> None:
+    """Our machine alone, or more where the file says so in so many words."""
+    read(f"[web]\n{web}")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "what"),
+    [
+        ("", "[node]\nname = 'other'", "[node] name"),
+        ("", "[reflect]\nlisten = 'udp:7'", "[reflect]"),
+        ("[reflect]\nrate = 5", "\n\n[reflect]\nrate = 5", None),
+        ("", "[web]\nlisten = []", "[web] listen"),
+        ("", "[probe]\nflows = 3\n[mesh]\nfanout = 3\n[[peers]]\nhosts = 'a'", None),
+    ],
+)
+def test_what_needs_a_restart(before: str, after: str, what: str | None) -> None:
+    assert read(before).needs_restart(read(after)) == what
+
+
+WORDS = st.sampled_from([*re.findall(r"\w+|\S|\n", EXAMPLE), "\n", "\n", '"', "[[peers]]\n"])
+
+
+@given(st.one_of(st.text(), st.lists(WORDS, max_size=60).map("".join)))
+def test_whatever_is_written_is_a_node_or_one_line(text: str) -> None:
+    try:
+        read(text)
+    except BadConfig as error:
+        line = str(error)
+    else:
+        return
+    assert re.fullmatch(r"watch\.toml:\d+: .*", line)
+    assert line.isprintable()

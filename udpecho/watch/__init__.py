@@ -1,0 +1,28 @@
+"""A node of a mesh: it answers, probes its peers without end, and tells what it finds."""
+
+from typing import TYPE_CHECKING
+
+from udpecho.doors import Door
+
+__all__ = [
+    "BadConfig",
+    "Config",
+    "Mesh",
+    "read_config",
+]
+
+if TYPE_CHECKING:
+    from udpecho.watch.config import read_config as read_config
+    from udpecho.watch.mesh import Mesh as Mesh
+    from udpecho.watch.settings import Config as Config
+    from udpecho.watch.tables import BadConfig as BadConfig
+else:
+    __getattr__ = Door(
+        globals(),
+        {
+            "config": ("read_config",),
+            "mesh": ("Mesh",),
+            "settings": ("Config",),
+            "tables": ("BadConfig",),
+        },
+    )

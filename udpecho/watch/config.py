@@ -1,0 +1,222 @@
+"""A node's configuration, read from TOML: what each table may have, and what it means.
+
+The text is given, and the file's name for what is wrong. What only the system can tell, whether an
+address can be had or a file read, is learnt when the node begins.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Literal, cast
+
+from udpecho.dscp import dscp_named
+from udpecho.guard.policy import Policy, network, source_ports
+from udpecho.guard.ratelimit import MAX_RATE, MAX_SLIP
+from udpecho.hosts import host_and_port
+from udpecho.peer import MAX_PORT
+from udpecho.ping.ledger import MAX_SIZE, MIN_SIZE
+from udpecho.values import naming
+from udpecho.watch.access import check_access, check_endpoint
+from udpecho.watch.readers import (
+    LONGEST_NAME,
+    choice,
+    coerced,
+    flag,
+    seconds,
+    several,
+    whole,
+    words,
+)
+from udpecho.watch.settings import (
+    MOST_FANOUT,
+    MOST_PEERS,
+    Config,
+    Fanout,
+    MeshSettings,
+    NodeSettings,
+    PeerSource,
+    ProbeSettings,
+    ReflectSettings,
+    TraceSettings,
+    WebSettings,
+)
+from udpecho.watch.tables import Table, TomlText, bad_value
+
+TABLES = ("node", "reflect", "probe", "peers", "mesh", "trace", "web")
+
+SHORTEST_INTERVAL, LONGEST_INTERVAL = 0.1, 3600.0
+LONGEST_TIMEOUT = 60.0
+MOST_FLOWS = 256
+MOST_HOSTS = 1000
+"""Of one list in the file: more are read from elsewhere."""
+
+_SOURCES = ("hosts", "file", "dns", "http")
+_URL = re.compile(r"https?://[^\s/?#]+[^\s#]*")
+
+
+def read_config(text: str, file: str, host: str) -> Config:
+    """Read a node's configuration; host is its name unless the file says another.
+
+    Raises BadConfig, whose text is one line with the file, the line, what was expected, what came.
+    """
+    toml = TomlText(text, file)
+    toml.refuse_others(TABLES)
+    return Config(
+        _node(toml.table("node"), host),
+        _reflect(toml.table("reflect")),
+        _probe(toml.table("probe")),
+        tuple(map(_peers, toml.tables("peers"))),
+        _mesh(toml.table("mesh")),
+        _trace(toml.table("trace")),
+        _web(toml.table("web")),
+    )
+
+
+def _node(table: Table, host: str) -> NodeSettings:
+    settings = NodeSettings(
+        table.take("name", words("a name", LONGEST_NAME), host),
+        table.take("zone", words("the name of a zone", LONGEST_NAME), ""),
+    )
+    table.end()
+    return settings
+
+
+def _reflect(table: Table) -> ReflectSettings:
+    """Read the service's options by their names; what a listen string means, the service knows."""
+    default = Policy()
+    networks = several(coerced(network, "a network, as 192.0.2.0/24"))
+    ports = several(coerced(source_ports, 'source ports, as "53" or "5000-5009"'))
+    listen = table.take("listen", several(words('as "udp:1060"'), least=1), ())
+    stock_port = table.take("stock_port", flag, False)
+    policy = replace(
+        default,
+        rate=table.take("rate", whole(0, MAX_RATE), default.rate),
+        burst=table.take("burst", whole(1, MAX_RATE), default.burst),
+        slip=table.take("slip", whole(0, MAX_SLIP), default.slip),
+        ipv4_prefix=table.take("ipv4_prefix", whole(0, 32), default.ipv4_prefix),
+        ipv6_prefix=table.take("ipv6_prefix", whole(0, 128), default.ipv6_prefix),
+        allow_source_ports=frozenset().union(*table.take("allow_source_port", ports, ())),
+        exempt=(*default.exempt, *table.take("exempt", networks, ())),
+        keep_ttl=table.take("keep_ttl", flag, default.keep_ttl),
+        discard=table.take("discard", flag, default.discard),
+    )
+    allow, deny = (table.take(name, networks, ()) for name in ("allow", "deny"))
+    table.end()
+    try:
+        policy = replace(policy, allow=allow, deny=deny)
+    except ValueError as error:
+        raise table.bad("deny", f"[reflect] deny: {error}") from None
+    return ReflectSettings(listen, policy, stock_port, table.where)
+
+
+def _probe(table: Table) -> ProbeSettings:
+    default = ProbeSettings()
+    settings = ProbeSettings(
+        table.take("interval", seconds(SHORTEST_INTERVAL, LONGEST_INTERVAL), default.interval),
+        table.take("flows", whole(1, MOST_FLOWS), default.flows),
+        table.take("size", whole(MIN_SIZE, MAX_SIZE), default.size),
+        table.take("timeout", seconds(0.001, LONGEST_TIMEOUT), default.timeout),
+        table.take("dscp", _one_class, default.dscp),
+    )
+    table.end()
+    return settings
+
+
+def _one_class(option: str, value: object) -> int:
+    """Read a list of one class of traffic: several are to come."""
+    classes = value if isinstance(value, list) else [value]
+    if len(classes) != 1:
+        raise bad_value(option, "one class of traffic, as it can do no more yet", value)
+    if type(classes[0]) is int:
+        return whole(0, 63)(option, classes[0])
+    return coerced(dscp_named, "a DSCP from 0 to 63 or by name (EF, AF41)")(option, classes[0])
+
+
+def _peers(table: Table) -> PeerSource:
+    port = table.take("port", whole(1, MAX_PORT), None)
+    zone = table.take("zone", words("the name of a zone", LONGEST_NAME), None)
+    named = {
+        "hosts": table.take("hosts", several(_host), ()),
+        "file": table.take("file", several(words("a file's path")), ()),
+        "dns": table.take("dns", several(words("a name", LONGEST_NAME)), ()),
+        "http": table.take("http", several(_url), ()),
+    }
+    table.end()
+    kinds = [kind for kind in _SOURCES if kind in table]
+    if len(kinds) != 1:
+        got = " and ".join(kinds) or "none"
+        expected = "one of hosts, file, dns or http"
+        raise table.bad(kinds[-1] if kinds else "", f"[[peers]]: expected {expected}, got {got}")
+    kind, names = kinds[0], named[kinds[0]]
+    if kind != "hosts" and len(names) != 1:
+        raise table.bad(kind, f"[[peers]] {kind}: expected one, got {len(names)}")
+    if len(names) > MOST_HOSTS:
+        message = f"[[peers]] hosts: expected {MOST_HOSTS} at most, got {len(names)}"
+        raise table.bad(kind, message)
+    known = cast(Literal["hosts", "file", "dns", "http"], kind)
+    return PeerSource(known, names, zone, port, table.where)
+
+
+def _host(option: str, value: object) -> str:
+    """Read HOST[:PORT]; it stays as it is written, which is what the peer is called."""
+    text = words("HOST or HOST:PORT")(option, value)
+    naming(option, host_and_port, text)
+    return text
+
+
+def _url(option: str, value: object) -> str:
+    text = words("an URL, as http://HOST/PATH")(option, value)
+    if not _URL.fullmatch(text):
+        raise bad_value(option, "an URL, as http://HOST/PATH", value)
+    return text
+
+
+def _mesh(table: Table) -> MeshSettings:
+    settings = MeshSettings(
+        table.take("fanout", _fanout, "auto"),
+        table.take("web", _template, None),
+        table.take("max_peers", whole(1, MOST_PEERS), MOST_PEERS),
+    )
+    table.end()
+    return settings
+
+
+def _fanout(option: str, value: object) -> Fanout:
+    if value == "all":
+        return "all"
+    if type(value) is int and 1 <= value <= MOST_FANOUT:
+        return value
+    raise bad_value(option, f'a whole number from 1 to {MOST_FANOUT}, or "all"', value)
+
+
+def _template(option: str, value: object) -> str:
+    expected = "an URL with {address} in it, as http://{address}:8060"
+    text = words(expected)(option, value)
+    if text.count("{address}") != 1 or not _URL.fullmatch(text.replace("{address}", "host")):
+        raise bad_value(option, expected, value)
+    return text
+
+
+def _trace(table: Table) -> TraceSettings:
+    settings = TraceSettings(table.take("when", choice("losing", "never"), "losing"))
+    table.end()
+    return settings
+
+
+def _web(table: Table) -> WebSettings:
+    default = WebSettings()
+    settings = WebSettings(
+        table.take("listen", several(check_endpoint), default.listen),
+        table.take("hosts", several(words("a host's name", LONGEST_NAME)), ()),
+        table.take("insecure", flag, False),
+        table.take("public", flag, False),
+        table.take("password_file", words("a file's path"), None),
+        table.where,
+    )
+    table.end()
+    try:
+        check_access(settings)
+    except ValueError as error:
+        raise table.bad("listen", str(error)) from None
+    return settings
