@@ -73,7 +73,8 @@ LONGEST_CHAIN = 10
 PURE = frozenset(
     {
         "columns", "datagrams", "doors", "dscp", "peer", "refusal", "shown", "sizes", "values",
-        "widths", "guard.guard", "guard.reasons", "guard.policy", "guard.prefixes", "guard.ratelimit",
+        "widths", "guard.guard", "guard.reasons", "guard.policy", "guard.prefixes",
+        "guard.ratelimit",
         "ping.plan", "ping.ledger", "ping.listening", "ping.outcome", "ping.schedule",
         "ping.stats", "ping.figures", "ping.spread", "ping.tally", "ping.order", "ping.intervals",
         "ping.lookup_times", "path.hops", "path.verdicts", "path.routers",
