@@ -43,11 +43,17 @@ class Hop:
 
 @dataclass(frozen=True, slots=True)
 class PathMtu:
-    """How long a packet of a flow may be, in bytes, headers included."""
+    """How long a packet of a flow may be, headers included (RFC 8899)."""
 
-    bytes: int
+    bytes: int | None
+    """None: nobody told, and it can't be searched, for nothing comes back."""
+
     told_by: str | None = None
-    """The router whose ICMP said so. None: found by search, so that it is the round trip's."""
+    """Who said so by ICMP, so that it is that of the way out. None: found by search, so that it is
+    the round trip's."""
+
+    uncertain: bool = False
+    """Whether it may be more or less: the flow loses, or nothing of that length came back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +89,13 @@ class Path:
     """How many of those had reached it."""
 
     mtu: PathMtu | None = None
+    """None: not asked."""
+
     rtt_ns: int | None = None
     """The least round trip to the target, None if no answer told one."""
+
+    dscp_back: tuple[int, ...] = ()
+    """The DSCP (RFC 2474) with which the target's answers came back, first come first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,3 +110,6 @@ class Paths:
 
     names: Mapping[str, str] = field(default_factory=dict, hash=False)
     """The names of hops' addresses, of those that were found to have one."""
+
+    dscp: int | None = None
+    """The DSCP with which all was sent, if one was asked for."""
