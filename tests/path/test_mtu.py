@@ -147,9 +147,7 @@ def test_a_lost_probe_is_no_limit(seed: int) -> None:
     """With one probe in five lost each size is asked again, and it is said to be uncertain."""
     found, _ = Flow(1500, loss=0.2, random=Random(seed)).searched()
     assert found.bytes == 1500
-    wrong = [
-        Flow(1400, loss=0.1, random=Random(100 * seed + n)).searched()[0] for n in range(10)
-    ]
+    wrong = [Flow(1400, loss=0.1, random=Random(100 * seed + n)).searched()[0] for n in range(10)]
     assert all(each.uncertain for each in wrong if each.bytes != 1400)
 
 
