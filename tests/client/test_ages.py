@@ -106,10 +106,10 @@ def test_no_age_is_more_than_the_oldest_which_is_told_without_a_look(
     ages = Ages(clocks.now, wall)
     clocks.between = 70_000
     clocks.offset += step
-    stamps = [clocks.stamp() + 3_000_000, clocks.stamp()]
+    stamp = clocks.stamp()
     clocks.passed += 9_000_000
     now, looked = clocks.now(), len(looks)
-    oldest = ages.oldest(stamps, now)
+    oldest = ages.since(stamp, now)
     assert len(looks) == looked
-    assert all(age <= oldest for age in ages.of(stamps, now))
+    assert all(age <= oldest for age in ages.of([stamp, stamp + 3_000_000], now))
     assert oldest >= 0.009 if step <= 0 else oldest == 0

@@ -327,15 +327,15 @@ class InTime(LoopbackCase):
             thread = Thread(target=echo)
             thread.start()
             matching, connected = await self.matching(), await self.connected(peer)
-            limits: Any = {"timeout": 0.5, "retries": 0}
+            limits: Any = {"timeout": 2.0, "retries": 0}
             for turn in range(2):
                 asked = [
-                    matching.request(b"%d" % n, peer, timeout=0.2, retries=0) for n in range(10)
+                    matching.request(b"%d" % n, peer, timeout=1.5, retries=0) for n in range(10)
                 ]
                 asked += [connected.request(b"%d" % n, **limits) for n in range(10)]
                 if turn:
                     await pause(0)  # all have left
-                time.sleep(0.6)
+                time.sleep(2.1)
                 for each in asked:
                     await each
             self.assertTrue(ready.wait(20))

@@ -450,12 +450,22 @@ def test_when_each_came_is_told_aside(layout: Layout) -> None:
         seconds = kernel.inbox.turn + 1
         batch = kernel.gives(*(at(seconds, i, item) for i, item in enumerate(items[:count])))
         assert batch.arrivals() == [seconds * 1_000_000_000 + i for i in range(count)]
+        assert batch.first_arrival() == seconds * 1_000_000_000
         assert list(batch.untimed()) == list(plain.gives(*items[:count]))
         assert list(batch) == list(plain.batch)
         assert batch.columns() == plain.batch.columns()
         assert [each.timestamp_ns for _, each in batch] == batch.arrivals()
         assert batch._inbox.records() == plain.inbox.records()
-        assert plain.batch.arrivals() == []
+        assert (plain.batch.arrivals(), plain.batch.first_arrival()) == ([], None)
+
+
+def test_the_first_is_told_however_they_stand() -> None:
+    """Several processors may queue them; what came first need not stand first."""
+    kernel = Kernel(timed=True)
+    for times in ([(5, 9), (5, 3), (5, 7)], [(6, 1), (5, 999_999_999), (6, 0)]):
+        batch = kernel.gives(*(at(s, ns, ipv4(b"x")) for s, ns in times))
+        assert batch.first_arrival() == min(s * 1_000_000_000 + ns for s, ns in times)
+        assert batch.arrivals() == [s * 1_000_000_000 + ns for s, ns in times]
 
 
 def test_of_what_is_dropped_and_of_trains_it_is_told_for_each_datagram() -> None:
@@ -464,6 +474,7 @@ def test_of_what_is_dropped_and_of_trains_it_is_told_for_each_datagram() -> None
     gro = (name, stamp(2, 0) + control, data)
     batch = kernel.gives(at(1, 0, ipv4(b"0")), gro, at(3, 0, ipv4(b"4")))
     assert batch.arrivals() == [1_000_000_000, 2_000_000_000, 2_000_000_000, 3_000_000_000]
+    assert batch.first_arrival() == 1_000_000_000
     batch.drop([0])
     assert batch.arrivals() == [2_000_000_000, 2_000_000_000, 3_000_000_000]
     assert [data for data, _ in batch.untimed()] == [b"11", b"22", b"4"]
@@ -474,7 +485,7 @@ def test_of_what_is_dropped_and_of_trains_it_is_told_for_each_datagram() -> None
 def test_what_the_kernel_does_not_tell_of_one_is_told_of_none() -> None:
     kernel = Kernel(timed=True)
     batch = kernel.gives(at(1, 0, ipv4(b"0")), ipv4(b"1"))
-    assert batch.arrivals() == []
+    assert (batch.arrivals(), batch.first_arrival()) == ([], None)
     assert [(data, peer[0], peer.ttl) for data, peer in batch] == [
         (data, peer[0], peer.ttl) for data, peer in Kernel().gives(ipv4(b"0"), ipv4(b"1"))
     ]

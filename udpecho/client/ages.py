@@ -33,12 +33,12 @@ class Ages:
         self._low = self._high = 0  # bounds of what the wall clock shows more than the other
         self._note(now())
 
-    def oldest(self, stamps: Sequence[int], now: float) -> float:
-        """Give at most how many seconds ago the first of them came, without a look at the clocks.
+    def since(self, stamp: int, now: float) -> float:
+        """Give at most how many seconds ago something was stamped, without a look at the clocks.
 
         If one has stepped since the last look, it may be less, as if all had come just now.
         """
-        return max(int(now * _SECOND) + self._high - min(stamps), 0) / _SECOND
+        return max(int(now * _SECOND) + self._high - stamp, 0) / _SECOND
 
     def of(self, stamps: Sequence[int], now: float) -> Sequence[float]:
         """Give the seconds since each stamp, by which it came at the latest; none if unsure.

@@ -7,7 +7,7 @@ A client differs in two decisions, made in client: which datagram answers which 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import Enum
 from errno import EAGAIN, EINTR, ENOBUFS
 from functools import partial
@@ -185,11 +185,15 @@ class AskingClient(DatagramProtocol):
     def batchReceived(self, batch: Batch) -> None:
         """Do so with all that arrived together (our own port's hook)."""
         now = self._now()
-        stamps = batch.arrivals()
-        if not stamps:
+        first = batch.first_arrival()
+        if first is None:
             self._pending.hear(batch.untimed(), now, self._not_a_reply)
             return
-        ages, oldest = partial(self._ages.of, stamps, now), self._ages.oldest(stamps, now)
+
+        def ages() -> Sequence[float]:
+            return self._ages.of(batch.arrivals(), now)
+
+        oldest = self._ages.since(first, now)
         self._pending.hear(batch.untimed(), now, self._not_a_reply, ages, oldest)
 
     def _not_a_reply(self, data: bytes, peer: Peer) -> None:

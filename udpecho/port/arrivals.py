@@ -14,6 +14,8 @@ from udpecho.kernel.messages import Memory
 BEFORE = NAME
 """Bytes by which the control messages begin earlier: CMSG_SPACE(sizeof(struct timespec))."""
 
+SECOND = 1_000_000_000
+
 _SECONDS, _NANOSECONDS = NAME - TIMESPEC.size, NAME - TIMESPEC.size // 2
 
 
@@ -22,23 +24,30 @@ class TimesOfArrival:
 
     def __init__(self, memory: Memory) -> None:
         self.names = Memory(record=NAME, slot=0)
+        self._taken: tuple[list[int], list[int]] = [], []
         self._map, self._names_map = memory.map, self.names.map
         self._seconds = memory.column("Q", _SECONDS)
         self._nanoseconds = memory.column("Q", _NANOSECONDS)
         self._words = list(zip(memory.columns(0, NAME), self.names.columns(0, NAME), strict=True))
 
-    def take(self, count: int) -> list[int]:
-        """Tell when this many datagrams came, in ns since 1970, and complete their records."""
+    def take(self, count: int) -> int:
+        """Set aside when this many datagrams came, and complete their records.
+
+        Return when the first of them came, in ns since 1970: most need know no more.
+        """
         if count == 1:
-            came = self._seconds[0] * 1_000_000_000 + self._nanoseconds[0]
-            self.complete(count)
-            return [came]
-        seconds, nanoseconds = self._seconds[:count].tolist(), self._nanoseconds[:count].tolist()
+            self._taken = [self._seconds[0]], [self._nanoseconds[0]]
+        else:
+            self._taken = self._seconds[:count].tolist(), self._nanoseconds[:count].tolist()
         self.complete(count)  # over the times
+        seconds, nanoseconds = self._taken
         if seconds.count(seconds[0]) == count:
-            whole = seconds[0] * 1_000_000_000
-            return [whole + each for each in nanoseconds]
-        return [s * 1_000_000_000 + ns for s, ns in zip(seconds, nanoseconds, strict=True)]
+            return seconds[0] * SECOND + min(nanoseconds)
+        return min(self.all())
+
+    def all(self) -> list[int]:
+        """Tell when each of them came, in ns since 1970."""
+        return [s * SECOND + ns for s, ns in zip(*self._taken, strict=True)]
 
     def complete(self, count: int) -> None:
         """Put the names of this many senders into their records."""

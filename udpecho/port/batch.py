@@ -71,6 +71,10 @@ class Batch:
             return [stamps[index] for index in left for _ in range(inbox.datagrams_of(index))]
         return stamps
 
+    def first_arrival(self) -> int | None:
+        """Tell when the first item came, be it dropped, in ns since 1970; None if not asked for."""
+        return self._inbox.first or None
+
     def untimed(self) -> Iterable[tuple[bytes, Address]]:
         """Give the datagrams as iterating does, but their addresses need not know when they came.
 

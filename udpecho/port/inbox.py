@@ -61,8 +61,8 @@ class Inbox:
     """Bytes of data of each item, as a column, which may go on: the same object as long as batches
     are as the last (see columns)."""
 
-    stamps: list[int]
-    """When each item came, in ns since 1970; empty if that is not asked for."""
+    first: int
+    """When the first item came, in ns since 1970; 0 if that is not asked for."""
 
     untold: int
     """How many bytes of each record's control messages the kernel does not give."""
@@ -103,11 +103,11 @@ class Inbox:
         self._known = b""
         self._lengths: list[int] = []
         self._nbytes = [0]
-        self.stamps = []
+        self._found: list[int] = []  # the times of unusual records
         self._put = False  # whether records had to be put in order
         self._as_they_came = self._in_order = b""
         self._datagrams = 0
-        self.turn = self.count = self.datagrams = self.nbytes = self.longest = 0
+        self.turn = self.count = self.datagrams = self.nbytes = self.longest = self.first = 0
         self.trains = {}
         self.sizes = self.headers.lengths[:0]
 
@@ -128,7 +128,7 @@ class Inbox:
         if image[:size] != self._known[:size] or (self._put and not self._put_again()):
             self._measure(image[:size])
         if self._times is not None and not self._put:
-            self.stamps = self._times.take(count)
+            self.first = self._times.take(count)
         self.datagrams = self._datagrams if self.trains else count
         self.nbytes = self._nbytes[count]
         return count
@@ -191,13 +191,20 @@ class Inbox:
     @property
     def is_plain(self) -> bool:
         """Tell whether each item is a datagram by itself, without a timestamp."""
-        return not (self.trains or self.stamps)
+        return not (self.trains or self.first)
+
+    @property
+    def stamps(self) -> list[int]:
+        """When each item came, in ns since 1970; empty if that is not asked for."""
+        if self._times is None or not self.first:
+            return []
+        return self._found if self._put else self._times.all()
 
     def address(self, index: int) -> Address:
         """Tell who sent an item."""
         at = self.memory.record_at[index]
         record = self.memory.read(at, at + NAME + self.layout.control)
-        if self.stamps:
+        if self.first:
             return Address.decode(self.layout, stamped(record, self.stamps[index]))
         return decode_again(self.layout, record)
 
@@ -219,7 +226,7 @@ class Inbox:
         self._nbytes = list(accumulate(self._lengths, initial=0))
         self.longest = max(self._lengths)
         self.trains = {}
-        self._put, self.stamps = False, []
+        self._put, self.first = False, 0
         before = self.untold - self._before
         controls = [before + size for size in headers.control_sizes[:count].tolist()]
         if controls.count(self.layout.control) != count:
@@ -242,9 +249,9 @@ class Inbox:
                 self.trains[index] = segment
         if self._times is not None:
             self._times.complete(self.count)
-            self.stamps = [each for each in stamps if each is not None]
-            if len(self.stamps) != self.count:  # of one it is not told, then of none
-                self.stamps = []
+            self._found = [each for each in stamps if each is not None]
+            told = len(self._found) == self.count  # of one it is not told, then of none
+            self.first = min(self._found) if told else 0
         self._in_order = self.records()
         flags = self._known[FLAGS::HEADER]
         if flags.count(0) != len(flags) and any(each & MSG_CTRUNC for each in flags):

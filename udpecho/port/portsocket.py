@@ -46,6 +46,10 @@ class Incoming(Protocol):
     """The items that are trains, and the bytes of one datagram of each."""
 
     @property
+    def first(self) -> int:
+        """When the first item came, in ns since 1970; 0 if that is not asked for."""
+
+    @property
     def stamps(self) -> list[int]:
         """When each item came, in ns since 1970; empty if that is not asked for."""
 

@@ -71,6 +71,11 @@ class ValueInbox:
         return [each.when for each in self.items] if self._timestamps else []
 
     @property
+    def first(self) -> int:
+        """When the first came; 0 if that is not asked for."""
+        return min(self.stamps, default=0)
+
+    @property
     def is_plain(self) -> bool:
         """Tell that pairs() has all that there is."""
         return True
