@@ -92,6 +92,7 @@ class AskingClient(DatagramProtocol):
             flushed=self._sockets.flushed,
         )
         self._on_stranger = on_stranger
+        self._timeout, self._retries = 1.0, 0  # of the latest request
         self._sent = self._unsent = self._late = self._duplicates = self._strangers = 0
 
     # What a subclass decides.
@@ -121,14 +122,10 @@ class AskingClient(DatagramProtocol):
         self, data: bytes, address: tuple[str, int], timeout: float, retries: int
     ) -> Deferred[Reply]:
         try:
-            if (
-                not self._sockets.open
-                or len(data) > MAX_IPV4_DATA
-                or not 0 < timeout < inf  # written so that NaN fails it, too
-                or type(retries) is not int
-                or retries < 0
-            ):
-                raise _misused(self._sockets.open, len(data), timeout, retries)
+            if not self._sockets.open or len(data) > MAX_IPV4_DATA:
+                raise _misused(self._sockets.open, len(data))
+            if timeout is not self._timeout or retries is not self._retries:  # most ask alike
+                self._timeout, self._retries = _checked(timeout, retries)
             peer = known_peer(*address[:2])
             if type(data) is not bytes:
                 data = bytes(data)
@@ -263,15 +260,20 @@ class AskingClient(DatagramProtocol):
         )
 
 
-def _misused(is_open: bool, length: int, timeout: float, retries: int) -> Exception:
+def _misused(is_open: bool, length: int) -> Exception:
     """Say why a request can't be made."""
     if not is_open:
         return ClientClosed("the client has no open socket")
-    if length > MAX_IPV4_DATA:
-        return DatagramTooLong(length, MAX_IPV4_DATA)
-    if not 0 < timeout < inf:
-        return ValueError(f"timeout: expected seconds above 0, got {timeout!r}")
-    return ValueError(f"retries: expected a whole number, 0 or more, got {retries!r}")
+    return DatagramTooLong(length, MAX_IPV4_DATA)
+
+
+def _checked(timeout: float, retries: int) -> tuple[float, int]:
+    """Return how patient a request is to be, or raise ValueError."""
+    if not 0 < timeout < inf:  # written so that NaN fails it, too
+        raise ValueError(f"timeout: expected seconds above 0, got {timeout!r}")
+    if type(retries) is not int or retries < 0:
+        raise ValueError(f"retries: expected a whole number, 0 or more, got {retries!r}")
+    return timeout, retries
 
 
 def _mistyped(data: object, address: object, timeout: object) -> TypeError:

@@ -198,7 +198,9 @@ class Pending:
         told: Sequence[float] | None = None if ages else ()
         if ages and self._deadlines.has_overdue(now) and (told := ages()):
             datagrams = self._judged(zip(datagrams, told, strict=False), now)
-        for at, (data, peer) in enumerate(datagrams):
+        at = -1
+        for data, peer in datagrams:
+            at += 1
             owed = by_debtor.get(peer if verify_peer else None)
             request = None if owed is None else owed.get(data if verify_echo else None)
             if request is not None and (rtt := now - request.sent_at) <= oldest:

@@ -15,8 +15,9 @@ BEFORE = NAME
 """Bytes by which the control messages begin earlier: CMSG_SPACE(sizeof(struct timespec))."""
 
 SECOND = 1_000_000_000
+_WORD = TIMESPEC.size // 2
 
-_SECONDS, _NANOSECONDS = NAME - TIMESPEC.size, NAME - TIMESPEC.size // 2
+_SECONDS, _NANOSECONDS = NAME - TIMESPEC.size, NAME - _WORD
 
 
 class TimesOfArrival:
@@ -24,7 +25,7 @@ class TimesOfArrival:
 
     def __init__(self, memory: Memory) -> None:
         self.names = Memory(record=NAME, slot=0)
-        self._taken: tuple[list[int], list[int]] = [], []
+        self._taken: tuple[bytes, list[int]] = b"", []
         self._map, self._names_map = memory.map, self.names.map
         self._seconds = memory.column("Q", _SECONDS)
         self._nanoseconds = memory.column("Q", _NANOSECONDS)
@@ -35,19 +36,19 @@ class TimesOfArrival:
 
         Return when the first of them came, in ns since 1970: most need know no more.
         """
-        if count == 1:
-            self._taken = [self._seconds[0]], [self._nanoseconds[0]]
-        else:
-            self._taken = self._seconds[:count].tolist(), self._nanoseconds[:count].tolist()
+        first, seconds = self._seconds[0], self._seconds[:count].tobytes()
+        nanoseconds = self._nanoseconds[:count].tolist()
+        self._taken = seconds, nanoseconds
         self.complete(count)  # over the times
-        seconds, nanoseconds = self._taken
-        if seconds.count(seconds[0]) == count:
-            return seconds[0] * SECOND + min(nanoseconds)
+        if seconds == seconds[:_WORD] * count:
+            return first * SECOND + min(nanoseconds)
         return min(self.all())
 
     def all(self) -> list[int]:
         """Tell when each of them came, in ns since 1970."""
-        return [s * SECOND + ns for s, ns in zip(*self._taken, strict=True)]
+        seconds, nanoseconds = self._taken
+        whole = memoryview(seconds).cast("Q")
+        return [s * SECOND + ns for s, ns in zip(whole, nanoseconds, strict=True)]
 
     def complete(self, count: int) -> None:
         """Put the names of this many senders into their records."""

@@ -12,7 +12,7 @@ equal byte for byte, and all that was read out of them still holds.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from ctypes import c_void_p
 from itertools import accumulate
 from socket import MSG_CTRUNC
@@ -24,7 +24,6 @@ from udpecho.kernel.layout import (
     NAME,
     RECORD,
     Layout,
-    all_for_us,
     canonical,
     stamped,
     timestamp_ns,
@@ -32,6 +31,7 @@ from udpecho.kernel.layout import (
 from udpecho.kernel.messages import BATCH, FLAGS, HEADER, LONGEST, Headers, Memory, full
 from udpecho.port.address import Address, decode_again
 from udpecho.port.arrivals import BEFORE, TimesOfArrival
+from udpecho.port.cutting import Cutter
 
 _NOTHING = Columns(b"", b"")
 
@@ -96,7 +96,7 @@ class Inbox:
         self._headers_map = self.headers.map
         self._receive, self._first = receive, self.headers.at[0]
         self._told_too_much = told_too_much
-        self._cutter = _Cutter(self.memory, layout)
+        self._cutter = Cutter(self.memory, layout)
         self._described = b""  # the records that the columns were cut from
         self._columns = _NOTHING
         self._fresh = self._written = self._headers_map[: BATCH * HEADER]
@@ -181,12 +181,16 @@ class Inbox:
         """Copy all datagrams, with their senders: for batches without trains or timestamps."""
         layout, read = self.layout, self.memory.map
         end = NAME + layout.control
-        return [
-            (read[slot : slot + length], decode_again(layout, read[record : record + end]))
-            for slot, record, length in zip(
-                self.memory.slot_at, self.memory.record_at, self.lengths, strict=False
-            )
-        ]
+        pairs: list[tuple[bytes, Address]] = []
+        known = b""
+        for slot, record, length in zip(
+            self.memory.slot_at, self.memory.record_at, self.lengths, strict=False
+        ):
+            told = read[record : record + end]
+            if told != known:  # most are of the one before's sender
+                known, address = told, decode_again(layout, told)
+            pairs.append((read[slot : slot + length], address))
+        return pairs
 
     @property
     def is_plain(self) -> bool:
@@ -264,42 +268,3 @@ class Inbox:
             return False
         self.memory.write(0, self._in_order)
         return True
-
-
-class _Cutter:
-    """Cuts columns out of records."""
-
-    def __init__(self, memory: Memory, layout: Layout) -> None:
-        self._memory = memory
-        self._layout = layout
-        self._ports = memory.column("H", 2)
-        self._hosts = memory.columns(layout.host, layout.host_size)
-        self._asked = memory.columns(layout.asked, layout.host_size)
-        self._local = memory.columns(layout.local, layout.host_size)
-
-    def cut(self, sizes: Sequence[int], trains: Mapping[int, int]) -> Columns:
-        """Cut the columns of as many records as there are sizes."""
-        layout, memory, count = self._layout, self._memory, len(sizes)
-        asked, local = self._asked[0][:count], self._local[0][:count]
-        for_us = all_for_us(layout, lambda: memory.octets(layout.asked, count), asked, local)
-        return Columns(
-            self._ports[:count].tobytes(),
-            _packed(self._hosts, count),
-            b"" if for_us else _packed(self._asked, count),
-            b"" if for_us else _packed(self._local, count),
-            memory.octets(layout.ttl, count),
-            memory.octets(layout.tos, count),
-            sizes,
-            trains,
-        )
-
-
-def _packed(columns: Sequence[memoryview], count: int) -> bytes:
-    """Put addresses, whose words stand in these columns, one behind the other."""
-    if len(columns) == 1:
-        return columns[0][:count].tobytes()
-    packed = bytearray(8 * len(columns) * count)
-    words = memoryview(packed).cast("Q")
-    for at, column in enumerate(columns):
-        words[at :: len(columns)] = column[:count]
-    return bytes(packed)
