@@ -114,8 +114,7 @@ class Pending:
         self._serial = request.serial = self._serial + 1
         request.data = data
         request.token = data if self._verify_echo else None
-        request.patience = timeout
-        request.retries = retries
+        request.patience, request.retries = timeout, retries
         if peer is None:
             request.name, request.sent_at = name, self._now()
             self._unresolved[request] = None
@@ -142,8 +141,7 @@ class Pending:
             self._deadlines.stop(request)
             request.longer = longer(request)
             request.patience = max(request.deadline - self._now(), 0.0)
-            request.peer = peer
-            request.debtor = self._debtor(peer)
+            request.peer, request.debtor = peer, self._debtor(peer)
             self._waiting[request] = None
             self._fill()
 

@@ -14,7 +14,6 @@ from udpecho.kernel.messages import Memory
 BEFORE = NAME
 """Bytes by which the control messages begin earlier: CMSG_SPACE(sizeof(struct timespec))."""
 
-SECOND = 1_000_000_000
 _WORD = TIMESPEC.size // 2
 
 _SECONDS, _NANOSECONDS = NAME - TIMESPEC.size, NAME - _WORD
@@ -41,14 +40,14 @@ class TimesOfArrival:
         self._taken = seconds, nanoseconds
         self.complete(count)  # over the times
         if seconds == seconds[:_WORD] * count:
-            return first * SECOND + min(nanoseconds)
+            return first * 1_000_000_000 + min(nanoseconds)
         return min(self.all())
 
     def all(self) -> list[int]:
         """Tell when each of them came, in ns since 1970."""
         seconds, nanoseconds = self._taken
         whole = memoryview(seconds).cast("Q")
-        return [s * SECOND + ns for s, ns in zip(whole, nanoseconds, strict=True)]
+        return [s * 1_000_000_000 + ns for s, ns in zip(whole, nanoseconds, strict=True)]
 
     def complete(self, count: int) -> None:
         """Put the names of this many senders into their records."""
