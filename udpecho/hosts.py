@@ -17,8 +17,12 @@ DEFAULT_PORT = 1060
 _LINK_LOCAL = re.compile("fe[89ab][0-9a-f]:")
 """How fe80::/10 begins, in canonical form."""
 
-_NUMBER = re.compile(r"[0-9]+|0[xX][0-9a-fA-F]*")
-"""What a resolver takes for an IPv4 address (inet_aton(3)): 1060 is 0.0.4.36. Nobody means that."""
+_NUMBER = "(?:[0-9]+|0[xX][0-9a-fA-F]*)"
+_NUMBERS = re.compile(rf"{_NUMBER}(?:\.{_NUMBER})*\.?")
+"""What a resolver takes for an IPv4 address (inet_aton(3)): 1060 is 0.0.4.36, 1.2.3 is 1.2.0.3,
+and 010.0.0.1 is 8.0.0.1. Nobody means that. No name is of numbers alone (RFC 3696, section 2)."""
+
+DOTTED = "an IPv4 address of four decimal numbers, as 192.0.2.1"
 
 
 @lru_cache(maxsize=65536)  # asking the same hosts again and again is the usual case
@@ -44,6 +48,18 @@ def canonical_host(host: str) -> str | None:
 def _has_scope(packed: bytes) -> bool:
     """Tell link-local addresses (fe80::/10) and multicast's (RFC 4007, section 4)."""
     return packed[0] == 0xFF or (packed[0] == 0xFE and packed[1] >> 6 == 0b10)
+
+
+def is_of_numbers(host: str) -> bool:
+    """Tell whether a host that is no IP address would be one to a resolver, read in another way.
+
+    Digits and dots of other alphabets are ours to it (RFC 3491).
+    """
+    try:
+        name = host if host.isascii() else host.encode("idna").decode()
+    except UnicodeError:
+        return False
+    return _NUMBERS.fullmatch(name) is not None
 
 
 def is_link_local(host: str) -> bool:
@@ -75,8 +91,8 @@ def host_and_port(text: str, default_port: int = DEFAULT_PORT) -> tuple[str, int
         raise wrong("HOST[:PORT]", "a host, HOST:PORT or [IPv6]:PORT", text)
     if match["v6"] is not None and ":" not in ip_address("HOST[:PORT]")(match["v6"]):
         raise wrong("HOST[:PORT]", "an IPv6 address in the brackets", text)
-    if match["host"] and _NUMBER.fullmatch(match["host"]):
-        raise wrong("HOST[:PORT]", "a host, not a number alone", text)
+    if (host := match["host"]) and canonical_host(host) is None and is_of_numbers(host):
+        raise wrong("HOST[:PORT]", DOTTED if "." in host else "a host, not a number alone", text)
     port = match["port6"] if match["port6"] is not None else match["port"]
     if port is None:
         return match["host"] or match["v6"], default_port

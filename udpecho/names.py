@@ -18,9 +18,10 @@ from twisted.internet.interfaces import (
 from zope.interface import implementer
 
 from udpecho.errors import BadAddress, ResolveFailed, WrongFamily
-from udpecho.hosts import canonical_host, is_link_local
+from udpecho.hosts import DOTTED, canonical_host, is_link_local, is_of_numbers
 from udpecho.peer import MAX_PORT, Peer, is_ipv6, is_wildcard
 from udpecho.reactors import IDatagramReactor
+from udpecho.shown import quoted, short
 
 _SCOPES = 1 << 32
 """A scope's number is less: the kernel writes it in four bytes."""
@@ -39,7 +40,7 @@ def checked_peer(address: tuple[str, int]) -> Peer:
     host, port = address[:2]
     canonical = canonical_host(host)
     if canonical is None:
-        raise BadAddress(host, f"expected an IPv4 or IPv6 address, got {host!r}")
+        raise BadAddress(host, f"expected an IPv4 or IPv6 address, got {quoted(host)}")
     check_host(canonical)
     check_port(port)
     return canonical, port
@@ -52,7 +53,7 @@ def known_peer(*address: Any) -> Peer | None:
     Raises BadAddress for the port, and for an address that is no host's.
     """
     if len(address) < 2:
-        raise BadAddress(address, f"expected a host and a port, got {address!r}")
+        raise BadAddress(address, f"expected a host and a port, got {quoted(address)}")
     host, port = address
     check_port(port)
     canonical = canonical_host(host)
@@ -78,11 +79,16 @@ def check_port(port: int) -> None:
 
 
 def check_name(host: str) -> None:
-    """Raise BadAddress for what can't be a host's name; Twisted's resolver would never answer."""
+    """Raise BadAddress for what can't be a host's name; Twisted's resolver would never answer.
+
+    So is what a resolver would make an address of that nobody means: 1.2.3 is 1.2.0.3 to it.
+    """
+    if is_of_numbers(host):
+        raise BadAddress(host, f"expected a host's name, or {DOTTED}, got {quoted(host)}")
     try:
         host.encode("idna")
     except UnicodeError:
-        raise BadAddress(host, f"expected a host's name or address, got {host!r}") from None
+        raise BadAddress(host, f"expected a host's name or address, got {quoted(host)}") from None
 
 
 def scoped(host: str, interface: str | None) -> str:
@@ -94,10 +100,10 @@ def scoped(host: str, interface: str | None) -> str:
     if not is_link_local(address) or scope == interface:
         return host
     if percent and interface is not None:
-        raise BadAddress(host, f"expected a host behind {interface}, got {host}")
+        raise BadAddress(host, f"expected a host behind {interface}, got {short(host)}")
     if not percent and interface is None:
         why = "each link has link-local addresses of its own"
-        raise BadAddress(host, f"expected {host}%INTERFACE, got {host}: {why}")
+        raise BadAddress(host, f"expected {host}%INTERFACE, got {short(host)}: {why}")
     return host if percent else f"{host}%{interface}"
 
 
@@ -127,7 +133,7 @@ def resolve_within(
         return fail(ValueError(f"timeout: expected seconds above 0, got {timeout!r}"))
 
     def too_late(_: object, waited: float) -> Peer:
-        raise ResolveFailed(f"no answer about {host!r} within {waited:g} s")
+        raise ResolveFailed(f"no answer about {quoted(host)} within {waited:g} s")
 
     return resolve(reactor, host, port, ipv6=ipv6).addTimeout(timeout, reactor, too_late)
 
@@ -145,7 +151,7 @@ def addresses(
     The port is looked at alone. The Deferred fails as that of resolve(), or with TypeError.
     """
     if not isinstance(host, str):
-        return fail(TypeError(f"host: expected a name or an address, got {host!r}"))
+        return fail(TypeError(f"host: expected a name or an address, got {quoted(host)}"))
     canonical = canonical_host(host)
     try:
         check_port(port)
@@ -204,9 +210,11 @@ class _Addresses:
             self.deferred.callback(usable)
         elif self._found:  # so hosts files block names
             blocked = next(iter(self._found))
-            self.deferred.errback(ResolveFailed(f"{self._host!r} has no address but {blocked}"))
+            self.deferred.errback(
+                ResolveFailed(f"{quoted(self._host)} has no address but {blocked}")
+            )
         else:
-            self.deferred.errback(ResolveFailed(f"no address found for {self._host!r}"))
+            self.deferred.errback(ResolveFailed(f"no address found for {quoted(self._host)}"))
 
 
 def with_scope(host: str, port: int) -> tuple[str, int] | tuple[str, int, int, int]:
@@ -226,4 +234,4 @@ def interface_index(name: str) -> int:
         index = _SCOPES
     if index < _SCOPES:
         return index
-    raise BadAddress(name, f"expected the name of a network interface, got {name!r}")
+    raise BadAddress(name, f"expected the name of a network interface, got {quoted(name)}")

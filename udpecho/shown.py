@@ -22,3 +22,21 @@ def printable(text: str) -> str:
 def harmless(text: str) -> str:
     """Write text as printable() does, with its control characters spelt: none steers a terminal."""
     return printable(_CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text))
+
+
+LONGEST = 120
+"""Characters of what came that a complaint repeats; names have 253 at most (RFC 1035)."""
+
+
+def short(text: str) -> str:
+    """Leave out the middle of what is longer than a complaint has room for."""
+    if len(text) <= LONGEST:
+        return text
+    from udpecho.widths import cut
+
+    return cut(text, LONGEST)
+
+
+def quoted(came: object) -> str:
+    """Write what came as a complaint repeats it: in quotation marks, and not too long."""
+    return short(repr(came))

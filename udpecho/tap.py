@@ -28,6 +28,7 @@ from udpecho.server import (
     mind_process,
     one_line_if_not,
 )
+from udpecho.shown import quoted
 from udpecho.values import port_number, whole_number
 
 Value = TypeVar("Value")
@@ -139,7 +140,7 @@ class Options(usage.Options):
     def parseArgs(self, *args: str) -> None:
         """Refuse what is not an option."""
         if args:
-            raise usage.UsageError(f"expected options only, got {args[0]!r}")
+            raise usage.UsageError(f"expected options only, got {quoted(args[0])}")
 
     def opt_listen(self, description: str) -> None:
         """udp:PORT[:interface=ADDRESS][:reusePort=yes], systemd:index=N or systemd:name=NAME; may be repeated. Without an interface it is all addresses of both families; with reusePort=yes several processes share the port, each with senders of its own."""  # noqa: E501 (usage prints the docstring)

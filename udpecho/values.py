@@ -10,6 +10,7 @@ from collections.abc import Callable
 from math import nan
 
 from udpecho.peer import MAX_PORT
+from udpecho.shown import quoted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ _DECIMAL = re.compile(r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
 def wrong(option: str, expected: str, got: str) -> ValueError:
     """Word what is wrong with an option's text."""
-    return ValueError(f"{option}: expected {expected}, got {got!r}")
+    return ValueError(f"{option}: expected {expected}, got {quoted(got)}")
 
 
 def port_number(option: str, lowest: int = 1) -> Callable[[str], int]:

@@ -10,6 +10,7 @@ import pytest
 from udpecho import __version__
 from udpecho.commands import run_command
 from udpecho.commands.main import COMMANDS, every_command
+from udpecho.commands.ping_options import PingOptions
 from udpecho.commands.talk_options import TalkOptions
 
 
@@ -123,3 +124,49 @@ def test_the_whole_parser_has_every_commands_options() -> None:
     for command in COMMANDS:
         options = dict(listed.choices)[command]._option_string_actions
         assert {"--help", "--version"} < set(options)
+
+
+LONG = f"begins{'x' * 5000}ends"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "L", "ping --L", "ping --quiet=L", "ping [L]:7", "ping L:x", "ping -c L", "ping -I L",
+        "ping -p L", "ping -Q L", "ping --sport L", "ping -M L", "ping -w L",
+        "ping --plot L", "ping --plot /L.svg", "path --demo L", "path -I L x", "path L:x",
+        "send L:x x", "send L L L", "talk L", "talk -p L", "report x --from L", "report -L",
+    ],
+)  # fmt: skip
+def test_what_is_too_long_loses_its_middle(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """One line says what is wrong, however long a word was typed; so it is with a name."""
+    words = [word.replace("L", LONG) for word in line.split()]
+    status, out, errors = told(*words, capsys=capsys)
+    assert (status, out) == (2, "")
+    assert len(errors.splitlines()) == 1
+    assert len(errors) < 500
+    assert "begins" in errors or not any(word == "L" for word in line.split())
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("ping -o a -o b", "-o: expected one FILE, got two"),
+        ("ping --record=a -oa", "-o: expected one FILE, got two"),
+        ("ping --targets=a --targets b", "--targets: expected one FILE, got two"),
+        ("ping --plot=a.svg --plot=b.svg", "--plot: expected one FILE, got two"),
+        ("ping --sport=1 --sport=2 a", "--sport: expected one PORT[-LAST], got two"),
+        ("ping -I lo -I ::1 a", "-I: expected one ADDRESS|NAME, got two"),
+        ("path --sport=1 --sport=2 a", "--sport: expected one PORT[-LAST], got two"),
+        ("path -I lo -I ::1 a", "-I: expected one NAME, got two"),
+        ("report --plot=a.svg --plot=b.svg a", "--plot: expected one FILE, got two"),
+        ("report --from=1 --from=2 a", "--from: expected one WHEN, got two"),
+        ("report --to=1 --to=2 a", "--to: expected one WHEN, got two"),
+    ],
+)
+def test_what_would_lose_what_was_said_before_is_one_line(
+    line: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Numbers and ways to show may be said again, as an alias's are: the last one holds."""
+    assert told(*line.split(), capsys=capsys) == (2, "", f"udpecho: {message}\n")
+    assert PingOptions().settings(["-c1", "-c2", "--lines", "--lines", "::1"]).count == 2

@@ -77,6 +77,35 @@ def test_where_flows_die_stands_before_the_lines_that_programs_read() -> None:
         assert user.said[-3] == "--- echo.example:7 ping statistics ---"
 
 
+@pytest.mark.parametrize("hosts", [["echo.example:7"], ["--targets=hosts"], []])
+def test_a_trace_of_one_flow_is_refused(
+    hosts: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There would be nothing to compare it with, and nothing to tell."""
+    monkeypatch.chdir(tmp_path)
+    Path("hosts").write_text("echo.example\n")
+    user = Terminal()
+    failure = user.ping("-c1", "--trace", *hosts)
+    assert failure.check(Unusable)
+    assert failure.getErrorMessage() == (
+        "--trace: expected several flows to compare (--flows=16), got 1"
+    )
+    assert list(user.net.record) == []
+
+
+def test_only_hosts_that_are_pinged_are_counted(tmp_path: Path) -> None:
+    """One that has no address may get one; what is no host, or can't be a name, never will."""
+    file = tmp_path / "hosts"
+    file.write_text(f"echo.example\n192.0.2.1\nnobody.example\n{'x' * 64}\n:x:\n1.2.3\n")
+    user = Terminal()
+    assert user.ping("-c1", "-p7", f"--targets={file}") == FAILED
+    assert user.said[:2] == [
+        "PING 2 hosts, 56 bytes of data each.",
+        "1 more without an address so far",
+    ]
+    assert "--- 2 hosts ping statistics ---" in user.said
+
+
 def test_a_file_in_place_of_a_host_is_one_line_that_offers_targets(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -245,7 +274,7 @@ class TestPing:
             "[::1\n1060\necho.example:7  # the last\n"
         )
         user = Terminal()
-        assert user.ping("-c", "2", "--json", "--targets", str(hosts), "h:x", "127.0.0.0.1:7") == 2
+        assert user.ping("-c", "2", "--json", "--targets", str(hosts), "h:x", "gone.example:7") == 2
         lines = capsys.readouterr().out.splitlines()
         record = [json.loads(line) for line in lines]
         for each in record:
@@ -253,7 +282,7 @@ class TestPing:
         unresolved = [each for each in record if each["type"] == "unresolved"]
         assert [(each["target"], each["port"]) for each in unresolved] == [
             ("h:x", None), ("echo.example:99999", None), ("[::1", None), ("1060", None),
-            ("fe80::1%tun0", 1060), ("127.0.0.0.1:7", 7), ("nobody.example", 1060),
+            ("fe80::1%tun0", 1060), ("gone.example:7", 7), ("nobody.example", 1060),
         ]  # fmt: skip
         assert record[0]["type"] == "start"
         assert {each["at_ns"] for each in unresolved} == {0}
@@ -265,7 +294,7 @@ class TestPing:
             "7: HOST[:PORT]: expected a host, not a number alone, got '1060'; for the port of "
             "all hosts, -p 1060",
             "4: fe80::1%tun0: expected the name of a network interface, got 'tun0'",
-            "udpecho: no address found for '127.0.0.0.1'",
+            "udpecho: no address found for 'gone.example'",
             "5: no address found for 'nobody.example'",
         ]
         assert told[0] == "udpecho: HOST[:PORT]: expected a port from 1 to 65535, got 'x'"
@@ -403,11 +432,14 @@ class TestRecord:
         [line] = user.complained
         assert line.startswith("udpecho: -o: can't write /dev/full: No space left")
 
-    def test_a_file_that_cannot_be_opened_ends_it_before_anything_is_sent(self) -> None:
+    def test_a_file_that_cannot_be_opened_ends_it_before_anything_is_sent(
+        self, tmp_path: Path
+    ) -> None:
         user = Terminal()
-        user.begin("-o", "/nonexistent/run.jsonl", "echo.example:7")
+        file = tmp_path / "nowhere" / "run.jsonl"
+        user.begin("-o", str(file), "echo.example:7")
         [result] = user.results
-        assert "-o: can't write /nonexistent/run.jsonl: No such file" in str(result.value)
+        assert f"-o: can't write {file}: No such file" in str(result.value)
         assert not user.said
         assert not len(user.net.record)
 
@@ -522,6 +554,7 @@ def test_a_picture_that_can_not_be_written_is_refused_before_the_run(
         ),
         (["0x7f000001"], "HOST[:PORT]: expected a host, not a number alone, got '0x7f000001'"),
         (["7:7"], "HOST[:PORT]: expected a host, not a number alone, got '7:7'"),
+        (["1.2.3"], "expected an IPv4 address of four decimal numbers, as 192.0.2.1, got '1.2.3'"),
         (["--sport=0"], "--sport: expected a port from 1 to 65535, or FIRST-LAST of 1024, got '0'"),
         (["--sport=40000-"], "--sport: expected"),
         (["--sport=40001-40000"], "--sport: expected"),

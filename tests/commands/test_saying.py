@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -40,3 +42,31 @@ def test_a_record_steers_no_terminal(
     assert "FAKE LINE" in out
     assert not set(out + err) & set("\x1b\x9b\r\x07\u202e\u2028")
     assert not [line for line in out.splitlines() if line.lstrip().startswith("FAKE LINE")]
+
+
+def on_a_terminal(columns: int) -> Callable[[int], os.terminal_size]:
+    return lambda _: os.terminal_size((columns, 24))
+
+
+@pytest.mark.parametrize("columns", [20, 40, 80])
+def test_a_complaint_on_a_terminal_is_broken_at_spaces(
+    columns: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The terminal itself breaks lines within words."""
+    line = "udpecho: --sport: expected 16 ports, one for each of --flows, got 2; two are not many"
+    monkeypatch.delenv("COLUMNS")
+    monkeypatch.setattr("os.get_terminal_size", on_a_terminal(columns))
+    complain(line)
+    lines = capsys.readouterr().err.splitlines()
+    assert max(map(len, lines)) <= columns
+    assert " ".join(each.strip() for each in lines) == line
+
+
+def test_a_complaint_elsewhere_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever looks for it in a file finds it, whatever COLUMNS is."""
+    monkeypatch.setenv("COLUMNS", "20")
+    line = "udpecho: expected one HOST, got 2"
+    complain(line)
+    assert capsys.readouterr().err == f"{line}\n"

@@ -15,8 +15,9 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from udpecho.errors import BadAddress, ResolveFailed, WrongFamily
-from udpecho.hosts import canonical_host
+from udpecho.hosts import canonical_host, host_and_port
 from udpecho.names import (
+    check_name,
     check_port,
     checked_peer,
     interface_index,
@@ -64,6 +65,33 @@ def test_canonical_host(reason: str, text: str, canonical: str | None) -> None:
     assert canonical_host(text) == canonical, reason
     if canonical is not None:
         assert canonical_host(canonical) == canonical, "canonical is canonical"
+
+
+TO_A_RESOLVER_AN_ADDRESS = [
+    "1.2.3", "127.1", "127.0.1", "0x7f.1", "0X7F.0.0.1", "0x.1", "1060", "0x7f000001",
+    "010.0.0.1", "192.0.2.01", "192.0.2.256", "127.0.0.0.1", "127.1.", "1.",
+    "127\u30021", "\uff11\uff12\uff17.1", "\u2460.2.3.4",
+]  # fmt: skip
+"""What inet_aton(3), or a resolver before it asks anybody, reads as another address."""
+
+
+@pytest.mark.parametrize("host", TO_A_RESOLVER_AN_ADDRESS)
+def test_numbers_that_are_no_address(host: str) -> None:
+    """Who types 1.2.3 does not mean 1.2.0.3: commands and clients refuse it, and ask nobody."""
+    expected = "expected (a host's name, or |)(an IPv4 address of four|a host, not a number)"
+    with pytest.raises(BadAddress, match="expected a host's name, or an IPv4 address of four"):
+        check_name(host)
+    for text in (host, f"{host}:7"):
+        with pytest.raises(ValueError, match=expected):
+            host_and_port(text)
+
+
+@pytest.mark.parametrize(
+    "name", ["1.example", "1a", "0x7g.1", "a.1", "x1.2", "1-2", "2.1.xn--p1ai"]
+)
+def test_a_name_may_have_numbers(name: str) -> None:
+    check_name(name)
+    assert host_and_port(f"{name}:7") == (name, 7)
 
 
 @given(st.ip_addresses())
@@ -187,6 +215,12 @@ class Resolving(SynchronousTestCase):
             ("..", 7, "expected a host's name or address, got '..'"),
             ("x" * 64, 7, f"expected a host's name or address, got '{'x' * 64}'"),
             ("\ud800", 7, "expected a host's name or address, got '\\ud800'"),
+            (
+                "127.1",
+                7,
+                "expected a host's name, or an IPv4 address of four decimal numbers, as "
+                "192.0.2.1, got '127.1'",
+            ),
         ]
         for host, port, text in rows:
             with self.subTest(text):

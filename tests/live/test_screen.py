@@ -242,3 +242,29 @@ def test_help_fits(command: str, columns: int) -> None:
     assert lines[0].startswith(f"usage: udpecho {command}".rstrip())
     assert max(map(columns_of, lines)) <= columns
     assert "\x1b" not in done.stdout
+
+
+@on_tmux
+@pytest.mark.parametrize("columns", [40, 80])
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (
+            ["ping", "--sport=7,8", "::1"],
+            "udpecho: --sport: expected a port from 1 to 65535, or FIRST-LAST of 1024, got '7,8'",
+        ),
+        (
+            ["ping", "nobody.invalid"],
+            "udpecho: no address found for 'nobody.invalid'",
+        ),
+        (
+            ["path", "--demo"],
+            "In memory: 7 hosts on as many leaves, four spines, 8 flows to each. "
+            "After two seconds one link begins to lose what goes down it.",
+        ),
+    ],
+)
+def test_sentences_are_broken_at_spaces(words: list[str], sentence: str, columns: int) -> None:
+    with Tmux(udpecho(*words), columns, 80) as tmux:
+        shown = tmux.wait_for_the_end()
+    assert sentence in " ".join(line.strip() for line in shown)

@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred
 
 from udpecho.errors import ReplyTimeout
 from udpecho.peer import Peer, format_peer
+from udpecho.shown import quoted
 
 MAX_BACKOFF = 60.0
 """Doubling stops at this many seconds, as RFC 6298 (2.5) lets TCP's time-out do."""
@@ -121,6 +122,6 @@ def longer(request: Request) -> float:
 def timed_out(request: Request) -> ReplyTimeout:
     """Make the error of a request that has waited in vain."""
     if not request.attempts:
-        return ReplyTimeout(f"no address of {request.name!r} was found in time")
+        return ReplyTimeout(f"no address of {quoted(request.name)} was found in time")
     tries = "1 attempt" if request.attempts == 1 else f"{request.attempts} attempts"
     return ReplyTimeout(f"no reply from {format_peer(request.peer)} to {tries}")

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 
+from udpecho.shown import quoted, short
+
 Said = tuple[str, str | None]
 """An option as it was typed, -c or --count, and its value, if it takes one."""
 
@@ -48,7 +50,7 @@ def _long(word: str, takes: Mapping[str, bool], rest: Iterator[str]) -> Said:
     if _takes_value(name, takes):
         return name, value if equals else _next(name, rest)
     if equals:
-        raise WrongUsage(f"{name}: expected no value, got {value!r}")
+        raise WrongUsage(f"{short(name)}: expected no value, got {quoted(value)}")
     return name, None
 
 
@@ -68,7 +70,7 @@ def _letters(
 
 def _takes_value(name: str, takes: Mapping[str, bool]) -> bool:
     if name not in takes:
-        raise WrongUsage(f"expected an option, got {name!r}{did_you_mean(name, takes)}")
+        raise WrongUsage(f"expected an option, got {quoted(name)}{did_you_mean(name, takes)}")
     return takes[name]
 
 

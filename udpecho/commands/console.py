@@ -16,7 +16,7 @@ from twisted.internet.defer import CancelledError, FirstError, gatherResults
 
 from udpecho.commands.descriptors import InputPipe, OutputPipe
 from udpecho.commands.ending import putting_right
-from udpecho.commands.saying import one_line
+from udpecho.commands.saying import complaint
 from udpecho.commands.typed import CLEAR, MAX_LINE, TypedLine
 from udpecho.shown import printable
 
@@ -61,7 +61,7 @@ class Console:
 
     def complain(self, line: str) -> None:
         """Write a line to standard error."""
-        self._errors.offer(f"{one_line(line)}\n".encode())
+        self._errors.offer(f"{complaint(line)}\n".encode())
 
     def pause(self) -> None:
         """Take no more lines for now."""
@@ -85,7 +85,7 @@ class Console:
         return self._out.offer(self._bytes(line))
 
     def _bytes(self, line: str) -> bytes:
-        return f"{one_line(line)}\n".encode()
+        return f"{complaint(line)}\n".encode()
 
     def _admit(self) -> None:
         """Say how much was left out, once there is room again."""

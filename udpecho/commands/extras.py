@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from udpecho.errors import UdpEchoError
+from udpecho.shown import short
 
 if TYPE_CHECKING:
     from udpecho.ping.figures import Summary
@@ -42,7 +43,7 @@ def write_plot(file: str, trace: Trace, summary: Summary) -> None:
         with open(file, "wb") as out:
             out.write(image)
     except OSError as error:
-        raise Unusable(f"--plot: can't write {file}: {error.strerror}") from error
+        raise Unusable(f"--plot: can't write {short(file)}: {error.strerror}") from error
 
 
 @contextmanager
@@ -69,4 +70,4 @@ def lines_of(file: str) -> Iterator[TextIO]:
             yield lines
     except OSError as error:
         name = "standard input" if standard else file
-        raise Unusable(f"can't read {name}: {error.strerror}") from error
+        raise Unusable(f"can't read {short(name)}: {error.strerror}") from error

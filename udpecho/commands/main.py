@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from udpecho.commands.commandline import WrongUsage, did_you_mean
 from udpecho.commands.options import Parser
 from udpecho.commands.status import FAILED
+from udpecho.shown import quoted, short
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def _asked(words: list[str]) -> object:
         raise SystemExit(FAILED)
     *names, last = COMMANDS
     known, got = f"{', '.join(names)} or {last}", arguments[0]
-    raise WrongUsage(f"expected a command, {known}, got {got!r}{_meant(got)}")
+    raise WrongUsage(f"expected a command, {known}, got {quoted(got)}{_meant(got)}")
 
 
 def _meant(word: str) -> str:
@@ -110,5 +111,5 @@ def _meant(word: str) -> str:
     if word == "help":
         return "; did you mean --help?"
     if any(mark in word for mark in ".:"):
-        return f"; did you mean udpecho ping {word}?"
+        return f"; did you mean udpecho ping {short(word)}?"
     return did_you_mean(word, COMMANDS)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import TypeAlias
 
+from udpecho.shown import quoted
+
 When: TypeAlias = float | time | datetime
 """Seconds after the start; a time of some day, in local time; one moment."""
 
@@ -38,7 +40,7 @@ def moment(option: str) -> Callable[[str], When]:
         except (ValueError, OverflowError, OSError):
             raise ValueError(
                 f"{option}: expected seconds after the start, a time (10:05, 10:05:30) or a date "
-                f"and a time (2026-11-26T10:05:30), got {text!r}"
+                f"and a time (2026-11-26T10:05:30), got {quoted(text)}"
             ) from None
 
     return read

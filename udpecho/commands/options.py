@@ -10,10 +10,11 @@ import argparse
 import os
 import textwrap
 from collections.abc import Callable, Iterable, Mapping
-from errno import EACCES, EISDIR, ENOENT, ENOTDIR
+from errno import EACCES, EISDIR, ENOENT
 
 from udpecho import __version__
 from udpecho.commands.commandline import NONE, WrongUsage, split_words
+from udpecho.shown import quoted, short
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -103,6 +104,16 @@ class Parser(argparse.ArgumentParser):
         raise WrongUsage(message)
 
 
+class Once(argparse._StoreAction):
+    """An option whose first value would be lost without a word if it were said again."""
+
+    def __call__(self, parser: Any, said: argparse.Namespace, value: Any, name: Any = None) -> None:
+        """Keep the value. Raises WrongUsage if there is one."""
+        if getattr(said, self.dest) != self.default:
+            raise WrongUsage(f"{self.option_strings[0]}: expected one {self.metavar}, got two")
+        super().__call__(parser, said, value, name)
+
+
 def readable(read: Callable[[str], Value]) -> Callable[[str], Value]:
     """Have argparse pass on a reader's own words, which name the option."""
 
@@ -137,24 +148,30 @@ def plot_file(text: str) -> str:
     It is written after the run, which would be for nothing if it could not be.
     """
     if text.rpartition(".")[2].lower() not in PLOT_FORMATS:
-        raise ValueError(f"--plot: expected FILE.svg or FILE.png, got {text!r}")
+        raise ValueError(f"--plot: expected FILE.svg or FILE.png, got {quoted(text)}")
     if (why := _why_unwritable(text)) is not None:
-        raise ValueError(f"--plot: can't write {text}: {os.strerror(why)}")
+        raise ValueError(f"--plot: can't write {short(text)}: {os.strerror(why)}")
     return text
 
 
 def record_file(text: str) -> str:
     """Read the name of a record's file."""
     if text in ("", "-"):
-        raise ValueError(f"-o: expected a FILE (--json writes to standard output), got {text!r}")
+        raise ValueError(
+            f"-o: expected a FILE (--json writes to standard output), got {quoted(text)}"
+        )
     return text
 
 
 def _why_unwritable(file: str) -> int | None:
     """Tell the errno of writing a file, without writing anything."""
     folder = os.path.dirname(file) or "."
-    if os.path.isdir(file):
-        return EISDIR
-    if not os.path.isdir(folder):
-        return ENOTDIR if os.path.exists(folder) else ENOENT
-    return None if os.access(file if os.path.exists(file) else folder, os.W_OK) else EACCES
+    try:
+        os.stat(file)
+    except FileNotFoundError:
+        if not os.path.isdir(folder):
+            return ENOENT
+        return None if os.access(folder, os.W_OK) else EACCES
+    except OSError as error:  # ENOTDIR, ENAMETOOLONG
+        return error.errno
+    return EISDIR if os.path.isdir(file) else None if os.access(file, os.W_OK) else EACCES

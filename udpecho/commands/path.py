@@ -16,6 +16,7 @@ from udpecho.commands.saying import complain
 from udpecho.commands.status import NO_REPLY, OK
 from udpecho.commands.wording import Say
 from udpecho.errors import ResolveFailed, UdpEchoError
+from udpecho.shown import quoted
 
 PATIENCE = 2.0
 """Seconds after which a user wonders whether anything goes on."""
@@ -79,7 +80,7 @@ def _why_not(error: OSError, asked: PathSettings) -> str:
     if isinstance(error, ResolveFailed):
         return str(error)
     if asked.interface is not None and error.errno in (ENODEV, EADDRNOTAVAIL):
-        return f"-I: expected where to send from, got {asked.interface!r}: {why}"
+        return f"-I: expected where to send from, got {quoted(asked.interface)}: {why}"
     if asked.source_ports and error.errno in (EACCES, EADDRINUSE):
         return f"--sport: can't send from {why}"
     return f"can't look at paths: {why}"

@@ -36,8 +36,13 @@ def path_demo(say: Say, seed: int = 1) -> int:
 
     net, source, targets, fault = demo_fabric(seed, answer=answer)
     sheet = standard_output()
-    say(f"In memory: {len(targets)} hosts on as many leaves, four spines, {FLOWS} flows to each.")
-    say("After two seconds one link begins to lose what goes down it.")
+
+    def tell(sentence: str) -> None:
+        for line in sheet.wrap(sentence):
+            say(line)
+
+    tell(f"In memory: {len(targets)} hosts on as many leaves, four spines, {FLOWS} flows to each.")
+    tell("After two seconds one link begins to lose what goes down it.")
     run = net.run_until(
         prepare(source, targets, count=COUNT, interval=INTERVAL, timeout=0.5, flows=FLOWS)
     )
@@ -54,5 +59,5 @@ def path_demo(say: Say, seed: int = 1) -> int:
     for line in verdict_text(verdict, sheet):
         say(line)
     say("")
-    say(f"The truth: what {fault.above.name} sends to {fault.address()} is lost.")
+    tell(f"The truth: what {fault.above.name} sends to {fault.address()} is lost.")
     return OK

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from udpecho.commands.commandline import WrongUsage
-from udpecho.commands.options import Parser, add_families, chosen_family, readable
+from udpecho.commands.options import Once, Parser, add_families, chosen_family, readable
 from udpecho.commands.ping_values import (
     MAX_FLOWS,
     Target,
@@ -18,6 +18,7 @@ from udpecho.commands.ping_values import (
 )
 from udpecho.hosts import DEFAULT_PORT
 from udpecho.path.defaults import FLOWS, LONGEST, MOST_HOPS
+from udpecho.shown import quoted
 from udpecho.values import seconds, whole_number
 
 
@@ -59,7 +60,7 @@ class PathOptions(Parser):
     def _refuse_beside_demo(self, said: Namespace, hosts: list[str]) -> None:
         """Refuse what the demonstration would not heed."""
         if hosts:
-            raise WrongUsage(f"--demo: expected no HOST, got {hosts[0]!r}")
+            raise WrongUsage(f"--demo: expected no HOST, got {quoted(hosts[0])}")
         heeded = {"demo", "host"}
         if any(vars(said)[name] != self.get_default(name) for name in vars(said).keys() - heeded):
             raise WrongUsage("--demo: expected no other option")
@@ -115,7 +116,7 @@ def _add_flows(parser: Parser) -> None:
         help=f"Source ports to look from, 1 to {MAX_FLOWS}; {FLOWS} unless said.",
     )  # fmt: skip
     flows.add_argument(
-        "--sport", dest="source_ports", metavar="PORT[-LAST]", default=(),
+        "--sport", dest="source_ports", metavar="PORT[-LAST]", action=Once, default=(),
         type=readable(source_ports), help="The source ports: as many flows.",
     )  # fmt: skip
     flows.add_argument(
@@ -124,8 +125,9 @@ def _add_flows(parser: Parser) -> None:
         help="Hops that are asked at most; %(default)s unless said.",
     )  # fmt: skip
     flows.add_argument(
-        "-I", "--interface", metavar="NAME", help="Source address, or network interface."
-    )
+        "-I", "--interface", metavar="NAME", action=Once,
+        help="Source address, or network interface.",
+    )  # fmt: skip
     flows.add_argument(
         "-w", "--deadline", metavar="SECONDS", dest="longest", default=LONGEST,
         type=readable(seconds("-w")),

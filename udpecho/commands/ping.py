@@ -28,6 +28,7 @@ from udpecho.commands.status import FAILED, exit_status
 from udpecho.commands.traces import Traces
 from udpecho.commands.wording import Say
 from udpecho.errors import ResolveFailed
+from udpecho.shown import quoted
 
 if TYPE_CHECKING:
     from udpecho.commands.own_server import OwnServer
@@ -60,6 +61,7 @@ async def ping_command(
     own = await _start_own_server(reactor, asked, complain) if asked.own_server else None
     try:
         hosts = Hosts(asked, complain, None if own is None else own.address)
+        _refuse_lone_flow(asked, hosts)
         run = await _prepare(reactor, asked, hosts)
         traces = Traces(run, asked)
         view = _recorded(_view(run.plan, asked, say), file, complain)
@@ -82,6 +84,12 @@ def _want_ping() -> None:
     """See that what measures can be loaded, before anything begins."""
     with wanting("ping"):
         from udpecho.ping import prepare as _  # noqa: F401
+
+
+def _refuse_lone_flow(asked: PingSettings, hosts: Hosts) -> None:
+    """Raise Unusable if what loses would be told from nothing, before anything is sent."""
+    if asked.trace and asked.flows == 1 and len(hosts.wanted) == 1:
+        raise Unusable("--trace: expected several flows to compare (--flows=16), got 1")
 
 
 async def _prepare(reactor: Any, asked: PingSettings, hosts: Hosts) -> Ping:
@@ -187,7 +195,7 @@ def _why_not(error: OSError, asked: PingSettings) -> str:
     why = error.strerror or error
     not_ours = error.errno in (ENODEV, EADDRNOTAVAIL) or isinstance(error, socket.gaierror)
     if asked.interface is not None and not_ours:  # gaierror: it is of another family
-        return f"-I: expected where to send from, got {asked.interface!r}: {why}"
+        return f"-I: expected where to send from, got {quoted(asked.interface)}: {why}"
     if asked.source_ports and error.errno in (EACCES, EADDRINUSE):
         return f"--sport: can't send from {why}"
     return f"can't ping: {why}"

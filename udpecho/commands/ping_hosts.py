@@ -15,6 +15,7 @@ from udpecho.commands.ping_settings import PingSettings
 from udpecho.commands.ping_values import Target, target
 from udpecho.commands.wording import Say
 from udpecho.peer import Peer, format_peer
+from udpecho.shown import short
 
 if TYPE_CHECKING:
     from udpecho.ping import Naming
@@ -58,9 +59,11 @@ class Hosts:
             key = naming.name, naming.new[1]
             if naming.old is not None:
                 old, new = naming.old[0], naming.new[0]
-                self._say(f"{naming.name} has moved from {old} to {new}")
+                self._say(f"{short(naming.name)} has moved from {old} to {new}")
             elif key in self._without:
-                self._say(f"{naming.name} is at {format_peer(naming.new)}, and probed from now on")
+                self._say(
+                    f"{short(naming.name)} is at {format_peer(naming.new)}, and probed from now on"
+                )
             self._without.discard(key)
         if self._view is None:
             self._told.append(naming)
@@ -81,7 +84,7 @@ class Hosts:
             text = line.partition("#")[0].strip()
             if not text:
                 continue
-            place = f"{file}:{number}: "
+            place = f"{short(file)}:{number}: "
             try:
                 host = read(text)
             except ValueError as error:
@@ -101,4 +104,4 @@ class Hosts:
 
 def _a_file(name: str) -> str:
     """Word what was most likely meant by a host that is the name of a file here."""
-    return f"; for the hosts of that file, --targets={name}" if isfile(name) else ""
+    return f"; for the hosts of that file, --targets={short(name)}" if isfile(name) else ""

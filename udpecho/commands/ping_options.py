@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from udpecho.commands.commandline import WrongUsage
 from udpecho.commands.options import (
     Group,
+    Once,
     Parser,
     add_families,
     chosen_family,
@@ -157,7 +158,10 @@ def _add_hosts(parser: Parser) -> None:
         help="A name or an address; with a port an IPv6 address is [ADDRESS]:PORT.",
     )
     hosts.add_argument(
-        "--targets", metavar="FILE", help="A file of more hosts, one a line; - is standard input."
+        "--targets",
+        metavar="FILE",
+        action=Once,
+        help="A file of more hosts, one a line; - is standard input.",
     )
     hosts.add_argument(
         "--resolve",
@@ -230,6 +234,7 @@ def _add_views(group: Group) -> None:
         "-o",
         "--record",
         metavar="FILE",
+        action=Once,
         type=readable(record_file),
         help="Write that to FILE, beside what is shown; compressed, if its name ends in .gz.",
     )
@@ -242,6 +247,7 @@ def _add_views(group: Group) -> None:
     group.add_argument(
         "--plot",
         metavar="FILE",
+        action=Once,
         type=readable(plot_file),
         help="Draw the run: FILE.svg or FILE.png.",
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from udpecho.commands.options import Group, readable
+from udpecho.commands.options import Group, Once, readable
 from udpecho.commands.ping_values import MAX_FLOWS, dscp, source_ports, tos
 from udpecho.instrument.probe import MTU_DISCOVERY
 from udpecho.ping.ledger import MAX_SIZE, MIN_SIZE
@@ -79,6 +79,7 @@ def add_sockets(group: Group) -> None:
     group.add_argument(
         "--sport",
         metavar="PORT[-LAST]",
+        action=Once,
         dest="source_ports",
         default=(),
         type=readable(source_ports),
@@ -88,6 +89,7 @@ def add_sockets(group: Group) -> None:
         "-I",
         "--interface",
         metavar="ADDRESS|NAME",
+        action=Once,
         help="Source address, or network interface.",
     )
     group.add_argument(

@@ -9,6 +9,7 @@ from typing import TypeAlias
 from udpecho.dscp import CLASSES, dscp_named, number_of
 from udpecho.hosts import canonical_host, host_and_port, is_link_local
 from udpecho.peer import MAX_PORT
+from udpecho.shown import short
 from udpecho.values import number, port_number, wrong
 
 MAX_FLOWS = 1024
@@ -74,7 +75,7 @@ def target(port: int) -> Callable[[str], Target]:
             return *host_and_port(text, port), text
         except ValueError as error:
             if text.isdecimal():  # most likely the second word of "HOST PORT"
-                raise ValueError(f"{error}; for the port of all hosts, -p {text}") from None
+                raise ValueError(f"{error}; for the port of all hosts, -p {short(text)}") from None
             raise
 
     return read

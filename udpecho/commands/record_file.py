@@ -14,6 +14,7 @@ from typing import BinaryIO, cast
 
 from udpecho.commands.extras import Unusable
 from udpecho.show.reading import LONGEST_LINE
+from udpecho.shown import short
 
 GZIP_MAGIC = b"\x1f\x8b"
 """How gzip's members begin (RFC 1952, 2.3.1)."""
@@ -39,7 +40,7 @@ class RecordFile:
         except OSError as error:
             self.close()
             name = "standard input" if file == "-" else file
-            raise Unusable(f"can't read {name}: {error.strerror}") from error
+            raise Unusable(f"can't read {short(name)}: {error.strerror}") from error
         plain = cast(BinaryIO, gzip.GzipFile(fileobj=raw)) if packed else raw
         self._text = io.TextIOWrapper(plain, encoding="utf-8", errors="replace", newline="\n")
 

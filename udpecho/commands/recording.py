@@ -15,6 +15,7 @@ from twisted.internet.defer import Deferred, succeed
 
 from udpecho.commands.extras import Unusable
 from udpecho.commands.wording import Say
+from udpecho.shown import short
 
 CHUNK = 1 << 16
 """Characters that are handed to the thread together, where they come fast."""
@@ -43,7 +44,7 @@ class RecordingFile:
         try:
             self._descriptor = os.open(file, flags, 0o666)
         except OSError as error:
-            raise Unusable(f"-o: can't write {file}: {error.strerror}") from error
+            raise Unusable(f"-o: can't write {short(file)}: {error.strerror}") from error
         os.set_blocking(self._descriptor, True)
         self._file = file
         self._packs = file.endswith(".gz")
@@ -86,7 +87,9 @@ class RecordingFile:
         self._hand_over()
         self._chunks.put(None)
         if self._left_out:
-            self._complain(f"udpecho: -o: {self._left_out} lines of {self._file} were left out")
+            self._complain(
+                f"udpecho: -o: {self._left_out} lines of {short(self._file)} were left out"
+            )
         return self._closed
 
     def _hand_over_often(self) -> None:
@@ -96,7 +99,7 @@ class RecordingFile:
     def _hand_over(self) -> None:
         if self._given - self._written > MOST_WAITING and not self._failed:
             if not self._left_out:
-                self._complain(f"udpecho: -o: {self._file} is too slow: lines are left out")
+                self._complain(f"udpecho: -o: {short(self._file)} is too slow: lines are left out")
             self._left_out += len(self._pieces)
         elif self._pieces and not self._failed:
             self._given += self._size
@@ -114,7 +117,7 @@ class RecordingFile:
                 os.close(self._descriptor)
         except OSError as error:
             self._failed = True
-            why = f"can't write {self._file}: {error.strerror}; the run goes on"
+            why = f"can't write {short(self._file)}: {error.strerror}; the run goes on"
             self._in_reactor(self._complain, f"udpecho: -o: {why}")
         self._in_reactor(closed.callback, None)
 

@@ -12,6 +12,7 @@ from udpecho.commands.moments import span
 from udpecho.commands.report_options import ReportSettings
 from udpecho.commands.status import exit_status
 from udpecho.commands.wording import Say
+from udpecho.shown import short
 
 if TYPE_CHECKING:
     from udpecho.ping.figures import Summary
@@ -42,12 +43,12 @@ def report_command(asked: ReportSettings, say: Say, complain: Say) -> int:
                 if trace is not None and asked.plot is not None:
                     write_plot(_numbered(asked.plot, len(statuses)), trace, summary)
         except NotARecord as error:
-            raise Unusable(f"{asked.file}: {error}") from error
+            raise Unusable(f"{short(asked.file)}: {error}") from error
     for line in _troubles(file.trouble, reading.left_out):
-        complain(f"udpecho: {asked.file}: {line}")
+        complain(f"udpecho: {short(asked.file)}: {line}")
     if not statuses:
         hosts = ", ".join(sorted(asked.hosts))
-        raise Unusable(f"--host: expected a host of {asked.file}, got {hosts}")
+        raise Unusable(f"--host: expected a host of {short(asked.file)}, got {short(hosts)}")
     return max(statuses)
 
 

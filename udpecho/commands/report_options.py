@@ -8,7 +8,7 @@ from typing import Literal
 
 from udpecho.commands.commandline import WrongUsage
 from udpecho.commands.moments import When, moment
-from udpecho.commands.options import Group, Parser, plot_file, readable
+from udpecho.commands.options import Group, Once, Parser, plot_file, readable
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class ReportOptions(Parser):
             help="Print it as CSV: a row for each host, and for each of several source ports.",
         )  # fmt: skip
         showing.add_argument(
-            "--plot", metavar="FILE", type=readable(plot_file),
+            "--plot", metavar="FILE", action=Once, type=readable(plot_file),
             help="Draw it: FILE.svg or FILE.png; a second run's picture is FILE-2.svg.",
         )  # fmt: skip
         self.add_general()
@@ -78,12 +78,12 @@ class ReportOptions(Parser):
 
 def _add_selection(group: Group) -> None:
     group.add_argument(
-        "--from", dest="begins", metavar="WHEN", type=readable(moment("--from")),
+        "--from", dest="begins", metavar="WHEN", action=Once, type=readable(moment("--from")),
         help="What was sent from then on: seconds after the start, or a local time, 10:05 or "
         "2026-11-26T10:05:30.",
     )  # fmt: skip
     group.add_argument(
-        "--to", dest="ends", metavar="WHEN", type=readable(moment("--to")),
+        "--to", dest="ends", metavar="WHEN", action=Once, type=readable(moment("--to")),
         help="What was sent before then.",
     )  # fmt: skip
     group.add_argument(

@@ -17,6 +17,7 @@ from udpecho.commands.options import (
 )
 from udpecho.commands.patience import add_patience
 from udpecho.hosts import host_and_port
+from udpecho.shown import short
 from udpecho.values import one_of
 
 
@@ -62,7 +63,7 @@ class SendOptions(Parser):
         """Say what was asked for; raises WrongUsage."""
         said, arguments = self.read(words)
         if len(arguments) != 2:
-            got = " ".join(map(repr, arguments)) or "nothing"
+            got = short(" ".join(map(repr, arguments))) or "nothing"
             raise WrongUsage(f"expected HOST[:PORT] MESSAGE, got {got}")
         where, message = arguments
         host, port = readable(host_and_port)(where)

@@ -15,6 +15,7 @@ from udpecho.errors import ClientClosed, Refused, ReplyTimeout
 from udpecho.hosts import host_and_port
 from udpecho.peer import Peer, format_peer
 from udpecho.reactors import IDatagramReactor
+from udpecho.shown import quoted
 
 MOST_ASKED = 4096
 """Requests outstanding beyond which no more lines are read: what is read must be kept."""
@@ -63,7 +64,7 @@ class Talk:
         where, space, message = text.lstrip().partition(" ")
         try:
             if not space:
-                raise ValueError(f"expected HOST[:PORT] MESSAGE, got {text!r}")
+                raise ValueError(f"expected HOST[:PORT] MESSAGE, got {quoted(text)}")
             address = host_and_port(where, self._settings.port)
         except ValueError as error:
             self._failures += 1

@@ -10,6 +10,7 @@ from udpecho.commands.commandline import WrongUsage
 from udpecho.commands.options import Parser, readable
 from udpecho.commands.patience import add_patience
 from udpecho.hosts import DEFAULT_PORT
+from udpecho.shown import quoted
 from udpecho.values import port_number
 
 
@@ -47,5 +48,5 @@ class TalkOptions(Parser):
         """Say what was asked for; raises WrongUsage."""
         said, arguments = self.read(words)
         if arguments:
-            raise WrongUsage(f"expected options only, got {arguments[0]!r}")
+            raise WrongUsage(f"expected options only, got {quoted(arguments[0])}")
         return TalkSettings(said.port, said.timeout, said.retries)

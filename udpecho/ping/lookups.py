@@ -24,6 +24,7 @@ from udpecho.ping.outcome import Naming, Readdressed, Unresolved
 from udpecho.ping.plan import Target
 from udpecho.ping.roster import Roster
 from udpecho.reactors import IDatagramReactor, monotonic_clock
+from udpecho.shown import quoted, short
 
 TICK_SECONDS = 0.04
 """How often at most to see whose turn it is: those of 40 ms are looked at together."""
@@ -70,8 +71,20 @@ class Lookups:
     @property
     def expects(self) -> int:
         """How many hosts may still get an address."""
-        without = len(self._hosts) - len(self._targets)
-        return without if self._every else without - len(self._failed)
+        numbers = range(len(self._hosts))
+        return sum(
+            number not in self._targets and not self._is_hopeless(number) for number in numbers
+        )
+
+    def _is_hopeless(self, number: int) -> bool:
+        """Tell whether a host has failed for good: no name, no host's address, never asked again.
+
+        A missing interface may yet come.
+        """
+        error = self._failed.get(number)
+        if error is None or self._every == 0:
+            return error is not None
+        return isinstance(error, BadAddress) and "%" not in self._hosts[number][0]
 
     async def first(self, *, of_all: bool) -> list[Target]:
         """Find who has an address: those that are known soon, or all; without any, wait for one.
@@ -120,7 +133,7 @@ class Lookups:
         try:
             for number, (host, _, _) in enumerate(self._hosts):
                 if number not in self._targets and number not in self._failed:
-                    self._take_failure(number, ResolveFailed(f"no answer yet about {host!r}"))
+                    self._take_failure(number, ResolveFailed(f"no answer yet about {quoted(host)}"))
         except Exception:
             self._fail(Failure())
 
@@ -198,7 +211,7 @@ class Lookups:
         if old is not None and old.peer[0] in usable:
             return None
         if not usable:
-            raise ResolveFailed(f"no address found for {host!r}")
+            raise ResolveFailed(f"no address found for {quoted(host)}")
         new = Target(name, (usable[0], port))
         with_scope(*new.peer)
         if self._roster is None:
@@ -232,9 +245,11 @@ class Lookups:
 def _why(host: str, error: BaseException | None) -> UdpEchoError:
     """Word what is wrong with a host, so that it is named."""
     if isinstance(error, NoAnswer):
-        return ResolveFailed(f"no answer about {host!r} within {ANSWER_SECONDS:g} s")
+        return ResolveFailed(f"no answer about {quoted(host)} within {ANSWER_SECONDS:g} s")
     if isinstance(error, OSError) and not isinstance(error, UdpEchoError):
-        return ResolveFailed(f"can't probe {host}: {error.strerror or error}")
-    if isinstance(error, BadAddress) and host not in str(error):
-        return BadAddress(error.address, f"{host}: {error}")
-    return error if isinstance(error, UdpEchoError) else ResolveFailed(f"{host}: {error}")
+        return ResolveFailed(f"can't probe {short(host)}: {error.strerror or error}")
+    if isinstance(error, BadAddress) and not any(
+        each in str(error) for each in (host, quoted(host))
+    ):
+        return BadAddress(error.address, f"{short(host)}: {error}")
+    return error if isinstance(error, UdpEchoError) else ResolveFailed(f"{short(host)}: {error}")

@@ -39,7 +39,10 @@ def banner(plan: Plan, *, numeric: bool = False) -> Iterator[str]:
     if plan.hosts == 1:
         yield _alone(plan, numeric)
     else:
-        yield f"PING {plan.hosts} hosts, {plan.size} bytes of data each."
+        hosts = "1 host" if len(plan.targets) == 1 else f"{len(plan.targets)} hosts"
+        yield f"PING {hosts}, {plan.size} bytes of data each."
+        if plan.expected:
+            yield f"{plan.expected} more without an address so far"
     byte = plan.traffic_class
     settings = [f"{plan.flows} flows"] if plan.flows > 1 else []
     if byte is not None:  # RFC 2474, 3168
