@@ -1,0 +1,79 @@
+"""Lists of peers, as files and servers have them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.examples import given, st
+from udpecho.watch.targets import Wanted, read_list
+
+FILE_SD = """[
+  {"targets": ["10.0.0.2:1060", "ams-1.example"], "labels": {"zone": "ams", "job": "x"}},
+  {"targets": ["[2001:db8::2]:7"], "labels": {"name": "par-1"}},
+  {"targets": []}
+]"""
+
+
+def test_prometheus_s_json() -> None:
+    assert read_list(FILE_SD, 1060, None, "peers.json") == [
+        Wanted("10.0.0.2:1060", "10.0.0.2", 1060, "ams", "peers.json"),
+        Wanted("ams-1.example", "ams-1.example", 1060, "ams", "peers.json"),
+        Wanted("par-1", "2001:db8::2", 7, "", "peers.json"),
+    ]
+
+
+def test_a_zone_that_is_given_for_all() -> None:
+    assert {each.zone for each in read_list(FILE_SD, 7, "fra", "")} == {"fra"}
+
+
+def test_a_host_in_each_line() -> None:
+    text = "\n# ours\n10.0.0.2\r\n  ams-1.example:7 # in Amsterdam\n"
+    assert read_list(text, 1060, "x", "peers.txt") == [
+        Wanted("10.0.0.2", "10.0.0.2", 1060, "x", "peers.txt"),
+        Wanted("ams-1.example:7", "ams-1.example", 7, "x", "peers.txt"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("a\nb:c\n", "line 2: HOST[:PORT]: expected a port from 1 to 65535, got 'c'"),
+        ("a\x1b[2J", "line 1: expected a name in one line, got 'a\\x1b[2J'"),
+        ("[", "expected JSON, got what is not: Expecting value: line 1 column 2 (char 1)"),
+        ("[" * 100_000, "expected JSON, got what is not: "),
+        ("[3]", 'expected {"targets": […], "labels": {…}}, got 3'),
+        ('[{"targets": "a"}]', 'expected {"targets": […], "labels": {…}}, got a table'),
+        ('[{"targets": [3]}]', "expected a name in one line, got 3"),
+        ('[{"targets": ["a"], "labels": {"zone": ["b"]}}]', "expected a name in one line, got"),
+        ('[{"targets": ["a b:c:d"]}]', "HOST[:PORT]: expected a host, HOST:PORT or [IPv6]:PORT"),
+        ("a\n" * 10_001, "expected 10000 targets at most, got 10001"),
+    ],
+)
+def test_what_is_no_list_is_one_line(text: str, line: str) -> None:
+    with pytest.raises(ValueError) as caught:  # noqa: PT011 (its text is what is tested)
+        read_list(text, 1060, None, "")
+    assert str(caught.value).startswith(line)
+    assert "\n" not in str(caught.value)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["targets", "labels", "zone", "name"]), inner)
+    ),
+)
+
+
+@given(st.one_of(st.text(), st.lists(JSON).map(json.dumps)))
+def test_whatever_comes_is_a_list_or_one_line(text: str) -> None:
+    try:
+        found = read_list(text, 1060, None, "")
+    except ValueError as error:
+        line = str(error)
+    else:
+        assert all(each.name.isprintable() for each in found)
+        return
+    assert line.isprintable()
