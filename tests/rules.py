@@ -408,6 +408,26 @@ class Rules:
         world.turn()
         assert 2 <= len(server.heard) < 5, "the second may leave when the first has been read"
 
+    @pytest.mark.parametrize("port", [9.0, "9", None])
+    def test_what_only_equals_a_port_is_none(self, world: World, port: Any) -> None:
+        """Though that one is known: a float raises, be it to listen or to write."""
+        client, server = notebook(world), notebook(world)
+        to: Any = server.peer
+        client.send(b"known", to)
+        for each in (port, float(server.peer[1])):
+            to = V4, each
+            with pytest.raises((TypeError, BadAddress)):
+                client.send(b"", to)
+            with pytest.raises(TypeError):
+                notebook(world, port=each)
+
+    def test_a_host_may_be_bytes(self, world: World) -> None:
+        """As Python's sockets take it."""
+        client, server = notebook(world), notebook(world)
+        client.send(b"x", (V4.encode(), server.peer[1]))  # type: ignore[arg-type]
+        world.turn()
+        assert server.heard == [b"x"]
+
     # Refusals
 
     def assert_refused_once(self, world: World, client: Notebook) -> None:
@@ -1022,6 +1042,52 @@ class OurRules(Rules):
         assert client.heard == [b"%d" % number for number in range(10)]
         assert [each.data for each in client.refused] == client.heard
         assert client.unsent == []
+
+    @pytest.mark.parametrize("pauses", ["datagramReceived", "peerRefused"])
+    def test_while_it_is_paused_no_refusal_is_told(self, world: World, pauses: str) -> None:
+        """Each waits, as datagrams do, whichever hook has paused."""
+
+        class Shy(Attentive):
+            def datagramReceived(self, datagram: bytes, addr: Peer) -> None:
+                super().datagramReceived(datagram, addr)
+                self.port.pauseProducing()
+
+            def peerRefused(self, refusal: Refusal) -> None:
+                super().peerRefused(refusal)
+                if pauses == "peerRefused":
+                    self.port.pauseProducing()
+
+        shy, other = Shy(), notebook(world)
+        world.listen(shy)
+        nobody = V4, free_port(world)
+        for number in range(3):
+            shy.send(b"%d" % number, nobody)
+        if pauses == "datagramReceived":
+            other.send(b"x", shy.peer)
+        told = []
+        for _ in range(5):
+            world.turn()
+            told.append(len(shy.refused))
+            shy.port.resumeProducing()
+        assert told == ([0, 3, 3, 3, 3] if pauses == "datagramReceived" else [1, 2, 3, 3, 3])
+        assert [each.data for each in shy.refused] == [b"0", b"1", b"2"]
+        assert (shy.port.counters().refused, shy.unsent) == (3, [])
+
+    def test_who_waits_for_the_end_of_a_failed_start_is_told(self, world: World) -> None:
+        """Of a protocol that stops its port in startProtocol, and raises."""
+        told: list[None] = []
+
+        class Unwilling(DatagramProtocol):
+            def startProtocol(self) -> None:
+                assert isinstance(self.transport, OwnPort)
+                self.transport.stopListening().addCallback(told.append)
+                raise ValueError("no")
+
+        with pytest.raises(ValueError, match="no"):
+            world.listen(Unwilling())
+        assert told == [None]
+        world.turn()
+        assert told == [None]
 
     def test_without_a_hook_only_a_connected_port_is_told(self, world: World) -> None:
         """By connectionRefused, once for each datagram, whose write sends it all the same."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 import socket
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -14,6 +15,7 @@ from tests.kernelbytes import ipv4_control, ipv4_name, ipv6_control, ipv6_name, 
 from udpecho.errors import BadAddress, WrongFamily
 from udpecho.kernel.layout import IPV4, IPV6, NAME, Layout, canonical
 from udpecho.port.address import Address, decode_again, encode
+from udpecho.port.connection import Connection
 
 LOOPBACK = socket.if_nametoindex("lo")
 
@@ -105,10 +107,30 @@ def test_a_scope_may_be_a_name_or_a_number(scope: str) -> None:
     assert encode(IPV6, f"fe80::1%{scope}", 7) == name.ljust(NAME, b"\0")
 
 
+def test_an_interface_that_went_and_came_again_has_another_number(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Though it was written to by its name before: as a modem's that was plugged in again."""
+    written = Connection(Bound(), IPV6).destination
+    for number in (5, 6):
+        monkeypatch.setattr("socket.if_nametoindex", {"usb0": number}.__getitem__)
+        name = ipv6_name("fe80::1", 7, number).ljust(NAME, b"\0")
+        assert encode(IPV6, "fe80::1%usb0", 7) == name
+        assert written(("fe80::1%usb0", 7)) == name
+
+
+class Bound:
+    """A socket bound to all of IPv6's addresses."""
+
+    def getsockname(self) -> tuple[str, int, int, int]:
+        return "::", 50000, 0, 0
+
+
 def test_what_equals_a_port_is_none_though_the_port_is_known() -> None:
+    port: Any = 7.0
     assert encode(IPV4, "192.0.2.77", 7)
     with pytest.raises(BadAddress, match=r"expected a port from 0 to 65535, got 7\.0"):
-        encode(IPV4, "192.0.2.77", 7.0)
+        encode(IPV4, "192.0.2.77", port)
 
 
 def test_broadcast_has_a_name_of_its_own_as_in_twisted() -> None:

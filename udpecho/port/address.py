@@ -150,12 +150,24 @@ def encode_peer(layout: Layout, host: str, port: int) -> bytes:
     return encode_any(layout, (host, port))
 
 
-@lru_cache(maxsize=REMEMBERED, typed=True)  # or else 7.0 passes for 7 once that is known
 def encode(layout: Layout, host: str, port: int) -> bytes:
     """Lay out a host and a port as the record of a datagram to be sent.
 
-    Raises BadAddress, or WrongFamily.
+    Raises BadAddress, or WrongFamily. A scope is looked up each time: an interface that goes and
+    comes again has its name, and another number.
     """
+    return _lay_out(layout, host, port) if "%" in host else encode_unscoped(layout, host, port)
+
+
+@lru_cache(maxsize=REMEMBERED, typed=True)  # or else 7.0 passes for 7 once that is known
+def encode_unscoped(layout: Layout, host: str, port: int) -> bytes:
+    """Do so with an address that has no scope, and keep it; also raises BadAddress for a scope."""
+    if "%" in host:
+        raise BadAddress(host, f"expected an address without a scope, got {host!r}")
+    return _lay_out(layout, host, port)
+
+
+def _lay_out(layout: Layout, host: str, port: int) -> bytes:
     if not isinstance(port, int) or not 0 <= port <= MAX_PORT:
         raise BadAddress((host, port), f"expected a port from 0 to {MAX_PORT}, got {port!r}")
     address, percent, scope = host.partition("%")

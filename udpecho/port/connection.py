@@ -10,7 +10,7 @@ from udpecho.kernel import calls
 from udpecho.kernel.layout import Layout
 from udpecho.names import with_scope
 from udpecho.peer import is_wildcard
-from udpecho.port.address import encode, encode_any, encode_peer
+from udpecho.port.address import encode_any, encode_peer, encode_unscoped
 from udpecho.scopes import without_scope
 
 
@@ -55,9 +55,9 @@ class Connection:
             if address is None:
                 raise BadAddress(address, "expected an address: the port is not connected")
             try:
-                return encode(self._layout, *address)
+                return encode_unscoped(self._layout, *address)
             except (TypeError, ValueError, AttributeError):
-                return encode_any(self._layout, address)  # says what is wrong with it
+                return encode_any(self._layout, address)  # or says what is wrong with it
         if address is not None and not self.is_peer(address):
             raise BadAddress(address, f"expected the peer {self._address}, got {address}")
         return b""

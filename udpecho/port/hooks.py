@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from errno import errorcode
 from inspect import Parameter, iscoroutinefunction, signature
 from typing import Any, NoReturn
 
@@ -64,6 +65,11 @@ class ErrorCounts(dict[str, int]):
 
     def __reduce__(self) -> tuple[object, ...]:
         return type(self), (dict(self),)
+
+
+def by_name(counts: Mapping[int, int]) -> ErrorCounts:
+    """Give what is counted by errno by the errors' names."""
+    return ErrorCounts((errorcode.get(each, str(each)), times) for each, times in counts.items())
 
 
 @dataclass(frozen=True, slots=True)

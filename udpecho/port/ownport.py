@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from errno import EALREADY, errorcode
+from errno import EALREADY
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
@@ -27,7 +27,7 @@ from udpecho.errors import DatagramTooLong, PortClosed
 from udpecho.kernel.layout import IPV6
 from udpecho.port.address import Address
 from udpecho.port.asstock import AsStock
-from udpecho.port.hooks import ErrorCounts, PortCounters, has_hook, teller_of_not_sent
+from udpecho.port.hooks import PortCounters, by_name, has_hook, teller_of_not_sent
 from udpecho.port.port import DRAIN
 from udpecho.port.portsocket import PortSocket
 from udpecho.port.reader import Reader
@@ -116,7 +116,7 @@ class OwnPort(AsStock):
             self._say_that_it_starts()
             self._protocol.makeConnection(self)
         except BaseException:
-            self._release().close()
+            self._release()()
             raise
 
     def _open(self, skt: PortSocket) -> None:
@@ -133,12 +133,7 @@ class OwnPort(AsStock):
         tell = teller_of_not_sent(self._protocol)
         self._writer = Writer(self.reactor, self._now, skt.outbox, tell, skt.inbox)
         self._reader = Reader(
-            skt,
-            self._now,
-            self._protocol,
-            self._limit,
-            self._writer,
-            lambda: self._do_later(RETRY, self.doRead),
+            skt, self._now, self._protocol, self._limit, self._writer, self._retry
         )
         self.doRead = self._reader.turn
         self._watched = skt.watch.fileno()
@@ -180,18 +175,20 @@ class OwnPort(AsStock):
         if self.connected:
             self._reader.pause()
             self._socket.stop_reading(self)
+            if not self.disconnecting:
+                self._cancel()
 
     def startReading(self) -> None:
         """Deliver again what comes, and what has come."""
         if not self.connected or self.disconnecting:
             return
-        held = self._reader.resume()
+        waits = self._reader.resume()
         try:
             self._socket.start_reading(self, self.doRead)
         except OSError:  # an epoll has no room just now
-            self._do_later(RETRY, self.startReading)
+            self._retry()
         else:
-            if held:
+            if waits:
                 self._do_later(0, self.doRead)
 
     # IUDPTransport
@@ -244,13 +241,8 @@ class OwnPort(AsStock):
         """Count what has happened so far."""
         if self.connected:
             self._dropped = self._socket.dropped()
-        not_sent = ErrorCounts(
-            (errorcode.get(number, str(number)), times)
-            for number, times in self._writer.not_sent.items()
-        )
+        not_sent = by_name(self._writer.not_sent)
         return PortCounters(dropped=self._dropped, **self._reader.counts, not_sent=not_sent)
-
-    # Stopping.
 
     def _drain(self, until: float, most: int) -> None:
         """Deliver what is queued, a turn at a time, and close."""
@@ -268,19 +260,16 @@ class OwnPort(AsStock):
             self.getHost()
             self.counters()
         self._say(f"(UDP Port {self._host[1]} Closed)")
-        skt = self._release()  # stopProtocol may listen again, on another
-        waiters, self._waiters = self._waiters, []
+        close = self._release()  # stopProtocol may listen again, on another socket
         try:
             self._protocol.doStop()
         except BaseException:
             self._log.failure("{protocol} failed when it was stopped", protocol=self._protocol)
-        skt.close()
-        for waiter in waiters:
-            waiter.callback(None)
+        close()
 
-    def _release(self) -> PortSocket:
-        """Read no more, and give what is left to close."""
-        skt = self._socket
+    def _release(self) -> Callable[[], None]:
+        """Read no more; give what closes the socket, and tells those who wait for that."""
+        skt, waiters, self._waiters = self._socket, self._waiters, []
         skt.stop_reading(self)
         skt.watch.close()
         self._watched = -1
@@ -288,7 +277,18 @@ class OwnPort(AsStock):
         self.disconnected = True
         self._reader.close()
         self._cancel()
-        return skt
+
+        def close() -> None:
+            skt.close()
+            for waiter in waiters:
+                waiter.callback(None)
+
+        return close
+
+    def _retry(self) -> None:
+        """Watch again soon what there was no room to watch, unless it is to stop."""
+        if not self.disconnecting:
+            self._do_later(RETRY, self.startReading)
 
     def _do_later(self, delay: float, call: Callable[..., None], *arguments: float) -> None:
         """Have something done after some seconds, in place of what was to be done then."""

@@ -49,7 +49,7 @@ class Reader:
         writer: Writer,
         retry: Callable[[], None],
     ) -> None:
-        """Read for a protocol; now tells seconds that truly pass, retry asks for a turn soon."""
+        """Read for a protocol; now tells seconds that truly pass, retry has it resumed soon."""
         self._socket = skt
         self._now = now
         self._connection = skt.connection
@@ -86,9 +86,9 @@ class Reader:
         self._paused = True
 
     def resume(self) -> bool:
-        """Deliver again; tell whether something is held, which is for turn() to deliver."""
+        """Deliver again; tell whether turn() has to: to deliver what is held, or watch again."""
         self._paused = False
-        return bool(self._held)
+        return bool(self._held) or self._watch.away
 
     def queue_errors(self) -> None:
         """Hear of what ICMP refuses."""
@@ -107,13 +107,16 @@ class Reader:
         finally:
             if self._watch.away:
                 self._look_again()
-        if not self.closed and (self._errors_wait or self._writer.met_errors):
+        if self._errors_wait or self._writer.met_errors:
             self._take_errors()
 
     def _look_again(self) -> None:
-        """Watch the socket again; if that can't be just now, another turn is to try."""
+        """Watch the socket again; if that can't be just now, another turn is to try.
+
+        While it is paused, that is the turn after.
+        """
         self._watch.look_again()
-        if self._watch.away and not self.closed:
+        if self._watch.away and not (self.closed or self._paused):
             self._retry()
 
     def _read_on(self) -> None:
@@ -187,7 +190,9 @@ class Reader:
             self.counts["strangers"] += batch.drop(others)
 
     def _take_errors(self) -> None:
-        """Tell the protocol who refused."""
+        """Tell the protocol who refused; while it is paused, they wait in the queue."""
+        if self.closed or self._paused:
+            return
         self._errors_wait = False
         self._writer.note_errors()
         until = self._now() + TURN_SECONDS
@@ -207,5 +212,5 @@ class Reader:
                     self._protocol.connectionRefused()
             except BaseException:  # as Twisted's port does: what a hook raises closes nothing
                 self._log.failure("{protocol} failed on a refusal", protocol=self._protocol)
-            if self.closed or self._now() > until:
+            if self.closed or self._paused or self._now() > until:
                 return

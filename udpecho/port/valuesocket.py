@@ -71,9 +71,10 @@ class ValueSocket:
 
     def refusals(self, most: int) -> Iterator[Refusal]:
         """Take what ICMP refused, at most this many; when is told where timestamps are."""
-        for refusal in self._socket.take_errors(most):
-            if refusal.is_unreachable:
-                yield refusal if self._timestamps else replace(refusal, when=None)
+        for _ in range(most):  # one by one: whoever stops in between leaves the rest
+            for refusal in self._socket.take_errors(1):
+                if refusal.is_unreachable:
+                    yield refusal if self._timestamps else replace(refusal, when=None)
 
     def start_reading(self, port: Any, turn: Callable[[], None]) -> None:
         """Have the port's turn called when there is something to read."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import operator
 import socket
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from udpecho.hosts import canonical_host
 from udpecho.peer import MAX_PORT, Peer, is_ipv6
@@ -33,6 +34,21 @@ class Route(NamedTuple):
     multicast: bool
     error: int
     """The errno that the kernel answers with, or 0."""
+
+
+def plain(address: Any) -> Any:
+    """Give a host as text and a port as a number, where they are other kinds of them.
+
+    Raises TypeError as the socket module does: a port that only equals a number is none.
+    """
+    host, port, *scope = address
+    if type(host) is str and type(port) is int:
+        return address
+    if isinstance(host, bytes | bytearray):
+        host = host.decode("ascii")
+    if not isinstance(host, str):
+        raise TypeError(f"str, bytes or bytearray expected, not {type(host).__name__}")
+    return host, operator.index(port), *scope
 
 
 @lru_cache(maxsize=65536)  # sending to the same peers again and again is the usual case
