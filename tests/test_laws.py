@@ -41,6 +41,7 @@ GROUND = (
     "doors",
     "dscp",
     "hosts",
+    "telling",
 )
 
 MAY_IMPORT: dict[str, set[str]] = {
@@ -72,9 +73,9 @@ LONGEST_CHAIN = 10
 
 PURE = frozenset(
     {
-        "columns", "datagrams", "doors", "dscp", "peer", "refusal", "shown", "sizes", "values",
-        "widths", "guard.guard", "guard.reasons", "guard.policy", "guard.prefixes",
-        "guard.ratelimit",
+        "columns", "datagrams", "doors", "dscp", "peer", "refusal", "shown", "sizes", "telling",
+        "values", "widths", "guard.guard", "guard.placing", "guard.policy", "guard.prefixes",
+        "guard.ratelimit", "guard.reasons", "server.arrived", "server.deaths",
         "ping.plan", "ping.ledger", "ping.listening", "ping.outcome", "ping.schedule",
         "ping.stats", "ping.figures", "ping.spread", "ping.tally", "ping.order", "ping.intervals",
         "ping.lookup_times", "path.hops", "path.verdicts", "path.routers",

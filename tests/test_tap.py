@@ -63,6 +63,12 @@ BAD: list[tuple[str, str, str]] = [
     ("an unknown option", "--prot=7", "option --prot not recognized"),
     ("an option without its value", "--port", "option --port requires argument"),
     (
+        "paths told on a port that others share",
+        "--tell-paths --listen=udp:7:reusePort=yes",
+        "expected --tell-paths or --listen reusePort=yes, got both: a question may come to another"
+        " process than the probe",
+    ),
+    (
         "a network on both lists",
         "--allow=192.0.2.0/24 --deny=192.0.2.0/24",
         "expected a network to be allowed or denied, got both for 192.0.2.0/24",
@@ -140,6 +146,15 @@ def test_help_names_every_option() -> None:
     for name in (option.rstrip("=") for option in options.longOpt):
         assert f"--{name}" in text
     assert options.getUsage(80) == text
+
+
+@pytest.mark.parametrize("line", ["", " --tell-paths"])
+def test_paths_are_told_if_that_is_asked_for(line: str, host: MemoryHost) -> None:
+    service = makeService(parsed("--listen=udp:7:interface=192.0.2.1" + line))
+    assert isinstance(service, EchoService)
+    service.startService()
+    [server] = service._servers.values()
+    assert (server.errorsReceived is not None) == bool(line)
 
 
 def test_makes_a_service(host: MemoryHost) -> None:

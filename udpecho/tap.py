@@ -24,6 +24,7 @@ from udpecho.server import (
     EchoService,
     Listen,
     UdpAddress,
+    check_told_alone,
     listen,
     mind_process,
     one_line_if_not,
@@ -39,7 +40,7 @@ _GROUPS = {
     "Where to listen:": ("listen", "port", "interface"),
     "Whom to answer:": ("allow", "deny", "allow-source-port"),
     "How often:": ("rate", "burst", "slip", "ipv4-prefix", "ipv6-prefix", "exempt"),
-    "How:": ("keep-ttl", "discard", "stock-port"),
+    "How:": ("keep-ttl", "discard", "tell-paths", "stock-port"),
     "And:": ("help", "version"),
 }
 
@@ -110,6 +111,12 @@ class Options(usage.Options):
         ],
         ["discard", None, "Answer nothing and count (RFC 863)."],
         [
+            "tell-paths",
+            None,
+            "Answer questions about what became of probes, and where replies died, for udpecho "
+            "path and ping --trace; without this they are echoed like anything else.",
+        ],
+        [
             "stock-port",
             None,
             "Let Twisted's own port serve beyond loopback where udpecho's can't; much of the "
@@ -176,6 +183,8 @@ class Options(usage.Options):
         else:
             self["listens"] = _short_form(port, interface)
         self["policy"] = _read(lambda _: self._policy(), "")
+        if self["tell-paths"]:
+            _read(lambda _: check_told_alone(self["listens"]), "")
 
     def getUsage(self, width: int | None = None) -> str:
         """List the options in groups, by what they decide."""
@@ -247,6 +256,7 @@ def makeService(options: Any) -> Service:
         options["policy"],
         log=log,
         stock_port=bool(options["stock-port"]),
+        tell_paths=bool(options["tell-paths"]),
     )
     with one_line_if_not():
         service.bind()

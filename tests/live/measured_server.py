@@ -48,6 +48,8 @@ class Measured:
             "bytes_echoed": count.bytes_echoed,
             "unanswered": {reason.name: times for reason, times in count.unanswered.items()},
             "send_errors": dict(count.send_errors),
+            "told": count.told,
+            "died": count.died,
             "dropped": self._dropped(),
             "worst_gap_ms": 1000 * self._worst,
             "resident_kib": resident(),

@@ -32,20 +32,24 @@ reactor does so in each part."""
 
 
 @families
+@pytest.mark.parametrize("options", [[], ["--tell-paths"]], ids=["", "told"])
 def test_refusals_without_end_hold_up_no_timer_and_no_request(
-    family: str, joined: Pair, tmp_path: Path
+    options: list[str], family: str, joined: Pair, tmp_path: Path
 ) -> None:
-    """They say, of a client that is answered, that nobody listens at its port."""
+    """They say, of a client that is answered, that nobody listens at its port.
+
+    Whether the server listens to them, to tell where replies die, or not.
+    """
     server, other = joined
     to = (getattr(server, family), PORT)
     with (
-        serving(server, tmp_path, f"--listen=udp:{PORT}") as service,
+        serving(server, tmp_path, f"--listen=udp:{PORT}", *options) as service,
         client(other, to) as ordinary,
         ExitStack() as stack,
     ):
         assert ordinary.is_served()
         host, port = ordinary.socket.getsockname()[:2]
-        refusals = Order((host, port), to, 8, RATE, 60 * RATE, icmp=True)
+        refusals = Order((host, port), to, 64, RATE, 60 * RATE, icmp=True)
         for _ in range(SENDERS):
             stack.enter_context(flooding(other, server, tmp_path, refusals))
         before, began = heard(server, family), time.monotonic()
@@ -53,11 +57,14 @@ def test_refusals_without_end_hold_up_no_timer_and_no_request(
         gaps = []
         for _ in range(8):
             ordinary.ask_many(20)
-            gaps.append(service.figures().worst_gap_ms)
+            figures = service.figures()
+            gaps.append(figures.worst_gap_ms)
+        assert figures.dropped == 0
         rate = (heard(server, family) - before) / (time.monotonic() - began)
         figures = service.stop()
     print(f"{rate=:.0f}/s {gaps=} {figures}")  # seen with pytest -s
     assert rate > 5000, "it was a flood"
+    assert (figures.died > 5000) == bool(options)
     assert figures.received == figures.echoed == ordinary.asked == ordinary.answered
     in_time(sorted(gaps)[2] / 1000 - TICK, LATE)
 

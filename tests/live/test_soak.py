@@ -46,7 +46,7 @@ def soaked(grown: int = 0, descriptors: tuple[int, int] = (9, 9), log: str = "")
     for number, kib in enumerate(seen):
         last = number == len(seen) - 1
         opened = 3 if last else descriptors[number % 2]
-        figures = Figures(2, 1, 0, 0, {"PORT_ZERO": 1}, {}, 0, 0.0, kib, opened)
+        figures = Figures(2, 1, 0, 0, {"PORT_ZERO": 1}, {}, 0, 0, 0, 0.0, kib, opened)
         each.samples.append((2.0 * number, figures))
     return each
 

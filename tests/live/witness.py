@@ -49,6 +49,8 @@ class Figures:
     bytes_echoed: int
     unanswered: dict[str, int]
     send_errors: dict[str, int]
+    told: int
+    died: int
     dropped: int
     worst_gap_ms: float
     resident_kib: int

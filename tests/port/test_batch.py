@@ -199,6 +199,32 @@ def test_a_trains_datagrams_come_one_by_one_the_last_maybe_shorter() -> None:
     assert batch.nbytes == 10
 
 
+@pytest.mark.parametrize("layout", [IPV4, IPV6])
+def test_heads_are_the_first_bytes_of_each(layout: Layout) -> None:
+    """Those that are dropped, too; of what is shorter, what comes behind it is no matter."""
+    data = [bytes(range(start, start + 40)) for start in (1, 2, 3)] + [b"short"]
+    items = [ipv4(each) for each in data]
+    if layout is IPV6:
+        items = [(ipv6_name("2001:db8::1", 7), ipv6_control("2001:db8::7"), d) for d in data]
+    batch = Kernel(layout).gives(*items)
+    batch.drop([1])
+    heads = batch.heads()
+    assert [heads[at : at + 16] for at in (0, 16, 32)] == [each[:16] for each in data[:3]]
+    assert (len(heads), heads[48:53]) == (64, b"short")
+
+
+def test_other_bytes_may_leave_in_an_items_place() -> None:
+    kernel = Kernel()
+    batch = kernel.gives(ipv4(b"one"), a_train(b"aabbc", 2), ipv4(b"two"))
+    assert [batch.item(index) for index in range(3)] == [[b"one"], [b"aa", b"bb", b"c"], [b"two"]]
+    batch.put(0, b"ONE")
+    batch.put(1, b"aaBBc")
+    batch.echo()
+    assert [data for _, _, data in kernel.sent] == [b"ONE", b"aaBBc", b"two"]
+    with pytest.raises(ValueError, match="expected 3 bytes, got 4"):
+        batch.put(0, b"four")
+
+
 def test_what_a_guard_judges_by_is_packed_without_gaps() -> None:
     batch = Kernel().gives(
         ipv4(b"", "192.0.2.1", 40000, ttl=1),

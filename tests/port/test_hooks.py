@@ -6,7 +6,7 @@ import copy
 import gc
 import json
 import pickle
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any, cast
 from unittest.mock import MagicMock, Mock
@@ -23,7 +23,7 @@ from udpecho.refusal import Refusal
 from udpecho.server import EchoServer
 from udpecho.testing import MemoryNetwork
 
-OURS = ("batchReceived", "takesTrains", "peerRefused", "datagramNotSent")
+OURS = ("batchReceived", "takesTrains", "peerRefused", "errorsReceived", "datagramNotSent")
 
 
 class Current(DatagramProtocol):
@@ -245,6 +245,40 @@ class TwoHosts:
     def is_refused(self) -> None:
         self.port.write(b"x", ("192.0.2.2", 9))
         self.net.advance(1)
+
+
+class HearsAll(Hears):
+    """Has the hook for all that ICMP says, and the one whose place that takes."""
+
+    def errorsReceived(self, refusals: Sequence[Refusal]) -> None:
+        self.heard.append([(each.to, each.data, each.icmp_type) for each in refusals])
+
+    def peerRefused(self, refusal: Refusal) -> None:
+        raise AssertionError("errorsReceived takes its place")
+
+
+def test_all_that_icmp_says_is_handed_over_together() -> None:
+    protocol = HearsAll()
+    hosts = TwoHosts(protocol)
+    hosts.port.write(b"one", ("192.0.2.2", 9))
+    hosts.port.write(b"two", ("192.0.2.2", 10))
+    hosts.net.advance(1)
+    assert protocol.heard == [
+        [(("192.0.2.2", 9), b"one", 3), (("192.0.2.2", 10), b"two", 3)],
+    ]
+    assert hosts.port.counters().refused == 2
+
+
+def test_a_hook_for_all_that_icmp_says_may_fail(no_leaks: list[LogEvent]) -> None:
+    protocol = HearsAll()
+    alsoProvides(protocol, IBatchProtocol)
+    vars(protocol)["errorsReceived"] = lambda refusals: 1 / 0
+    hosts = TwoHosts(protocol)
+    hosts.is_refused()
+    assert [event["log_failure"].type for event in no_leaks] == [ZeroDivisionError]
+    no_leaks.clear()
+    hosts.send(b"still there")
+    assert protocol.heard == [b"still there"]
 
 
 def test_a_declared_hook_may_come_and_go_while_it_listens() -> None:

@@ -188,6 +188,18 @@ def test_an_error_costs_its_own_datagram_alone(
     assert (outbox.flush(), outbox.met_errors) == ([], False)
 
 
+def test_heads_and_other_bytes_in_an_items_place() -> None:
+    skt: Any = Socket(*[received(data) for data in (b"a" * 20, b"b" * 16, b"ccc")])
+    inbox = inbox_of(skt)
+    batch = Batch(inbox, ValueEcho(skt, inbox))
+    inbox.receive()
+    assert batch.heads() == b"a" * 16 + b"b" * 16 + b"ccc".ljust(16, b"\0")
+    assert batch.item(1) == [b"b" * 16]
+    batch.put(1, b"B" * 16)
+    batch.echo()
+    assert [each.data for each in skt.sent] == [b"a" * 20, b"B" * 16, b"ccc"]
+
+
 def test_the_echo_leaves_out_what_is_dropped_and_counts_what_fails() -> None:
     skt = Socket(*[received(data, tos=tos) for data, tos in ((b"a", 1), (b"bb", 2), (b"ccc", 3))])
     inbox = inbox_of(skt)

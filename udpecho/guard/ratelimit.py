@@ -5,11 +5,9 @@ counts in whole numbers, so that the same datagrams at the same times and under 
 always fare alike, whether they are charged one by one or many together. A datagram costs one
 token, and one more for each further 1,500 bytes of data begun.
 
-A prefix finds its bucket by secret random numbers, one for each value of each of its bytes,
-combined by exclusive or (simple tabulation hashing): any two prefixes that are chosen without
-the key meet with odds of one in the table's size. Nothing is stored of who owns a bucket: two
-that meet share its allowance, see the limit sooner, and keep their one in four over it. The
-table never grows and is never searched, so a million spoofed prefixes cost what one costs.
+A prefix finds its bucket by secret random numbers (see placing). Nothing is stored of who owns a
+bucket: two that meet share its allowance, see the limit sooner, and keep their one in four over
+it. The table never grows and is never searched, so a million spoofed prefixes cost what one costs.
 """
 
 from __future__ import annotations
@@ -18,6 +16,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from mmap import ACCESS_COPY, mmap
 from random import Random
 from typing import Literal
+
+from udpecho.guard.placing import Placing
 
 BUCKETS = 65_536
 """Entries in the table: 1.3 MB. A flood from every prefix there is would need 65,536 times the
@@ -65,10 +65,7 @@ class RateLimiter:
         self._capacity = burst * _TOKEN
         self._slip = slip
         secret = Random(key)
-        self._hashes = {
-            4: _tabulation(ipv4_prefix, buckets, secret),
-            16: _tabulation(ipv6_prefix, buckets, secret),
-        }
+        self._placing = Placing(buckets, ipv4_prefix, ipv6_prefix, secret)
         self._places = secret.randbytes(_PLACES)
         # A bucket is how far it was from full, when that was, and how many came over the limit.
         self._spent = _zeros("q", 8 * buckets)
@@ -77,10 +74,7 @@ class RateLimiter:
 
     def bucket(self, packed: bytes) -> int:
         """Return the index of the bucket of an address (4 or 16 bytes)."""
-        bucket = 0
-        for numbers, byte in zip(self._hashes[len(packed)], packed, strict=False):
-            bucket ^= numbers[byte]
-        return bucket
+        return self._placing.place(packed)
 
     def charge(self, charges: Mapping[int, int], now: int) -> list[int]:
         """Charge buckets these tokens; return those that would not hold theirs.
@@ -144,16 +138,3 @@ def _zeros(kind: Literal["q", "I"], size: int) -> memoryview[int]:
     After a fork they are each process's own: a table that two write in would be nobody's.
     """
     return memoryview(mmap(-1, size, access=ACCESS_COPY)).cast(kind)
-
-
-def _tabulation(prefix: int, buckets: int, secret: Random) -> list[list[int]]:
-    """Return a number below buckets (a power of 2) for each value of each byte of a prefix.
-
-    Values that differ only beyond the prefix have the same number.
-    """
-    tables = []
-    for bits in range(prefix, 0, -8):
-        numbers = [secret.randrange(buckets) for _ in range(256)]
-        beyond = 0xFF >> bits
-        tables.append([numbers[byte & ~beyond] for byte in range(256)])
-    return tables

@@ -134,6 +134,12 @@ def queue_errors(skt: socket.socket) -> None:
     skt.setsockopt(*_queue_of_errors(skt), 1)
 
 
+def drop_errors(skt: socket.socket) -> None:
+    """Throw away what is in the error queue, and have errors kept again."""
+    skt.setsockopt(*_queue_of_errors(skt), 0)  # which empties it
+    skt.setsockopt(*_queue_of_errors(skt), 1)
+
+
 def _queue_of_errors(skt: socket.socket) -> tuple[int, int]:
     """Name the option, by level and number, that turns a socket's error queue on."""
     if skt.family == socket.AF_INET6:

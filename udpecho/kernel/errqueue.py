@@ -11,6 +11,7 @@ import struct
 import sys
 from collections.abc import Iterator, Mapping
 from errno import EMSGSIZE
+from functools import lru_cache
 from socket import AF_INET, AF_INET6, IPPROTO_IP, IPPROTO_IPV6, SOL_SOCKET, inet_ntop
 from typing import TypeAlias
 
@@ -36,6 +37,9 @@ _QUOTED = 65536
 
 _ROOM = 512
 """Bytes for the control messages of an error."""
+
+_PEERS = 1024
+"""Socket addresses kept decoded, at about 300 bytes each: a few routers say nearly all."""
 
 _ERRORS = {(IPPROTO_IP, IP_RECVERR), (IPPROTO_IPV6, IPV6_RECVERR)}
 _STAMPS = {(SOL_SOCKET, SO_TIMESTAMPING), (SOL_SOCKET, SO_TIMESTAMPNS)}
@@ -63,7 +67,7 @@ def refusal(data: bytes, to: Peer | None, found: Found) -> Refusal | None:
     errno, origin, icmp_type, icmp_code, info, _ = EXTENDED_ERROR.unpack_from(error)
     if origin not in (FROM_ICMP, FROM_ICMP6):
         return None
-    by = _offender(error[EXTENDED_ERROR.size :])
+    by = read_peer(error[EXTENDED_ERROR.size :])  # its port is 0
     mtu = info if errno == EMSGSIZE else None
     return Refusal(to, data, errno, by, icmp_type, icmp_code, stamp_ns(found), mtu)
 
@@ -94,12 +98,14 @@ def stamp_ns(found: Found) -> int | None:
     return int(seconds) * 1_000_000_000 + int(nanoseconds) or None
 
 
-def _offender(sockaddr: bytes) -> Peer | None:
-    """Read who sent an ICMP message; its port is 0."""
+@lru_cache(maxsize=_PEERS)
+def read_peer(sockaddr: bytes) -> Peer | None:
+    """Read a socket address; None if there is none."""
     try:
+        port = int.from_bytes(sockaddr[2:4], "big")
         if int.from_bytes(sockaddr[:2], sys.byteorder) == AF_INET6:
             _, _, _, packed, scope = _SOCKADDR_IN6.unpack_from(sockaddr)
-            return without_scope((inet_ntop(AF_INET6, packed), 0, 0, scope))
-        return inet_ntop(AF_INET, _SOCKADDR_IN.unpack_from(sockaddr)[2]), 0
+            return without_scope((inet_ntop(AF_INET6, packed), port, 0, scope))
+        return inet_ntop(AF_INET, _SOCKADDR_IN.unpack_from(sockaddr)[2]), port
     except (struct.error, ValueError):
         return None

@@ -11,7 +11,7 @@ from __future__ import annotations
 import ctypes
 import mmap
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from errno import (
     EACCES,
     EAGAIN,
@@ -85,6 +85,12 @@ class Memory:
         """Copy one byte of each of this many records: four times as fast as by a column."""
         return self.map[offset : count * self._record : self._record]
 
+    def words(self, number: int) -> list[memoryview]:
+        """Cut the columns of the first words, of 8 bytes, of every slot."""
+        slots: memoryview = memoryview(self.map)[self.slot_at[0] :].cast("Q")
+        step = (self.slot_at[1] - self.slot_at[0]) // 8
+        return [slots[at::step] for at in range(number)]
+
     def columns(self, offset: int, octets: int) -> list[memoryview]:
         """Cut the columns of the words of 4 or 8 bytes that make up a longer field."""
         if octets == 4:
@@ -140,6 +146,17 @@ class Headers:
     def look(self, fd: int, index: int) -> int:
         """Look whether there is a way for a message; return 1, or -errno. Nothing is sent."""
         return calls.look(fd, self.at[index])
+
+
+def packed(columns: Sequence[memoryview], count: int) -> bytes:
+    """Put fields, whose words stand in these columns, one behind the other."""
+    if len(columns) == 1:
+        return columns[0][:count].tobytes()
+    packed = bytearray(8 * len(columns) * count)
+    words = memoryview(packed).cast("Q")
+    for at, column in enumerate(columns):
+        words[at :: len(columns)] = column[:count]
+    return bytes(packed)
 
 
 def full(value: int) -> memoryview:

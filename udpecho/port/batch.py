@@ -90,6 +90,23 @@ class Batch:
         """
         return self._inbox.columns()
 
+    def heads(self) -> bytes:
+        """Copy the first 16 bytes of each item, those dropped too, one behind the other.
+
+        Of what is shorter, the rest is not its own.
+        """
+        return self._inbox.heads()
+
+    def item(self, index: int) -> list[bytes]:
+        """Copy an item's datagrams: one, if it is no train."""
+        return self._inbox.datagrams_at(index)
+
+    def put(self, index: int, data: bytes) -> None:
+        """Have echo() send other bytes in place of an item's, as many as it has."""
+        if len(data) != self._inbox.length(index):
+            raise ValueError(f"expected {self._inbox.length(index)} bytes, got {len(data)}")
+        self._inbox.put(index, data)
+
     def drop(self, indices: Iterable[int]) -> int:
         """Leave these items out from here on; return how many datagrams they hold."""
         inbox = self._inbox

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from udpecho.columns import Columns
 from udpecho.kernel.layout import Layout, all_for_us
-from udpecho.kernel.messages import Memory
+from udpecho.kernel.messages import Memory, packed
 
 
 class Cutter:
@@ -27,22 +27,11 @@ class Cutter:
         for_us = all_for_us(layout, lambda: memory.octets(layout.asked, count), asked, local)
         return Columns(
             self._ports[:count].tobytes(),
-            _packed(self._hosts, count),
-            b"" if for_us else _packed(self._asked, count),
-            b"" if for_us else _packed(self._local, count),
+            packed(self._hosts, count),
+            b"" if for_us else packed(self._asked, count),
+            b"" if for_us else packed(self._local, count),
             memory.octets(layout.ttl, count),
             memory.octets(layout.tos, count),
             sizes,
             trains,
         )
-
-
-def _packed(columns: Sequence[memoryview], count: int) -> bytes:
-    """Put addresses, whose words stand in these columns, one behind the other."""
-    if len(columns) == 1:
-        return columns[0][:count].tobytes()
-    packed = bytearray(8 * len(columns) * count)
-    words = memoryview(packed).cast("Q")
-    for at, column in enumerate(columns):
-        words[at :: len(columns)] = column[:count]
-    return bytes(packed)

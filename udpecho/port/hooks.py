@@ -23,7 +23,8 @@ class IBatchProtocol(Interface):
 
     Those count that its class defines, or that it has if it provides this interface: there are
     protocols that have an attribute of any name. They are looked up when they are called, but
-    takesTrains, and whether there is peerRefused, when the protocol is given to the port.
+    takesTrains, and whether there is peerRefused or errorsReceived, when the protocol is given to
+    the port.
     """
 
     takesTrains: bool = Attribute(

@@ -28,10 +28,11 @@ from udpecho.kernel.layout import (
     stamped,
     timestamp_ns,
 )
-from udpecho.kernel.messages import BATCH, FLAGS, HEADER, LONGEST, Headers, Memory, full
+from udpecho.kernel.messages import BATCH, FLAGS, HEADER, LONGEST, Headers, Memory, full, packed
 from udpecho.port.address import Address, decode_again
 from udpecho.port.arrivals import BEFORE, TimesOfArrival
 from udpecho.port.cutting import Cutter
+from udpecho.port.portsocket import HEAD
 
 _NOTHING = Columns(b"", b"")
 
@@ -97,6 +98,7 @@ class Inbox:
         self._receive, self._first = receive, self.headers.at[0]
         self._told_too_much = told_too_much
         self._cutter = Cutter(self.memory, layout)
+        self._heads = self.memory.words(HEAD // 8)
         self._described = b""  # the records that the columns were cut from
         self._columns = _NOTHING
         self._fresh = self._written = self._headers_map[: BATCH * HEADER]
@@ -176,6 +178,14 @@ class Inbox:
         if segment is None:
             return [data]
         return [data[at : at + segment] for at in range(0, len(data), segment)]
+
+    def heads(self) -> bytes:
+        """Copy the first 16 bytes of each item; of what is shorter, the rest is not its own."""
+        return packed(self._heads, self.count)
+
+    def put(self, index: int, data: bytes) -> None:
+        """Write other bytes in place of an item's, as many."""
+        self.memory.write(self.memory.slot_at[index], data)
 
     def pairs(self) -> list[tuple[bytes, Address]]:
         """Copy all datagrams, with their senders: for batches without trains or timestamps."""

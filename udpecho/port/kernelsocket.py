@@ -10,6 +10,7 @@ from typing import Any
 from twisted.logger import Logger
 
 from udpecho.kernel import calls, errqueue, forks, inherited
+from udpecho.kernel.errbatch import ErrorBatch
 from udpecho.kernel.layout import IPV4, IPV6, sent_to
 from udpecho.kernel.wake import Watch
 from udpecho.port.connection import Connection
@@ -31,6 +32,7 @@ class KernelSocket:
         self._reactor = reactor
         self.handle = skt
         self._queues_errors = self._said = False
+        self._errors: ErrorBatch | None = None
         self._opened = ExitStack()
         self._opened.callback(skt.close)
         self.layout = IPV6 if skt.family == socket.AF_INET6 else IPV4
@@ -70,6 +72,16 @@ class KernelSocket:
     def refusals(self, most: int) -> Iterator[Refusal]:
         """Take what ICMP refused, at most this many."""
         return errqueue.refusals(self.handle, most)
+
+    def queue_all_errors(self) -> None:
+        """Have all that ICMP says kept, for errors(), without room taken from datagrams."""
+        self._queues_errors = True
+        if self._errors is None:
+            self._errors = ErrorBatch(self.handle, self.layout)
+
+    def errors(self, most: int) -> list[Refusal]:
+        """Take what ICMP said, about this many at most; if there is more, it is thrown away."""
+        return [] if self._errors is None else self._errors.take(most)
 
     def start_reading(self, port: Any, turn: Callable[[], None]) -> None:
         """Have the reactor watch the port, whose doRead is its turn."""

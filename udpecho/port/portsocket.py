@@ -15,6 +15,9 @@ from udpecho.port.address import Address
 from udpecho.port.connection import Connection
 from udpecho.refusal import Refusal
 
+HEAD = 16
+"""Bytes that heads() gives of each item."""
+
 Unsent: TypeAlias = tuple[bytes, object, int]
 """What was not sent, the address as its writer gave it, and the errno."""
 
@@ -78,6 +81,12 @@ class Incoming(Protocol):
 
     def datagrams_at(self, index: int) -> list[bytes]:
         """Copy an item's datagrams."""
+
+    def heads(self) -> bytes:
+        """Copy the first 16 bytes of each item; of what is shorter, the rest is not its own."""
+
+    def put(self, index: int, data: bytes) -> None:
+        """Write other bytes in place of an item's, as many."""
 
     def address(self, index: int) -> Address:
         """Tell who sent an item."""
@@ -187,6 +196,15 @@ class PortSocket(Protocol):
 
     def refusals(self, most: int) -> Iterator[Refusal]:
         """Take what ICMP refused, at most this many."""
+
+    def queue_all_errors(self) -> None:
+        """Have all that ICMP says kept, for errors(), without room taken from datagrams."""
+
+    def errors(self, most: int) -> list[Refusal]:
+        """Take what ICMP said, at most this many; if there is yet more, it is thrown away.
+
+        Of what each quotes, the first 64 bytes are told.
+        """
 
     def start_reading(self, port: Any, turn: Callable[[], None]) -> None:
         """Have a port's turn called when there is something to read."""

@@ -74,7 +74,10 @@ class Reader:
         self._by_batch = may_have_hook(protocol, "batchReceived")
         self._by_peer = has_hook(protocol, "peerRefused")
         self._batches = BATCHES if self._by_batch else 1
-        if self._by_peer:
+        self._all_errors = has_hook(protocol, "errorsReceived")
+        if self._all_errors:
+            self._socket.queue_all_errors()
+        elif self._by_peer:
             self.queue_errors()
 
     def limit(self, max_packet_size: int) -> None:
@@ -107,7 +110,9 @@ class Reader:
         finally:
             if self._watch.away:
                 self._look_again()
-        if self._errors_wait or self._writer.met_errors:
+        if self._all_errors:
+            self._take_all_errors()
+        elif self._errors_wait or self._writer.met_errors:
             self._take_errors()
 
     def _look_again(self) -> None:
@@ -188,6 +193,20 @@ class Reader:
         peer = self._connection.peer
         if peer is not None and (others := not_from(inbox, peer)):
             self.counts["strangers"] += batch.drop(others)
+
+    def _take_all_errors(self) -> None:
+        """Hand over what ICMP said, in every turn: what waits takes the room of datagrams."""
+        if self.closed or self._paused:
+            return
+        self._errors_wait = False
+        self._writer.note_errors()
+        refusals = self._socket.errors(ERRORS)
+        if refusals:
+            self.counts["refused"] += len(refusals)
+            try:
+                self._protocol.errorsReceived(refusals)
+            except BaseException:  # as Twisted's port does: what a hook raises closes nothing
+                self._log.failure("{protocol} failed on refusals", protocol=self._protocol)
 
     def _take_errors(self) -> None:
         """Tell the protocol who refused; while it is paused, they wait in the queue."""

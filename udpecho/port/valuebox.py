@@ -17,7 +17,7 @@ from udpecho.datagrams import Received, ToSend
 from udpecho.kernel.layout import NAME, RECORD, Layout, all_for_us, described
 from udpecho.kernel.messages import BATCH
 from udpecho.port.address import REMEMBERED, Address, encode
-from udpecho.port.portsocket import Echoed, Unsent
+from udpecho.port.portsocket import HEAD, Echoed, Unsent
 from udpecho.reactors import DatagramSocket
 
 
@@ -91,6 +91,16 @@ class ValueInbox:
     def datagrams_at(self, index: int) -> list[bytes]:
         """Give an item's datagram."""
         return [self.items[index].data]
+
+    def heads(self) -> bytes:
+        """Copy the first 16 bytes of each item; what is shorter is filled up."""
+        return b"".join(each.data[:HEAD].ljust(HEAD, b"\0") for each in self.items)
+
+    def put(self, index: int, data: bytes) -> None:
+        """Write other bytes in place of an item's, as many."""
+        items = list(self.items)
+        items[index] = items[index]._replace(data=data)
+        self.items = items
 
     def address(self, index: int) -> Address:
         """Tell who sent an item."""

@@ -76,6 +76,14 @@ class ValueSocket:
                 if refusal.is_unreachable:
                     yield refusal if self._timestamps else replace(refusal, when=None)
 
+    def queue_all_errors(self) -> None:
+        """Have all that ICMP says kept, for errors(); it takes no room from datagrams here."""
+        self._socket.queue_errors()
+
+    def errors(self, most: int) -> list[Refusal]:
+        """Take what ICMP said, at most this many."""
+        return list(self._socket.take_errors(most))
+
     def start_reading(self, port: Any, turn: Callable[[], None]) -> None:
         """Have the port's turn called when there is something to read."""
         self._socket.watch(turn)

@@ -12,6 +12,7 @@ __all__ = [
     "Listen",
     "ServerCounters",
     "UdpAddress",
+    "check_told_alone",
     "everywhere",
     "listen",
     "mind_process",
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from udpecho.server.addresses import InheritedSocket as InheritedSocket
     from udpecho.server.addresses import Listen as Listen
     from udpecho.server.addresses import UdpAddress as UdpAddress
+    from udpecho.server.addresses import check_told_alone as check_told_alone
     from udpecho.server.addresses import everywhere as everywhere
     from udpecho.server.addresses import listen as listen
     from udpecho.server.process import mind_process as mind_process
@@ -39,6 +41,7 @@ else:
                 "LOOPBACK",
                 "Listen",
                 "UdpAddress",
+                "check_told_alone",
                 "everywhere",
                 "listen",
             ),

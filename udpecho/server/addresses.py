@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from errno import EADDRNOTAVAIL, EAFNOSUPPORT, EPROTOTYPE
@@ -115,6 +115,15 @@ def _named(text: str, fields: list[str], names: tuple[str, ...]) -> dict[str, st
             raise wrong("--listen", f"{' or '.join(names)}=VALUE, once, after the colon", text)
         named[name] = value
     return named
+
+
+def check_told_alone(listens: Iterable[Listen]) -> None:
+    """Raise ValueError if another process may share a port on which paths are to be told."""
+    if any(isinstance(each, UdpAddress) and each.reuse_port for each in listens):
+        raise ValueError(
+            "expected --tell-paths or --listen reusePort=yes, got both:"
+            " a question may come to another process than the probe"
+        )
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Generic, TypeVar
 
 from udpecho.columns import Columns
@@ -91,7 +91,9 @@ class Sample:
 class Unanswered:
     """Counts what was not answered, and words at most one line for each reason in 30 s."""
 
-    def __init__(self) -> None:
+    def __init__(self, unsaid: Iterable[Reason] = ()) -> None:
+        """Count all, and say nothing of some reasons."""
+        self._no_news = _UNSAID.union(unsaid)
         self.counts: Counter[Reason] = Counter()
         """Datagrams not answered since the start, by reason; exact."""
         self._top: dict[Reason, TopSources] = {}
@@ -104,7 +106,7 @@ class Unanswered:
         for reason, indexes in _by_reason(unanswered).items():
             times = sum(map(batch.datagrams, indexes)) if batch.trains else len(indexes)
             self.counts[reason] += times
-            if reason in _UNSAID:
+            if reason in self._no_news:
                 continue
             self._look(reason, indexes, batch)
             due = self._notices.count(reason, now, times)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from errno import EMSGSIZE, errorcode
 from types import MappingProxyType
@@ -19,7 +19,9 @@ from udpecho.guard.prefixes import pack_host
 from udpecho.guard.reasons import Reason
 from udpecho.port import Batch, omit_path_mtu
 from udpecho.reactors import clock_of
+from udpecho.refusal import Refusal
 from udpecho.server.notices import Notices, Unanswered
+from udpecho.server.teller import Teller
 
 _ONE_LESS = bytes([0, *range(255)])
 """Each TTL to the one of its reply: two servers that one forged packet joined fall silent."""
@@ -42,6 +44,11 @@ class ServerCounters:
     bytes_echoed: int = 0
     unanswered: Mapping[Reason, int] = field(default_factory=dict)
     send_errors: Mapping[str, int] = field(default_factory=dict)
+    told: int = 0
+    """Questions about paths that were answered, with tell_paths: in the other counts, too."""
+
+    died: int = 0
+    """Replies that did not get there, as ICMP says, which anyone can forge; with tell_paths."""
 
     def __post_init__(self) -> None:
         for name in ("unanswered", "send_errors"):
@@ -55,6 +62,9 @@ class ServerCounters:
             if kinds:
                 each = ", ".join(f"{kind}: {times}" for kind, times in kinds.items())
                 words += f", {sum(kinds.values())} {what} ({each})"
+        for what, times in (("told of paths", self.told), ("replies died", self.died)):
+            if times:
+                words += f", {times} {what}"
         return words
 
     def __add__(self, other: ServerCounters) -> ServerCounters:
@@ -66,6 +76,8 @@ class ServerCounters:
             self.bytes_echoed + other.bytes_echoed,
             Counter(self.unanswered) + Counter(other.unanswered),
             Counter(self.send_errors) + Counter(other.send_errors),
+            self.told + other.told,
+            self.died + other.died,
         )
 
 
@@ -78,18 +90,31 @@ class EchoServer(DatagramProtocol):
 
     noisy = False
     takesTrains = True
+    errorsReceived: Callable[[Sequence[Refusal]], None] | None = None
+    """Set where paths are told: what ICMP says costs nothing where nobody asks for it."""
 
     def __init__(
         self,
         now: Callable[[], float] | None = None,
         log: Logger | None = None,
         guard: Guard | None = None,
+        *,
+        tell_paths: bool | Teller = False,
     ) -> None:
+        """Answer what the guard lets pass; with tell_paths, questions about paths too (telling).
+
+        Servers of one service share a guard and a teller.
+        """
         self._now = now or time.monotonic
         self._takes_clock = now is None
         self._guard = guard or Guard()
         self._keeps_ttl = self._guard.policy.keep_ttl
-        self._unanswered = Unanswered()
+        self._teller = Teller(self._guard.policy) if tell_paths is True else tell_paths
+        self._told = self._died = 0
+        if self._teller:
+            self.errorsReceived = self._refused
+        # Who traces a path sends what can't be answered, and that is no news then.
+        self._unanswered = Unanswered({Reason.TTL_SPENT} if self._teller else ())
         self._log = log or Logger()
         self._received = self._echoed = self._bytes_received = self._bytes_echoed = 0
         self._send_errors: Counter[str] = Counter()
@@ -102,6 +127,8 @@ class EchoServer(DatagramProtocol):
         assert self.transport is not None
         if self._takes_clock:
             self._now = clock_of(self.transport)
+        if self._teller:
+            self._teller.begin(self._now())
         omit_path_mtu(self.transport)
         self._guard.add_own_port(self.transport.getHost().port)
 
@@ -116,6 +143,10 @@ class EchoServer(DatagramProtocol):
         if unanswered:
             self._note(unanswered, columns, now)
             return
+        if self._teller:
+            told = self._teller.answer(datagram, columns.sources, now)
+            self._told += told is not None
+            datagram = told or datagram
         try:
             self.transport.write(datagram, addr)
         except OSError as error:
@@ -133,6 +164,8 @@ class EchoServer(DatagramProtocol):
         unanswered = self._guard.judge(columns, now)
         if batch.not_whole:
             unanswered = dict.fromkeys(batch.not_whole, Reason.NOT_WHOLE) | dict(unanswered)
+        if self._teller:
+            self._told += self._teller.take(batch, columns, unanswered, now)
         if unanswered:
             self._note(unanswered, columns, now)
             self._leave_out(unanswered, batch, columns)
@@ -177,7 +210,14 @@ class EchoServer(DatagramProtocol):
             self._bytes_echoed,
             self._unanswered.counts,
             self._send_errors,
+            self._told,
+            self._died,
         )
+
+    def _refused(self, refusals: Sequence[Refusal]) -> None:
+        """Note where replies died."""
+        if self._teller:
+            self._died += self._teller.refused(refusals)
 
     def _not_sent(self, number: int | None, times: int = 1) -> None:
         """Count replies that the kernel would not send; an error costs that reply alone."""

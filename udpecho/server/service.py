@@ -22,8 +22,17 @@ from udpecho.hosts import DEFAULT_PORT
 from udpecho.peer import format_peer, is_loopback
 from udpecho.port import UdpPort, adopt_udp, leave_to_others, listen_udp, why_not_ours
 from udpecho.reactors import AnyReactor, datagram_reactor, monotonic_clock
-from udpecho.server.addresses import LOOPBACK, Listen, UdpAddress, bind, doing_without, trial
+from udpecho.server.addresses import (
+    LOOPBACK,
+    Listen,
+    UdpAddress,
+    bind,
+    check_told_alone,
+    doing_without,
+    trial,
+)
 from udpecho.server.server import EchoServer, ServerCounters
+from udpecho.server.teller import Teller
 
 _LOOPBACK_HINT = f", this machine only; to serve the network: --listen=udp:{DEFAULT_PORT}"
 
@@ -31,8 +40,8 @@ _LOOPBACK_HINT = f", this machine only; to serve the network: --listen=udp:{DEFA
 class _Served(EchoServer):
     """A server that tells its service when its port is gone, whoever closed it."""
 
-    def __init__(self, gone: Callable[[EchoServer], None], *options: Any) -> None:
-        super().__init__(*options)
+    def __init__(self, gone: Callable[[EchoServer], None], *options: Any, **named: Any) -> None:
+        super().__init__(*options, **named)
         self._gone = gone
 
     def stopProtocol(self) -> None:
@@ -60,8 +69,13 @@ class EchoService(Service):
         log: Logger | None = None,
         *,
         stock_port: bool = False,
+        tell_paths: bool = False,
     ) -> None:
         """Make the service; stock_port permits Twisted's own port beyond loopback, if ours can't.
+
+        With tell_paths it answers questions about what became of probes (docs/path.md), in place
+        of echoing them. Raises ValueError where another process has the port, too, which would be
+        asked of what this one has seen.
 
         Where that serves, nobody sees which datagrams were broadcast, and loops end by the rate
         alone: our port refuses the first, and answers with one hop fewer than it was asked with.
@@ -72,6 +86,9 @@ class EchoService(Service):
         self._now = monotonic_clock(self._reactor)
         self._log = log or Logger()
         self._guard = Guard(policy)  # one: a source's rate is what it asks of all addresses
+        if tell_paths:
+            check_told_alone(self._listens)
+        self._teller = tell_paths and Teller(self._guard.policy)
         self._bound: list[tuple[Listen, socket.socket]] = []
         self._ports: list[UdpPort] = []
         self._shared: set[UdpPort] = set()  # those ports which other processes may have, too
@@ -202,7 +219,8 @@ class EchoService(Service):
                 self._opened(port, server)
 
     def _new_server(self) -> EchoServer:
-        return _Served(self._port_gone, self._now, self._log, self._guard)
+        now, log, guard, teller = self._now, self._log, self._guard, self._teller
+        return _Served(self._port_gone, now, log, guard, tell_paths=teller)
 
     def _opened(self, port: UdpPort, server: EchoServer) -> None:
         self._ports.append(port)
