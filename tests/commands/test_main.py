@@ -40,6 +40,17 @@ def test_help_begins_with_the_programs_name_and_fits(
 
 
 @pytest.mark.parametrize("command", ["", *COMMANDS])
+@pytest.mark.parametrize("columns", ["0", "1", "2", "3", "9" * 30])
+def test_help_is_whole_however_narrow(
+    command: str, columns: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    status, out, errors = told(*command.split(), "--help", capsys=capsys)
+    assert (status, errors) == (0, "")
+    assert "--version" in re.sub(r"\s", "", out)
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
 def test_every_command_tells_its_version(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     told_version = told(*command.split(), "--version", capsys=capsys)
     assert told_version == (0, f"udpecho {__version__}\n", "")

@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 import json
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from twisted.internet.defer import Deferred
+from twisted.internet.protocol import DatagramProtocol
 
 from tests.routers import TARGET, line
 from udpecho import EchoServer
@@ -74,6 +76,41 @@ def test_a_look_ends_when_it_is_told_and_shows_what_is_known() -> None:
     assert source.seconds() == 0.5
     assert [row.split()[1] for row in said[3:-2]] == ["10.9.0.2", "10.9.1.2"]
     assert said[-1] == f"{TARGET} was not reached"
+
+
+def test_interrupted_it_shows_what_is_known(capsys: pytest.CaptureFixture[str]) -> None:
+    """Where only the host keeps silent; at SIGQUIT it tells how far it is."""
+    net = MemoryNetwork(seed=1)
+    far, near = net.host("192.0.2.1", names=["echo.example"]), net.host("192.0.2.2")
+    net.link(near, far, delay=0.01, hops=2)
+    far.listenUDP(7, DatagramProtocol())
+    said: list[str] = []
+    tells: list[Callable[[], None]] = []
+    settings = PathOptions().settings(["--flows=2", "echo.example:7"])
+    running: Any = path_command(near, settings, said.append, tells.append)
+    done = Deferred.fromCoroutine(running)
+    net.advance(2)
+    [tell] = tells
+    tell()
+    assert said == []
+    done.cancel()
+    assert net.run_until(done) == NO_REPLY
+    assert said[0] == "2 flows to echo.example:7 (192.0.2.1:7)"
+    assert [line.split()[0] for line in said[3:5]] == ["1", "2"], said
+    assert capsys.readouterr().err.splitlines() == [
+        "udpecho: 2 routers seen so far, the host reached by 0 of 2 flows",
+        "udpecho: interrupted: this is what is known so far",
+    ]
+
+
+def test_before_it_looks_it_heeds_nothing() -> None:
+    """A name that nobody answers for: a signal has its default meaning."""
+    heeded: list[Callable[[], None]] = []
+    near = MemoryNetwork(seed=1).host("192.0.2.2")
+    settings = PathOptions().settings(["absent.example"])
+    running: Any = path_command(near, settings, print, heeded.append)
+    Deferred.fromCoroutine(running).addErrback(lambda _: None)
+    assert heeded == []
 
 
 class Screen(io.StringIO):

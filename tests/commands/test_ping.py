@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import json
+import os
 import re
 from collections.abc import Callable, Coroutine
 from importlib.resources import files
@@ -16,8 +18,10 @@ from jsonschema import Draft202012Validator
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred
 
+from udpecho.commands import recording
 from udpecho.commands.commandline import WrongUsage
 from udpecho.commands.extras import Unusable
+from udpecho.commands.own_server import OwnServer
 from udpecho.commands.ping import NEW_OBJECTS, ping_command
 from udpecho.commands.ping_options import OWN_COUNT, PingOptions
 from udpecho.commands.ping_settings import PingSettings
@@ -65,6 +69,18 @@ class Terminal:
         running = Deferred.fromCoroutine(command)
         running.addBoth(self.results.append)
         return running
+
+
+def test_no_server_of_our_own_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Too many open files, or processes."""
+
+    async def fail(*_: object) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(OwnServer, "start", fail)
+    failure = Terminal().ping()
+    assert failure.type is Unusable
+    assert failure.getErrorMessage() == "can't start an echo server of our own: Too many open files"
 
 
 def test_where_flows_die_stands_before_the_lines_that_programs_read() -> None:
@@ -403,16 +419,20 @@ class TestJson:
 class TestRecord:
     """-o FILE, and --every."""
 
+    @pytest.fixture(autouse=True)
+    def patient(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(recording, "PATIENCE", 1e6)  # a thread has a time of its own
+
     def recorded(self, file: Path, *arguments: str, **link: Any) -> Terminal:
         user = Terminal(**link)
         calls: SimpleQueue[tuple[Callable[..., object], Any]] = SimpleQueue()
         host: Any = user.host
-        host.callFromThread = lambda call, value: calls.put((call, value))
+        host.callFromThread = lambda call, *values: calls.put((call, values))
         user.begin("-o", str(file), *arguments)
         user.net.advance(60)
         while not user.results:  # what writes the file is a thread
-            call, value = calls.get(timeout=30)
-            call(value)
+            call, values = calls.get(timeout=30)
+            call(*values)
         return user
 
     def test_the_record_is_written_beside_what_is_shown(self, tmp_path: Path) -> None:

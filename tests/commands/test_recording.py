@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import gzip
 import os
+import sys
+import termios
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +18,7 @@ from twisted.internet.task import Clock
 from udpecho.commands import recording
 from udpecho.commands.extras import Unusable
 from udpecho.commands.options import record_file
-from udpecho.commands.recording import CHUNK, SECONDS, RecordingFile
+from udpecho.commands.recording import CHUNK, PATIENCE, PIECE, SECONDS, RecordingFile
 
 
 class Reactor(Clock):
@@ -37,6 +41,24 @@ class Writing:
         done = threading.Event()
         self.file.close().addCallback(lambda _: done.set())
         assert done.wait(30)
+
+
+PIPE_HOLDS = 3 << 14
+"""Bytes that a full pipe has at least, however the kernel fills its pages."""
+
+
+def unread(reader: int) -> int:
+    """Tell how much a pipe has to read."""
+    count = fcntl.ioctl(reader, termios.FIONREAD, bytes(4))
+    return int.from_bytes(count, sys.byteorder)
+
+
+def wait_until(true: Callable[[], bool], patience: float = 30) -> None:
+    """Wait for a thread."""
+    end = time.monotonic() + patience
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.01)
 
 
 LINES = [f'{{"type":"reply","n":{number}}}\n' for number in range(20_000)]
@@ -64,6 +86,34 @@ def test_what_was_there_is_there_until_the_run_starts(tmp_path: Path) -> None:
     writing.file.write("a\n")
     writing.close()
     assert file.read_text() == "a\n"
+
+
+@pytest.mark.parametrize("name", ["run.jsonl", "run.jsonl.gz"])
+def test_an_end_that_nobody_takes_is_not_waited_for(tmp_path: Path, name: str) -> None:
+    """A pipe whose reader is held up; while any is read it is waited for."""
+    file = tmp_path / name
+    os.mkfifo(file)
+    reader = os.open(file, os.O_RDONLY | os.O_NONBLOCK)
+    os.set_blocking(reader, True)
+    writing = Writing(file)
+    for line in LINES:  # more than a pipe holds, packed or not
+        writing.file.write(line + os.urandom(20).hex())
+    ended: list[None] = []
+    writing.file.close().addCallback(ended.append)
+    for _ in range(3):
+        os.read(reader, 2 * PIECE)
+        wait_until(lambda: unread(reader) >= PIPE_HOLDS)  # it has written, and is stuck again
+        writing.reactor.advance(PATIENCE)
+        assert not writing.said
+        assert not ended
+    writing.reactor.advance(PATIENCE)
+    assert writing.said == [
+        f"udpecho: -o: nothing could be written to {file} for 10 s: its end is missing"
+    ]
+    assert ended == [None]
+    os.close(reader)
+    wait_until(lambda: len(writing.said) == 2)  # the thread has failed; nobody is told twice
+    assert ended == [None]
 
 
 @pytest.mark.parametrize("lines", [1, 2 * CHUNK // 20])

@@ -14,7 +14,7 @@ import pytest
 from tests.live.conftest import bound
 from tests.live.program import PATIENCE, environment, udpecho
 
-COMMANDS = ["help", "ping", "json", "send", "talk", "report", "wrong"]
+COMMANDS = ["help", "ping", "json", "send", "talk", "report", "path", "wrong"]
 
 
 @pytest.fixture
@@ -40,6 +40,7 @@ def line_of(name: str, record: Path, where: str) -> list[str]:
             "send": ["send", "-t.3", "-r0", where, "hello"],
             "talk": ["talk"],
             "report": ["report", "--lines", str(record)],
+            "path": ["path", "--demo"],
             "wrong": ["pign"],
         }[name]
     )

@@ -41,6 +41,17 @@ def test_what_ping_records_is_reported(name: str, tmp_path: Path) -> None:
     assert pinged.stdout == reported.stdout
 
 
+@pytest.mark.parametrize("backend", ["bogus", "module://absent.backend", "tkagg", ""])
+def test_a_picture_needs_no_backend(
+    backend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as notebooks set for what they start."""
+    monkeypatch.setenv("MPLBACKEND", backend)
+    done = run([*COMMAND, "ping", "-q", "-c2", "-i0.05", "--plot", "run.svg"], tmp_path)
+    assert (done.returncode, done.stderr.count("\n")) == (0, 1)  # the notice of its own server
+    assert (tmp_path / "run.svg").read_bytes().startswith(b"<?xml")
+
+
 def test_a_full_disk_ends_no_ping(tmp_path: Path) -> None:
     done = run([*COMMAND, "ping", "-q", "-c5", "-i0.05", "-o", "/dev/full"], tmp_path)
     assert done.returncode == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import chdir, contextmanager, nullcontext
 from pathlib import Path
@@ -26,8 +27,10 @@ def trace_type() -> type[Trace]:
     """Load what --plot draws from.
 
     When it is loaded, matplotlib obeys a matplotlibrc of the working directory, if it can read
-    it, whoever has put it there; and can't be told not to. Nor is there need to.
+    it, whoever has put it there; and can't be told not to. Nor is there need to. An MPLBACKEND
+    that it does not know it refuses; no window is opened, so that none is needed.
     """
+    os.environ.pop("MPLBACKEND", None)
     with wanting("plot"), chdir(Path(__file__).parent) if RC_FILE.exists() else nullcontext():
         from udpecho.show import Trace, draw
     del draw  # it is there, then, when the run is over

@@ -30,7 +30,7 @@ class _Columns(argparse.HelpFormatter):
     """Help that says what an option takes once, as Python 3.13 does: -c, --count N."""
 
     def __init__(self, prog: str, **others: Any) -> None:
-        super().__init__(prog, **{"width": _columns() - 2} | others)
+        super().__init__(prog, **{"width": max(_columns() - 2, NARROWEST)} | others)
 
     def _format_usage(self, *usage: Any) -> str:
         """Break the line where the terminal ends; argparse leaves alone what it was given."""
@@ -43,6 +43,9 @@ class _Columns(argparse.HelpFormatter):
 
 
 USUAL_COLUMNS = 80
+
+NARROWEST = 1
+"""Help is broken into lines of so many columns at least: textwrap refuses less."""
 
 
 def _columns() -> int:

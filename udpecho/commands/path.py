@@ -7,16 +7,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from errno import EACCES, EADDRINUSE, EADDRNOTAVAIL, ENODEV
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from udpecho.commands.extras import Unusable, wanting
 from udpecho.commands.path_demo import path_demo
 from udpecho.commands.path_options import PathSettings
 from udpecho.commands.saying import complain
+from udpecho.commands.signals import Heed, ignore
 from udpecho.commands.status import NO_REPLY, OK
 from udpecho.commands.wording import Say
 from udpecho.errors import ResolveFailed, UdpEchoError
 from udpecho.shown import quoted
+
+if TYPE_CHECKING:
+    from udpecho.path import Look, Paths
 
 PATIENCE = 2.0
 """Seconds after which a user wonders whether anything goes on."""
@@ -24,16 +28,22 @@ PATIENCE = 2.0
 WAIT = "Routers answer about once a second: {:g} s at most. Ctrl-C: what is known."
 
 
-async def path_command(reactor: Any, asked: PathSettings, say: Say) -> int:
-    """Look at all paths to a host, and show them."""
+async def path_command(reactor: Any, asked: PathSettings, say: Say, heed: Heed = ignore) -> int:
+    """Look at all paths to a host, and show them.
+
+    From when heed is called on, a cancellation ends it with what is known.
+    """
     if asked.host is None:
         return path_demo(say)
     with wanting("ping"):
         from udpecho.path import trace
-        from udpecho.show import standard_output
-        from udpecho.show.path_record import path_lines
-        from udpecho.show.path_text import paths_text
     host, port, name = asked.host
+    looks: list[Look] = []
+
+    def started(look: Look) -> None:
+        looks.append(look)
+        heed(lambda: complain(f"udpecho: {_so_far(look.paths())}"))
+
     try:
         with _patience(reactor, asked.longest):
             found = await trace(
@@ -47,19 +57,38 @@ async def path_command(reactor: Any, asked: PathSettings, say: Say) -> int:
                 device=asked.device,
                 longest=asked.longest,
                 names=asked.names,
+                on_start=started,
             )
     except UdpEchoError:
         raise
     except OSError as error:
         raise Unusable(_why_not(error, asked)) from error
     found = replace(found, target=name)
+    if looks[0].cut_short:
+        complain("udpecho: interrupted: this is what is known so far")
+    _show(found, asked, say)
+    return OK if any(path.reached for path in found.paths) else NO_REPLY
+
+
+def _show(found: Paths, asked: PathSettings, say: Say) -> None:
+    from udpecho.show import standard_output
+    from udpecho.show.path_record import path_lines
+    from udpecho.show.path_text import paths_text
+
     if asked.json:
         sys.stdout.writelines(path_lines(found))
         sys.stdout.flush()
     else:
         for line in paths_text(found, standard_output()):
             say(line)
-    return OK if any(path.reached for path in found.paths) else NO_REPLY
+
+
+def _so_far(paths: Paths) -> str:
+    """Word how far a look is."""
+    hops = {address for path in paths.paths for hop in path.hops for address in hop.addresses}
+    reached = sum(path.reached for path in paths.paths)
+    routers = "1 router" if len(hops) == 1 else f"{len(hops)} routers"
+    return f"{routers} seen so far, the host reached by {reached} of {len(paths.paths)} flows"
 
 
 @contextmanager

@@ -183,7 +183,10 @@ async def _start_own_server(reactor: Any, asked: PingSettings, complain: Say) ->
     from udpecho.commands.own_server import OwnServer
 
     own = OwnServer()
-    await own.start(reactor, "::1" if asked.ipv6 else "127.0.0.1")
+    try:
+        await own.start(reactor, "::1" if asked.ipv6 else "127.0.0.1")
+    except OSError as error:
+        raise Unusable(f"can't start an echo server of our own: {error.strerror}") from error
     if not asked.json:
         _, port = own.address
         complain(f"No host given: pinging an echo server of our own, on loopback port {port}.")

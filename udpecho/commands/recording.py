@@ -29,6 +29,12 @@ MOST_WAITING = 1 << 26
 SYNC_SECONDS = 5.0
 """A compressed file can be read up to this long before its writer was killed."""
 
+PATIENCE = 10.0
+"""Seconds that an end is waited for while nothing can be written: a disk may have to spin up."""
+
+PIECE = 1 << 14
+"""Bytes that are written at once: a reader however slow takes so many within PATIENCE."""
+
 LEVEL = 3
 """zlib's."""
 
@@ -52,10 +58,12 @@ class RecordingFile:
         self._pieces: list[str] = []
         self._size = self._given = self._left_out = 0
         self._written = 0
-        """What the thread has written; it alone sets this and the next."""
+        """What the thread has written; it alone sets this and the next two."""
 
+        self._pieces_written = 0
         self._failed = False
         self._closed: Deferred[None] | None = None
+        self._waiting: Any = None
 
     def start(self, reactor: Any, complain: Say) -> None:
         """Empty the file, and write from now on; complain() hears, in the reactor, what fails."""
@@ -64,7 +72,7 @@ class RecordingFile:
         self._closed = Deferred()
         if stat.S_ISREG(os.fstat(self._descriptor).st_mode):
             os.ftruncate(self._descriptor, 0)
-        Thread(target=self._work, args=(self._closed,), daemon=True).start()
+        Thread(target=self._work, daemon=True).start()
         self._later = reactor.callLater
         self._soon = self._later(SECONDS, self._hand_over_often)
 
@@ -79,7 +87,7 @@ class RecordingFile:
         """Do nothing: what has come is handed over soon."""
 
     def close(self) -> Deferred[None]:
-        """Write what is left; fires when that is done, or can't be."""
+        """Write what is left; fires when that is done, or can't be, or when nobody takes it."""
         if self._closed is None:
             os.close(self._descriptor)
             return succeed(None)
@@ -90,7 +98,26 @@ class RecordingFile:
             self._complain(
                 f"udpecho: -o: {self._left_out} lines of {short(self._file)} were left out"
             )
+        if not self._closed.called:
+            self._wait(-1)
         return self._closed
+
+    def _wait(self, before: int) -> None:
+        """Wait on, if any was written since."""
+        if (now := self._pieces_written) != before:
+            self._waiting = self._later(PATIENCE, self._wait, now)
+            return
+        why = f"nothing could be written to {short(self._file)} for {PATIENCE:g} s"
+        self._complain(f"udpecho: -o: {why}: its end is missing")
+        self._end()
+
+    def _end(self) -> None:
+        """Tell whoever waits for it, unless that was done."""
+        assert self._closed is not None
+        if self._waiting is not None and self._waiting.active():
+            self._waiting.cancel()
+        if not self._closed.called:
+            self._closed.callback(None)
 
     def _hand_over_often(self) -> None:
         self._hand_over()
@@ -109,7 +136,7 @@ class RecordingFile:
 
     # In the thread.
 
-    def _work(self, closed: Deferred[None]) -> None:
+    def _work(self) -> None:
         try:
             try:
                 self._write_packed() if self._packs else self._write_plain()
@@ -119,7 +146,7 @@ class RecordingFile:
             self._failed = True
             why = f"can't write {short(self._file)}: {error.strerror}; the run goes on"
             self._in_reactor(self._complain, f"udpecho: -o: {why}")
-        self._in_reactor(closed.callback, None)
+        self._in_reactor(self._end)
 
     def _write_plain(self) -> None:
         while (chunk := self._chunks.get()) is not None:
@@ -146,4 +173,5 @@ class RecordingFile:
     def _write_all(self, data: bytes) -> None:
         view = memoryview(data)
         while view:
-            view = view[os.write(self._descriptor, view) :]
+            view = view[os.write(self._descriptor, view[:PIECE]) :]
+            self._pieces_written += 1

@@ -50,7 +50,7 @@ def _command(name: str, asked: Any) -> Command:
     if name == "path":
         from udpecho.commands.path import path_command
 
-        return lambda reactor, heed: path_command(reactor, asked, say)
+        return lambda reactor, heed: path_command(reactor, asked, say, heed)
     assert name == "talk"
     from udpecho.commands.talk import talk
 

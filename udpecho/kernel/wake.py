@@ -25,7 +25,7 @@ class ExactTimer:
         # TFD_NONBLOCK and TFD_CLOEXEC have the values of O_NONBLOCK and O_CLOEXEC.
         self._fd = self._libc.timerfd_create(CLOCK_MONOTONIC, os.O_NONBLOCK | os.O_CLOEXEC)
         if self._fd < 0:
-            raise OSError(ctypes.get_errno(), "timerfd_create")
+            raise _last_error()
 
     def fileno(self) -> int:
         """Return the descriptor."""
@@ -36,7 +36,7 @@ class ExactTimer:
         seconds, nanoseconds = divmod(max(monotonic_ns, 1), 1_000_000_000)  # 0 would disarm it
         spec = _ITIMERSPEC.pack(0, 0, seconds, nanoseconds)
         if self._libc.timerfd_settime(self._fd, _TFD_TIMER_ABSTIME, spec, None) < 0:
-            raise OSError(ctypes.get_errno(), "timerfd_settime")
+            raise _last_error()
 
     def close(self) -> None:
         """Close it."""
@@ -104,3 +104,8 @@ class Watch:
     def close(self) -> None:
         """Watch it no more."""
         self._epoll.close()
+
+
+def _last_error() -> OSError:
+    number = ctypes.get_errno()
+    return OSError(number, os.strerror(number))

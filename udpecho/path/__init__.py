@@ -12,6 +12,7 @@ __all__ = [
     "Evidence",
     "Hop",
     "Label",
+    "Look",
     "Path",
     "PathMtu",
     "Paths",
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from udpecho.path.hops import PathMtu as PathMtu
     from udpecho.path.hops import Paths as Paths
     from udpecho.path.judge import verdict as verdict
+    from udpecho.path.tracing import Look as Look
     from udpecho.path.tracing import trace as trace
     from udpecho.path.verdicts import Direction as Direction
     from udpecho.path.verdicts import Evidence as Evidence
@@ -48,7 +50,7 @@ else:
             "beside": ("TracedPing", "traced"),
             "hops": ("Hop", "Label", "Path", "PathMtu", "Paths"),
             "judge": ("verdict",),
-            "tracing": ("trace",),
+            "tracing": ("Look", "trace"),
             "verdicts": ("Direction", "Evidence", "Place", "Segment", "State", "Verdict"),
         },
     )

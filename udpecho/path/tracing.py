@@ -6,11 +6,13 @@ source port with a TTL that ends on the way. What is believed is what quotes tho
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Literal
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
 from udpecho.errors import BadAddress
@@ -60,8 +62,10 @@ class Look:
         self._questions = Questions(size)
         self._sockets: list[tuple[ProbeSocket, Flow]] = []
         self._numbers: dict[int, int] = {}
-        self._done: Deferred[Paths] = Deferred(lambda _: self._end())
+        self._done: Deferred[Paths] = Deferred(lambda _: self._cut_short())
         self._ended = False
+        self.cut_short = False
+        """Whether it was cancelled: more could have been known."""
 
     def start(self) -> Deferred[Paths]:
         """Open the sockets and begin.
@@ -137,7 +141,7 @@ class Look:
             else socket.send_hop(probe, payload, question.ttl)
         )
         if failed:
-            self._end(Failure(OSError(failed, "a question could not be sent")))
+            self._end(Failure(OSError(failed, os.strerror(failed))))
 
     def _sent_far(self, socket: ProbeSocket, probe: Probe, payload: bytes) -> int:
         unsent = socket.send([probe], [payload])
@@ -149,6 +153,10 @@ class Look:
         now_ns = self._instrument.now()
         next_ns = self._asker.next_ns(now_ns)
         self._instrument.wake_at(min(self._ends_ns, now_ns if next_ns is None else next_ns))
+
+    def _cut_short(self) -> None:
+        self.cut_short = not self._ended
+        self._end()
 
     def _end(self, failure: Failure | None = None) -> None:
         if self._ended:
@@ -172,6 +180,7 @@ async def trace(
     clock: Literal["kernel", "user"] = "kernel",
     longest: float = LONGEST,
     names: bool = False,
+    on_start: Callable[[Look], None] = lambda _: None,
 ) -> Paths:
     """Find the paths of flows to a host, given by name or address and port.
 
@@ -179,6 +188,7 @@ async def trace(
     many hops. Questions leave from the address source, or through the interface device. After
     the longest seconds, the host's look-up among them, there is what is known by then. With names
     routers are looked up by address meanwhile; a resolver that is silent makes it no longer.
+    From when on_start is called, a cancellation ends the look with what is known.
     Raises ResolveFailed, BadAddress, ValueError, or OSError for what this system can't do.
     """
     datagrams = datagram_reactor(reactor)
@@ -199,8 +209,14 @@ async def trace(
         longest=longest - (seconds() - begun),
         heard=None if router_names is None else router_names.ask,
     )
-    found = await look.start()
-    if router_names is None:
-        return found
-    await router_names.settled()
-    return replace(found, names=dict(router_names.known))
+    done = look.start()
+    on_start(look)
+    found = await done
+    return found if router_names is None else await _named(found, router_names)
+
+
+async def _named(found: Paths, names: RouterNames) -> Paths:
+    """Give the names that are known soon; a cancellation gives those that are known now."""
+    with suppress(CancelledError):
+        await names.settled()
+    return replace(found, names=dict(names.known))
