@@ -186,22 +186,21 @@ async def trace(
 
     As many flows (source ports) are looked at as are said, or those that are given; at most this
     many hops. Questions leave from the address source, or through the interface device. After
-    the longest seconds, the host's look-up among them, there is what is known by then. With names
-    routers are looked up by address meanwhile; a resolver that is silent makes it no longer.
-    From when on_start is called, a cancellation ends the look with what is known.
-    Raises ResolveFailed, BadAddress, ValueError, or OSError for what this system can't do.
+    the longest seconds, the host's look-up among them, there is what is known by then; so there
+    is on a cancellation, once on_start was called. With names routers are looked up by address
+    meanwhile; a resolver that is silent makes it no longer. Raises ResolveFailed, BadAddress,
+    ValueError, or OSError for what this system can't do.
     """
     datagrams = datagram_reactor(reactor)
-    host, port = target
     seconds = monotonic_clock(datagrams)
     begun = seconds()
-    peer = await resolve_within(datagrams, host, port, longest, ipv6=ipv6)
+    peer = await resolve_within(datagrams, *target, longest, ipv6=ipv6)
     router_names = RouterNames(datagrams) if names else None
     options = SocketOptions(source=source, device=device)
     instrument = choose_instrument(datagrams, options, size=SIZE, stamps=clock == "kernel")
     look = Look(
         instrument,
-        host,
+        target[0],
         peer,
         flows=flows,
         source_ports=source_ports,
