@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 from collections.abc import Coroutine
@@ -13,6 +14,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.error import TimeoutError as TwistedTimeoutError
 from twisted.internet.protocol import DatagramProtocol
+from twisted.logger import LogEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from udpecho.client.asking import Stranger
@@ -873,3 +875,30 @@ class ConnectedCalled(Connected):
 
     stock = True
     refusals = "called"
+
+
+@pytest.mark.parametrize("error", [ValueError, CancelledError, asyncio.CancelledError, SystemExit])
+def test_whatever_on_stranger_raises_costs_no_reply(
+    error: type[BaseException], no_leaks: list[LogEvent]
+) -> None:
+    """Replies that came together with a stranger's datagrams are heard; the error is logged."""
+
+    def fail(*stranger: object) -> None:
+        raise error
+
+    net, quiet = MemoryNetwork(), Quiet()
+    net.host(SERVER[0]).listenUDP(1060, quiet)
+    opening = Deferred.fromCoroutine(
+        MatchingEchoClient.open(net.host("192.0.2.2"), on_stranger=fail)
+    )
+    client = net.run_until(opening)
+    asked = [client.request(b"%d" % number, SERVER) for number in range(10)]
+    net.advance(0)
+    for number in range(10):
+        quiet.say(b"a lie", quiet.heard[0][1])
+        quiet.say(b"%d" % number, quiet.heard[0][1])
+    assert [net.run_until(each).attempts for each in asked] == [1] * 10
+    assert client.counters().strangers == 10
+    assert [event["log_failure"].type for event in no_leaks] == [error] * 10
+    no_leaks.clear()
+    net.run_until(Deferred.fromCoroutine(client.close()))

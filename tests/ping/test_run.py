@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from errno import EMSGSIZE, EPERM, errorcode
 from typing import Any
@@ -355,15 +356,16 @@ def test_cancelling_ends_it_at_once() -> None:
     assert not bench.host.getDelayedCalls()
 
 
-def test_a_listener_that_raises_ends_the_run_with_its_error() -> None:
+@pytest.mark.parametrize("error", [LookupError, asyncio.CancelledError, SystemExit])
+def test_a_listener_that_raises_ends_the_run_with_its_error(error: type[BaseException]) -> None:
     bench = Bench()
     bench.serve()
 
     def stumble(outcome: Outcome) -> None:
-        raise LookupError("a listener's mistake")
+        raise error("a listener's mistake")
 
     run = Ping(ReactorInstrument(bench.host, SocketOptions()), bench.plan(), on_outcome=stumble)
-    assert bench.fail(run).check(LookupError)
+    assert bench.fail(run).check(error)
 
 
 def test_a_listener_that_raises_for_what_is_overdue_ends_the_run_too() -> None:

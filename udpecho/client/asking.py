@@ -207,7 +207,7 @@ class AskingClient(DatagramProtocol):
                 reason = Stranger.WRONG_BYTES if wrong else Stranger.NOT_ASKED
                 try:
                     self._on_stranger(data, peer, reason)
-                except Exception:
+                except BaseException:  # or replies that came with it would be lost
                     self._log.failure("on_stranger failed")
 
     def _refuse(self, peer: Peer, requests: list[Request]) -> None:

@@ -242,7 +242,7 @@ class Ping:
     def _say(self, listener: Callable[[_Said], None], what: _Said) -> None:
         try:
             listener(what)
-        except Exception:  # whoever listens must not end the instrument's reading
+        except BaseException:  # whoever listens must not end the instrument's reading
             self._end(Failure())
 
     def _next_ns(self, now_ns: int) -> int:
