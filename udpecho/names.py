@@ -170,7 +170,10 @@ def addresses(
         False: [IPv4Address],
     }
     found = _Addresses(host)
-    reactor.nameResolver.resolveHostName(found, host, port, families[ipv6], "UDP")
+    try:
+        reactor.nameResolver.resolveHostName(found, host, port, families[ipv6], "UDP")
+    except Exception as error:  # which may be an app's own
+        found.failed(error)
     return found.deferred.addCallback(lambda found: [scoped(each, interface) for each in found])
 
 
@@ -200,6 +203,12 @@ class _Addresses:
             canonical = canonical_host(address.host)
             if canonical is not None:
                 self._found[canonical] = None
+
+    def failed(self, error: Exception) -> None:
+        """Fail, for a resolver that has, unless it had told the end."""
+        if not self.deferred.called:
+            why = f"the resolver failed on {self._host!r}: {error!r}"
+            self.deferred.errback(ResolveFailed(why))
 
     def resolutionComplete(self) -> None:
         """Fire, unless whoever asked has cancelled."""

@@ -280,6 +280,27 @@ def test_a_name_that_a_hosts_file_blocks() -> None:
     ]
 
 
+@pytest.mark.parametrize("completes", [False, True])
+def test_a_resolver_that_raises(completes: bool) -> None:
+    """The look-up fails, and once; what it had told before counts."""
+
+    def resolve_host_name(receiver: Any, *_: object) -> None:
+        if completes:
+            receiver.addressResolved(IPv4Address("UDP", "192.0.2.9", 7))
+            receiver.resolutionComplete()
+        raise LookupError("no threads left")
+
+    reactor = MemoryNetwork().host("192.0.2.1")
+    reactor.installNameResolver(Mock(resolveHostName=resolve_host_name))
+    found: list[Any] = []
+    resolve(reactor, "some.example", 7).addBoth(found.append)
+    if completes:
+        assert found == [("192.0.2.9", 7)]
+    else:
+        why = "the resolver failed on 'some.example': LookupError('no threads left')"
+        assert [(each.type, str(each.value)) for each in found] == [(ResolveFailed, why)]
+
+
 @pytest.mark.parametrize(
     ("host", "interface", "found"),
     [

@@ -138,6 +138,8 @@ class EchoService(Service):
         if self._ports and not self.running:
             await self._close()
             self._log.info("udpecho has stopped: {counts}", counts=self.counters().in_words())
+        for port in self._servers.keys() - set(self._ports):  # an earlier stop closes these
+            await port.stopListening()
 
     def _close(self) -> Deferred[Any]:
         ports, self._ports = self._ports, []
