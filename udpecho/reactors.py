@@ -63,8 +63,12 @@ class DatagramSocket(Protocol):
     def set_receive_buffer(self, size: int) -> int:
         """Ask for a receive buffer of this many bytes; return what was granted."""
 
-    def let_fragment(self, allowed: bool) -> None:
-        """Let routers cut its datagrams into fragments where a link is too narrow, or not."""
+    def let_fragment(self, allowed: bool, *, heeds: bool = True) -> None:
+        """Let routers cut its datagrams into fragments where a link is too narrow, or not.
+
+        One that may not be cut, and is too long by what ICMP said, is refused; unless it heeds
+        nothing, so that it can be tried again.
+        """
 
     def disconnect(self) -> None:
         """Be connected to nobody."""

@@ -8,7 +8,7 @@ from udpecho.peer import Peer, is_ipv6
 
 _UNREACHABLE, _TIME_EXCEEDED, _FRAGMENTATION_NEEDED = 3, 11, 4  # RFC 792
 _PORT_UNREACHABLE, _PORT_UNREACHABLE6 = (3, 3), (1, 4)
-_UNREACHABLE6, _TIME_EXCEEDED6 = 1, 3  # RFC 4443
+_UNREACHABLE6, _TOO_BIG6, _TIME_EXCEEDED6 = 1, 2, 3  # RFC 4443
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,13 @@ class Refusal:
         return (self.icmp_type, self.icmp_code) == (
             _PORT_UNREACHABLE6 if self._is_ipv6 else _PORT_UNREACHABLE
         )
+
+    @property
+    def is_too_long(self) -> bool:
+        """Tell "fragmentation needed" (RFC 1191) or "packet too big": mtu may say what is not."""
+        if self._is_ipv6:
+            return self.icmp_type == _TOO_BIG6
+        return (self.icmp_type, self.icmp_code) == (_UNREACHABLE, _FRAGMENTATION_NEEDED)
 
     @property
     def is_time_exceeded(self) -> bool:

@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 from udpecho.instrument.moments import arrivals, departures, following
 from udpecho.kernel.layout import (
     IP_RECVERR,
+    IP_TOS,
     IP_TTL,
     IPV6_HOPLIMIT,
     IPV6_RECVERR,
+    IPV6_TCLASS,
     NAME,
     RECORD,
     SO_TIMESTAMPING,
@@ -27,6 +29,8 @@ STAMP = control_message(SOL_SOCKET, SO_TIMESTAMPING, struct.pack("=6q", 7, 5, 0,
 NO_STAMP = control_message(SOL_SOCKET, SO_TIMESTAMPING, bytes(48))
 TTL = control_message(IPPROTO_IP, IP_TTL, struct.pack("=i", 63))
 HOP_LIMIT = control_message(IPPROTO_IPV6, IPV6_HOPLIMIT, struct.pack("=i", 62))
+TOS = control_message(IPPROTO_IP, IP_TOS, bytes([0xB8]))
+CLASS = control_message(IPPROTO_IPV6, IPV6_TCLASS, struct.pack("=i", 0xB8))
 OTHER = control_message(SOL_SOCKET, 1, bytes(8))
 
 BY = struct.pack("=HH4s8x", AF_INET, 0, inet_pton(AF_INET, "192.0.2.9"))
@@ -47,27 +51,29 @@ def record(control: bytes, name: bytes = b"name", stale: bytes = b"") -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("control", "time_ns", "ttl", "why"),
+    ("control", "time_ns", "ttl", "traffic_class", "why"),
     [
-        (STAMP + TTL, 7 * SECOND + 5, 63, "as nearly all come"),
-        (STAMP + HOP_LIMIT, 7 * SECOND + 5, 62, "by IPv6"),
-        (TTL + STAMP, 7 * SECOND + 5, 63, "in another order"),
-        (STAMP + OTHER + TTL, 7 * SECOND + 5, 63, "with another between"),
-        (STAMP + OTHER, 7 * SECOND + 5, None, "as long, but no TTL"),
-        (NO_STAMP + TTL, None, 63, "a stamp of 0 is none"),
-        (TTL, None, 63, "no stamp"),
-        (STAMP, 7 * SECOND + 5, None, "no TTL"),
-        (b"", None, None, "nothing"),
+        (STAMP + TTL, 7 * SECOND + 5, 63, None, "as nearly all come"),
+        (STAMP + HOP_LIMIT, 7 * SECOND + 5, 62, None, "by IPv6"),
+        (STAMP + TTL + TOS, 7 * SECOND + 5, 63, 0xB8, "with its traffic class"),
+        (STAMP + HOP_LIMIT + CLASS, 7 * SECOND + 5, 62, 0xB8, "by IPv6"),
+        (TTL + STAMP, 7 * SECOND + 5, 63, None, "in another order"),
+        (STAMP + OTHER + TTL, 7 * SECOND + 5, 63, None, "with another between"),
+        (STAMP + OTHER, 7 * SECOND + 5, None, None, "as long, but no TTL"),
+        (NO_STAMP + TTL, None, 63, None, "a stamp of 0 is none"),
+        (TTL, None, 63, None, "no stamp"),
+        (STAMP, 7 * SECOND + 5, None, None, "no TTL"),
+        (b"", None, None, None, "nothing"),
     ],
 )
 def test_when_a_reply_came_and_its_ttl(
-    control: bytes, time_ns: int | None, ttl: int | None, why: str
+    control: bytes, time_ns: int | None, ttl: int | None, traffic_class: int | None, why: str
 ) -> None:
     usual = STAMP + TTL
     records = record(usual) + record(control, b"NAME", stale=usual)
     first, second = arrivals(records, [len(usual), len(control)], 4)
-    assert first == (b"name", 7 * SECOND + 5, 63)
-    assert second == (b"NAME", time_ns, ttl), why
+    assert first == (b"name", 7 * SECOND + 5, 63, None)
+    assert second == (b"NAME", time_ns, ttl, traffic_class), why
 
 
 @pytest.mark.parametrize(

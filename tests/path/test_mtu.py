@@ -74,7 +74,9 @@ class Flow:
 
 def test_what_our_own_link_takes_mostly_passes_in_one_round_trip() -> None:
     flow = Flow()
-    assert flow.searched() == (PathMtu(1500), pytest.approx(0.001, abs=0.002))
+    found, seconds = flow.searched()
+    assert found == PathMtu(1500)
+    assert seconds <= 0.003
     assert flow.big == [LARGEST, 1500]
 
 
@@ -85,7 +87,9 @@ def test_a_path_without_any_limit() -> None:
 @pytest.mark.parametrize("takes", [1499, 1400, 1280, 600])
 def test_who_says_so_is_told(takes: int) -> None:
     flow = Flow(takes, tells=True)
-    assert flow.searched() == (PathMtu(takes, ROUTER), pytest.approx(0.002, abs=0.003))
+    found, seconds = flow.searched()
+    assert found == PathMtu(takes, ROUTER)
+    assert seconds <= 0.005
     assert flow.big == [LARGEST, 1500, takes]
 
 

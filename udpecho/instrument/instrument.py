@@ -32,6 +32,9 @@ class SocketOptions:
     device: str | None = None
     ttl: int | None = None
     traffic_class: int | None = None
+    hears_class: bool = False
+    """Whether the traffic class of what comes is told."""
+
     mtu_discovery: MtuDiscovery | None = None
 
     def __post_init__(self) -> None:
@@ -94,6 +97,9 @@ class ProbeSocket(Protocol):
         Return 0, or the errno if our own kernel would not send it: ENOTSUP where a datagram
         can't have a TTL of its own. Who says that it ended there is told as a refusal.
         """
+
+    def send_sized(self, probe: Probe, payload: bytes) -> Unsent | None:
+        """Send a probe of whatever size by itself, noting when; return it if it won't go."""
 
 
 class Instrument(Protocol):

@@ -21,9 +21,11 @@ from udpecho.kernel.errqueue import (
 from udpecho.kernel.layout import (
     CONTROL_HEADER,
     IP_RECVERR,
+    IP_TOS,
     IP_TTL,
     IPV6_HOPLIMIT,
     IPV6_RECVERR,
+    IPV6_TCLASS,
     NAME,
     RECORD,
     SO_TIMESTAMPING,
@@ -32,6 +34,7 @@ from udpecho.kernel.layout import (
 
 _STAMP = (SOL_SOCKET, SO_TIMESTAMPING)
 _TTLS = {(IPPROTO_IP, IP_TTL), (IPPROTO_IPV6, IPV6_HOPLIMIT)}
+_CLASSES = {(IPPROTO_IP, IP_TOS), (IPPROTO_IPV6, IPV6_TCLASS)}
 
 _STAMPED = CONTROL_HEADER.pack(64, *_STAMP)
 _DESCRIBED = {CONTROL_HEADER.pack(20, *key) for key in _TTLS}
@@ -53,20 +56,20 @@ _DEPARTURE_SIZE = struct.calcsize("=" + _DEPARTURE)
 
 def arrivals(
     records: bytes, sizes: Sequence[int], name: int
-) -> list[tuple[bytes, int | None, int | None]]:
-    """Read of datagrams who sent each, when it came, in ns by the kernel, and with which TTL.
+) -> list[tuple[bytes, int | None, int | None, int | None]]:
+    """Read of datagrams who sent each, when it came, in ns by the kernel, its TTL and its class.
 
     sizes are the bytes of control messages that each record has (see kernel.layout), name those
     of its socket address.
     """
-    read = []
+    read: list[tuple[bytes, int | None, int | None, int | None]] = []
     places, rows = range(NAME, len(records), RECORD), _rows(name, _ARRIVAL).iter_unpack(records)
     for at, size, row in zip(places, sizes, rows, strict=True):
         sender, stamped, seconds, nanoseconds, described, ttl = row
         if size == _ARRIVAL_SIZE and stamped == _STAMPED and described in _DESCRIBED:
-            read.append((sender, seconds * 1_000_000_000 + nanoseconds or None, ttl))
+            read.append((sender, seconds * 1_000_000_000 + nanoseconds or None, ttl, None))
         else:
-            read.append((sender, *_time_and_ttl(records[at : at + size])))
+            read.append((sender, *_described(records[at : at + size])))
     return read
 
 
@@ -99,10 +102,13 @@ def _rows(name: int, control: str) -> struct.Struct:
     return struct.Struct(f"={name}s{NAME - name}x{control}{padding}x")
 
 
-def _time_and_ttl(control: bytes) -> tuple[int | None, int | None]:
+def _described(control: bytes) -> tuple[int | None, int | None, int | None]:
     found = control_messages(control)
-    ttls = [int.from_bytes(found[key], sys.byteorder) for key in _TTLS & found.keys()]
-    return stamp_ns(found), ttls[0] if ttls else None
+    ttls, classes = (
+        [int.from_bytes(found[key], sys.byteorder) for key in keys & found.keys()]
+        for keys in (_TTLS, _CLASSES)
+    )
+    return stamp_ns(found), ttls[0] if ttls else None, classes[0] if classes else None
 
 
 def _departure(control: bytes) -> tuple[int, int] | None:

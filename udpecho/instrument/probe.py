@@ -74,8 +74,9 @@ class Probe:
         return fate
 
 
-Arrival: TypeAlias = tuple[bytes, Peer, int | None, int | None]
-"""A datagram, its sender, when it came by the kernel, in ns since 1970, and its TTL."""
+Arrival: TypeAlias = tuple[bytes, Peer, int | None, int | None, int | None]
+"""A datagram, its sender, when it came by the kernel, in ns since 1970, its TTL, and its traffic
+class where that is asked for."""
 
 
 class Unsent(NamedTuple):

@@ -181,6 +181,11 @@ class ReactorSocket(DatagramProtocol):
         """Return ENOTSUP: a reactor gives no datagram a TTL of its own."""
         return errno.ENOTSUP
 
+    def send_sized(self, probe: Probe, payload: bytes) -> Unsent | None:
+        """Send a probe of whatever size; return it if it won't go."""
+        unsent = self.send([probe], [payload])
+        return unsent[0] if unsent else None
+
     def _send(self, probe: Probe, payload: bytes) -> None:
         if self.transport is None:
             raise OSError(errno.EBADF, os.strerror(errno.EBADF))
@@ -189,7 +194,7 @@ class ReactorSocket(DatagramProtocol):
 
     def datagramReceived(self, data: bytes, peer: tuple[str, int]) -> None:
         """Tell the observer."""
-        arrival = (data, (peer[0], peer[1]), None, getattr(peer, "ttl", None))
+        arrival = (data, (peer[0], peer[1]), None, getattr(peer, "ttl", None), None)
         self._observer.came(self, [arrival], self._stamp())
 
     def datagramNotSent(self, data: bytes, addr: Peer | None, error: OSError) -> None:

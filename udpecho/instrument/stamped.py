@@ -86,7 +86,7 @@ class StampedSocket:
         self._transmit: Callable[[bytes, Peer], int] = self._socket.sendto
         try:
             self._socket.setblocking(False)
-            self._set_options(family)
+            self._set_options(family, options.hears_class)
             set_leaving(self._socket, options)
             self._socket.bind(with_scope(*local))
         except BaseException:
@@ -142,12 +142,23 @@ class StampedSocket:
         return unsent
 
     def send_hop(self, probe: Probe, payload: bytes, ttl: int) -> int:
-        """Send a probe with a TTL of its own, noting when; return 0, or the errno if it won't go.
-
-        It has its number in the kernel's count like any other.
-        """
-        self._hears_hops = True
+        """Send a probe with a TTL of its own, noting when; return 0, or the errno."""
         control = [(*_TTL[self._layout.family], ttl.to_bytes(4, sys.byteorder))]
+        return self._send_message(probe, payload, control)
+
+    def send_sized(self, probe: Probe, payload: bytes) -> Unsent | None:
+        """Send a probe of whatever size by itself, noting when; return it if it won't go."""
+        failed = self._send_message(probe, payload, [])
+        if not failed:
+            return None
+        mtu = self._mtus.get(probe.flow.peer[0]) if failed == errno.EMSGSIZE else None
+        return Unsent(probe, failed, mtu)
+
+    def _send_message(
+        self, probe: Probe, payload: bytes, control: list[tuple[int, int, bytes]]
+    ) -> int:
+        """Send it, with its number in the kernel's count like any other; return 0, or the errno."""
+        self._hears_hops = True
         to = with_scope(*probe.flow.peer) if self._name_size else None
         failed = 0
         for _ in _SENDS:
@@ -246,15 +257,15 @@ class StampedSocket:
         intake, layout = self._intake, self._layout
         described = arrivals(intake.records(), intake.control_sizes(), layout.name)
         return [
-            (data, self._peer(name), kernel_ns, ttl)
-            for data, (name, kernel_ns, ttl) in zip(intake.data(), described, strict=True)
+            (data, self._peer(name), kernel_ns, ttl, tos)
+            for data, (name, kernel_ns, ttl, tos) in zip(intake.data(), described, strict=True)
         ]
 
     def _peer(self, name: bytes) -> Peer:
         """Read a socket address: nearly always one that was asked."""
         return self._peers.get(name) or _stranger(self._layout, name)
 
-    def _set_options(self, family: int) -> None:
+    def _set_options(self, family: int, hears_class: bool) -> None:
         """Hear of errors and TTLs, and have room."""
         if family == socket.AF_INET:
             heard = [layout.IP_RECVERR, layout.IP_RECVTTL]
@@ -262,6 +273,8 @@ class StampedSocket:
         else:
             heard = [socket.IPV6_V6ONLY, layout.IPV6_RECVERR, socket.IPV6_RECVHOPLIMIT]
             ip = socket.IPPROTO_IPV6
+        if hears_class:
+            heard.append(layout.IP_RECVTOS if ip == socket.IPPROTO_IP else layout.IPV6_RECVTCLASS)
         for option in heard:
             self._socket.setsockopt(ip, option, 1)
         for buffer in (socket.SO_RCVBUF, socket.SO_SNDBUF):

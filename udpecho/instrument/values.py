@@ -69,7 +69,10 @@ class ValueProbeSocket:
         self.dropped = 0
         skt.queue_errors()
         if options.mtu_discovery is not None:
-            skt.let_fragment(options.mtu_discovery in ("want", "dont"))
+            skt.let_fragment(
+                options.mtu_discovery in ("want", "dont"),
+                heeds=options.mtu_discovery != "probe",
+            )
 
     def connect(self, peer: Peer) -> None:
         """Hear one peer only."""
@@ -108,6 +111,11 @@ class ValueProbeSocket:
         """Send a probe that is to end at a hop; return 0, or the errno if it won't go."""
         return self._send(probe, payload, ttl)
 
+    def send_sized(self, probe: Probe, payload: bytes) -> Unsent | None:
+        """Send a probe of whatever size; return it if it won't go."""
+        failed = self._send(probe, payload, self._options.ttl)
+        return Unsent(probe, failed) if failed else None
+
     def _send(self, probe: Probe, payload: bytes, ttl: int | None) -> int:
         probe.leaves(self._stamp())
         to = None if self._connected else probe.flow.peer
@@ -134,5 +142,9 @@ class ValueProbeSocket:
             return
         self.dropped = self._socket.dropped()
         if received and self._observer is not None:
-            arrivals = [(each.data, each.source, None, each.ttl) for each in received]
+            hears = self._options.hears_class
+            arrivals = [
+                (each.data, each.source, None, each.ttl, each.tos if hears else None)
+                for each in received
+            ]
             self._observer.came(self, arrivals, self._stamp())

@@ -7,6 +7,7 @@ source port with a TTL that ends on the way. What is believed is what quotes tho
 from __future__ import annotations
 
 import os
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -22,15 +23,19 @@ from udpecho.instrument.stamps import Stamp
 from udpecho.names import resolve_within
 from udpecho.path.asking import Asker, Question
 from udpecho.path.defaults import FLOWS, LONGEST, MOST_HOPS
-from udpecho.path.hops import Paths
+from udpecho.path.hops import Path, Paths
 from udpecho.path.naming import RouterNames
 from udpecho.path.questions import Questions
+from udpecho.path.sizing import Sizing
 from udpecho.peer import Peer
 from udpecho.reactors import AnyReactor, datagram_reactor, monotonic_clock
 from udpecho.refusal import Refusal
 
 SIZE = 56
 """Bytes of a question, as a ping's probe."""
+
+MOST_DSCP = 63
+"""The DSCP has six bits (RFC 2474)."""
 
 
 class Look:
@@ -48,11 +53,13 @@ class Look:
         size: int = SIZE,
         longest: float = LONGEST,
         heard: Callable[[str], None] | None = None,
+        mtu: bool = False,
+        dscp: int | None = None,
     ) -> None:
         """Plan a look at one target's paths, from this many source ports, or from those given.
 
         It ends after the longest seconds, whatever is still open. heard is called with the address
-        of each router.
+        of each router. With mtu each flow's path MTU is searched meanwhile.
         """
         self._instrument = instrument
         self._target, self._peer = target, peer
@@ -60,6 +67,9 @@ class Look:
         self._most_hops = most_hops
         self._longest_ns, self._heard = round(longest * 1e9), heard
         self._questions = Questions(size)
+        self._mtu, self._dscp = mtu, dscp
+        self._sizing: Sizing | None = None
+        self._classes: defaultdict[int, dict[int, None]] = defaultdict(dict)
         self._sockets: list[tuple[ProbeSocket, Flow]] = []
         self._numbers: dict[int, int] = {}
         self._done: Deferred[Paths] = Deferred(lambda _: self._cut_short())
@@ -85,6 +95,8 @@ class Look:
             raise
         ports = [socket.port for socket, _ in self._sockets]
         self._asker = Asker(ports, most_hops=self._most_hops, far=True, heard=self._heard)
+        if self._mtu:
+            self._sizing = Sizing(self._sockets)
         started = self._instrument.start(self)
         self._ends_ns = started.monotonic_ns + self._longest_ns
         self._instrument.wake_at(started.monotonic_ns)
@@ -92,7 +104,8 @@ class Look:
 
     def paths(self) -> Paths:
         """Return what is known so far."""
-        return Paths(self._target, self._peer, self._asker.paths())
+        paths = tuple(map(self._path, self._asker.paths()))
+        return Paths(self._target, self._peer, paths, dscp=self._dscp)
 
     # What the instrument tells.
 
@@ -101,21 +114,28 @@ class Look:
         now_ns = self._instrument.now()
         while not self._ended and (question := self._asker.take(now_ns)) is not None:
             self._send(question, now_ns)
-        if not self._ended:
-            self._wake()
+        if self._sizing is not None and not self._ended:
+            self._sizing.turn(now_ns)
+        self._wake()
 
     def caught_up(self) -> None:
         """End if nothing is left."""
-        next_ns = self._asker.next_ns(self._instrument.now())
-        if next_ns is None or self._instrument.now() >= self._ends_ns:
+        now_ns = self._instrument.now()
+        if self._next_ns(now_ns) is None or now_ns >= self._ends_ns:
             self._end()
 
     def came(self, socket: ProbeSocket, arrivals: Sequence[Arrival], stamp: Stamp) -> None:
         """Note which questions the target answered."""
-        for data, peer, arrived_ns, _ in arrivals:
+        for data, peer, arrived_ns, _, traffic_class in arrivals:
+            if peer != self._peer:
+                continue
             asked = self._questions.find(data)
-            if asked is not None and peer == self._peer:
+            if asked is not None:
                 self._asker.reached(*asked.question, asked.round_trip(arrived_ns, stamp))
+            elif self._sizing is None or not self._sizing.takes(data, arrived_ns, stamp):
+                continue
+            if traffic_class is not None:
+                self._classes[self._numbers[socket.port]][traffic_class >> 2] = None
         self._wake()
 
     def refused(self, refusal: Refusal) -> None:
@@ -123,6 +143,8 @@ class Look:
         asked = self._questions.find(refusal.data)
         if asked is not None:
             asked.note(refusal, self._instrument.stamp(), self._asker)
+        elif self._sizing is not None and self._sizing.refused(refusal):
+            pass
         elif refusal.port in self._numbers and refusal.to == self._peer and not refusal.data:
             number = self._numbers[refusal.port]
             _, flow = self._sockets[number]
@@ -151,12 +173,24 @@ class Look:
         if self._ended:
             return
         now_ns = self._instrument.now()
-        next_ns = self._asker.next_ns(now_ns)
+        next_ns = self._next_ns(now_ns)
         self._instrument.wake_at(min(self._ends_ns, now_ns if next_ns is None else next_ns))
 
     def _cut_short(self) -> None:
         self.cut_short = not self._ended
         self._end()
+
+    def _next_ns(self, now_ns: int) -> int | None:
+        """Tell when there is something to do; None: never."""
+        due = [self._asker.next_ns(now_ns)]
+        if self._sizing is not None:
+            due.append(self._sizing.next_ns(now_ns))
+        return min((due_ns for due_ns in due if due_ns is not None), default=None)
+
+    def _path(self, path: Path) -> Path:
+        """Add what is not the asker's."""
+        mtu = None if self._sizing is None else self._sizing.mtu(path.flow)
+        return replace(path, mtu=mtu, dscp_back=tuple(self._classes[path.flow]))
 
     def _end(self, failure: Failure | None = None) -> None:
         if self._ended:
@@ -180,6 +214,8 @@ async def trace(
     clock: Literal["kernel", "user"] = "kernel",
     longest: float = LONGEST,
     names: bool = False,
+    mtu: bool = False,
+    dscp: int | None = None,
     on_start: Callable[[Look], None] = lambda _: None,
 ) -> Paths:
     """Find the paths of flows to a host, given by name or address and port.
@@ -188,15 +224,24 @@ async def trace(
     many hops. Questions leave from the address source, or through the interface device. After
     the longest seconds, the host's look-up among them, there is what is known by then; so there
     is on a cancellation, once on_start was called. With names routers are looked up by address
-    meanwhile; a resolver that is silent makes it no longer. Raises ResolveFailed, BadAddress,
-    ValueError, or OSError for what this system can't do.
+    meanwhile; a resolver that is silent makes it no longer. With mtu each flow's path MTU is
+    searched (RFC 8899); with a dscp all is sent so, and with which the answers came back is told.
+    Raises ResolveFailed, BadAddress, ValueError, or OSError for what this system can't do.
     """
     datagrams = datagram_reactor(reactor)
     seconds = monotonic_clock(datagrams)
     begun = seconds()
     peer = await resolve_within(datagrams, *target, longest, ipv6=ipv6)
     router_names = RouterNames(datagrams) if names else None
-    options = SocketOptions(source=source, device=device)
+    if dscp is not None and not 0 <= dscp <= MOST_DSCP:
+        raise ValueError(f"dscp: expected 0 to {MOST_DSCP}, got {dscp!r}")
+    options = SocketOptions(
+        source=source,
+        device=device,
+        traffic_class=None if dscp is None else dscp << 2,
+        hears_class=dscp is not None,
+        mtu_discovery="probe" if mtu else None,
+    )
     instrument = choose_instrument(datagrams, options, size=SIZE, stamps=clock == "kernel")
     look = Look(
         instrument,
@@ -207,6 +252,8 @@ async def trace(
         most_hops=most_hops,
         longest=longest - (seconds() - begun),
         heard=None if router_names is None else router_names.ask,
+        mtu=mtu,
+        dscp=dscp,
     )
     done = look.start()
     on_start(look)

@@ -115,11 +115,11 @@ class MemoryOptions:
         self._set[which] = self._kept(which, value) if isinstance(value, int) else bytes(value)
         self._take_effect()
 
-    def let_fragment(self, allowed: bool) -> None:
-        """Let datagrams be cut on their way, whatever ICMP says of the path's MTU, or not."""
+    def let_fragment(self, allowed: bool, heeds: bool) -> None:
+        """Let datagrams be cut on their way, or not; then heeding what ICMP said, or not."""
         ipv4 = self._own == socket.IPPROTO_IP
         option = IP_MTU_DISCOVER if ipv4 else IPV6_MTU_DISCOVER
-        self.set(self._own, option, DONT if allowed else DO)
+        self.set(self._own, option, DONT if allowed else DO if heeds else PROBE)
 
     def _kept(self, which: Option, value: int) -> int:
         if which in BUFFERS:

@@ -123,9 +123,12 @@ class SeamSocket(MemorySocket):
         self.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, size)
         return self._options.receive_buffer // 2
 
-    def let_fragment(self, allowed: bool) -> None:
-        """Let routers cut its datagrams into fragments where a link is too narrow, or not."""
-        self._options.let_fragment(allowed)
+    def let_fragment(self, allowed: bool, *, heeds: bool = True) -> None:
+        """Let routers cut its datagrams into fragments where a link is too narrow, or not.
+
+        One that may not be cut, and is too long by what ICMP said, meets EMSGSIZE if it heeds that.
+        """
+        self._options.let_fragment(allowed, heeds)
 
 
 def in_ns(seconds: float) -> int:
