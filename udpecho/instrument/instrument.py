@@ -33,7 +33,7 @@ class SocketOptions:
     ttl: int | None = None
     traffic_class: int | None = None
     hears_class: bool = False
-    """Whether the traffic class of what comes is told."""
+    """Whether the traffic class of what comes is told, in place of its TTL."""
 
     mtu_discovery: MtuDiscovery | None = None
 

@@ -141,24 +141,14 @@ class StampedSocket:
                 self._send_alone(probe, payload, unsent)
         return unsent
 
-    def send_hop(self, probe: Probe, payload: bytes, ttl: int) -> int:
-        """Send a probe with a TTL of its own, noting when; return 0, or the errno."""
-        control = [(*_TTL[self._layout.family], ttl.to_bytes(4, sys.byteorder))]
-        return self._send_message(probe, payload, control)
+    def send_hop(self, probe: Probe, payload: bytes, ttl: int | None) -> int:
+        """Send a probe with a TTL of its own, noting when; return 0, or the errno if it won't go.
 
-    def send_sized(self, probe: Probe, payload: bytes) -> Unsent | None:
-        """Send a probe of whatever size by itself, noting when; return it if it won't go."""
-        failed = self._send_message(probe, payload, [])
-        if not failed:
-            return None
-        mtu = self._mtus.get(probe.flow.peer[0]) if failed == errno.EMSGSIZE else None
-        return Unsent(probe, failed, mtu)
-
-    def _send_message(
-        self, probe: Probe, payload: bytes, control: list[tuple[int, int, bytes]]
-    ) -> int:
-        """Send it, with its number in the kernel's count like any other; return 0, or the errno."""
+        It has its number in the kernel's count like any other. Without a TTL it is the socket's.
+        """
         self._hears_hops = True
+        where = _TTL[self._layout.family]
+        control = [] if ttl is None else [(*where, ttl.to_bytes(4, sys.byteorder))]
         to = with_scope(*probe.flow.peer) if self._name_size else None
         failed = 0
         for _ in _SENDS:
@@ -173,6 +163,12 @@ class StampedSocket:
                 self._sends.add([probe])
                 return 0
         return failed
+
+    def send_sized(self, probe: Probe, payload: bytes) -> Unsent | None:
+        """Send a probe of whatever size by itself, noting when; return it if it won't go."""
+        failed = self.send_hop(probe, payload, None)
+        mtu = self._mtus.get(probe.flow.peer[0]) if failed == errno.EMSGSIZE else None
+        return Unsent(probe, failed, mtu) if failed else None
 
     def arrivals(self, most: int) -> Iterator[tuple[list[Arrival], Stamp]]:
         """Take datagrams from the queue, at most this many, and tell when they were taken.
@@ -266,15 +262,13 @@ class StampedSocket:
         return self._peers.get(name) or _stranger(self._layout, name)
 
     def _set_options(self, family: int, hears_class: bool) -> None:
-        """Hear of errors and TTLs, and have room."""
+        """Hear of errors, and TTLs or classes, and have room."""
         if family == socket.AF_INET:
-            heard = [layout.IP_RECVERR, layout.IP_RECVTTL]
-            ip = socket.IPPROTO_IP
-        else:
-            heard = [socket.IPV6_V6ONLY, layout.IPV6_RECVERR, socket.IPV6_RECVHOPLIMIT]
-            ip = socket.IPPROTO_IPV6
-        if hears_class:
-            heard.append(layout.IP_RECVTOS if ip == socket.IPPROTO_IP else layout.IPV6_RECVTCLASS)
+            told = layout.IP_RECVTOS if hears_class else layout.IP_RECVTTL
+            heard, ip = [layout.IP_RECVERR, told], socket.IPPROTO_IP
+        else:  # beside an error there is no room for both
+            told = layout.IPV6_RECVTCLASS if hears_class else socket.IPV6_RECVHOPLIMIT
+            heard, ip = [socket.IPV6_V6ONLY, layout.IPV6_RECVERR, told], socket.IPPROTO_IPV6
         for option in heard:
             self._socket.setsockopt(ip, option, 1)
         for buffer in (socket.SO_RCVBUF, socket.SO_SNDBUF):

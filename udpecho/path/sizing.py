@@ -15,11 +15,9 @@ from udpecho.instrument.probe import Flow, Probe
 from udpecho.instrument.stamps import Stamp, round_trip
 from udpecho.path.hops import PathMtu
 from udpecho.path.mtu import Search
+from udpecho.path.questions import HEADER
 from udpecho.peer import is_ipv6
 from udpecho.refusal import Refusal
-
-HEADER = 16
-"""Bytes that a probe begins with, by which it is known."""
 
 SMALL = 56
 """Bytes of data in a small probe."""
