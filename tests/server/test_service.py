@@ -103,22 +103,27 @@ class Starting(ServiceCase):
         self.assertEqual(service.counters().echoed, 2)
 
     def test_each_stop_ends_when_all_is_closed(self) -> None:
-        """A second one, too, that comes while the first closes, be it after a restart."""
-        for restarts in (False, True):
-            service = self.started()
-            for number in range(300):
-                self.net.forge(b"%d" % number, source=("192.0.2.2", 40000), to=SERVER)
-            ports, when = list(service._ports), list[list[bool]]()
-            stops = []
-            for restart in (restarts, False):
-                stops.append(service.stopService())
-                if restart:
-                    service.startService()
-            for stop in stops:
-                stop.addCallback(lambda _: when.append([each.connected for each in ports]))
-            self.net.advance(1)
-            self.assertEqual(when, [[False, False]] * 2)
-            self.assertEqual(service.addresses(), [])
+        """A second one, too, that comes while the first closes."""
+        self.check_two_stops(restarts=False)
+
+    def test_a_stop_after_a_restart_ends_when_all_is_closed(self) -> None:
+        """Though the stop before it does what is to be done."""
+        self.check_two_stops(restarts=True)
+
+    def check_two_stops(self, restarts: bool) -> None:
+        service = self.started()
+        for number in range(300):
+            self.net.forge(b"%d" % number, source=("192.0.2.2", 40000), to=SERVER)
+        ports: list[Any] = list(service._ports)
+        first = service.stopService()
+        if restarts:
+            service.startService()
+        when: list[list[bool]] = []
+        for stop in (first, service.stopService()):
+            stop.addCallback(lambda _: when.append([each.connected for each in ports]))
+        self.net.advance(1)
+        self.assertEqual(when, [[False, False]] * 2)
+        self.assertEqual(service.addresses(), [])
 
     def test_privileged_start(self) -> None:
         """Twistd starts it twice, first with its privileges: it opens once, at the first."""
