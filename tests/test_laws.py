@@ -75,7 +75,7 @@ PURE = frozenset(
     {
         "columns", "datagrams", "doors", "dscp", "peer", "refusal", "shown", "sizes", "telling",
         "values", "widths", "guard.guard", "guard.placing", "guard.policy", "guard.prefixes",
-        "guard.ratelimit", "guard.reasons", "server.arrived", "server.deaths",
+        "guard.peers", "guard.ratelimit", "guard.reasons", "server.arrived", "server.deaths",
         "ping.plan", "ping.ledger", "ping.listening", "ping.outcome", "ping.schedule",
         "ping.stats", "ping.figures", "ping.spread", "ping.tally", "ping.order", "ping.intervals",
         "ping.lookup_times", "path.hops", "path.verdicts", "path.routers",

@@ -305,3 +305,50 @@ def test_any_interleaving_gives_each_probe_one_fate_and_each_datagram_one_count(
     came = [o for o in outcomes if o.kind not in (ProbeFate.LOST, ProbeFate.REFUSED)]
     assert len(came) == datagrams
     assert {probe.fate for probe, _ in probes} <= set(ProbeFate)
+
+
+LOST = 2000 * MS
+
+
+def test_a_probe_may_be_lost_before_it_is_forgotten() -> None:
+    """Then a reply is told for what it is, and takes nothing back."""
+    ledger = Ledger(56, TIMEOUT, lost_ns=LOST)
+    ledger.add_flow(FLOW)
+    first, second = issue(ledger), issue(ledger, 2, now=10 * MS)
+    reply = payload_of(ledger, first)
+    assert ledger.expire(TIMEOUT + LOST) == []
+    [lost] = ledger.expire(TIMEOUT + LOST + 1)
+    assert (lost.kind, lost.sequence, lost.at_ns) == (ProbeFate.LOST, 1, TIMEOUT + LOST + 1)
+    assert ledger.outstanding == 1
+    late = answer(ledger, reply, now=TIMEOUT + LOST + 2)
+    assert (late.kind, late.sequence) == (Surplus.DUPLICATE, 1)
+    assert answer(ledger, payload_of(ledger, second)).kind is ProbeFate.REPLIED
+    assert ledger.expire(TIMEOUT + MEMORY_NS + 100 * MS) == []
+    assert answer(ledger, reply).kind is Surplus.FORGED
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 3), st.integers(0, 400)), max_size=60),
+    st.integers(0, 12_000),
+)
+def test_however_early_probes_are_lost_each_has_one_fate(
+    events: list[tuple[int, int]], lost_ms: int
+) -> None:
+    ledger = Ledger(16, TIMEOUT, lost_ns=lost_ms * MS, limit=8)
+    ledger.add_flow(FLOW)
+    probes: list[Probe] = []
+    fates: Counter[int] = Counter()
+    now = 0
+    for what, after in events:
+        now += after * MS
+        if what == 0:
+            probes.append(issue(ledger, len(probes) + 1, now))
+        elif what == 1 and probes:
+            outcome = answer(ledger, payload_of(ledger, probes[after % len(probes)]), now)
+            if outcome.kind in ProbeFate:
+                fates[outcome.sequence or 0] += 1
+        else:
+            fates.update(each.sequence or 0 for each in ledger.expire(now))
+    fates.update(each.sequence or 0 for each in ledger.close(now))
+    assert ledger.outstanding == 0
+    assert fates == Counter(range(1, len(probes) + 1))

@@ -18,11 +18,13 @@ from twisted.internet.interfaces import (
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from tests.ping.test_run import SERVER, Bench
+from tests.ping.test_run import MS, SERVER, Bench
 from udpecho.errors import BadAddress, ResolveFailed, UdpEchoError
 from udpecho.peer import is_ipv6
 from udpecho.ping.inquiries import ANSWER_SECONDS, AT_ONCE, QUICK_SECONDS
+from udpecho.ping.lookups import Lookups
 from udpecho.ping.outcome import Naming, Readdressed, Unresolved
+from udpecho.ping.plan import Plan
 from udpecho.ping.preparing import ping, prepare
 from udpecho.ping.run import Ping
 from udpecho.server.server import EchoServer
@@ -403,3 +405,95 @@ def test_how_often_names_are_looked_up_is_looked_at(value: float) -> None:
 
 def test_ping_takes_what_prepare_takes() -> None:
     assert inspect.signature(ping).parameters.keys() == inspect.signature(prepare).parameters.keys()
+
+
+class Living(Named):
+    """A run that begins with nobody, whose hosts join and leave."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.late: list[int] = []
+        self.lookups = Lookups(
+            self.host,
+            [],
+            ipv6=None,
+            interface=None,
+            every=60.0,
+            on_unresolved=self.errors.append,
+            on_naming=self.told.append,
+        )
+        plan = Plan(targets=(), interval_ns=50 * MS, flows=2)
+        self.run_of_all = Ping(
+            self.instrument, plan, on_outcome=self.outcomes.append, company=self.lookups
+        )
+        self.run_of_all.listen(on_late=self.late.append)
+        self.run_of_all.start().addBoth(self.results.append)
+
+    def heard(self) -> set[str]:
+        """Tell by their names who was heard, and forget it."""
+        names = {each.flow.target for each in self.outcomes if each.flow is not None}
+        self.outcomes.clear()
+        return names
+
+    def end(self) -> Any:
+        self.run_of_all.stop()
+        self.net.advance(10)
+        [summary] = self.results
+        assert not self.host.getDelayedCalls()
+        return summary
+
+
+def test_hosts_join_and_leave_while_a_run_goes_on() -> None:
+    bench = Living()
+    bench.script.names = {"a.example": (0.5, (SERVER[0],)), "dead.example": (1.0, ())}
+    bench.net.advance(1)
+    bench.lookups.join(SERVER[0], 7, "by address")
+    by_name = bench.lookups.join("a.example", 7, "by name")
+    dead = bench.lookups.join("dead.example", 7, "dead")
+    bench.net.advance(0.4)
+    assert bench.heard() == {"by address"}
+    bench.net.advance(5)
+    assert bench.heard() == {"by address", "by name"}
+    bench.lookups.leave(by_name)
+    bench.net.advance(1)
+    bench.heard()
+    bench.net.advance(1)
+    assert bench.heard() == {"by address"}
+    asked = len(bench.script.asked)
+    bench.lookups.leave(dead)
+    bench.net.advance(200)
+    assert len(bench.script.asked) == asked
+    flows = [each.flow for each in bench.outcomes if each.flow is not None]
+    number = bench.run_of_all.roster.ways.number
+    assert {number(flow) for flow in flows} == {0, 1}
+    assert {number(flow): flow.port for flow in flows} == {0: flows[0].port, 1: flows[1].port}
+    assert len(bench.late) >= 200 / 0.05
+    assert not isinstance(bench.end(), Failure)
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.5, 2.0])
+def test_one_that_leaves_before_its_name_is_known_is_never_probed(seconds: float) -> None:
+    bench = Living()
+    bench.script.names = {f"{n}.example": (1.0, (SERVER[0],)) for n in range(AT_ONCE + 2)}
+    numbers = [bench.lookups.join(name, 7, name) for name in bench.script.names]
+    bench.net.advance(seconds)
+    for number in numbers:
+        bench.lookups.leave(number)
+    assert len(bench.heard()) == (AT_ONCE if seconds == 2.0 else 0)
+    bench.net.advance(1)
+    bench.heard()
+    bench.net.advance(30)
+    assert bench.heard() == set()
+    assert not isinstance(bench.end(), Failure)
+
+
+def test_one_that_joins_again_goes_on_where_it_was() -> None:
+    bench = Living()
+    for _ in range(3):
+        number = bench.lookups.join(SERVER[0], 7, "x")
+        bench.net.advance(1)
+        bench.lookups.leave(number)
+        bench.net.advance(1)
+    sequences = [each.sequence for each in bench.outcomes]
+    assert sequences == [*range(1, len(sequences) + 1)]
+    bench.end()

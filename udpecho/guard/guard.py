@@ -7,15 +7,16 @@ look at; only a batch with something wrong in it is looked at datagram by datagr
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import compress
 from os import urandom
 from types import MappingProxyType
 from typing import TypeAlias
 
 from udpecho.columns import Columns, Sources, every_byte_but, split_addresses, split_ports
+from udpecho.guard.peers import Limiter, PeerLimits
 from udpecho.guard.policy import Policy
-from udpecho.guard.prefixes import Prefixes
+from udpecho.guard.prefixes import Prefixes, pack_host
 from udpecho.guard.ratelimit import PAID, RateLimiter, cost
 from udpecho.guard.reasons import (
     BAD_DESTINATIONS,
@@ -53,14 +54,16 @@ class Guard:
             dict.fromkeys(policy.allow, True) | dict.fromkeys(policy.deny, False)
         )
         self._exempt = Prefixes(dict.fromkeys(policy.exempt, True))
-        self._limiter = RateLimiter(
+        self._key = key or urandom(16)
+        self._world: Limiter = RateLimiter(
             policy.rate,
             policy.burst,
-            key or urandom(16),
+            self._key,
             ipv4_prefix=policy.ipv4_prefix,
             ipv6_prefix=policy.ipv6_prefix,
             slip=policy.slip,
         )
+        self._limiter: Limiter = self._world
         # Most of the world is in no network that anyone has a rule for: told by the first byte.
         ruled = (BAD_SOURCES, self._access, self._exempt)
         limited = range(256 if policy.rate and not policy.allow else 0)
@@ -74,6 +77,7 @@ class Guard:
         # Nothing can be sent with 0 hops, and without keep_ttl 1 leaves none for a reply.
         self._ttls_with_hops_left = every_byte_but([0] if policy.keep_ttl else [0, 1])
         self._known: dict[bytes, Standing] = {}
+        self._peers: tuple[frozenset[bytes], int] = frozenset(), 0
         # The last batch that is answered in full however often it comes: a client that asks,
         # is answered and asks again, is seen so by its first request alone.
         self._blameless = _EMPTY
@@ -85,6 +89,20 @@ class Guard:
         self._ports[port] = Reason.OWN_PORT
         self._blameless = _EMPTY
         self._plain_high_bytes = every_byte_but(port >> 8 for port in self._ports)
+
+    def set_peers(self, addresses: Iterable[str], rate: int) -> None:
+        """Give each of these addresses a rate of its own, in tokens a second, from now on.
+
+        What else the policy says holds for them, too. To give others in their place forgets what
+        any of them had; with the same nothing changes.
+        """
+        peers = frozenset(map(pack_host, addresses)), rate
+        if peers == self._peers:
+            return
+        self._peers = peers
+        self._limiter = PeerLimits(self._world, *peers, self._key) if peers[0] else self._world
+        self._known.clear()
+        self._blameless = _EMPTY
 
     def judge(self, batch: Columns, now: float) -> Mapping[int, Reason]:
         """Say which datagrams of a batch must not be answered, by index, and charge the others.

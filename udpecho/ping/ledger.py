@@ -71,16 +71,18 @@ class Ledger:
         timeout_ns: int,
         *,
         memory_ns: int = MEMORY_NS,
+        lost_ns: int | None = None,
         limit: int = MEMORY_LIMIT,
         random: Callable[[int], bytes] = urandom,
         first: int = 0,
     ) -> None:
-        """Begin an empty book. Probes are numbered from first."""
+        """Begin an empty book of probes from first on; lost_ns is what Plan says of it."""
         if not MIN_SIZE <= size <= MAX_SIZE:
             raise ValueError(f"a probe has {MIN_SIZE} to {MAX_SIZE} bytes, not {size}")
         self._filling = random(size - HEADER_SIZE)
         self._timeout_ns = timeout_ns
         self._memory_ns = timeout_ns + memory_ns
+        self._lost_ns = None if lost_ns is None else timeout_ns + lost_ns
         self._limit = limit
         self._nonces = chain.from_iterable(
             _NONCES.iter_unpack(random(_NONCES.size * _FETCHED)) for _ in count()
@@ -88,7 +90,7 @@ class Ledger:
         self._mask = int.from_bytes(random(4), "big")
         self._places = 1 << (limit - 1).bit_length()  # a power of two: numbers wrap at one, too
         self._ring: list[Probe | None] = [None] * self._places
-        self._issued = self._oldest = self._in_time = first
+        self._issued = self._oldest = self._in_time = self._hoped = first
         self._given_up: list[Outcome] = []
         self._flows: dict[tuple[int, Peer], Flow] = {}
         self.outstanding = 0
@@ -247,6 +249,8 @@ class Ledger:
     def expire(self, now_ns: int) -> list[Outcome]:
         """Forget the probes whose time, or place, is over: those without a reply are lost."""
         lost, self._given_up = self._given_up, []
+        if self._lost_ns is not None:
+            self._lose(now_ns, now_ns - self._lost_ns, lost)
         horizon = now_ns - self._memory_ns
         while self._oldest < self._issued:
             oldest = self._ring[self._oldest % self._places]
@@ -276,6 +280,16 @@ class Ledger:
             probe.flow_sequence,
             probe.sent.monotonic_ns,
         )
+
+    def _lose(self, now_ns: int, horizon: int, lost: list[Outcome]) -> None:
+        """Hope no more for the probes sent before; a reply to one is known for what it is."""
+        for number in range(max(self._hoped, self._oldest), self._issued):
+            probe = self._ring[number % self._places]
+            if probe is not None and probe.sent.monotonic_ns >= horizon:
+                break
+            if probe is not None and probe.fate is None:
+                lost.append(self._settled(probe, _LOST, now_ns))
+            self._hoped = number + 1
 
     def _forget_oldest(self, now_ns: int, lost: list[Outcome]) -> None:
         place = self._oldest % self._places

@@ -73,6 +73,10 @@ class LookupTimes:
         turn.failures += 1
         self._push(now + delay, number)
 
+    def forget(self, number: int) -> None:
+        """Look a name up no more."""
+        self._turns.pop(number, None)
+
     def due(self, now: float, counts: Callable[[int], tuple[int, int] | None]) -> list[int]:
         """Tell who is to be looked up now.
 
@@ -81,6 +85,8 @@ class LookupTimes:
         numbers = []
         while self._due and self._due[0][0] <= now:
             _, number = heappop(self._due)
+            if number not in self._turns:
+                continue
             turn, counted = self._turns[number], counts(number)
             if counted is None:  # who asked will say whether it failed again
                 numbers.append(number)

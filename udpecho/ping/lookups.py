@@ -8,9 +8,10 @@ that its name has; when it no longer is, the host moves.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import count
 from math import inf
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
@@ -53,7 +54,8 @@ class Lookups:
         self._on_unresolved = on_unresolved
         self._on_naming = on_naming
         named = ((host, port, (*name, host)[0]) for host, port, *name in hosts)
-        self._hosts = list(dict.fromkeys(named))
+        self._hosts = dict(enumerate(dict.fromkeys(named)))
+        self._numbers = count(len(self._hosts))
         self._targets: dict[int, Target] = {}
         self._failed: dict[int, UdpEchoError] = {}
         self._times = LookupTimes(every)
@@ -91,8 +93,7 @@ class Lookups:
 
         of_all raises what is wrong with the first that has none.
         """
-        numbers = range(len(self._hosts))
-        self._inquiries.ask(sorted(numbers, key=self._is_name))  # addresses are known at once
+        self._inquiries.ask(sorted(self._hosts, key=self._is_name))  # addresses are known at once
         try:
             while self.awaits and (of_all or not self._targets or not self._enough.is_late):
                 await self._enough.wait()
@@ -118,6 +119,22 @@ class Lookups:
             self._times.begin(number, self._seconds())
         self._set_alarm()
 
+    def join(self, host: str, port: int, name: str) -> int:
+        """Have a host probed, too, as soon as it has an address; return its number."""
+        number = next(self._numbers)
+        self._hosts[number] = host, port, name
+        self._inquiries.ask([number])
+        return number
+
+    def leave(self, number: int) -> None:
+        """Have a host that joined probed no more, and its name looked up no more."""
+        del self._hosts[number]
+        self._failed.pop(number, None)
+        self._times.forget(number)
+        target = self._targets.pop(number, None)
+        if target is not None and self._roster is not None and target in self._roster:
+            self._roster.retire(target)
+
     def end(self) -> None:
         """Look nothing up any more; who was to be probed, and never was, is told of."""
         self._inquiries.end()
@@ -131,7 +148,7 @@ class Lookups:
     def _give_up(self) -> None:
         """Tell whose names nothing has been heard of until the end."""
         try:
-            for number, (host, _, _) in enumerate(self._hosts):
+            for number, (host, _, _) in self._hosts.items():
                 if number not in self._targets and number not in self._failed:
                     self._take_failure(number, ResolveFailed(f"no answer yet about {quoted(host)}"))
         except Exception:
@@ -150,17 +167,16 @@ class Lookups:
     def _look_again(self) -> None:
         """Look up whose turn it is."""
         due = self._times.due(self._seconds(), self._counts)
-        self._inquiries.ask([number for number in due if not self._is_done(number)])
+        targets, roster = self._targets, self._roster
+        had_all = {
+            n for n in due if n in targets and roster is not None and targets[n] not in roster
+        }
+        self._inquiries.ask([number for number in due if number not in had_all])
         self._set_alarm()
 
     def _counts(self, number: int) -> tuple[int, int] | None:
         target = self._targets.get(number)
         return None if target is None or self._roster is None else self._roster.heard(target)
-
-    def _is_done(self, number: int) -> bool:
-        """Tell whether a host has had all its probes."""
-        target = self._targets.get(number)
-        return target is not None and self._roster is not None and target not in self._roster
 
     # What a name's look-up gives.
 
@@ -168,6 +184,8 @@ class Lookups:
         return canonical_host(self._hosts[number][0]) is None
 
     def _look_up(self, number: int) -> Deferred[list[str]]:
+        if number not in self._hosts:  # it has left
+            return succeed([])
         host, port, _ = self._hosts[number]
         canonical = canonical_host(host)
         return addresses(
@@ -180,6 +198,8 @@ class Lookups:
 
     def _settle(self, number: int, result: list[str] | Failure) -> None:
         """Take what was found of a name, or why nothing was."""
+        if number not in self._hosts:
+            return
         try:
             self._take(number, result)
         except Exception:

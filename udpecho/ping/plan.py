@@ -31,7 +31,8 @@ class Plan:
     which is then probed no more. timeout is when a reply is late, and how long the end of the
     run waits for the last ones. Every target is probed from as many source ports as there are
     flows, in turn: these, or what the system chooses. ttl and traffic_class are what the probes
-    are sent with, None for what the system chooses.
+    are sent with, None for what the system chooses. A probe without a reply is lost lost_ns after
+    its timeout, None for as late as may be; a reply after that is a duplicate.
     """
 
     targets: tuple[Target, ...]
@@ -45,6 +46,7 @@ class Plan:
     source_ports: tuple[int, ...] = ()
     expected: int = 0
     answers: int | None = None
+    lost_ns: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse what can't be done."""

@@ -36,7 +36,7 @@ BURST = 64
 HEARTBEAT_NS = 100_000_000
 """How often to look for what is overdue when no probe is due sooner."""
 
-_Said = TypeVar("_Said", Outcome, Probe, Sequence[Probe])
+_Said = TypeVar("_Said", Outcome, Probe, Sequence[Probe], int)
 
 
 class Ping:
@@ -64,7 +64,8 @@ class Ping:
         self._on_outcome = on_outcome
         self._on_overdue = on_overdue
         self._on_sent: Callable[[Sequence[Probe]], None] = ignore
-        self._ledger = Ledger(plan.size, plan.timeout_ns)
+        self._on_late: Callable[[int], None] = ignore
+        self._ledger = Ledger(plan.size, plan.timeout_ns, lost_ns=plan.lost_ns)
         self._stats = Stats(plan.hosts * plan.flows, plan.ttl)
         self.roster = Roster(instrument, plan, self._ledger, self._stats, connected=connected)
         self._company = company or Alone()
@@ -83,15 +84,19 @@ class Ping:
         on_outcome: Callable[[Outcome], None] = ignore,
         on_overdue: Callable[[Probe], None] = ignore,
         on_sent: Callable[[Sequence[Probe]], None] = ignore,
+        on_late: Callable[[int], None] = ignore,
         guest: Guest | None = None,
     ) -> None:
         """Tell others, too, from now on; on_sent hears of the probes that were sent together.
+
+        on_late then hears how late these were, in ns.
 
         A guest asks questions of its own over the run's sockets: there is one, the last.
         """
         self._on_outcome = both(self._on_outcome, on_outcome)
         self._on_overdue = both(self._on_overdue, on_overdue)
         self._on_sent = both(self._on_sent, on_sent)
+        self._on_late = both(self._on_late, on_late)
         self._guest = guest or self._guest
 
     def start(self) -> Deferred[Summary]:
@@ -223,8 +228,11 @@ class Ping:
         for socket, (flows, since) in lanes:
             probes = self._ledger.issue(flows, since, slot.turn, flow_turn, now_ns)
             unsent = socket.send(probes, self._ledger.payloads(probes))
-            self._stats.sent(flows, self._instrument.now() - due_ns)
+            late_ns = self._instrument.now() - due_ns
+            self._stats.sent(flows, late_ns)
             sent += len(probes)
+            if self._on_late is not ignore:
+                self._say(self._on_late, late_ns)
             if self._on_sent is not ignore:
                 self._say(self._on_sent, probes)
             for each in unsent:

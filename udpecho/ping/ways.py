@@ -42,6 +42,7 @@ class Ways:
         self._connected = connected
         self._shared: dict[tuple[bool, int], ProbeSocket] = {}
         self._sockets: dict[Flow, ProbeSocket] = {}
+        self._number_of: dict[Flow, int] = {}
         self._expected: dict[tuple[ProbeSocket, Peer], int] = {}
         self._lanes: dict[Group, list[Lanes]] = {}
 
@@ -52,6 +53,10 @@ class Ways:
     def sockets(self) -> dict[Flow, ProbeSocket]:
         """Return the socket of each flow."""
         return dict(self._sockets)
+
+    def number(self, flow: Flow) -> int | None:
+        """Tell which of its target's flows one is, from 0; None once it is closed."""
+        return self._number_of.get(flow)
 
     def open(self, target: Target) -> list[Flow]:
         """Make a target's flows. Raises OSError, and BadAddress for a scope that is none."""
@@ -68,6 +73,7 @@ class Ways:
         """Forget flows that nothing more is sent from, nor expected to; their own sockets close."""
         for flow in flows:
             socket = self._sockets.pop(flow)
+            del self._number_of[flow]
             self._expected[socket, flow.peer] -= 1
             if not self._expected[socket, flow.peer]:
                 del self._expected[socket, flow.peer]
@@ -115,6 +121,7 @@ class Ways:
             raise
         flow = Flow(target.name, target.peer, socket.port)
         self._sockets[flow] = socket
+        self._number_of[flow] = number
         expected = socket, target.peer
         self._expected[expected] = self._expected.get(expected, 0) + 1
         return flow

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -177,6 +177,10 @@ class EchoService(Service):
     def counters(self) -> ServerCounters:
         """Count what all its servers have done, since the service was made."""
         return sum((server.counters() for server in self._servers.values()), self._ended)
+
+    def set_peers(self, addresses: Iterable[str], rate: int) -> None:
+        """Give each of these addresses a rate of its own, in tokens a second (see the guard)."""
+        self._guard.set_peers(addresses, rate)
 
     def addresses(self) -> list[tuple[str, int]]:
         """List the addresses and ports that are open."""
