@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from tests.routers import TARGET, line
 from udpecho import EchoServer, listen_udp
 from udpecho.path import trace
-from udpecho.testing import MemoryNetwork
+from udpecho.testing import Fate, MemoryNetwork
 
 
 @pytest.mark.parametrize(
@@ -51,3 +52,50 @@ class TestTrace:
         net.link(near, far, delay=0.01, hops=2, loss=1.0)
         [path] = net.run_until(trace(near, (server, 7), flows=1)).paths
         assert not path.reached
+
+
+class TestHowLong:
+    """Of the network's time, with routers that answer six at once and then one a second."""
+
+    @staticmethod
+    def took(server: str, flows: int, count: int = 2, quiet: int | None = None) -> float:
+        """Look at paths over so many routers, and tell the seconds."""
+        net, source, target, routers = line(count=count)
+        if quiet is not None:
+            routers[quiet].core.silent = tuple(Fate)
+        if server == "ours":
+            listen_udp(target, 7, EchoServer(target.seconds), TARGET)
+        elif server == "stock":
+            target.listenUDP(7, EchoServer())
+        ports = range(40000, 40000 + flows)
+        found = net.run_until(trace(source, (TARGET, 7), source_ports=ports), limit=100)
+        assert all(path.reached for path in found.paths)
+        shown = [bool(hop.addresses) for path in found.paths for hop in path.hops]
+        assert len(shown) == flows * count
+        assert shown.count(False) == (0 if quiet is None else flows)
+        return source.seconds()
+
+    @pytest.mark.parametrize("server", ["stock", "closed"])
+    def test_a_flow_takes_no_longer_than_its_answers(self, server: str) -> None:
+        assert self.took(server, flows=1) < 0.1
+
+    @pytest.mark.parametrize(("flows", "most"), [(1, 0.7), (8, 3.1), (16, 11.1)])
+    def test_our_own_server_takes_no_longer_than_its_last_router(
+        self, flows: int, most: float
+    ) -> None:
+        """The TTLs that it is silent for are asked of a few flows, and soon again."""
+        assert self.took("ours", flows) <= most
+
+    def test_a_silent_router_is_not_asked_as_slowly_as_one_that_may_have_said_too_much(
+        self,
+    ) -> None:
+        assert self.took("stock", flows=16, count=4, quiet=1) < 20
+
+    def test_replies_of_the_target_are_no_routers_messages(self) -> None:
+        assert self.took("stock", flows=5, count=1) < 0.1
+        net = MemoryNetwork(seed=1)
+        near, far = net.host("192.0.2.1"), net.host("192.0.2.2")
+        far.listenUDP(7, EchoServer())
+        found = net.run_until(trace(near, ("192.0.2.2", 7), flows=64))
+        assert {path.distance for path in found.paths} == {1}
+        assert near.seconds() < 0.1

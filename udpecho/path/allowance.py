@@ -10,6 +10,9 @@ AT_ONCE = 5.0
 A_SECOND = 1.0
 """And then in a second."""
 
+SILENT_A_SECOND = 5.0
+"""And where none was answered of more than are asked at once: no limit hides a router there."""
+
 ENOUGH_ASKED = 10
 """Questions after which the share that is answered tells something."""
 
@@ -26,6 +29,9 @@ class Allowance:
     at_ns: int | None = None
     asked: int = 0
     answered: int = 0
+    replied: bool = False
+    """Whether the target itself answered there, by a reply."""
+
     routers: set[str] = field(default_factory=set)
 
     def fill(self, now_ns: int) -> None:
@@ -44,11 +50,18 @@ class Allowance:
         self.answered += 1
         self.routers.add(address)
 
+    def give_back(self) -> None:
+        """Note that the target answered itself, whose replies are no router's messages."""
+        self.tokens = min(AT_ONCE, self.tokens + 1)
+        self.replied = True
+
     def next_ns(self, now_ns: int) -> int:
         """Tell when there is a token."""
         return now_ns + max(0, round((1.0 - self.tokens) / self._rate() * 1e9))
 
     def _rate(self) -> float:
+        if self.asked > AT_ONCE and not self.answered and not self.replied:
+            return SILENT_A_SECOND
         share = self.answered / self.asked if self.asked > ENOUGH_ASKED else 1.0
         return A_SECOND * max(1.0, len(self.routers) * share)
 
@@ -58,12 +71,19 @@ class Common:
     """What holds for all targets of one host: a router's limit is to us, whoever we ask about."""
 
     by_ttl: dict[int, Allowance] = field(default_factory=dict)
+    farthest: int = 0
+    """The farthest TTL at which a router answered."""
+
     first: dict[str, int] = field(default_factory=dict)
     """How many flows met a first router, by its address."""
 
     def allowance(self, ttl: int) -> Allowance:
         """Give that of a TTL."""
         return self.by_ttl.setdefault(ttl, Allowance())
+
+    def met_one(self, ttl: int) -> None:
+        """Note that a router answered at this TTL."""
+        self.farthest = max(self.farthest, ttl)
 
     def met_first(self, address: str) -> None:
         """Note that a flow met this first router."""

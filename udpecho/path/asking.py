@@ -8,6 +8,7 @@ missing is no evidence. Flows are asked in the order in which they are given.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from operator import itemgetter
@@ -16,7 +17,7 @@ from typing import NamedTuple
 from udpecho.path.allowance import Allowance, Common
 from udpecho.path.defaults import MOST_HOPS
 from udpecho.path.hops import Hop, Label, Path
-from udpecho.path.known import WAIT_NS, KnownFlow, least
+from udpecho.path.known import KnownFlow, least
 
 ALIKE = 3
 """Flows that met the same first router, after which it is not asked for each; and flows that reach
@@ -89,11 +90,13 @@ class Asker:
         None when there is none left, and none is awaited.
         """
         due = [due_ns for _, _, due_ns in self._open(now_ns)]
-        due += [
-            flow.asked_ns[ttl] + WAIT_NS
+        farthest = self._common.farthest
+        missing = (
+            flow.asked_ns[ttl] + flow.wait_ns(ttl, farthest)
             for flow in self._flows.values()
             for ttl in flow.awaited(now_ns)
-        ]
+        )
+        due += [due_ns for due_ns in missing if due_ns > now_ns]
         far = (flow.far_due_ns(now_ns) for flow in self._flows.values() if self._far)
         due += [due_ns for due_ns in far if due_ns is not None]
         return min(due, default=None)
@@ -123,6 +126,7 @@ class Asker:
             by_time=answer.by_time if not hop.answered else hop.by_time and answer.by_time,
         )
         self._bucket(ttl).heard(answer.address)
+        self._common.met_one(ttl)
         if self._heard is not None:
             self._heard(answer.address)
         if ttl == 1 and not answer.by_time and hop.answered == 0:
@@ -135,6 +139,12 @@ class Asker:
         """
         return self._flows[flow_number].answered_by_time(now_ns)
 
+    def replied(self, flow_number: int, ttl: int | None, rtt_ns: int | None = None) -> None:
+        """Note that the target itself answered a question, as it answers any datagram."""
+        self.reached(flow_number, ttl, rtt_ns)
+        if ttl is not None:
+            self._bucket(ttl).give_back()
+
     def reached(self, flow_number: int, ttl: int | None = None, rtt_ns: int | None = None) -> None:
         """Note that the target answered a question; with None a probe that no TTL was to end."""
         self._flows[flow_number].reaches(ttl, rtt_ns)
@@ -142,6 +152,7 @@ class Asker:
     def ended(self, flow_number: int, ttl: int, by: str, icmp_type: int, icmp_code: int) -> None:
         """Note that someone said "unreachable" to a question: farther it does not go."""
         self._flows[flow_number].ends(ttl, by, icmp_type, icmp_code)
+        self._bucket(ttl).heard(by)
 
     def told(self, flow_number: int, distance: int) -> None:
         """Note how far the target says that it is."""
@@ -157,7 +168,11 @@ class Asker:
         First each TTL once, from the nearest on; then those again that were silent.
         """
         found = []
-        silent_from, farthest = self._silent_from(), self._farthest()
+        farthest, silent_from, silent = (
+            self._common.farthest,
+            self._silent_from(now_ns),
+            self._silent(),
+        )
         for rank, flow in enumerate(self._flows.values()):
             if flow.alone and flow.awaited(now_ns):
                 continue
@@ -167,6 +182,8 @@ class Asker:
                     continue
                 if flow.reached and ttl >= silent_from:
                     break
+                if hop is None and flow.may_be_beyond(ttl, farthest) and silent[ttl] >= ALIKE:
+                    break
                 asked = 0 if hop is None else hop.asked
                 if (hop is not None and hop.answered) or asked >= flow.tries(ttl, farthest):
                     continue
@@ -174,7 +191,7 @@ class Asker:
                 bucket.fill(now_ns)
                 due_ns = bucket.next_ns(now_ns)
                 if asked:
-                    due_ns = max(due_ns, flow.asked_ns[ttl] + WAIT_NS)
+                    due_ns = max(due_ns, flow.asked_ns[ttl] + flow.wait_ns(ttl, farthest))
                 again = asked > 0
                 found.append(((again, again and ttl > flow.last + 1, rank, ttl), flow, due_ns))
         for (_, _, _, ttl), flow, due_ns in sorted(found, key=itemgetter(0)):
@@ -185,21 +202,22 @@ class Asker:
         first = self._common.first
         return len(first) == 1 and max(first.values()) >= ALIKE
 
-    def _farthest(self) -> int:
-        """Give the farthest TTL at which a router answered any flow."""
-        return max((flow.last for flow in self._flows.values()), default=0)
-
-    def _silent_from(self) -> int:
+    def _silent_from(self, now_ns: int) -> int:
         """Give the TTL from which on no router answers, as some flows found that get there."""
-        farthest = self._farthest()
+        farthest = self._common.farthest
         silent = sum(
-            flow.reached
-            and (hop := flow.hops.get(farthest + 1)) is not None
-            and hop.asked >= flow.tries(farthest + 1, farthest)
-            and all(flow.hops[ttl].asked > 1 for ttl in flow.hops if ttl > farthest)
-            for flow in self._flows.values()
+            flow.reached and flow.found_silent(farthest, now_ns) for flow in self._flows.values()
         )
         return farthest + 1 if silent >= ALIKE else self._most_hops + 1
+
+    def _silent(self) -> Counter[int]:
+        """Count the flows that reach the target and were asked about a TTL in vain so far."""
+        return Counter(
+            ttl
+            for flow in self._flows.values()
+            for ttl, hop in flow.hops.items()
+            if flow.reached and not hop.answered and ttl < flow.end
+        )
 
     def _bucket(self, ttl: int) -> Allowance:
         return self._common.allowance(ttl)

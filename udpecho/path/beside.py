@@ -100,7 +100,7 @@ class TracedPing:
         asked = self._questions.find(data)
         if asked is None or asked.probe.flow.peer != peer:
             return False
-        self._target(asked.probe.flow).asker.reached(*asked.question)
+        self._target(asked.probe.flow).asker.replied(*asked.question)
         return True
 
     def refused(self, refusal: Refusal, now: Stamp) -> None:

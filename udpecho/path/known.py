@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import inf
 
 from udpecho.path.hops import Hop
 
@@ -11,6 +12,11 @@ WAIT_NS = 1_000_000_000
 
 TRIES = 4
 """How often a TTL is asked that stays silent: once, and three times more."""
+
+BEYOND_NS = 300_000_000
+NEAR = 10
+"""Where nothing may be, beyond the last router of a flow that reaches the target, an answer is
+missing after so much, or so many times the target's own, if that is less than WAIT_NS."""
 
 AHEAD = 4
 """TTLs that are asked beyond the last that answered: so many silent ones in a row end a look."""
@@ -51,18 +57,41 @@ class KnownFlow:
         """The farthest TTL at which a router answered."""
         return max((ttl for ttl, hop in self.hops.items() if hop.addresses), default=0)
 
+    @property
+    def end(self) -> float:
+        """The least TTL that is known to come as far as it can; infinite if none is."""
+        return min(end or inf for end in (self.distance, self.reached_at, self.ended_at))
+
     def limit(self, most_hops: int) -> int:
         """Give the farthest TTL that is worth a question."""
         limits = [most_hops, self.last + AHEAD]
-        limits += [end - 1 for end in (self.distance, self.reached_at, self.ended_at) if end]
-        return min(limits)
+        return int(min(*limits, self.end - 1))
 
     def tries(self, ttl: int, farthest: int) -> int:
         """Tell how often a TTL is asked: where nothing may be, only once more.
 
         farthest is the farthest TTL at which a router answered any flow.
         """
-        return 2 if self.reached and ttl > max(self.last, farthest) else TRIES
+        return 2 if self.may_be_beyond(ttl, farthest) else TRIES
+
+    def found_silent(self, farthest: int, now_ns: int) -> bool:
+        """Tell whether all that was asked beyond this TTL was asked often enough, and in vain."""
+        beyond = [ttl for ttl in self.hops if farthest < ttl < self.end]
+        return farthest + 1 in beyond and all(
+            self.hops[ttl].asked >= self.tries(ttl, farthest)
+            and now_ns >= self.asked_ns[ttl] + self.wait_ns(ttl, farthest)
+            for ttl in beyond
+        )
+
+    def wait_ns(self, ttl: int, farthest: int) -> int:
+        """Tell how long after a question its answer is missing."""
+        if self.alone or self.rtt_ns is None or not self.may_be_beyond(ttl, farthest):
+            return WAIT_NS
+        return min(WAIT_NS, max(BEYOND_NS, NEAR * self.rtt_ns))
+
+    def may_be_beyond(self, ttl: int, farthest: int) -> bool:
+        """Tell whether there may be no router, for the target is reached and none was farther."""
+        return self.reached and ttl > max(self.last, farthest)
 
     def far_due_ns(self, now_ns: int) -> int | None:
         """Tell when the target is to be asked again, or is no longer awaited; None: never."""
@@ -108,5 +137,5 @@ class KnownFlow:
         return [
             ttl
             for ttl, asked_ns in self.asked_ns.items()
-            if not self.hops[ttl].answered and now_ns < asked_ns + WAIT_NS
+            if not self.hops[ttl].answered and now_ns < asked_ns + WAIT_NS and ttl < self.end
         ]

@@ -131,7 +131,7 @@ class Look:
                 continue
             asked = self._questions.find(data)
             if asked is not None:
-                self._asker.reached(*asked.question, asked.round_trip(arrived_ns, stamp))
+                self._asker.replied(*asked.question, asked.round_trip(arrived_ns, stamp))
             elif self._sizing is None or not self._sizing.takes(data, arrived_ns, stamp):
                 continue
             if traffic_class is not None:
