@@ -208,13 +208,21 @@ def test_an_unknown_address_is_silent(pair: Pair) -> None:
         ("255.255.255.255", "belongs to no host"),
         ("::ffff:192.0.2.9", "write it as one"),
         ("fe80::1%lo", "give no scope"),
+        (None, "expected, not None"),
+        (b"192.0.2.9", "expected, not b'192.0.2.9'"),
     ],
 )
-def test_bad_host(pair: Pair, address: str, why: str) -> None:
+def test_bad_host(pair: Pair, address: Any, why: str) -> None:
     """A host's address is an IP address and its own."""
     with pytest.raises(BadAddress, match=why):
         pair.net.host("192.0.2.77", address)
     pair.net.host("192.0.2.77")  # nothing is left of the failure
+
+
+def test_one_name_is_not_its_letters(pair: Pair) -> None:
+    """A text is a sequence of texts, too."""
+    with pytest.raises(TypeError, match=r"names are several, as \('ab',\), not 'ab'"):
+        pair.net.host("192.0.2.77", names="ab")
 
 
 def test_bad_refusals(pair: Pair) -> None:
@@ -724,6 +732,59 @@ def test_bad_forgery(
     """Not even a forger can send what no packet can hold."""
     with pytest.raises(expected):
         pair.net.forge(data, source=source, to=to, on=pair.near if on else None)
+
+
+LABELS = ("ttl", "tos")
+
+NEITHER = [
+    # What neither a datagram nor a refusal can be.
+    ({"data": "text"}, "data is bytes, not 'text'"),
+    ({"data": None}, "data is bytes, not None"),
+    ({"delay": -1}, "delay is 0 seconds or more, not -1"),
+    ({"delay": float("nan")}, "delay is 0 seconds or more, not nan"),
+    ({"source": (SERVER, 7.0)}, "a port from 0 to 65535 was expected, not 7.0"),
+]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "line"),
+    [
+        *NEITHER,
+        *[({name: 256}, f"{name} is a whole number from 0 to 255, not 256") for name in LABELS],
+        *[({name: -1}, f"{name} is a whole number from 0 to 255, not -1") for name in LABELS],
+        ({"ttl": 1.5}, "ttl is a whole number from 0 to 255, not 1.5"),
+    ],
+)
+def test_what_no_packet_can_be_is_not_forged(pair: Pair, wrong: dict[str, Any], line: str) -> None:
+    """It is said to the forger, and never reaches who listens: with what came beside it."""
+    ours = pair.far.listenUDP(9, Notebook())
+    forged: dict[str, Any] = {"data": b"x", "source": FORGER, "to": (SERVER, 9)}
+    with pytest.raises((TypeError, ValueError), match=line):
+        pair.net.forge(**forged | wrong)
+    pair.net.forge(**forged | {"data": bytearray(b"y")})
+    pair.net.advance()
+    assert ours.protocol.heard == [b"y"]
+    assert type(ours.protocol.heard[0]) is bytes
+
+
+@pytest.mark.parametrize(
+    ("wrong", "line"),
+    [
+        *NEITHER,
+        ({"error": 9999}, "error is an errno, not 9999"),
+        ({"error": 0}, "error is an errno, not 0"),
+        ({"error": "EPERM"}, "error is an errno, not 'EPERM'"),
+        ({"mtu": -1}, "mtu is a whole number of bytes, or None, not -1"),
+        ({"mtu": "1500"}, "mtu is a whole number of bytes, or None, not '1500'"),
+    ],
+)
+def test_what_no_message_can_say_is_not_forged(
+    pair: Pair, wrong: dict[str, Any], line: str
+) -> None:
+    """Likewise of ICMP."""
+    forged: dict[str, Any] = {"source": (SERVER, 7), "to": (CLIENT, 1)}
+    with pytest.raises((TypeError, ValueError), match=line):
+        pair.net.forge_refusal(**forged | wrong)
 
 
 # Sends that fail

@@ -70,7 +70,9 @@ def test_counts(record: Record) -> None:
     assert record.count(Fate.LOST, to=A) == 0
 
 
-@pytest.mark.parametrize("end", ["192.0.2.1:7", "server", "", ("server", 7), ("192.0.2", 7)])
+@pytest.mark.parametrize(
+    "end", ["192.0.2.1:7", "server", "", ("server", 7), ("192.0.2", 7), (A,), ()]
+)
 def test_an_address_that_is_none(record: Record, end: Any) -> None:
     """It would be sought in vain, and a count of 0 look like a proof."""
     with pytest.raises(BadAddress, match="expected an IP address, or"):

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from twisted.internet.error import CannotListenError
 
-from tests.rules import Notebook
+from tests.rules import Attentive, Notebook
 from udpecho.errors import DatagramTooLong
+from udpecho.port import listen_udp
 from udpecho.testing import (
     Fate,
     MemoryNetwork,
@@ -80,6 +81,17 @@ def test_over_ipv6() -> None:
     scene = Scene(reply(b"a"), host=PEER6)
     assert scene.ask(b"1") == [b"a"]
     assert scene.client.peers == [(PEER6, 7)]
+
+
+def test_what_was_sent_to_all_is_answered_from_its_own_address() -> None:
+    """As any socket's: nothing leaves from 255.255.255.255; and it is not refused (RFC 1122)."""
+    scene, asker = Scene(reply(b"a"), refuse), Attentive()
+    listen_udp(scene.near, 50001, asker).setBroadcastAllowed(True)
+    for _ in range(2):
+        asker.send(b"who is there?", ("255.255.255.255", 7))
+        scene.net.advance(1)
+    assert (asker.heard, asker.peers, asker.refused) == ([b"a"], [(PEER, 7)], [])
+    assert len(scene.peer.heard) == 2
 
 
 def test_it_hears_others_too() -> None:

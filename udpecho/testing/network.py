@@ -28,7 +28,7 @@ from udpecho.testing.limits import (
     IcmpLimits,
 )
 from udpecho.testing.link import MemoryLink
-from udpecho.testing.packet import Packet
+from udpecho.testing.packet import Packet, checked
 from udpecho.testing.passage import Datagram, Fate, Fault
 from udpecho.testing.record import Record
 from udpecho.testing.router import MemoryRouter, node_of
@@ -78,6 +78,8 @@ class MemoryNetwork:
                 raise BadAddress(host, f"{host} is taken: an address belongs to one host")
         made = MemoryHost(self._wire, hosts, refusals, receive_buffer)
         self._wire.stacks.update(dict.fromkeys(hosts, made.stack))
+        if isinstance(names, str):
+            raise TypeError(f"names are several, as ({names!r},), not {names!r}")
         for name in map(str.lower, names):
             self._wire.names[name] = self._wire.names.get(name, ()) + hosts
         return made
@@ -207,6 +209,7 @@ class MemoryNetwork:
         on is the host, needed only if to is one of its loopback addresses. No link delays or
         loses it; delay is in seconds. ttl and tos are what it arrives with.
         """
+        data = checked(data, ttl, tos, delay)
         source, to = canonical_peer(source), canonical_peer(to)
         limit = MAX_IPV6_DATA if is_ipv6(to[0]) else MAX_IPV4_DATA
         if is_ipv6(source[0]) != is_ipv6(to[0]):
@@ -234,6 +237,11 @@ class MemoryNetwork:
         administratively prohibited (ICMP 3/13), EMSGSIZE of fragmentation needed (ICMP 3/4), which
         tells an mtu, in bytes.
         """
+        if error not in errno.errorcode:
+            raise ValueError(f"error is an errno, not {error!r}")
+        if not (mtu is None or (isinstance(mtu, int) and mtu >= 0)):
+            raise ValueError(f"mtu is a whole number of bytes, or None, not {mtu!r}")
+        data = checked(data, delay=delay)
         source, to = canonical_peer(source), canonical_peer(to)
         target = self._target(to[0], on)
         if target is not None:

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import NamedTuple
 
 from udpecho.datagrams import DEFAULT_TTL
 from udpecho.peer import Peer
+
+
+def checked(data: bytes, ttl: int = DEFAULT_TTL, tos: int = 0, delay: float = 0.0) -> bytes:
+    """Copy the data of a datagram that a test makes up; raises TypeError, or ValueError."""
+    if not isinstance(data, bytes | bytearray | memoryview):
+        raise TypeError(f"data is bytes, not {data!r}")
+    for name, value in (("ttl", ttl), ("tos", tos)):
+        if not (isinstance(value, int) and 0 <= value <= 255):
+            raise ValueError(f"{name} is a whole number from 0 to 255, not {value!r}")
+    if not (isinstance(delay, int | float) and 0 <= delay < inf):
+        raise ValueError(f"delay is 0 seconds or more, not {delay!r}")
+    return bytes(data)
 
 
 class Packet(NamedTuple):

@@ -230,8 +230,8 @@ def _is_end(ends: list[Peer], end: End | None) -> Callable[[int], bool] | None:
     """Make a test of where a datagram comes from, or goes to, by its number."""
     if end is None:
         return None
-    host, port = (end, None) if isinstance(end, str) else end
-    canonical = canonical_host(host)
+    host, port = (end, None) if isinstance(end, str) or len(end) != 2 else end
+    canonical = canonical_host(host) if isinstance(host, str) else None
     if canonical is None:
         raise BadAddress(end, f"expected an IP address, or (address, port), got {end!r}")
     return lambda number: ends[number][0] == canonical and port in (None, ends[number][1])

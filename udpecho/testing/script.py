@@ -105,15 +105,22 @@ class ScriptedPeer:
         """Hear that a reply was refused: that changes nothing."""
 
     def _do(self, step: Step, came: Packet) -> None:
-        if step.refuses:
+        if step.refuses and self._stack.owns(came.destination[0]):  # not what was sent to many
             self._stack.wire.refuse(self._stack, came)
         if step.answer is not None:
             self._last = made(step.answer, came)
         if step.answers:
-            packet = Packet(came.destination, came.source, self._last)
+            packet = Packet(self._own(came), came.source, self._last)
             when = self._timeline.now + step.delay
             for _ in range(step.times):
                 self._timeline.at(when, partial(self._stack.wire.transmit, self._stack, packet))
+
+    def _own(self, came: Packet) -> Peer:
+        """Tell whence an answer leaves: what was sent to many is answered from an own address."""
+        host, port = came.destination
+        if not self._stack.owns(host):
+            host = self._stack.source_for(came.source[0]) or host
+        return host, port
 
 
 def made(answer: Answer, came: Packet) -> bytes:

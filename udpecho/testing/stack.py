@@ -43,12 +43,14 @@ IPV6_ANY = "::"
 def canonical_peer(peer: Peer) -> Peer:
     """Return an address and port in canonical form, or raise BadAddress."""
     host, port = peer
+    if not isinstance(host, str):
+        raise BadAddress(host, f"an IPv4 or IPv6 address was expected, not {host!r}")
     if "%" in host:
         raise BadAddress(host, f"{host}: hosts in memory have one link, give no scope")
     canonical = canonical_host(host)
     if canonical is None:
         raise BadAddress(host, f"an IPv4 or IPv6 address was expected, not {host!r}")
-    if not 0 <= port <= MAX_PORT:
+    if not (isinstance(port, int) and 0 <= port <= MAX_PORT):
         raise BadAddress(port, f"a port from 0 to {MAX_PORT} was expected, not {port!r}")
     return canonical, port
 
