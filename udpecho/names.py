@@ -91,6 +91,11 @@ def check_name(host: str) -> None:
         raise BadAddress(host, f"expected a host's name or address, got {quoted(host)}") from None
 
 
+def link_of(source: str | None, device: str | None) -> str | None:
+    """Name the interface that datagrams leave by, if that is said: itself, or a source's scope."""
+    return device or (source or "").partition("%")[2] or None
+
+
 def scoped(host: str, interface: str | None) -> str:
     """Give a link-local address its interface, which may be said apart from it (RFC 4007).
 
@@ -126,7 +131,13 @@ def resolve(
 
 
 def resolve_within(
-    reactor: IDatagramReactor, host: str, port: int, timeout: float, *, ipv6: bool | None = None
+    reactor: IDatagramReactor,
+    host: str,
+    port: int,
+    timeout: float,
+    *,
+    ipv6: bool | None = None,
+    interface: str | None = None,
 ) -> Deferred[Peer]:
     """Find the address of a host as resolve() does, in so many seconds or not (ResolveFailed)."""
     if not 0 < timeout < inf:  # written so that NaN fails it, too
@@ -135,7 +146,8 @@ def resolve_within(
     def too_late(_: object, waited: float) -> Peer:
         raise ResolveFailed(f"no answer about {quoted(host)} within {waited:g} s")
 
-    return resolve(reactor, host, port, ipv6=ipv6).addTimeout(timeout, reactor, too_late)
+    found = resolve(reactor, host, port, ipv6=ipv6, interface=interface)
+    return found.addTimeout(timeout, reactor, too_late)
 
 
 def addresses(

@@ -219,3 +219,87 @@ def test_each_run_has_a_picture(file: Path) -> None:
 def test_nothing_sent_is_no_error(file: Path) -> None:
     assert told(file, "".join(record([]))).status == 1
     assert told(file, RUN, begins=1000.0 * MS).status == 1
+
+
+NAMINGS = [
+    {"type": "unresolved", "at_ns": 0, "target": "nobody.example", "port": 7,
+     "reason": "no address found for 'nobody.example'"},
+    {"type": "unresolved", "at_ns": 0, "target": "h:99999", "port": None, "reason": "a port"},
+    {"type": "readdressed", "at_ns": 2 * MS, "target": "late.example", "address": "192.0.2.8",
+     "port": 7, "old_address": None},
+    {"type": "readdressed", "at_ns": 2 * 10**9, "target": "echo.example", "address": "2001:db8::9",
+     "port": 7, "old_address": "192.0.2.1"},
+]  # fmt: skip
+RETOLD = [
+    "0.000 s: no address found for 'nobody.example'",
+    "0.000 s: h:99999: a port",
+    "0.002 s: late.example is at 192.0.2.8:7, and probed from now on",
+    "2.000 s: echo.example has moved from 192.0.2.1 to 2001:db8::9",
+]
+
+
+def with_namings(*namings: dict[str, object]) -> str:
+    start, *others = RUN.splitlines(keepends=True)
+    return start + "".join(f"{json.dumps(each)}\n" for each in namings) + "".join(others)
+
+
+def test_what_became_of_names_is_retold(file: Path) -> None:
+    """As ping had said on standard error: beside data it is there again."""
+    text = with_namings(*NAMINGS)
+    plain = told(file, RUN)
+    said = told(file, text)
+    assert [line for line in said.out if line in RETOLD] == RETOLD
+    assert [line for line in said.out if line not in RETOLD] == plain.out
+    for form in ("json", "csv"):
+        data = told(file, text, form=form)
+        assert data.out == told(file, RUN, form=form).out
+        assert data.err == [f"udpecho: {line}" for line in RETOLD]
+
+
+@pytest.mark.parametrize(
+    ("asked", "lines"),
+    [
+        ({"hosts": frozenset({"echo.example"})}, [3]),
+        ({"hosts": frozenset({"192.0.2.8"})}, [2]),
+        ({"hosts": frozenset({"2001:db8::9"})}, [3]),
+        ({"begins": 1.0}, [3]),
+        ({"ends": 1.0}, [0, 1, 2]),
+    ],
+)
+def test_of_names_too_only_what_is_asked_for(
+    file: Path, asked: dict[str, object], lines: list[int]
+) -> None:
+    said = told(file, with_namings(*NAMINGS), **asked)
+    assert [line for line in said.out if line in RETOLD] == [RETOLD[each] for each in lines]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"target": 7}, "target: expected a text, got 7"),
+        ({"reason": None}, "reason: expected a text, got None"),
+        ({"port": 65536}, "port: expected a whole number from 0 to 65535, got 65536"),
+        ({"at_ns": -1}, "at_ns: expected a whole number from 0, got -1"),
+        ({"type": "readdressed"}, "address: expected a text, got nothing"),
+        (
+            {"type": "readdressed", "address": "192.0.2.1", "old_address": "x"},
+            "old_address: expected an IP address, got 'x'",
+        ),
+    ],
+)
+def test_what_is_damaged_of_names_is_left_out(
+    file: Path, wrong: dict[str, object], message: str
+) -> None:
+    said = told(file, with_namings(NAMINGS[0] | wrong))
+    assert said.err == [f"udpecho: run.jsonl: 1 damaged line left out: line 2: {message}"]
+
+
+def test_a_table_of_rows_has_its_header_whichever_runs_it_is_of(file: Path) -> None:
+    """The first run has not that host."""
+    other = RUN.replace("echo.example", "other.example").replace("192.0.2.1", "192.0.2.7")
+    rows = [
+        *csv.DictReader(told(file, RUN + other, form="csv", hosts=frozenset({"192.0.2.7"})).out)
+    ]
+    assert {(row["run"], row["target"]) for row in rows} == {("2", "other.example")}
+    said = told(file, RUN + other, hosts=frozenset({"192.0.2.7"}))
+    assert said.out[0].startswith("PING other.example")

@@ -141,6 +141,14 @@ def test_a_link_local_address_has_its_interface_from_either(
     assert (target["target"], target["address"]) == (host, "fe80::1%udp0")
 
 
+@needs_namespaces
+def test_so_has_that_of_a_path(beside: tuple[Namespace, str]) -> None:
+    """C5, of another command with -I: it was refused, though the interface was said."""
+    client, port = beside
+    shown = client.run(*udpecho("path", "--flows=1", "-m2", "-I", "udp0", "-p", port, "fe80::1"))
+    assert "fe80::1%udp0" in shown
+
+
 @pytest.mark.parametrize("accept", ["matching", "connected"])
 def test_a_link_local_address_without_one_is_refused(accept: str) -> None:
     done = ping("-c1", f"--accept={accept}", "fe80::1")

@@ -97,7 +97,7 @@ def read_all(lines: Iterable[str], selection: Selection = ALL) -> tuple[list[Rec
     entries, found = Entries(lines), []
     for run in runs(entries):
         summing = Summing(run.start.plan, selection)
-        outcomes = [outcome for outcome in run if summing.add(outcome)]
+        outcomes = [each for each in run if isinstance(each, Outcome) and summing.add(each)]
         own = run.summary if selection.is_all else None
         summary = summing.summary() if own is None else own
         found.append(Recording(run.start, outcomes, summary, run.summary is not None))

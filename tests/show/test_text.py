@@ -55,6 +55,10 @@ V6 = Target("v6.example", ("2001:db8::1", 7))
             ["PING v6.example(v6.example (2001:db8::1)) 100 data bytes", "4 flows"],
         ),
         (
+            Plan(targets=(Target("fe80::1", ("fe80::1%eth0", 7)),)),
+            ["PING fe80::1(fe80::1%eth0) 56 data bytes"],
+        ),
+        (
             Plan(targets=(Target("2001:db8::1", V6.peer),), traffic_class=0x2E),
             ["PING 2001:db8::1(2001:db8::1) 56 data bytes", "DSCP 11, ECN 2"],
         ),
@@ -276,3 +280,13 @@ def test_the_clock_is_named(clocks: list[Clock], text: str) -> None:
         for n, clock in enumerate(clocks, 1)
     ]
     assert text in summary_of(*outcomes)
+
+
+def test_a_refusal_tells_whose_probe_it_was_where_there_are_several_hosts() -> None:
+    """C4: a router, or a machine with two ports, speaks of any of them."""
+    flow = Flow("echo.example:7", HOST.peer, 40001)
+    refused = Outcome(ProbeFate.REFUSED, 0, flow, 3, peer=("192.0.2.9", 0), reason="ECONNREFUSED")
+    line = "From 192.0.2.9 icmp_seq=3 Destination Port Unreachable"
+    assert outcome_text(refused) == line
+    assert outcome_text(refused, alone=False) == f"{line} for echo.example:7"
+    assert outcome_text(refused, alone=False, numeric=True) == f"{line} for 192.0.2.1:7"

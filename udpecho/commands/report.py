@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from udpecho.ping.figures import Summary
     from udpecho.show import Trace
     from udpecho.show.forms import Form
-    from udpecho.show.reading import LeftOut, SavedRun
+    from udpecho.show.reading import LeftOut, SavedRun, Told
     from udpecho.show.summing import Selection, Summing
 
 
@@ -71,22 +71,30 @@ def _tell(
     sums: type[Summing],
 ) -> Summary | None:
     """Tell of a run, as far as it is asked for; return its figures, if it has such a host."""
+    from udpecho.ping.outcome import Outcome
     from udpecho.show.summing import Selection
 
     plan = run.start.plan
     when = span(asked.begins, asked.ends, run.start.unix_ns)
     selection = Selection(when.from_ns, when.to_ns, asked.hosts)
     hosts = tuple(each for each in plan.targets if selection.names(each.name, each.peer))
-    if asked.hosts and not hosts and not plan.expected:
-        return None
     start = replace(run.start, plan=replace(plan, targets=hosts))
-    form.begin(run.number, start)
+    begun = bool(hosts or plan.expected or not asked.hosts)
+    if begun:
+        form.begin(run.number, start)
     summing = sums(plan, selection)
-    for outcome in run:
-        if summing.add(outcome):
-            form.outcome(outcome)
-            if trace is not None:
-                trace.add(outcome)
+    for told in _selected(run, selection, summing):
+        if not begun:  # a host that was asked for by an address that it has moved to
+            form.begin(run.number, start)
+            begun = True
+        if not isinstance(told, Outcome):
+            form.named(told)
+            continue
+        form.outcome(told)
+        if trace is not None:
+            trace.add(told)
+    if not begun:
+        return None
     remarks = [*_remarks(run, asked, selection)]
     own = run.summary if selection.is_all else None
     summary = summing.summary() if own is None else own
@@ -94,6 +102,16 @@ def _tell(
         remarks.append(f"nothing: the run began at {_local(run.start.unix_ns)}")
     form.end(run.number, start, summary, remarks)
     return summary
+
+
+def _selected(run: SavedRun, selection: Selection, summing: Summing) -> Iterator[Told]:
+    """Sum a run up, and yield what of it is asked for."""
+    from udpecho.ping.outcome import Outcome
+
+    for told in run:
+        looks = summing.add(told) if isinstance(told, Outcome) else selection.takes_naming(told)
+        if looks:
+            yield told
 
 
 def _remarks(run: SavedRun, asked: ReportSettings, selection: Selection) -> Iterator[str]:

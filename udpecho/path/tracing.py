@@ -20,7 +20,7 @@ from udpecho.errors import BadAddress
 from udpecho.instrument import Instrument, ProbeSocket, SocketOptions, choose_instrument
 from udpecho.instrument.probe import Arrival, Flow, Probe
 from udpecho.instrument.stamps import Stamp
-from udpecho.names import resolve_within
+from udpecho.names import link_of, resolve_within
 from udpecho.path.asking import Asker, Question
 from udpecho.path.defaults import FLOWS, LONGEST, MOST_HOPS
 from udpecho.path.hops import Path, Paths
@@ -229,9 +229,9 @@ async def trace(
     Raises ResolveFailed, BadAddress, ValueError, or OSError for what this system can't do.
     """
     datagrams = datagram_reactor(reactor)
-    seconds = monotonic_clock(datagrams)
-    begun = seconds()
-    peer = await resolve_within(datagrams, *target, longest, ipv6=ipv6)
+    begun = (seconds := monotonic_clock(datagrams))()
+    link = link_of(source, device)
+    peer = await resolve_within(datagrams, *target, longest, ipv6=ipv6, interface=link)
     router_names = RouterNames(datagrams) if names else None
     if dscp is not None and not 0 <= dscp <= MOST_DSCP:
         raise ValueError(f"dscp: expected 0 to {MOST_DSCP}, got {dscp!r}")

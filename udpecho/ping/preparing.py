@@ -16,7 +16,7 @@ from typing import Literal
 from udpecho.errors import ResolveFailed, UdpEchoError
 from udpecho.instrument import SocketOptions, choose_instrument
 from udpecho.instrument.probe import MtuDiscovery, Probe
-from udpecho.names import NamedHost
+from udpecho.names import NamedHost, link_of
 from udpecho.ping.figures import Summary
 from udpecho.ping.listening import ignore
 from udpecho.ping.lookup_times import RESOLVE
@@ -86,12 +86,11 @@ async def prepare(
     if not targets:
         raise ValueError("a ping needs a target")
     datagrams = datagram_reactor(reactor)
-    link = device or (source or "").partition("%")[2] or None
     lookups = Lookups(
         datagrams,
         targets,
         ipv6=ipv6,
-        interface=link,
+        interface=link_of(source, device),
         every=_every(resolve),
         on_unresolved=on_unresolved or ignore,
         on_naming=on_naming,

@@ -1,4 +1,4 @@
-"""The entries of a record, each from an object of JSON: a start, an outcome or a summary.
+"""The entries of a record, each from an object of JSON: a start, what is told, or a summary.
 
 Believes nothing: every value is looked at, and what is not as ping.schema.json says is a
 ValueError of one line. Does no I/O.
@@ -23,13 +23,16 @@ from udpecho.ping.figures import (
     Summary,
     TargetSummary,
 )
-from udpecho.ping.outcome import Outcome
+from udpecho.ping.outcome import Naming, Outcome, Readdressed, Unresolved
 from udpecho.ping.plan import Plan, Target
 from udpecho.show.fields import MOST, Fields
 from udpecho.show.record import SCHEMA, TYPES, Start
 
 KINDS = {name: kind for kind, name in TYPES.items()}
 """What became of a probe, or what a surplus datagram is, by the type of its line."""
+
+NAMINGS: dict[str, type[Naming]] = {"unresolved": Unresolved, "readdressed": Readdressed}
+"""What became of a host's name, by the type of its line."""
 
 BYTE = 255
 """The highest type or code of ICMP (RFC 792)."""
@@ -81,6 +84,18 @@ def read_outcome(value: Fields, flow_of: FlowOf) -> Outcome:
         icmp_code=_unless_null(value, "icmp_code", BYTE, or_missing=True),
         mtu=_unless_null(value, "mtu_bytes", or_missing=True),
     )
+
+
+def read_naming(value: Fields) -> Naming:
+    """Read what became of a host's name."""
+    at_ns, name = value.whole("at_ns"), value.text("target")
+    if value.choice("type", NAMINGS) is Unresolved:
+        port = _unless_null(value, "port", MAX_PORT)
+        return Unresolved(at_ns, name, port, value.text("reason"))
+    new = _peer(value)
+    if value.is_null("old_address"):
+        return Readdressed(at_ns, name, None, new)
+    return Readdressed(at_ns, name, (_address(value, "old_address"), new[1]), new)
 
 
 def read_summary(value: Fields) -> Summary:
@@ -150,10 +165,14 @@ def _known(value: Fields, kind: type[Figures | Distribution]) -> dict[str, Any]:
 
 
 def _peer(value: Fields, prefix: str = "") -> Peer:
-    address = value.text(f"{prefix}address")
+    return _address(value, f"{prefix}address"), value.whole(f"{prefix}port", 0, MAX_PORT)
+
+
+def _address(value: Fields, key: str) -> str:
+    address = value.text(key)
     if not _is_address(address):
-        raise value.wrong(f"{prefix}address", "an IP address")
-    return address, value.whole(f"{prefix}port", 0, MAX_PORT)
+        raise value.wrong(key, "an IP address")
+    return address
 
 
 @lru_cache(maxsize=1 << 14)

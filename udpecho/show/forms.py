@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from udpecho.ping.figures import Summary
-from udpecho.ping.outcome import Outcome
+from udpecho.ping.outcome import Naming, Outcome
 from udpecho.show.csv_rows import header, rows
 from udpecho.show.record import Start, summary_line
 from udpecho.show.sheet import Sheet
-from udpecho.show.text import banner, outcome_text, summary_text
+from udpecho.show.text import banner, naming_text, outcome_text, summary_text
 
 Say = Callable[[str], None]
 
@@ -23,6 +23,9 @@ class Form(Protocol):
 
     def outcome(self, outcome: Outcome) -> None:
         """Tell of an outcome."""
+
+    def named(self, naming: Naming) -> None:
+        """Tell what became of a host's name."""
 
     def end(self, number: int, start: Start, summary: Summary, remarks: Sequence[str]) -> None:
         """Tell what a run measured, and what must be said of that."""
@@ -37,17 +40,29 @@ class AsText:
         self._say = say
         self._sheet = sheet
         self._lines = lines
+        self._alone = True
+        self._began = False
 
     def begin(self, number: int, start: Start) -> None:
         """Say what was pinged."""
-        if number > 1:
+        if self._began:
             self._say("")
+        self._began = True
+        self._alone = start.plan.hosts == 1
         for line in banner(start.plan):
             self._say(line)
 
     def outcome(self, outcome: Outcome) -> None:
         """Say what ping would."""
-        if self._lines and (line := outcome_text(outcome)) is not None:
+        if not self._lines:
+            return
+        line = outcome_text(outcome, alone=self._alone)
+        if line is not None:
+            self._say(line)
+
+    def named(self, naming: Naming) -> None:
+        """Say it."""
+        for line in self._sheet().wrap(naming_text(naming)):
             self._say(line)
 
     def end(self, number: int, start: Start, summary: Summary, remarks: Sequence[str]) -> None:
@@ -70,6 +85,10 @@ class _Data:
 
     def outcome(self, outcome: Outcome) -> None:
         """Say nothing."""
+
+    def named(self, naming: Naming) -> None:
+        """Say it as a remark."""
+        self._complain(naming_text(naming))
 
     def end(self, number: int, start: Start, summary: Summary, remarks: Sequence[str]) -> None:
         """Say the remarks, then the summary."""
@@ -94,10 +113,15 @@ class AsJson(_Data):
 class AsCsv(_Data):
     """A row for each host, and for each of its flows where it has several, below one header."""
 
+    def __init__(self, say: Say, complain: Say) -> None:
+        super().__init__(say, complain)
+        self._headed = False
+
     def begin(self, number: int, start: Start) -> None:
         """Say the header, once."""
-        if number == 1:
+        if not self._headed:
             self._say(header())
+        self._headed = True
 
     def lines(self, number: int, start: Start, summary: Summary) -> Iterable[str]:
         """Write the rows."""

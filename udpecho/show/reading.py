@@ -16,8 +16,15 @@ from typing import TypeAlias
 from udpecho.instrument.probe import Flow
 from udpecho.peer import Peer
 from udpecho.ping.figures import Summary
-from udpecho.ping.outcome import Outcome
-from udpecho.show.entries import KINDS, read_outcome, read_start, read_summary
+from udpecho.ping.outcome import Naming, Outcome
+from udpecho.show.entries import (
+    KINDS,
+    NAMINGS,
+    read_naming,
+    read_outcome,
+    read_start,
+    read_summary,
+)
 from udpecho.show.fields import Fields
 from udpecho.show.record import Start
 
@@ -36,10 +43,13 @@ MOST_FLOWS = 1 << 17
 START_MARK = '{"type":"start"'
 """How a run begins, wherever in a line: what was there before was cut by a kill."""
 
-ASIDE = frozenset({"interval", "unresolved", "readdressed"})
-"""Types of lines that add nothing to the figures."""
+ASIDE = frozenset({"interval"})
+"""Types of lines that tell nothing beside the others."""
 
-Entry: TypeAlias = Start | Outcome | Summary
+Told: TypeAlias = Outcome | Naming
+"""What is told of a run between its start and its summary."""
+
+Entry: TypeAlias = Start | Told | Summary
 
 _NOT_JSON = (ValueError, RecursionError)
 
@@ -58,7 +68,7 @@ class LeftOut:
 
 
 class Entries:
-    """The runs of a record, entry by entry: for each its start, outcomes, and its summary.
+    """The runs of a record, entry by entry: each one's start, what is told, and its summary.
 
     A run without a summary was cut short, by a kill or within the file.
     """
@@ -99,14 +109,16 @@ class Entries:
             return self._begin(found)
         if not isinstance(kind, str):
             raise ValueError(f"type: expected a text, got {reprlib.repr(kind)}")
-        if kind in KINDS or kind == "summary":
+        if kind in KINDS or kind in NAMINGS or kind == "summary":
             return self._within_run(kind, found)
         self.left_out.unknown += kind not in ASIDE
         return None
 
-    def _within_run(self, kind: str, found: Fields) -> Outcome | Summary:
+    def _within_run(self, kind: str, found: Fields) -> Told | Summary:
         if not self._within:
             raise ValueError(f"{kind}: expected the start of a run before it")
+        if kind in NAMINGS:
+            return read_naming(found)
         if kind != "summary":
             return read_outcome(found, self._flow)
         summary = read_summary(found)
@@ -159,7 +171,7 @@ def _no_start(where: int, told: str) -> str:
 
 
 class SavedRun:
-    """A run of a record, as far as it has been read: iterate over its outcomes, once."""
+    """A run of a record, as far as it has been read: iterate over what it tells, once."""
 
     def __init__(self, number: int, start: Start, entries: Iterator[Entry]) -> None:
         self.number = number
@@ -167,7 +179,7 @@ class SavedRun:
 
         self.start = start
         self.summary: Summary | None = None
-        """Its own, once its outcomes are read; None if it was cut short."""
+        """Its own, once all before it is read; None if it was cut short."""
 
         self.next: Start | None = None
         """How the next run begins, where this one was cut short by that."""
@@ -175,11 +187,11 @@ class SavedRun:
         self._entries = entries
         self._over = False
 
-    def __iter__(self) -> Iterator[Outcome]:
-        """Yield the outcomes, up to the summary, the next run's start, or the file's end."""
+    def __iter__(self) -> Iterator[Told]:
+        """Yield what is told, up to the summary, the next run's start, or the file's end."""
         while not self._over:
             entry = next(self._entries, None)
-            if isinstance(entry, Outcome):
+            if isinstance(entry, Told):
                 yield entry
                 continue
             self._over = True

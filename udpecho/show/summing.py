@@ -12,7 +12,7 @@ from udpecho.instrument.probe import ProbeFate
 from udpecho.peer import Peer, format_peer
 from udpecho.ping.figures import Summary
 from udpecho.ping.ledger import MEMORY_NS
-from udpecho.ping.outcome import Outcome
+from udpecho.ping.outcome import Naming, Outcome, Unresolved
 from udpecho.ping.plan import Plan
 from udpecho.ping.stats import Stats
 
@@ -45,6 +45,15 @@ class Selection:
             return False
         flow = outcome.flow
         return not self.hosts or (flow is not None and self.names(flow.target, flow.peer))
+
+    def takes_naming(self, naming: Naming) -> bool:
+        """Tell whether what becomes of a host's name is looked at."""
+        begins_ns, ends_ns = self.from_ns or 0, self.to_ns
+        if naming.at_ns < begins_ns or (ends_ns is not None and naming.at_ns >= ends_ns):
+            return False
+        if isinstance(naming, Unresolved):
+            return not self.hosts or naming.name in self.hosts
+        return any(self.names(naming.name, peer) for peer in (naming.old, naming.new) if peer)
 
     def names(self, name: str, peer: Peer) -> bool:
         """Tell whether a host is looked at."""

@@ -14,7 +14,7 @@ from udpecho.instrument.probe import ProbeFate
 from udpecho.instrument.stamps import Clock
 from udpecho.peer import Peer, format_peer, is_ipv6
 from udpecho.ping.figures import Figures, Glance, Losers, Summary
-from udpecho.ping.outcome import Outcome, Surplus
+from udpecho.ping.outcome import Naming, Outcome, Surplus, Unresolved
 from udpecho.ping.plan import Plan
 from udpecho.show.amounts import milliseconds, percent, slashed
 from udpecho.show.icmp import refusal_text
@@ -55,20 +55,25 @@ def _alone(plan: Plan, numeric: bool) -> str:
     [target] = plan.targets
     address = target.peer[0]
     if is_ipv6(address):
-        whose = address if numeric else _named(target.name, target.peer)
+        is_named = not numeric and target.name != address.partition("%")[0]
+        whose = _named(target.name, target.peer) if is_named else address
         return f"PING {target.name}({whose}) {plan.size} data bytes"
     whole = plan.size + HEADERS
     return f"PING {target.name} ({address}) {plan.size}({whole}) bytes of data."
 
 
-def outcome_text(outcome: Outcome, *, numeric: bool = False) -> str | None:
-    """Write an outcome in one line, or None for one that ping says nothing about (a loss)."""
+def outcome_text(outcome: Outcome, *, numeric: bool = False, alone: bool = True) -> str | None:
+    """Write an outcome in one line, or None for one that ping says nothing about (a loss).
+
+    Of a host that is not alone a refusal tells which it is: a router may speak of many.
+    """
     match outcome.kind:
         case ProbeFate.LOST:
             return None
         case ProbeFate.REFUSED:
             by = "our own kernel" if outcome.peer is None else outcome.peer[0]
-            return f"From {by} icmp_seq={outcome.sequence} {refusal_text(outcome)}"
+            of = "" if alone else _refused(outcome, numeric)
+            return f"From {by} icmp_seq={outcome.sequence} {refusal_text(outcome)}{of}"
         case Surplus.STRANGER | Surplus.FORGED:
             by = format_peer(outcome.peer) if outcome.peer else "?"
             return f"{outcome.size} bytes from {by}: {outcome.kind.value}, no reply to us"
@@ -84,6 +89,18 @@ def overdue_text(sequence: int, target: str, alone: bool) -> str:
     """Write the line of -O for a probe whose timeout has passed without an answer."""
     whose = "" if alone else f" from {target}"
     return f"no answer yet{whose} for icmp_seq={sequence}"
+
+
+def naming_text(naming: Naming) -> str:
+    """Write what became of a host's name, and how long after the start that was."""
+    when = f"{naming.at_ns / 1e9:.3f} s"
+    if isinstance(naming, Unresolved):
+        named = naming.name in naming.reason
+        return f"{when}: {'' if named else f'{naming.name}: '}{naming.reason}"
+    new = format_peer(naming.new)
+    if naming.old is None:
+        return f"{when}: {naming.name} is at {new}, and probed from now on"
+    return f"{when}: {naming.name} has moved from {naming.old[0]} to {naming.new[0]}"
 
 
 def interim_text(glance: Glance, losers: Losers = NOBODY) -> str:
@@ -205,6 +222,13 @@ def _clock(summary: Summary) -> str:
     if kernel:
         return "clock: the kernel's timestamps"
     return "clock: the process's own, which includes its delays" if user else "clock: no replies"
+
+
+def _refused(outcome: Outcome, numeric: bool) -> str:
+    """Write whose probe was refused, as it was named."""
+    if outcome.flow is None:
+        return ""
+    return f" for {format_peer(outcome.flow.peer) if numeric else outcome.flow.target}"
 
 
 def _source(outcome: Outcome, numeric: bool) -> str:

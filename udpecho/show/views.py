@@ -146,7 +146,7 @@ class Lines(Quiet):
 
     def outcome(self, outcome: Outcome) -> None:
         """Write a line, unless it is a loss."""
-        line = outcome_text(outcome, numeric=self._numeric)
+        line = outcome_text(outcome, numeric=self._numeric, alone=self._alone)
         if line is not None:
             self._write(line)
 
