@@ -34,16 +34,28 @@ def padded(text: str, columns: int, *, right: bool = False) -> str:
 def wrapped(text: str, columns: int, indent: str = "  ") -> Iterator[str]:
     """Break a line at its spaces; what follows the first is indented. A word is broken at need."""
     indent = indent if columns > 2 * len(indent) else ""
-    rest, before = text, ""
-    while columns_of(before + rest) > columns:
-        characters = list(_characters(rest))
-        line = "".join(_fitting(characters, columns - len(before)) or characters[:1])
-        if rest[len(line) :][:1] != " " and (whole_words := line[: line.rfind(" ") + 1]).strip():
-            line = whole_words
-        yield before + line.rstrip()
-        rest, before = rest[len(line) :].lstrip(), indent
-    if rest or not text:
-        yield before + rest
+    at, before = 0, ""
+    while (end := _end_of_line(text, at, columns - len(before))) < len(text):
+        space = text.rfind(" ", at, end)
+        if text[end] != " " and text[at : space + 1].strip():
+            end = space + 1
+        yield before + text[at:end].rstrip()
+        at, before = end, indent
+        while at < len(text) and text[at].isspace():
+            at += 1
+    if at < len(text) or not text:
+        yield before + text[at:]
+
+
+def _end_of_line(text: str, at: int, columns: int) -> int:
+    """Find where a line has no more room: behind one character at least, and what combines."""
+    taken = 0
+    for end in range(at, len(text)):
+        width = _columns(text[end])
+        taken += width
+        if width and taken > columns and end > at:
+            return end
+    return len(text)
 
 
 @lru_cache(512)

@@ -269,7 +269,12 @@ class TestPing:
 
     @pytest.mark.parametrize(
         ("text", "message"),
-        [(None, "can't read"), ("[::1\n", "no host"), ("", "no host")],
+        [
+            (None, "can't read"),
+            ("[::1\n", "no host"),
+            ("", "no host"),
+            ("a\n" + "\0" * (1 << 20), "hosts:2: expected lines, got one of 65536 characters"),
+        ],
     )
     def test_a_file_of_hosts_that_is_none(
         self, text: str | None, message: str, tmp_path: Path

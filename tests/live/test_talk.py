@@ -8,6 +8,8 @@ import pty
 import re
 import resource
 import select
+import shlex
+import shutil
 import signal
 import struct
 import subprocess
@@ -21,8 +23,11 @@ import pytest
 
 from tests.live.conftest import Start, bound, free_port, needs_our_port
 from tests.live.program import PATIENCE, environment, run, udpecho
+from tests.live.tmux import Tmux
 
 Address = tuple[str, int]
+
+on_tmux = pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
 
 
 def talk(*options: str) -> list[str]:
@@ -291,6 +296,44 @@ def test_terminal(terminal: Terminal, server: Address) -> None:
     assert terminal.process.wait(PATIENCE) == 0
     terminal.wait_for("3 requests, 3 replies, 0 timed out, 0 refused, 0 strangers", "")
     assert termios.tcgetattr(terminal.theirs) == terminal.before
+
+
+@on_tmux
+@pytest.mark.parametrize("shell", [["bash", "--norc", "-i"], ["sh", "-i"]])
+def test_terminal_stopped_and_resumed(shell: list[str], server: Address) -> None:
+    """While it is stopped the terminal is the shell's; then its own again, and keys show once."""
+    where = f"127.0.0.1:{server[1]}"
+    with Tmux(shell, 200, PS1="$ ") as tmux:
+        tmux.keys(shlex.join(talk()), "Enter")
+        tmux.wait_for(lambda shown: shown[-1:] == [">"])
+        tmux.keys("C-z")
+        tmux.wait_for(lambda shown: "Stopped" in " ".join(shown))
+        tmux.keys("stty -a | tr -d '\\n'", "Enter")
+        shown = tmux.wait_for(lambda shown: any("icanon" in line for line in shown))
+        assert "-icanon" not in " ".join(shown)
+        tmux.keys("clear; fg", "Enter")
+        tmux.wait_for(lambda shown: shown[-1:] == [">"])
+        tmux.keys(f"{where} hello", "Enter")
+        shown = tmux.wait_for(lambda shown: any("reply" in line for line in shown))
+        asked, replied = (line for line in shown if "hello" in line)
+        assert asked == f"> {where} hello"
+        assert replied.startswith(f"reply {where}")
+
+
+def test_terminal_continued(terminal: Terminal, server: Address) -> None:
+    """After a SIGSTOP, which leaves no time to give the terminal back."""
+    where = f"127.0.0.1:{server[1]}"
+    terminal.wait_for(r"local \S+:\d+", "> ")
+    typing = termios.tcgetattr(terminal.theirs)
+    terminal.process.send_signal(signal.SIGSTOP)
+    os.waitpid(terminal.process.pid, os.WUNTRACED)
+    termios.tcsetattr(terminal.theirs, termios.TCSANOW, terminal.before)
+    os.write(terminal.theirs, b"[1]+ Stopped\r\n")
+    terminal.process.send_signal(signal.SIGCONT)
+    terminal.wait_for(r".*Stopped", "> ")
+    assert termios.tcgetattr(terminal.theirs) == typing
+    terminal.type(f"{where} hello\r".encode())
+    terminal.wait_for(f"> {where} hello", rf"reply {where} 5 bytes \S+ ms 'hello'", "> ")
 
 
 def test_terminal_interrupted(terminal: Terminal) -> None:

@@ -192,8 +192,12 @@ def test_the_same_run_makes_the_same_size_of_file_whatever_its_length() -> None:
     assert len(draw(*run(flows_of(1), 5000), "svg")) < 500_000
 
 
-@pytest.mark.parametrize("name", ["$\\frac{$", "\x1b[31m\x00", "\ud800", "a\nb", "_^{", "é"])
+@pytest.mark.parametrize(
+    "name", ["$\\frac{$", "\x1b[31m\x00", "\ud800", "a\nb", "_^{", "é", "long" * 10**6]
+)
 def test_whatever_a_host_is_called_it_is_only_a_name(name: str) -> None:
     """A saved run may come from anywhere."""
     trace, summary = run([Flow(name, PEER, 40001)], 3)
-    ElementTree.fromstring(draw(trace, summary, "svg"))
+    picture = draw(trace, summary, "svg")
+    ElementTree.fromstring(picture)
+    assert len(picture) < 100_000

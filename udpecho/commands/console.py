@@ -9,6 +9,7 @@ import os
 import termios
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from shutil import get_terminal_size
 from typing import Any, TypeAlias
 
@@ -17,6 +18,7 @@ from twisted.internet.defer import CancelledError, FirstError, gatherResults
 from udpecho.commands.descriptors import InputPipe, OutputPipe
 from udpecho.commands.ending import putting_right
 from udpecho.commands.saying import complaint
+from udpecho.commands.signals import between_stops
 from udpecho.commands.typed import CLEAR, MAX_LINE, TypedLine
 from udpecho.shown import printable
 
@@ -119,7 +121,8 @@ class TerminalConsole(Console):
         super().__init__(reactor, take_line, take_end)
         self._typed = TypedLine()
         self._leaving = False
-        self._open.enter_context(_keys_as_they_are_typed())
+        drawn = partial(reactor.callFromThread, self._draw)
+        self._open.enter_context(_keys_as_they_are_typed(on_resume=drawn))
         self._draw()
 
     def say(self, line: str) -> None:
@@ -160,17 +163,24 @@ class TerminalConsole(Console):
 
 
 @contextmanager
-def _keys_as_they_are_typed() -> Iterator[None]:
-    """Have the terminal leave the drawing of what is typed to us."""
+def _keys_as_they_are_typed(on_resume: Callable[[], object]) -> Iterator[None]:
+    """Have the terminal leave the drawing of what is typed to us, but for while we are stopped.
+
+    A shell sets its own modes meanwhile.
+    """
     before, raw = termios.tcgetattr(0), termios.tcgetattr(0)
     raw[3] &= ~(termios.ICANON | termios.ECHO)
 
-    def undo() -> None:
+    def put(modes: list[Any]) -> None:
         with suppress(termios.error):  # it is gone
-            termios.tcsetattr(0, termios.TCSANOW, before)
+            termios.tcsetattr(0, termios.TCSANOW, modes)
 
-    with putting_right(undo):
-        termios.tcsetattr(0, termios.TCSANOW, raw)
+    def resume() -> None:
+        put(raw)
+        on_resume()
+
+    with putting_right(lambda: put(before)), between_stops(lambda: put(before), resume):
+        put(raw)
         yield
 
 

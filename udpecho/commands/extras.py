@@ -62,15 +62,29 @@ def wanting(extra: str) -> Iterator[None]:
         ) from error
 
 
+LONGEST_LINE = 1 << 16
+"""Characters of a line, with its comment: a file without line ends, /dev/zero, holds no hosts."""
+
+
 @contextmanager
-def lines_of(file: str) -> Iterator[TextIO]:
-    """Open a file of lines; - is standard input."""
+def lines_of(file: str) -> Iterator[Iterator[str]]:
+    """Open a file of lines; - is standard input. A line that is too long is an Unusable."""
     standard = file == "-"
     try:
         with open(
             0 if standard else file, encoding="utf-8", errors="replace", closefd=not standard
         ) as lines:
-            yield lines
+            yield _lines_of(lines, file)
     except OSError as error:
         name = "standard input" if standard else file
         raise Unusable(f"can't read {short(name)}: {error.strerror}") from error
+
+
+def _lines_of(lines: TextIO, file: str) -> Iterator[str]:
+    number = 0
+    while line := lines.readline(LONGEST_LINE):
+        number += 1
+        if len(line) == LONGEST_LINE:
+            got = f"got one of {LONGEST_LINE} characters and more"
+            raise Unusable(f"{short(file)}:{number}: expected lines, {got}")
+        yield line

@@ -5,6 +5,7 @@ Until a command has something to sum up, they have their default meaning.
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -91,6 +92,31 @@ def ignore(tell: Tell) -> None:
 def usual() -> None:
     """Give a signal its default meaning that a reactor has taken over when it began to run."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+@contextmanager
+def between_stops(before: Tell, after: Tell) -> Iterator[None]:
+    """Have something done before the terminal stops the process (Ctrl-Z), and when it goes on.
+
+    Both are called within a signal's handler. SIGSTOP leaves no time for the first.
+    """
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        before()
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)  # returns once it goes on; at once, if no shell looks after it
+        signal.signal(number, stop)
+        after()
+
+    usual = signal.getsignal(signal.SIGTSTP), signal.getsignal(signal.SIGCONT)
+    if usual[0] != signal.SIG_IGN:
+        signal.signal(signal.SIGTSTP, stop)
+    signal.signal(signal.SIGCONT, lambda *_: after())
+    try:
+        yield
+    finally:
+        for number, handler in zip((signal.SIGTSTP, signal.SIGCONT), usual, strict=True):
+            signal.signal(number, handler)
 
 
 @contextmanager

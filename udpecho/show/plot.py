@@ -20,6 +20,7 @@ from udpecho.show.amounts import milliseconds, percent
 from udpecho.show.clock_axis import ClockAxis
 from udpecho.show.heat import INK, Line, draw_heat
 from udpecho.show.trace import MOST_ROWS, Row, Trace
+from udpecho.widths import cut
 
 LOG_FROM = 30.0
 """Where the slowest reply took this many times as long as the fastest, the scale is logarithmic."""
@@ -32,6 +33,9 @@ LEAST_SPAN = 0.3
 
 LEAST_RATIO = 1.05
 """The highest of a histogram's bars by the lowest, at least."""
+
+LONGEST_NAME = 60
+"""Columns of a name that stands above a row."""
 
 PORTS = "source ports"
 
@@ -179,7 +183,8 @@ def _bins(values: list[float]) -> list[float]:
 
 
 def _caption(name: str, figures: Figures) -> str:
-    shown = name if name.isprintable() else repr(name)[1:-1]
+    shown = cut(name, LONGEST_NAME)
+    shown = shown if shown.isprintable() else repr(shown)[1:-1]
     caption = f"{shown}   {percent(figures.loss)} of {figures.sent} lost"
     if figures.rtt.count:
         median, p99 = milliseconds(figures.rtt.median_ns), milliseconds(figures.rtt.p99_ns)
