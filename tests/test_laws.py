@@ -92,7 +92,7 @@ PURE = frozenset(
         "show.trace",
         "testing.faults", "testing.icmp", "testing.filters", "testing.limits", "testing.pacing",
         "testing.packet", "testing.passage", "testing.timeline", "testing.way",
-        "watch.mesh", "watch.readers", "watch.rings", "watch.search_names",
+        "watch.charts", "watch.history", "watch.mesh", "watch.pages", "watch.readers", "watch.rings", "watch.scale", "watch.search_names",
         "watch.settings", "watch.tables", "watch.toml_lines",
     }
 )  # fmt: skip

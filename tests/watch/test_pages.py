@@ -1,0 +1,118 @@
+"""The pages: nothing from the network gets out of its place, and all is said in words, too."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import udpecho.watch
+from udpecho.watch.pages import Cell, Pair, grid, name, page, pair
+
+ROOM = Path(udpecho.watch.__file__).parent
+EVIL = "<script>alert(1)</script>\"'&\x1b[31m\u202e"
+
+
+class Read(HTMLParser):
+    """Reads a page: its elements with their attributes, its text, and what is left open."""
+
+    VOID = frozenset({"meta", "link"})
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.text, self.open = "", list[str]()
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def told(peer: str = "b", **more: object) -> Pair:
+    return Pair("a", peer, [None] * 10, 0, 1440, 4)._replace(**more)
+
+
+def pages_of(text: str) -> list[str]:
+    """Make each page with a text wherever one of others can stand."""
+    cells = {text: Cell(0.5, 10, True)}
+    figures, verdict = [(text, text)], [text, text]
+    return [
+        "".join(page(text, grid(text, [text, "x"], [text, "x"], lambda s, p: cells.get(p, Cell())))),
+        "".join(page(text, pair(told(text, node=text, figures=figures, verdict=verdict)), text)),
+    ]
+
+
+@given(st.text(max_size=80))
+def test_no_text_gets_out_of_its_place(text: str) -> None:
+    """The same elements as with a harmless one, and nothing inline that a page may not have."""
+    for whole, plain in zip(pages_of(text), pages_of("n"), strict=True):
+        read, usual = Read(whole), Read(plain)
+        assert not read.open
+        assert [tag for tag, _ in read.elements] == [tag for tag, _ in usual.elements]
+        for tag, attributes in read.elements:
+            assert not {key for key in attributes if key == "style" or key.startswith("on")}
+            assert tag != "script" or attributes == {"src": "/watch.js", "defer": None}
+            assert tag != "a" or str(attributes["href"]).startswith("/")
+
+
+def test_what_would_turn_text_around_is_spelt() -> None:
+    assert name(EVIL) == (
+        "&lt;script&gt;alert(1)&lt;/script&gt;&quot;&#x27;&amp;\\x1b[31m\\u202e"
+    )
+    assert len(Read(name("x" * 5000)).text) <= 60
+
+
+@pytest.mark.parametrize(
+    ("cell", "style", "text", "said"),
+    [
+        (Cell(), "u", "?", "loss not known"),
+        (Cell(0.0, 1000), "l0", "", "loss 0 %, p99 1 µs"),
+        (Cell(0.004, 1000), "l1", "<1", "loss 0.4 %, p99 1 µs"),
+        (Cell(0.999, 1000, True), "l5 slow", "99", "loss 99.9 %, p99 1 µs, slow"),
+        (Cell(1.0), "l5", "100", "loss 100 %"),
+    ],
+)
+def test_a_cell_says_it_in_words_and_by_its_class(
+    cell: Cell, style: str, text: str, said: str
+) -> None:
+    read = Read("".join(grid("a", ["a", "b"], ["b"], lambda source, peer: cell)))
+    [found] = [each for tag, each in read.elements if tag == "td" and each.get("class")]
+    [link] = [each for tag, each in read.elements if tag == "a"]
+    assert (found["class"], link["aria-label"]) == (style, f"b: {said}")
+    assert link["href"] == "/pair/b"
+    assert read.text.endswith(f"b{text}" if text else "b")
+
+
+def test_only_this_nodes_row_leads_further() -> None:
+    read = Read("".join(grid("a", ["a", "b"], ["a", "b", "c"], lambda source, peer: Cell(0.0))))
+    assert [each["href"] for tag, each in read.elements if tag == "a"] == ["/pair/b", "/pair/c"]
+
+
+def test_a_link_to_a_peer_leads_to_that_peer() -> None:
+    read = Read("".join(grid("a", ["a"], ["[::1%lo]:7/../x?y#z"], lambda s, p: Cell(0.0))))
+    [link] = [each["href"] for tag, each in read.elements if tag == "a"]
+    assert link == "/pair/%5B%3A%3A1%25lo%5D%3A7%2F..%2Fx%3Fy%23z"
+
+
+def test_the_script_and_the_style_are_ours_and_short() -> None:
+    """They load nothing from elsewhere."""
+    script, style = ((ROOM / f"watch.{kind}").read_text("utf-8") for kind in ("js", "css"))
+    assert script.count("\n") < 200
+    for text in (script, style):
+        assert "http:" not in text and "https:" not in text and "url(" not in text
+        assert "@import" not in text and "import(" not in text

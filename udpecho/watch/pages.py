@@ -1,0 +1,153 @@
+"""The pages of a node, as HTML: made in pieces, and all that is not ours escaped. Pure.
+
+They say the same without colour, without JavaScript and read aloud: loss stands in a cell as a
+number, and what isn't known as a question mark.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from html import escape
+from typing import NamedTuple
+from urllib.parse import quote
+
+from udpecho.shown import harmless
+from udpecho.watch.charts import Columns, flows_by_time, smoke
+from udpecho.watch.scale import class_of, duration, percent
+from udpecho.widths import cut
+
+SECURITY = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+"""The Content-Security-Policy of every page: nothing of others, nothing inline."""
+
+LONGEST_NAME = 60
+
+
+class Cell(NamedTuple):
+    """What one node knows of one peer, lately: loss from 0 to 1, round trips in ns.
+
+    slow: its 99th percentile is far above what is usual for this pair.
+    """
+
+    loss: float | None = None
+    p99_ns: int | None = None
+    slow: bool = False
+
+
+UNKNOWN = Cell()
+
+Known = Callable[[str, str], Cell]
+"""Tells what a node, by its name, knows of a peer."""
+
+
+class Pair(NamedTuple):
+    """What is told of this node and one peer: a day in columns, its flows, and a verdict's words."""
+
+    node: str
+    peer: str
+    columns: Columns
+    start: int
+    stop: int
+    flows: int
+    verdict: Sequence[str] = ()
+    figures: Sequence[tuple[str, str]] = ()
+    path: str = ""
+    lateness: str = ""
+
+
+def name(text: str) -> str:
+    """Write a name so that it can do nothing: cut if it is too long, unusual signs spelt."""
+    return escape(cut(harmless(text), LONGEST_NAME))
+
+
+def page(title: str, pieces: Iterable[str], events: str = "") -> Iterator[str]:
+    """Put a page around pieces; events is the address where changes of them are told."""
+    told = f' data-events="{escape(events)}"' if events else ""
+    yield (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<title>{name(title)}</title><link rel="stylesheet" href="/watch.css">'
+        f'<script src="/watch.js" defer></script></head><body{told}><main>'
+    )
+    yield from pieces
+    yield '<p id="live" class="faint" role="status"></p></main></body></html>\n'
+
+
+def grid(node: str, sources: Sequence[str], peers: Sequence[str], known: Known) -> Iterator[str]:
+    """Draw who loses on the way to whom, a row for each source; this node's row leads further."""
+    yield f"<h1>{name(node)}: who loses on the way to whom</h1>{_LEGEND}"
+    yield '<table class="grid" id="grid"><thead><tr><td></td>'
+    yield "".join(f'<th scope="col">{name(peer)}</th>' for peer in peers)
+    yield "</tr></thead><tbody>"
+    for source in sources:
+        yield f'<tr><th scope="row">{name(source)}</th>'
+        yield "".join(_cell(source, peer, known(source, peer), node) for peer in peers)
+        yield "</tr>"
+    yield "</tbody></table>"
+
+
+_LEGEND = (
+    "<p>A cell has the loss of the last five minutes in percent; it is empty where nothing was lost, "
+    "and <b>?</b> where nothing is known. A frame marks round trips far above what is usual.</p>"
+)
+
+
+def _cell(source: str, peer: str, cell: Cell, node: str) -> str:
+    if source == peer:
+        return "<td></td>"
+    slow = " slow" if cell.slow else ""
+    text = "?" if cell.loss is None else _brief(cell.loss)
+    if source == node:
+        said = f"{name(peer)}: loss {percent(cell.loss)}"
+        if cell.p99_ns is not None:
+            said += f", p99 {duration(cell.p99_ns)}"
+        said += ", slow" if cell.slow else ""
+        text = f'<a href="/pair/{quote(peer, safe="")}" aria-label="{said}">{text}</a>'
+    return f'<td class="{class_of(cell.loss)}{slow}">{text}</td>'
+
+
+def _brief(loss: float) -> str:
+    """Write a share in percent, in two signs; nothing for none."""
+    if not loss:
+        return ""
+    return "<1" if loss < 0.01 else f"{min(int(loss * 100), 99 if loss < 1 else 100)}"
+
+
+def pair(told: Pair) -> Iterator[str]:
+    """Draw all that this node knows of one peer."""
+    yield f'<p><a href="/">all peers</a></p><h1>{name(told.node)} to {name(told.peer)}</h1>'
+    yield '<div id="verdict">'
+    for line in told.verdict:
+        yield f'<p class="verdict">{escape(harmless(line))}</p>'
+    yield '</div><table class="figures" id="figures"><tbody>'
+    for what, value in told.figures:
+        yield f'<tr><th scope="row">{escape(what)}</th><td>{escape(harmless(value))}</td></tr>'
+    yield '</tbody></table><h2>Round trips, and loss beneath</h2><div id="smoke">'
+    yield from smoke(told.columns, told.start, told.stop)
+    yield "</div>"
+    if told.lateness:
+        yield f"<h2>How late this node itself was</h2>{told.lateness}"
+    yield '<h2>Loss of each flow</h2><div id="flows">'
+    yield from flows_by_time(told.columns, told.start, told.stop, told.flows)
+    yield f"</div>{_SCALE}"
+    if told.path:
+        yield f'<h2>Paths</h2><div id="paths">{told.path}</div>'
+
+
+_SCALE = '<p class="scale faint">Loss: {}</p>'.format(
+    " ".join(
+        f'<svg width="12" height="12" aria-hidden="true"><path class="f {style}" d="M0 0h12v12h-12z"/>'
+        f"</svg> {words}"
+        for style, words in (
+            ("l0", "none"),
+            ("l1", "to 1 %"),
+            ("l2", "to 5 %"),
+            ("l3", "to 20 %"),
+            ("l4", "to 50 %"),
+            ("l5", "more"),
+            ("u", "not known"),
+        )
+    )
+)

@@ -1,0 +1,60 @@
+"""What a chart's places mean: classes of loss, round numbers, hours. Pure."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+CLASSES = (0.0, 0.01, 0.05, 0.2, 0.5, 1.0)
+"""The most loss of each class. What loses nothing is the first, and looks like no other."""
+
+UNKNOWN = "u"
+"""The class of what nothing is known of: grey, never as good as what loses nothing."""
+
+_UNITS = ((1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "µs"))
+_HOURS = (1, 2, 3, 6, 12, 24)
+_MOST_LABELS = 9
+
+
+def class_of(loss: float | None) -> str:
+    """Name the class of a share of loss, from l0 to l5, or u."""
+    if loss is None:
+        return UNKNOWN
+    return f"l{next((at for at, most in enumerate(CLASSES) if loss <= most), len(CLASSES) - 1)}"
+
+
+def percent(loss: float | None) -> str:
+    """Write a share: 0 only for none, 100 only for all."""
+    if loss is None:
+        return "not known"
+    if 0 < loss < 0.001:
+        return "<0.1 %"
+    if 0.999 < loss < 1:
+        return ">99.9 %"
+    return f"{loss * 100:.3g} %"
+
+
+def duration(ns: float) -> str:
+    """Write a time in three digits."""
+    for unit, name in _UNITS:
+        if ns >= unit:
+            return f"{ns / unit:.3g} {name}"
+    return f"{ns:.0f} ns"
+
+
+def above(ns: int) -> int:
+    """Give the next round number of nanoseconds, from a microsecond: 1, 2 or 5 and noughts."""
+    decade = 1000
+    while True:
+        for step in (1, 2, 5):
+            if ns <= step * decade:
+                return step * decade
+        decade *= 10
+
+
+def hours(start: int, stop: int) -> Iterator[tuple[int, str]]:
+    """Give minutes (numbered from 1970) to be labelled between two, with their times in UTC."""
+    length = (stop - start) / 60
+    step = next((each for each in _HOURS if length / each <= _MOST_LABELS), _HOURS[-1]) * 60
+    for minute in range(-(-start // step) * step, stop, step):
+        yield minute, time.strftime("%H:%M", time.gmtime(minute * 60))
