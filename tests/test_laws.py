@@ -92,7 +92,8 @@ PURE = frozenset(
         "show.trace",
         "testing.faults", "testing.icmp", "testing.filters", "testing.limits", "testing.pacing",
         "testing.packet", "testing.passage", "testing.timeline", "testing.way",
-        "watch.charts", "watch.history", "watch.mesh", "watch.pages", "watch.readers", "watch.rings", "watch.scale", "watch.search_names",
+        "watch.charts", "watch.history", "watch.mesh", "watch.pages", "watch.readers",
+        "watch.rings", "watch.scale", "watch.search_names",
         "watch.settings", "watch.tables", "watch.toml_lines",
     }
 )  # fmt: skip
@@ -105,8 +106,10 @@ TWISTED = ("twisted", "zope")
 PURE_MODULES = frozenset(
     {
         "__future__", "array", "bisect", "collections", "collections.abc", "dataclasses", "difflib",
-        "enum", "errno", "functools", "hashlib", "heapq", "ipaddress", "itertools", "json", "math",
-        "operator", "re", "reprlib", "struct", "tomllib", "types", "typing", "unicodedata",
+        "enum", "errno", "functools", "hashlib", "heapq", "html", "ipaddress", "itertools",
+        "json", "math", "operator", "re", "reprlib",
+        "struct", "tomllib", "types", "typing", "unicodedata",
+        "urllib.parse",
     }
 )  # fmt: skip
 """Of the standard library, what pure rooms may import: it does no input or output."""

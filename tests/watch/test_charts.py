@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import pytest
 
 from udpecho.watch.charts import HEIGHT, LOSS_HEIGHT, ROW, Columns, flows_by_time, smoke, top_of
-from udpecho.watch.history import FLOWS, Minute
+from udpecho.watch.history import FLOWS_KEPT, Minute
 from udpecho.watch.scale import above, class_of, duration, hours, percent
 
 RTT = (100_000, 200_000, 300_000, 400_000, 500_000, 600_000, 900_000)
@@ -20,7 +20,9 @@ def column(
 ) -> Minute:
     """Make a minute of 100 probes."""
     kept = rtt if lost < 100 else ()
-    return Minute(0, 100, 100 - lost, 0, lost, 0, 0, kept, (flows + (None,) * FLOWS)[:FLOWS])
+    return Minute(
+        0, 100, 100 - lost, 0, lost, 0, 0, kept, (flows + (None,) * FLOWS_KEPT)[:FLOWS_KEPT]
+    )
 
 
 def paths(svg: str) -> dict[str, str]:

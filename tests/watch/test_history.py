@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from udpecho.watch.history import (
-    FLOWS,
+    FLOWS_KEPT,
     MINUTES,
     QUANTILES,
     History,
@@ -18,7 +18,7 @@ from udpecho.watch.history import (
 )
 
 RTT = (10, 20, 30, 40, 50, 60, 70)
-NONE = (None,) * FLOWS
+NONE = (None,) * FLOWS_KEPT
 
 
 def minute(number: int, **fields: object) -> Minute:
@@ -29,7 +29,7 @@ def minute(number: int, **fields: object) -> Minute:
 
 def test_a_minute_comes_back_as_it_was_kept() -> None:
     history = History()
-    shares = (0.0, 1.0, None, *[0.5] * (FLOWS - 3))
+    shares = (0.0, 1.0, None, *[0.5] * (FLOWS_KEPT - 3))
     lossy = minute(7, replied=4, late=1, lost=2, refused=2, corrupt=1, flows_lost=shares)
     silent = minute(8, replied=0, lost=10, rtt_ns=(), flows_lost=(1.0, *NONE[1:]))
     for each in (lossy, silent):
@@ -87,7 +87,7 @@ def test_of_many_flows_the_worst_of_each_group() -> None:
     shares[63], shares[5] = 0.7, 0.2
     assert grouped(shares) == [0, 0.2, *[0] * 13, 0.7]
     assert grouped([0.5, None], 4) == [0.5, None, None, None]
-    assert grouped([None] * 40) == [None] * FLOWS
+    assert grouped([None] * 40) == [None] * FLOWS_KEPT
 
 
 def test_minutes_together_add_counts_and_keep_the_extremes() -> None:

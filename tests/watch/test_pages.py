@@ -44,7 +44,7 @@ class Read(HTMLParser):
 
 
 def told(peer: str = "b", **more: object) -> Pair:
-    return Pair("a", peer, [None] * 10, 0, 1440, 4)._replace(**more)
+    return Pair("a", peer, [None] * 10, 0, 1440, 4)._replace(**more)  # type: ignore[arg-type]
 
 
 def pages_of(text: str) -> list[str]:
@@ -52,7 +52,9 @@ def pages_of(text: str) -> list[str]:
     cells = {text: Cell(0.5, 10, True)}
     figures, verdict = [(text, text)], [text, text]
     return [
-        "".join(page(text, grid(text, [text, "x"], [text, "x"], lambda s, p: cells.get(p, Cell())))),
+        "".join(
+            page(text, grid(text, [text, "x"], [text, "x"], lambda s, p: cells.get(p, Cell())))
+        ),
         "".join(page(text, pair(told(text, node=text, figures=figures, verdict=verdict)), text)),
     ]
 
@@ -71,9 +73,7 @@ def test_no_text_gets_out_of_its_place(text: str) -> None:
 
 
 def test_what_would_turn_text_around_is_spelt() -> None:
-    assert name(EVIL) == (
-        "&lt;script&gt;alert(1)&lt;/script&gt;&quot;&#x27;&amp;\\x1b[31m\\u202e"
-    )
+    assert name(EVIL) == ("&lt;script&gt;alert(1)&lt;/script&gt;&quot;&#x27;&amp;\\x1b[31m\\u202e")
     assert len(Read(name("x" * 5000)).text) <= 60
 
 
@@ -90,12 +90,12 @@ def test_what_would_turn_text_around_is_spelt() -> None:
 def test_a_cell_says_it_in_words_and_by_its_class(
     cell: Cell, style: str, text: str, said: str
 ) -> None:
-    read = Read("".join(grid("a", ["a", "b"], ["b"], lambda source, peer: cell)))
+    read = Read("".join(grid("a", ["a"], ["b"], lambda source, peer: cell)))
     [found] = [each for tag, each in read.elements if tag == "td" and each.get("class")]
     [link] = [each for tag, each in read.elements if tag == "a"]
     assert (found["class"], link["aria-label"]) == (style, f"b: {said}")
     assert link["href"] == "/pair/b"
-    assert read.text.endswith(f"b{text}" if text else "b")
+    assert read.text.endswith(f"ba{text}")
 
 
 def test_only_this_nodes_row_leads_further() -> None:
@@ -114,5 +114,4 @@ def test_the_script_and_the_style_are_ours_and_short() -> None:
     script, style = ((ROOM / f"watch.{kind}").read_text("utf-8") for kind in ("js", "css"))
     assert script.count("\n") < 200
     for text in (script, style):
-        assert "http:" not in text and "https:" not in text and "url(" not in text
-        assert "@import" not in text and "import(" not in text
+        assert not [each for each in ("http:", "https:", "url(", "import") if each in text]

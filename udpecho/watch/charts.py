@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 
-from udpecho.watch.history import FLOWS, MEDIAN, QUANTILES, Minute
+from udpecho.watch.history import FLOWS_KEPT, MEDIAN, QUANTILES, Minute
 from udpecho.watch.scale import above, class_of, duration, hours
 
 HEIGHT = 200
@@ -57,7 +57,7 @@ def smoke(columns: Columns, start: int, stop: int) -> Iterator[str]:
 
 def flows_by_time(columns: Columns, start: int, stop: int, flows: int) -> Iterator[str]:
     """Draw which flows lost when: a row for each, or for each group of more than there is room."""
-    rows = min(flows, FLOWS)
+    rows = min(flows, FLOWS_KEPT)
     yield from _begin("flows", rows * ROW, len(columns), f"loss of {flows} flows")
     for row in range(rows):
         paths: dict[str, list[str]] = {}

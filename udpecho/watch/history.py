@@ -12,7 +12,7 @@ from typing import NamedTuple
 MINUTES = 24 * 60
 """How many a peer has; the oldest makes room."""
 
-FLOWS = 16
+FLOWS_KEPT = 16
 """Shares of loss kept of a minute; of more flows, the worst of each of so many groups."""
 
 QUANTILES = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99)
@@ -20,7 +20,7 @@ QUANTILES = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99)
 
 MEDIAN = QUANTILES.index(0.5)
 
-_BYTES = struct.Struct(f"<IHHHHI{len(QUANTILES)}I{FLOWS}s")
+_BYTES = struct.Struct(f"<IHHHHI{len(QUANTILES)}I{FLOWS_KEPT}s")
 _LEAST = 16
 """Minutes for which room is made at first: many a peer is not watched for a day."""
 
@@ -119,7 +119,7 @@ class History:
             _BYTES.pack_into(self._block, self._at(each.minute), *_packed(each))
 
 
-_NOTHING = (*[0] * (6 + len(QUANTILES)), bytes([_UNKNOWN] * FLOWS))
+_NOTHING = (*[0] * (6 + len(QUANTILES)), bytes([_UNKNOWN] * FLOWS_KEPT))
 
 
 def _empty(minutes: int) -> bytearray:
@@ -149,7 +149,7 @@ def _unpacked(number: int, fields: tuple[int, ...]) -> Minute | None:
     return Minute(number, sent, replied, late, lost, refused, corrupt, quantiles, shares)
 
 
-def grouped(shares: Sequence[float | None], groups: int = FLOWS) -> list[float | None]:
+def grouped(shares: Sequence[float | None], groups: int = FLOWS_KEPT) -> list[float | None]:
     """Give the worst of each of so many groups of flows; fewer flows than that stay, padded."""
     if len(shares) <= groups:
         return [*shares, *[None] * (groups - len(shares))]

@@ -43,7 +43,7 @@ Known = Callable[[str, str], Cell]
 
 
 class Pair(NamedTuple):
-    """What is told of this node and one peer: a day in columns, its flows, and a verdict's words."""
+    """What is told of this node and one peer: a day in columns, its flows, a verdict in words."""
 
     node: str
     peer: str
@@ -89,8 +89,9 @@ def grid(node: str, sources: Sequence[str], peers: Sequence[str], known: Known) 
 
 
 _LEGEND = (
-    "<p>A cell has the loss of the last five minutes in percent; it is empty where nothing was lost, "
-    "and <b>?</b> where nothing is known. A frame marks round trips far above what is usual.</p>"
+    "<p>A cell has the loss of the last five minutes in percent; it is empty where nothing was "
+    "lost, and <b>?</b> where nothing is known. A frame marks round trips far above what is "
+    "usual.</p>"
 )
 
 
@@ -138,8 +139,8 @@ def pair(told: Pair) -> Iterator[str]:
 
 _SCALE = '<p class="scale faint">Loss: {}</p>'.format(
     " ".join(
-        f'<svg width="12" height="12" aria-hidden="true"><path class="f {style}" d="M0 0h12v12h-12z"/>'
-        f"</svg> {words}"
+        '<svg width="12" height="12" aria-hidden="true">'
+        f'<path class="f {style}" d="M0 0h12v12h-12z"/></svg> {words}'
         for style, words in (
             ("l0", "none"),
             ("l1", "to 1 %"),

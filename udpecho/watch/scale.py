@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
 CLASSES = (0.0, 0.01, 0.05, 0.2, 0.5, 1.0)
@@ -57,4 +56,4 @@ def hours(start: int, stop: int) -> Iterator[tuple[int, str]]:
     length = (stop - start) / 60
     step = next((each for each in _HOURS if length / each <= _MOST_LABELS), _HOURS[-1]) * 60
     for minute in range(-(-start // step) * step, stop, step):
-        yield minute, time.strftime("%H:%M", time.gmtime(minute * 60))
+        yield minute, f"{minute // 60 % 24:02}:{minute % 60:02}"
