@@ -27,6 +27,7 @@ PLUGINS = PACKAGE.parent / "twisted" / "plugins"
 
 GROUND = (
     "errors",
+    "extensions",
     "peer",
     "refusal",
     "scopes",
@@ -73,7 +74,8 @@ LONGEST_CHAIN = 10
 
 PURE = frozenset(
     {
-        "columns", "datagrams", "doors", "dscp", "peer", "refusal", "shown", "sizes", "telling",
+        "columns", "datagrams", "doors", "dscp", "extensions", "peer", "refusal", "shown", "sizes",
+        "telling",
         "values", "widths", "guard.guard", "guard.placing", "guard.policy", "guard.prefixes",
         "guard.peers", "guard.ratelimit", "guard.reasons", "server.arrived", "server.deaths",
         "ping.plan", "ping.ledger", "ping.listening", "ping.outcome", "ping.schedule",
@@ -84,7 +86,8 @@ PURE = frozenset(
         "path.questions",
         "ping.limits", "ping.losing", "ping.rounds", "ping.turns",
         "instrument.probe", "instrument.stamps", "kernel.layout", "show.record",
-        "show.text", "show.path_text", "show.path_record", "show.icmp", "show.fields",
+        "show.text", "show.path_text", "show.path_record", "show.path_rows", "show.icmp",
+        "show.fields",
         "show.amounts", "show.live_rows", "show.remarks", "show.rows", "show.sheet",
         "show.summary_tables",
         "commands.commandline",

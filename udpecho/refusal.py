@@ -40,6 +40,9 @@ class Refusal:
     port: int | None = None
     """From which port of ours it was sent, where the message quotes too little to tell by it."""
 
+    extension: bytes = b""
+    """What the message has beside what it quotes (RFC 4884), as it came; nothing is believed."""
+
     @property
     def is_unreachable(self) -> bool:
         """Tell "destination unreachable", whichever the reason; "fragmentation needed" apart."""

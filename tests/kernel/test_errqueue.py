@@ -18,6 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from udpecho.extensions import Label, extension_of
 from udpecho.kernel.errqueue import Found, refusal
 from udpecho.kernel.layout import (
     IP_RECVERR,
@@ -34,7 +35,13 @@ TO6: Peer = ("2001:db8::1", 7)
 
 
 def queued(
-    origin: int, kind: int, code: int, errno: int = ECONNREFUSED, info: int = 0, by: bytes = b""
+    origin: int,
+    kind: int,
+    code: int,
+    errno: int = ECONNREFUSED,
+    info: int = 0,
+    by: bytes = b"",
+    beside: tuple[int, int] = (0, 0),
 ) -> Found:
     """Lay out what the kernel says of an error."""
     if not by and origin == ICMP6:
@@ -42,7 +49,7 @@ def queued(
     elif not by:
         by = struct.pack("=HH4s8x", AF_INET, 0, inet_pton(AF_INET, ROUTER[0]))
     key = (IPPROTO_IPV6, IPV6_RECVERR) if origin == ICMP6 else (IPPROTO_IP, IP_RECVERR)
-    return {key: struct.pack("=IBBBxII", errno, origin, kind, code, info, 0) + by}
+    return {key: struct.pack("=IBBBxIHBx", errno, origin, kind, code, info, *beside) + by}
 
 
 @pytest.mark.parametrize(
@@ -129,3 +136,35 @@ def test_who_sends_it_may_be_unknown() -> None:
 def test_no_bytes_whatever_raise(error: bytes, stamp: bytes) -> None:
     for key in ((IPPROTO_IP, IP_RECVERR), (IPPROTO_IPV6, IPV6_RECVERR)):
         refusal(b"", None, {key: error, (SOL_SOCKET, SO_TIMESTAMPING): stamp})
+
+
+EXTENSION = extension_of([Label(17, 0, True, 1)])
+OLD = 100
+"""Where it stands in the data that a router from before RFC 4884 quotes of IPv4."""
+
+
+@pytest.mark.parametrize(
+    ("origin", "at", "flags", "found"),
+    [
+        pytest.param(ICMP, OLD, 0, (OLD, EXTENSION), id="where it says"),
+        pytest.param(ICMP6, OLD, 0, (OLD, EXTENSION), id="of IPv6"),
+        pytest.param(ICMP, OLD, 1, (OLD, b""), id="damaged"),
+        pytest.param(ICMP, 0, 0, (OLD, EXTENSION), id="not said where"),
+        pytest.param(ICMP6, 0, 0, (OLD + len(EXTENSION), b""), id="not said where, of IPv6"),
+        pytest.param(ICMP, 5000, 0, (OLD + len(EXTENSION), b""), id="beyond the end"),
+    ],
+)
+def test_what_is_quoted_is_parted_from_the_extension(
+    origin: int, at: int, flags: int, found: tuple[int, bytes]
+) -> None:
+    data = b"q" * OLD + EXTENSION
+    refused = refusal(data, TO, queued(origin, 11, 0, beside=(at, flags)))
+    assert refused is not None
+    assert (len(refused.data), refused.extension) == found
+
+
+@given(st.binary(max_size=300), st.integers(0, 65535), st.integers(0, 255))
+def test_what_is_beside_it_may_be_anything(data: bytes, at: int, flags: int) -> None:
+    refused = refusal(data, TO, queued(ICMP, 11, 0, beside=(at, flags)))
+    assert refused is not None
+    assert data.startswith(refused.data)

@@ -56,6 +56,24 @@ def port_unreachable(packet: bytes, source: str) -> bytes:
     return _icmp(packet, source, (1, 4) if ":" in source else (3, 3), 0)
 
 
+def time_exceeded(
+    packet: bytes, source: str, extension: bytes = b"", *, says_where: bool = True
+) -> bytes:
+    """Write the message of a router to a packet's sender: its TTL ended there.
+
+    That is ICMP's type 11 (RFC 792), and ICMPv6's type 3 (RFC 4443), with an extension upon a
+    quotation filled up to 128 bytes, of which it says how long it is (RFC 4884), or does not.
+    """
+    ipv6 = ":" in source
+    if not extension:
+        return _icmp(packet, source, (3, 0) if ipv6 else (11, 0), 0)
+    quoted = packet[:128].ljust(128, b"\0")
+    where = 128 // 8 << 24 if ipv6 else 128 // 4 << 16
+    return _icmp(
+        quoted + extension, source, (3, 0) if ipv6 else (11, 0), where if says_where else 0
+    )
+
+
 def _icmp(packet: bytes, source: str, kind: tuple[int, int], mtu: int) -> bytes:
     router = pack_host(source)
     if len(router) == 4:

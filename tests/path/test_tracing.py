@@ -6,7 +6,7 @@ import pytest
 
 from tests.routers import TARGET, line
 from udpecho import EchoServer, listen_udp
-from udpecho.path import trace
+from udpecho.path import Label, trace
 from udpecho.testing import Fate, MemoryNetwork
 
 
@@ -52,6 +52,13 @@ class TestTrace:
         net.link(near, far, delay=0.01, hops=2, loss=1.0)
         [path] = net.run_until(trace(near, (server, 7), flows=1)).paths
         assert not path.reached
+
+
+def test_labels_that_routers_tell_are_known() -> None:
+    labels = (Label(256000, 0, False, 1), Label(17, 5, True, 254))
+    net, source, _, _ = line(count=2, labels=labels)
+    [path] = net.run_until(trace(source, (TARGET, 7), flows=1)).paths
+    assert [hop.labels for hop in path.hops] == [labels, labels]
 
 
 class TestHowLong:

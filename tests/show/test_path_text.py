@@ -8,7 +8,7 @@ from importlib import resources
 import jsonschema
 
 from tests.path.test_judge import dead, diamond, lost, path
-from udpecho.path import Path, Paths, Verdict
+from udpecho.path import Hop, Path, Paths, Verdict
 from udpecho.path.hops import Label
 from udpecho.path.judge import judge
 from udpecho.show.path_record import path_lines, verdict_line
@@ -133,10 +133,13 @@ def test_a_target_without_routers_is_said_to_be_reached_by_how_many_and_how_fast
 
 
 def test_labels_are_told() -> None:
-    [plain] = diamond().paths[:1]
-    hops = (
-        *plain.hops[:1],
-        plain.hops[1].__class__(2, ("10.9.1.2",), labels=(Label(17, 0, True, 1),)),
-    )
-    labelled = plain.__class__(0, 40000, hops, True, 3)
-    assert any("MPLS 17" in line for line in text(Paths("h", ("192.0.2.1", 7), (labelled,))))
+    stacks = ((17, 30), (17, 31), (17, 30, 5), ())
+    flows = [
+        Path(n, 40000 + n, (Hop(1, ("10.0.0.1",), labels=tuple(Label(each, 0, True, 1)
+             for each in stack)),), True, 2)
+        for n, stack in enumerate(stacks)
+    ]  # fmt: skip
+    for some, told in ((flows[:1], "17, 30"), (flows[:2], "17, *"), (flows, "17, *, *")):
+        lines = text(Paths("h", ("192.0.2.1", 7), tuple(some)))
+        assert lines[3].startswith(f"1    10.0.0.1 (MPLS {told})")
+    assert len(text(Paths("h", ("192.0.2.1", 7), tuple(flows)))) == 6

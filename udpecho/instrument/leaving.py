@@ -1,4 +1,4 @@
-"""How a socket's probes leave: by which interface, with which TTL and byte, and if too long.
+"""How probes leave a socket, by which interface and with which TTL, and what of ICMP it hears.
 
 Linux only; no Twisted.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
+from contextlib import suppress
 
 from udpecho.instrument.instrument import SocketOptions
 from udpecho.instrument.probe import MTU_DISCOVERY
@@ -41,3 +42,14 @@ def _index(device: str) -> bytes:
         return socket.if_nametoindex(device).to_bytes(4, "big")
     except OSError as error:  # Python gives it no errno
         raise OSError(errno.ENODEV, os.strerror(errno.ENODEV)) from error
+
+
+def hear_extensions(skt: socket.socket) -> None:
+    """Have what routers add to ICMP messages told, such as MPLS labels; Linux before 5.9 can't."""
+    ip, option = (
+        (socket.IPPROTO_IPV6, layout.IPV6_RECVERR_RFC4884)
+        if skt.family == socket.AF_INET6
+        else (socket.IPPROTO_IP, layout.IP_RECVERR_RFC4884)
+    )
+    with suppress(OSError):
+        skt.setsockopt(ip, option, 1)

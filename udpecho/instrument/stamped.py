@@ -17,7 +17,7 @@ from functools import lru_cache, partial
 from udpecho.instrument.bulk import Intake, Outlet
 from udpecho.instrument.clocks import read_clocks
 from udpecho.instrument.instrument import SocketOptions
-from udpecho.instrument.leaving import set_leaving
+from udpecho.instrument.leaving import hear_extensions, set_leaving
 from udpecho.instrument.moments import arrivals, departures
 from udpecho.instrument.numbered import NumberedSends
 from udpecho.instrument.probe import Arrival, Probe, Unsent
@@ -146,7 +146,9 @@ class StampedSocket:
 
         It has its number in the kernel's count like any other. Without a TTL it is the socket's.
         """
-        self._hears_hops = True
+        if not self._hears_hops:
+            self._hears_hops = True
+            hear_extensions(self._socket)
         where = _TTL[self._layout.family]
         control = [] if ttl is None else [(*where, ttl.to_bytes(4, sys.byteorder))]
         to = with_scope(*probe.flow.peer) if self._name_size else None

@@ -15,6 +15,7 @@ from functools import lru_cache
 from socket import AF_INET, AF_INET6, IPPROTO_IP, IPPROTO_IPV6, SOL_SOCKET, inet_ntop
 from typing import TypeAlias
 
+from udpecho.extensions import is_extension
 from udpecho.kernel.layout import (
     IP_RECVERR,
     IPV6_RECVERR,
@@ -31,6 +32,12 @@ Found: TypeAlias = Mapping[tuple[int, int], bytes]
 
 FROM_OUR_KERNEL, FROM_ICMP, FROM_ICMP6, FROM_TIMESTAMPING = 1, 2, 3, 4
 EXTENDED_ERROR = struct.Struct("=IBBBxII")  # sock_extended_err, linux/errqueue.h
+
+_QUOTED_BEFORE = 128 - 20 - 8
+"""Bytes of a datagram's data that such a router quotes, with filling, behind its headers."""
+
+_DAMAGED = 1
+"""SO_EE_RFC4884_FLAG_INVALID."""
 
 _QUOTED = 65536
 """Bytes: an ICMP message quotes less, a local error the whole datagram."""
@@ -64,12 +71,31 @@ def refusal(data: bytes, to: Peer | None, found: Found) -> Refusal | None:
     error = extended_error(found)
     if len(error) < EXTENDED_ERROR.size:
         return None
-    errno, origin, icmp_type, icmp_code, info, _ = EXTENDED_ERROR.unpack_from(error)
+    errno, origin, icmp_type, icmp_code, info, beside = EXTENDED_ERROR.unpack_from(error)
     if origin not in (FROM_ICMP, FROM_ICMP6):
         return None
+    quoted, extension = _divided(data, beside, origin)
     by = read_peer(error[EXTENDED_ERROR.size :])  # its port is 0
     mtu = info if errno == EMSGSIZE else None
-    return Refusal(to, data, errno, by, icmp_type, icmp_code, stamp_ns(found), mtu)
+    return Refusal(
+        to, quoted, errno, by, icmp_type, icmp_code, stamp_ns(found), mtu, extension=extension
+    )
+
+
+def _divided(data: bytes, beside: int, origin: int) -> tuple[bytes, bytes]:
+    """Part what an ICMP message quotes from its extension, which is empty if there is none.
+
+    Where is told in half a word, with whether it is damaged in the other (RECVERR_RFC4884). Of
+    routers from before RFC 4884, which say no length, it follows upon 128 bytes.
+    """
+    at, flags = beside & 0xFFFF, beside >> 16
+    if sys.byteorder == "big":
+        at, flags = beside >> 16, beside >> 8 & 0xFF
+    if not at and origin == FROM_ICMP and is_extension(data[_QUOTED_BEFORE:]):
+        at = _QUOTED_BEFORE
+    if not 0 < at <= len(data):
+        return data, b""
+    return data[:at], b"" if flags & _DAMAGED else data[at:]
 
 
 def local_mtu(found: Found) -> int | None:

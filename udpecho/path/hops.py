@@ -4,18 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
+from udpecho.extensions import Label as Label
 from udpecho.peer import Peer
-
-
-class Label(NamedTuple):
-    """An MPLS label that a router says the datagram bore (RFC 3032, told by RFC 4950)."""
-
-    label: int
-    traffic_class: int
-    bottom: bool
-    ttl: int
 
 
 @dataclass(frozen=True, slots=True)

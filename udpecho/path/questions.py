@@ -6,6 +6,7 @@ from collections.abc import Callable
 from os import urandom
 from typing import NamedTuple
 
+from udpecho.extensions import labels_in
 from udpecho.instrument.probe import Flow, Probe
 from udpecho.instrument.stamps import Stamp, round_trip
 from udpecho.path.asking import Answer, Asker, Question
@@ -35,7 +36,8 @@ class Asked(NamedTuple):
         flow, ttl = self.question
         took_ns = self.round_trip(refusal.when, now)
         if refusal.is_time_exceeded and ttl is not None:
-            asker.answered(flow, ttl, Answer(by, kind, code, took_ns, by_time=by_time))
+            labels = labels_in(refusal.extension)
+            asker.answered(flow, ttl, Answer(by, kind, code, took_ns, labels, by_time))
         elif refusal.is_unreachable:
             if refusal.is_port_unreachable or by == self.probe.flow.peer[0]:
                 asker.reached(flow, ttl, took_ns)

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 
 from udpecho.path.hops import Hop, Path, Paths
 from udpecho.path.verdicts import Direction, Place, Segment, State, Verdict
 from udpecho.peer import format_peer
 from udpecho.show.amounts import milliseconds, percent, with_address
+from udpecho.show.path_rows import HopRow, labels_text, rows_of
 from udpecho.show.rows import Column, table
 from udpecho.show.sheet import Sheet
 
@@ -33,17 +33,6 @@ _NAME = 2
 _WITHOUT_NAMES = [at for at in range(len(_COLUMNS)) if at != _NAME]
 
 
-@dataclass(slots=True)
-class _Row:
-    """A router at a hop: who passes it, and from where."""
-
-    label: str
-    hop: Hop
-    flows: int = 0
-    rtt_ns: int | None = None
-    before: dict[str, None] = field(default_factory=dict)
-
-
 def paths_text(paths: Paths, sheet: Sheet) -> Iterator[str]:
     """Write all paths to one target, hop by hop."""
     count = len(paths.paths)
@@ -52,13 +41,13 @@ def paths_text(paths: Paths, sheet: Sheet) -> Iterator[str]:
     rows = [
         [
             row.label,
-            _router(row.hop),
+            _router(row),
             _names(row.hop, paths.names),
             " ".join(row.before),
-            str(row.flows),
+            str(len(row.flows)),
             milliseconds(row.rtt_ns),
         ]
-        for row in _rows(paths.paths)
+        for row in rows_of(paths.paths)
     ]
     if rows:
         named = range(len(_COLUMNS)) if any(row[_NAME] for row in rows) else _WITHOUT_NAMES
@@ -70,49 +59,9 @@ def paths_text(paths: Paths, sheet: Sheet) -> Iterator[str]:
     yield from sheet.wrap(_end(paths))
 
 
-def _rows(paths: Sequence[Path]) -> list[_Row]:
-    """Make a row for each router at each hop, in the order in which flows show it."""
-    found: list[_Row] = []
-    labels = ["" for _ in paths]  # of the row that each flow was last in
-    for ttl in range(1, max((len(path.hops) for path in paths), default=0) + 1):
-        here: dict[str, _Row] = {}
-        for number, path in enumerate(paths):
-            if len(path.hops) < ttl:
-                continue
-            hop = path.hops[ttl - 1]
-            row = here.setdefault(_router(hop), _Row("", hop))
-            row.flows += 1
-            if labels[number]:
-                row.before[labels[number]] = None
-            times = [time for time in (row.rtt_ns, hop.rtt_ns) if time is not None]
-            row.rtt_ns = min(times, default=None)
-            labels[number] = _router(hop)
-        for place, row in enumerate(here.values()):
-            row.label = f"{ttl}{_letters(place)}" if len(here) > 1 else str(ttl)
-        labels = [
-            here[_router(path.hops[ttl - 1])].label if len(path.hops) >= ttl else label
-            for path, label in zip(paths, labels, strict=True)
-        ]
-        found += here.values()
-    return found
-
-
-def _letters(place: int) -> str:
-    """Count in letters: a, b, … z, aa, ab."""
-    text = ""
-    place += 1
-    while place:
-        place, letter = divmod(place - 1, 26)
-        text = chr(ord("a") + letter) + text
-    return text
-
-
-def _router(hop: Hop) -> str:
-    if not hop.addresses:
-        return "(silent)"
-    labels = "".join(f" MPLS {label.label}" for label in hop.labels)
-    doubt = " (by its time)" if hop.by_time else ""
-    return ", ".join(hop.addresses) + labels + doubt
+def _router(row: HopRow) -> str:
+    labels = f" (MPLS {labels_text(row.stacks)})" if row.stacks else ""
+    return row.router + labels
 
 
 def _names(hop: Hop, names: Mapping[str, str]) -> str:

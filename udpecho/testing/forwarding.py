@@ -12,6 +12,7 @@ from hashlib import blake2b
 from ipaddress import ip_address
 from typing import Literal, TypeAlias
 
+from udpecho.extensions import Label
 from udpecho.testing.filters import Filter, Network
 from udpecho.testing.limits import IcmpLimits
 from udpecho.testing.passage import Fate
@@ -75,6 +76,9 @@ class Router:
     """Of what it says nothing."""
 
     dscp: int | None
+    labels: Sequence[Label]
+    """What it says that an MPLS header bore, beside each message."""
+
     interfaces: dict[Router | Stack, Interface] = field(default_factory=dict)
     routes: list[tuple[Network, Sequence[Interface]]] = field(default_factory=list)
     """The longest prefix first."""

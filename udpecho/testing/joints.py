@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from itertools import count
 
 from udpecho.errors import BadAddress
+from udpecho.extensions import Label
 from udpecho.peer import is_ipv6
 from udpecho.testing.forwarding import Interface, Quotes, Router, picked
 from udpecho.testing.limits import IcmpLimits
@@ -46,6 +47,7 @@ class Joints:
         limits: IcmpLimits,
         silent: bool | Collection[Fate],
         dscp: int | None,
+        labels: Sequence[Label],
     ) -> MemoryRouter:
         """Make a router; a seed of None is one that follows from the network's."""
         own = {}
@@ -57,7 +59,7 @@ class Joints:
         named = name or f"r{number}"
         mute = tuple(Fate) if silent is True else tuple(map(Fate, silent or ()))
         chosen = picked(self._seed, number, SEEDS) if seed is None else seed
-        core = Router(named, chosen, own, quotes, limits, mute, dscp)
+        core = Router(named, chosen, own, quotes, limits, mute, dscp, labels)
         self._topology.add(core)
         return MemoryRouter(core, self._topology)
 

@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred
 
 from udpecho.datagrams import DEFAULT_TTL
 from udpecho.errors import BadAddress, DatagramTooLong, WrongFamily
+from udpecho.extensions import Label
 from udpecho.peer import Peer, is_ipv6, is_loopback
 from udpecho.sizes import MAX_IPV4_DATA, MAX_IPV6_DATA
 from udpecho.testing.awaiting import LIMIT, Awaited, Awaiting, T
@@ -96,6 +97,7 @@ class MemoryNetwork:
         icmp_msgs_burst: int = MESSAGES_BURST,
         silent: bool | Collection[Fate] = False,
         dscp: int | None = None,
+        labels: Sequence[Label] = (),
     ) -> MemoryRouter:
         """Add a router, which is to be linked to hosts and other routers.
 
@@ -106,10 +108,11 @@ class MemoryNetwork:
         many as Linux does. It says icmp_burst things to a destination at once, then so many a
         second, None being at will; those of icmp_msgs to all together. silent says of what it says
         nothing: all, or these fates (EXPIRED, TOO_LONG, PROHIBITED, UNREACHABLE, REFUSED). dscp
-        is what all that passes bears from there on. Raises BadAddress and ValueError.
+        is what all that passes bears from there on. labels are those of MPLS that it tells beside
+        what it says (RFC 4950). Raises BadAddress and ValueError.
         """
         limits = IcmpLimits(icmp_per_second, icmp_burst, icmp_msgs_per_second, icmp_msgs_burst)
-        return self._joints().add(addresses, name, seed, quotes, limits, silent, dscp)
+        return self._joints().add(addresses, name, seed, quotes, limits, silent, dscp, labels)
 
     def link(
         self,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from random import Random
 from typing import TypeAlias
 
+from udpecho.extensions import extension_of
 from udpecho.peer import Peer, is_ipv6
 from udpecho.refusal import Refusal
 from udpecho.testing.forwarding import Interface, Router
@@ -182,7 +184,10 @@ class Transit:
         if fate is not Fate.TOO_LONG and not router.limits.allow(to, self._timeline.now):
             return
         quoted = packet._replace(data=router.quote(packet.data))
-        message = Message(said(quoted, fate, mtu), packet.source)
+        refusal = said(quoted, fate, mtu)
+        if router.labels:
+            refusal = replace(refusal, extension=extension_of(router.labels))
+        message = Message(refusal, packet.source)
         over = self._way(router, message, to)
         by = None if over is None else router.speaks_from(over, is_ipv6(to))
         if over is None or by is None:
