@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from udpecho.kernel import inherited
-from udpecho.port.sockets import _check_kind
+from udpecho.port.sockets import _check_kind, adopt
 
 
 class Given:
@@ -81,3 +81,11 @@ def test_what_this_kernel_lacks_is_off() -> None:
     assert set(given.set.values()) == {0}
     assert (socket.IPPROTO_IP, 11) in given.set, "IP_RECVERR"
     assert not [level for level, _ in given.set if level == socket.IPPROTO_IPV6]
+
+
+@pytest.mark.parametrize("fd", [None, 3.0, True, "3"])
+def test_a_descriptor_is_a_number(fd: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python opens a socket for None, and takes True for standard output's."""
+    monkeypatch.setattr("udpecho.port.sockets.socket.socket", None)
+    with pytest.raises(TypeError, match=f"^fd: expected a descriptor's number, got {fd!r}$"):
+        adopt(fd)

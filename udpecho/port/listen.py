@@ -111,8 +111,8 @@ def adopt_udp(
 
     The descriptor is copied: it stays the caller's to close. What others have told the socket
     that we would not is undone. Raises ValueError if it is not a UDP socket's, or one that is not
-    bound or has a peer, or for a size that can't be, TypeError for a reactor that knows no
-    descriptors, and CannotListenError.
+    bound or has a peer, or for a size that can't be, OSError if it is no socket's at all, TypeError
+    for what is no number and for a reactor that knows no descriptors, and CannotListenError.
     """
     check_hooks(protocol)
     check_sizes(maxPacketSize, receive_buffer)

@@ -88,8 +88,11 @@ def adopt(fd: int) -> socket.socket:
     """Make a socket of a copy of a descriptor, with the options of one that we opened.
 
     Raises ValueError if it is no UDP socket, or one that is not bound or is connected, OSError if
-    it is no socket at all, or CannotListenError if there is no descriptor left for the copy.
+    it is no socket at all, TypeError if it is no number, or CannotListenError if there is no
+    descriptor left for the copy.
     """
+    if type(fd) is not int:  # None would have a socket opened
+        raise TypeError(f"fd: expected a descriptor's number, got {fd!r}")
     given = socket.socket(fileno=fd)
     try:
         _check_kind(given)
