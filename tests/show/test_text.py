@@ -11,6 +11,7 @@ from udpecho.ping.outcome import Outcome, Surplus
 from udpecho.ping.plan import Plan, Target
 from udpecho.ping.stats import Stats
 from udpecho.show.amounts import milliseconds, percent
+from udpecho.show.sheet import Sheet
 from udpecho.show.summary_tables import WORST_SHOWN
 from udpecho.show.text import banner, interim_text, outcome_text, overdue_text, summary_text
 
@@ -290,3 +291,15 @@ def test_a_refusal_tells_whose_probe_it_was_where_there_are_several_hosts() -> N
     assert outcome_text(refused) == line
     assert outcome_text(refused, alone=False) == f"{line} for echo.example:7"
     assert outcome_text(refused, alone=False, numeric=True) == f"{line} for 192.0.2.1:7"
+
+
+def test_the_line_before_the_last_is_never_broken() -> None:
+    """Whatever a host is called: a saved run's may have any characters."""
+    stats = Stats(1)
+    flow = Flow("a name of several words\nand lines, longer than the line", HOST.peer, 40001)
+    stats.sent([flow], 0)
+    stats.add(reply(flow=flow))
+    lines = list(summary_text(stats.summary(4102 * MS), Sheet(columns=40)))
+    assert lines[-3] == (
+        "--- a name of several words\\nand lines, longer than the line ping statistics ---"
+    )

@@ -29,14 +29,29 @@ ABOUT = "UDP done carefully"
 def pages() -> dict[str, str]:
     """Make every file, by its path below the repository's root."""
     made = {
-        file: shtab.complete(every_command(), shell).rstrip() + "\n"
-        for shell, file in SHELLS.items()
+        file: shtab.complete(_for_shells(), shell).rstrip() + "\n" for shell, file in SHELLS.items()
     }
     made["share/man/man1/udpecho.1"] = _man(every_command(), "udpecho", ABOUT)
     for name, (parser_of, does) in COMMANDS.items():
         page = _man(parser_of(), f"udpecho-{name}", does.rstrip("."))
         made[f"share/man/man1/udpecho-{name}.1"] = page
     return made
+
+
+def _for_shells() -> Parser:
+    """Give the whole parser with what shtab wants: a line about each command, and who is a file."""
+    whole = every_command()
+    parsers: list[argparse.ArgumentParser] = [whole]
+    for action in whole._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for name, parser in action.choices.items():
+                parser.description = COMMANDS[name][1]
+                parsers.append(parser)
+    for parser in parsers:
+        for action in parser._actions:
+            if action.metavar == "FILE":
+                action.complete = shtab.FILE  # type: ignore[attr-defined]
+    return whole
 
 
 def _man(parser: Parser, name: str, about: str) -> str:

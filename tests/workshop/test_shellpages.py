@@ -40,6 +40,12 @@ def test_roff_has_nothing_to_say_of_a_page(file: str) -> None:
         (["udpecho", "pi"], "ping"),
         (["udpecho", "ping", "--fl"], "--flows"),
         (["udpecho", "report", "--cs"], "--csv"),
+        (["udpecho", "ping", "-M", "d"], "dont"),
+        (["udpecho", "ping", "--accept", "c"], "connected"),
+        (["udpecho", "ping", "--clock", ""], "user"),
+        (["udpecho", "send", "-a", "m"], "matching"),
+        (["udpecho", "ping", "--targets", "noxf"], "noxfile.py"),
+        (["udpecho", "report", "noxf"], "noxfile.py"),
     ],
     ids=" ".join,
 )
@@ -49,8 +55,36 @@ def test_bash_completes_what_is_typed(typed: list[str], completed: str) -> None:
         f"source {ROOT / SHELLS['bash']}; COMP_WORDS=({words}); COMP_CWORD={len(typed) - 1}; "
         f"_shtab_udpecho; printf '%s\\n' \"${{COMPREPLY[@]}}\""
     )
-    done = subprocess.run(["bash", "-c", text], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["bash", "-c", text], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     assert completed in done.stdout.split(), done.stdout + done.stderr
+
+
+INSTALLED = [shell for shell in SHELLS if shutil.which(shell) is not None]
+"""What can be asked here. None but bash must be."""
+
+
+@pytest.mark.parametrize("shell", INSTALLED)
+def test_a_shell_can_read_its_file(shell: str) -> None:
+    done = subprocess.run([shell, "-n", str(ROOT / SHELLS[shell])], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize(
+    ("typed", "completed"),
+    [
+        ("udpecho pi", "ping\tMeasure loss, delay, jitter and reordering."),
+        ("udpecho ping --spo", "--sport\t"),
+        ("udpecho ping -M pro", "probe"),
+    ]
+    if "fish" in INSTALLED
+    else [],
+)
+def test_fish_completes_what_is_typed(typed: str, completed: str) -> None:
+    text = f"source {ROOT / SHELLS['fish']}; complete -C '{typed}'"
+    done = subprocess.run(["fish", "-Nc", text], capture_output=True, text=True, check=False)
+    assert done.stdout.startswith(completed), done.stdout + done.stderr
 
 
 def test_a_file_for_each_shell(tmp_path: Path) -> None:

@@ -61,6 +61,7 @@ def add_packets(group: Group) -> None:
         "-M",
         "--mtu-discovery",
         metavar="HOW",
+        choices=tuple(MTU_DISCOVERY),  # which shells complete; what is none of them, one_of says
         type=readable(one_of("-M", tuple(MTU_DISCOVERY))),
         help="What becomes of a probe that is too long for its path: do refuses it, want cuts it "
         "up here, dont lets routers cut it, probe sends it as it is.",
@@ -96,6 +97,7 @@ def add_sockets(group: Group) -> None:
         "--accept",
         metavar="WHOSE",
         default="matching",
+        choices=("connected", "matching"),
         type=readable(one_of("--accept", ("connected", "matching"))),
         help="One socket for all hosts that checks who replies with what (matching, the default), "
         "or one for each, connected.",
@@ -104,6 +106,7 @@ def add_sockets(group: Group) -> None:
         "--clock",
         metavar="WHOSE",
         default="kernel",
+        choices=("kernel", "user"),
         type=readable(one_of("--clock", ("kernel", "user"))),
         help="Whose timestamps tell the round trips: kernel (the default) or user.",
     )

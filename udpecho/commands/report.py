@@ -43,12 +43,12 @@ def report_command(asked: ReportSettings, say: Say, complain: Say) -> int:
                 if trace is not None and asked.plot is not None:
                     write_plot(_numbered(asked.plot, len(statuses)), trace, summary)
         except NotARecord as error:
-            raise Unusable(f"{short(asked.file)}: {error}") from error
+            raise Unusable(f"{_name(asked)}: {error}") from error
     for line in _troubles(file.trouble, reading.left_out):
-        complain(f"udpecho: {short(asked.file)}: {line}")
+        complain(f"udpecho: {_name(asked)}: {line}")
     if not statuses:
         hosts = ", ".join(sorted(asked.hosts))
-        raise Unusable(f"--host: expected a host of {short(asked.file)}, got {short(hosts)}")
+        raise Unusable(f"--host: expected a host of {_name(asked)}, got {short(hosts)}")
     return max(statuses)
 
 
@@ -116,7 +116,7 @@ def _selected(run: SavedRun, selection: Selection, summing: Summing) -> Iterator
 
 def _remarks(run: SavedRun, asked: ReportSettings, selection: Selection) -> Iterator[str]:
     if run.summary is None:
-        name = "standard input" if asked.file == "-" else asked.file
+        name = _name(asked)
         which = name if run.number == 1 else f"run {run.number} of {name}"
         yield f"{which} was cut short: this is what there is of it"
     if selection.from_ns is not None or selection.to_ns is not None:
@@ -137,6 +137,11 @@ def _part(start_unix_ns: int, asked: ReportSettings, selection: Selection) -> st
 
 def _local(unix_ns: int) -> str:
     return datetime.fromtimestamp(unix_ns // 1_000_000_000).isoformat(" ")
+
+
+def _name(asked: ReportSettings) -> str:
+    """Name the file as a person would."""
+    return "standard input" if asked.file == "-" else short(asked.file)
 
 
 def _numbered(file: str, number: int) -> str:

@@ -20,6 +20,9 @@ from udpecho.hosts import host_and_port
 from udpecho.shown import short
 from udpecho.values import one_of
 
+WHOSE = ("any", "connected", "matching")
+"""Whose reply to believe. As argparse's choices shells complete them; what is none, one_of says."""
+
 
 @dataclass(frozen=True, slots=True)
 class SendSettings:
@@ -51,7 +54,7 @@ class SendOptions(Parser):
         sending = self.add_argument_group("Sending")
         sending.add_argument(
             "-a", "--accept", metavar="WHOSE", default="matching",
-            type=readable(one_of("--accept", ("any", "connected", "matching"))),
+            choices=WHOSE, type=readable(one_of("--accept", WHOSE)),
             help="Whose reply to believe: any (anyone's), connected (the kernel drops strangers) "
             "or matching (the peer's, with the bytes that were sent), which is the default.",
         )  # fmt: skip

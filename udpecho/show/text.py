@@ -26,7 +26,7 @@ UDP_HEADER = 8
 HEADERS = 20 + UDP_HEADER
 """Bytes of IPv4's header, and UDP's."""
 
-_READ_BY_PROGRAMS = re.compile(r"--- .* ---$|\d+ packets transmitted|rtt min/avg/max/mdev")
+_READ_BY_PROGRAMS = re.compile(r"(?s)--- .* ---\Z|\d+ packets transmitted|rtt min/avg/max/mdev")
 
 NOBODY = Losers()
 
