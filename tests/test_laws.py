@@ -82,7 +82,7 @@ PURE = frozenset(
         "ping.stats", "ping.figures", "ping.spread", "ping.tally", "ping.order", "ping.intervals",
         "ping.lookup_times", "path.hops", "path.verdicts", "path.routers",
         "path.segments", "path.likelihood", "path.explanations", "path.judge",
-        "path.allowance", "path.asking", "path.defaults", "path.known", "path.mtu",
+        "path.allowance", "path.asking", "path.defaults", "path.fates", "path.known", "path.mtu",
         "path.questions",
         "ping.limits", "ping.losing", "ping.rounds", "ping.turns",
         "instrument.probe", "instrument.stamps", "kernel.layout", "show.record",

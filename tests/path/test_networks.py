@@ -75,7 +75,7 @@ class TestEqualWays:
         four = FourWays(1)
         four.members[3].drop(0.05, to="10.9.20.0/24")
         four.net.link(four.r3, four.target, one_way=True, loss=0.01)
-        self.check(four, pinged(four, count=16 * 400, interval=0.0125).verdict())
+        self.check(four, pinged(four, count=16 * 800, interval=0.0125).verdict())
 
     def test_nobody_is_named_where_all_lose_alike(self) -> None:
         four = FourWays(1)

@@ -13,6 +13,9 @@ A_SECOND = 1.0
 SILENT_A_SECOND = 5.0
 """And where none was answered of more than are asked at once: no limit hides a router there."""
 
+AGAIN_NS = 2_000_000_000
+"""How long after a question anew of a TTL the next may follow: half of what Linux answers."""
+
 ENOUGH_ASKED = 10
 """Questions after which the share that is answered tells something."""
 
@@ -74,6 +77,9 @@ class Common:
     farthest: int = 0
     """The farthest TTL at which a router answered."""
 
+    anew_ns: dict[int, int] = field(default_factory=dict)
+    """From when on a TTL may be asked anew."""
+
     first: dict[str, int] = field(default_factory=dict)
     """How many flows met a first router, by its address."""
 
@@ -84,6 +90,17 @@ class Common:
     def met_one(self, ttl: int) -> None:
         """Note that a router answered at this TTL."""
         self.farthest = max(self.farthest, ttl)
+
+    def may_ask_anew(self, ttl: int, now_ns: int) -> bool:
+        """Tell whether a TTL may be asked what was answered before."""
+        allowance = self.allowance(ttl)
+        allowance.fill(now_ns)
+        return now_ns >= self.anew_ns.get(ttl, 0) and allowance.tokens > AT_ONCE - 1
+
+    def asked_anew(self, ttl: int, now_ns: int) -> None:
+        """Note that it was."""
+        self.allowance(ttl).take()
+        self.anew_ns[ttl] = now_ns + AGAIN_NS
 
     def met_first(self, address: str) -> None:
         """Note that a flow met this first router."""

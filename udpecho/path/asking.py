@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from math import inf
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -63,25 +64,33 @@ class Asker:
         self._flows: dict[int, KnownFlow] = {}
         self._common = Common() if common is None else common
         self._heard = heard
+        self._rests_until_ns = 0.0
         for number, port in enumerate(source_ports):
             self.add(number, port)
 
     def add(self, number: int, source_port: int) -> None:
         """Ask of a flow, too, under this number; if it is known already, nothing changes."""
         self._flows.setdefault(number, KnownFlow(number, source_port))
+        self._rests_until_ns = 0
 
     def take(self, now_ns: int) -> Question | None:
         """Give the next question, as asked now; None if none may be asked now."""
         for flow in self._flows.values() if self._far else ():
             if flow.far_due_ns(now_ns) == now_ns and flow.ask_far(now_ns):
                 return Question(flow.number, None)
+        if now_ns < self._rests_until_ns:
+            return None
+        rests_until_ns = inf
         for flow, ttl, due_ns in self._open(now_ns):
+            rests_until_ns = min(rests_until_ns, due_ns)
             if due_ns <= now_ns:
                 self._bucket(ttl).take()
                 hop = flow.hops.get(ttl, Hop(ttl))
                 flow.hops[ttl] = replace(hop, asked=hop.asked + 1)
                 flow.asked_ns[ttl] = now_ns
                 return Question(flow.number, ttl)
+        alone = any(flow.alone for flow in self._flows.values())
+        self._rests_until_ns = now_ns if alone else rests_until_ns
         return None
 
     def next_ns(self, now_ns: int) -> int | None:
@@ -101,20 +110,23 @@ class Asker:
         due += [due_ns for due_ns in far if due_ns is not None]
         return min(due, default=None)
 
-    def answered(self, flow_number: int, ttl: int, answer: Answer) -> None:
-        """Note that a router answered a question.
+    def answered(self, flow_number: int, ttl: int, answer: Answer) -> bool:
+        """Note that a router answered; tell whether the path is thus another than before.
 
         One that may be another's, known by the time alone, makes the hop unknown if it does not
         say what was said before.
         """
         flow = self._flows[flow_number]
+        changes, self._rests_until_ns = flow.changes, 0
         hop = flow.hops.get(ttl, Hop(ttl))
         if answer.by_time and hop.answered and answer.address not in hop.addresses:
             addresses: tuple[str, ...] = () if hop.by_time else hop.addresses
-        elif hop.by_time and not answer.by_time:
-            addresses = (answer.address,)
+        elif answer.by_time or hop.by_time:
+            addresses = (answer.address,) if hop.by_time or not hop.answered else hop.addresses
         else:
-            addresses = tuple(dict.fromkeys((*hop.addresses, answer.address)))
+            addresses = flow.hears(ttl, answer.address)
+            hop = flow.hops.get(ttl, Hop(ttl))  # its path may have been forgotten
+        flow.asked_ns.setdefault(ttl, 0)
         flow.hops[ttl] = replace(
             hop,
             addresses=addresses,
@@ -131,12 +143,51 @@ class Asker:
             self._heard(answer.address)
         if ttl == 1 and not answer.by_time and hop.answered == 0:
             self._common.met_first(answer.address)
+        return flow.changes > changes
+
+    def stalest(self, now_ns: int) -> tuple[int, Question] | None:
+        """Give what was answered longest ago, and when it was asked, if it may be asked anew.
+
+        For a path may change; so that routers have more to say than that, a TTL is asked every
+        AGAIN_NS at most, of all targets, and only where nothing else is to be asked.
+        """
+        found = [
+            (flow.asked_ns[ttl], flow.number, ttl)
+            for flow in self._flows.values()
+            if not flow.alone
+            for ttl, hop in flow.hops.items()
+            if hop.answered and ttl in flow.asked_ns and self._common.may_ask_anew(ttl, now_ns)
+        ]
+        if not found:
+            return None
+        asked_ns, number, ttl = min(found)
+        return asked_ns, Question(number, ttl)
+
+    def ask_anew(self, question: Question, now_ns: int) -> None:
+        """Note that this is asked, for all that was answered."""
+        assert question.ttl is not None
+        flow, ttl = self._flows[question.flow], question.ttl
+        self._common.asked_anew(ttl, now_ns)
+        flow.hops[ttl] = replace(flow.hops[ttl], asked=flow.hops[ttl].asked + 1)
+        flow.asked_ns[ttl] = now_ns
+
+    def turned(self, flow_number: int, *, alive: bool) -> None:
+        """Note that a flow died, or came to life: it is asked anew if it was not known as that."""
+        flow = self._flows[flow_number]
+        if flow.reached is not alive:
+            flow.begin_again()
+            self._rests_until_ns = 0
+
+    def changed(self) -> list[int]:
+        """List the flows whose path is another than before, or seems so."""
+        return [flow.number for flow in self._flows.values() if flow.changes or flow.doubts]
 
     def known_by_time(self, flow_number: int, now_ns: int) -> int | None:
         """Tell which TTL of a flow an answer is for that quotes too little: the one awaited.
 
         Where several are, nobody knows; from then on the flow's TTLs are asked one at a time.
         """
+        self._rests_until_ns = 0
         return self._flows[flow_number].answered_by_time(now_ns)
 
     def replied(self, flow_number: int, ttl: int | None, rtt_ns: int | None = None) -> None:
@@ -184,15 +235,14 @@ class Asker:
                     break
                 if hop is None and flow.may_be_beyond(ttl, farthest) and silent[ttl] >= ALIKE:
                     break
-                asked = 0 if hop is None else hop.asked
-                if (hop is not None and hop.answered) or asked >= flow.tries(ttl, farthest):
+                if not flow.is_open(ttl, farthest):
                     continue
                 bucket = self._bucket(ttl)
                 bucket.fill(now_ns)
                 due_ns = bucket.next_ns(now_ns)
-                if asked:
-                    due_ns = max(due_ns, flow.asked_ns[ttl] + flow.wait_ns(ttl, farthest))
-                again = asked > 0
+                if hop is not None:
+                    due_ns = max(due_ns, flow.again_ns(ttl, farthest))
+                again = hop is not None
                 found.append(((again, again and ttl > flow.last + 1, rank, ttl), flow, due_ns))
         for (_, _, _, ttl), flow, due_ns in sorted(found, key=itemgetter(0)):
             yield flow, ttl, due_ns

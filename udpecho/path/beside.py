@@ -10,17 +10,20 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from heapq import nlargest, nsmallest
+from operator import itemgetter
 
 from twisted.internet.defer import Deferred
 
 from udpecho.instrument import ProbeSocket
-from udpecho.instrument.probe import Flow, Probe, ProbeFate
+from udpecho.instrument.probe import WHOLE, Flow, Probe, ProbeFate
 from udpecho.instrument.stamps import Stamp
 from udpecho.path.allowance import Common
 from udpecho.path.asking import Asker, Question
 from udpecho.path.defaults import MOST_HOPS
+from udpecho.path.fates import Fates
 from udpecho.path.hops import Paths
-from udpecho.path.judge import Losses, judge
+from udpecho.path.judge import ENOUGH, Losses, judge
 from udpecho.path.questions import Questions
 from udpecho.path.verdicts import Verdict
 from udpecho.peer import Peer
@@ -33,18 +36,11 @@ PATIENCE_NS = 20_000_000_000
 MOST_FLOWS = 512
 """Flows that are traced at most: those that lose most come first."""
 
-WHOLE = (ProbeFate.REPLIED, ProbeFate.LATE)
+CHOOSE_NS = 100_000_000
+"""How often to choose who is traced; of many flows that takes some ms."""
 
-
-@dataclass(slots=True)
-class _Fates:
-    """What became of a flow's probes; what is overdue counts as lost until more is known."""
-
-    sent: int = 0
-    lost: int = 0
-    overdue: set[int] = field(default_factory=set)
-    got_there: bool = False
-    """Whether the last that is known of came back."""
+ANEW_NS = 250_000_000
+"""How often to look whether something may be asked that was answered before."""
 
 
 @dataclass(slots=True)
@@ -65,13 +61,15 @@ class TracedPing:
         """Become the guest of a run that has not started."""
         self.run = run
         self._most_hops = most_hops
-        self._fates: defaultdict[Flow, _Fates] = defaultdict(_Fates)
+        self._fates: defaultdict[Flow, Fates] = defaultdict(Fates)
         self._targets: dict[tuple[str, Peer], _Target] = {}
         self._questions = Questions(run.plan.size)
         self._sockets: dict[Flow, ProbeSocket] = {}
         self._common = Common()
-        self._losing = False
+        self._losing: dict[Flow, None] = {}
+        self._chosen_ns = 0
         self._over_ns: int | None = None
+        self._anew_ns = 0
         run.listen(self._outcome, self._overdue, guest=self)
 
     def start(self) -> Deferred[Summary]:
@@ -81,17 +79,36 @@ class TracedPing:
     def paths(self) -> list[Paths]:
         """Return the paths of the flows that were traced, as far as they are known."""
         return [
-            Paths(target.name, target.peer, target.asker.paths())
+            Paths(target.name, target.peer, target.asker.paths(), self._changed(target))
             for target in self._targets.values()
             if target.traced
         ]
 
+    def _changed(self, target: _Target) -> tuple[int, ...]:
+        """Give the flows that lost before their path changed, and have not lost enough since."""
+        found = ((number, self._fates[target.flows[number]]) for number in target.asker.changed())
+        return tuple(
+            number
+            for number, fates in found
+            if fates.lost < ENOUGH and (fates.before or fates.lost)
+        )
+
     def verdict(self) -> Verdict:
-        """Judge where flows lose, by what is known so far."""
+        """Judge where flows lose, by what is known so far.
+
+        What loses a part is not named before the run names one of its flows, or their host, as
+        losing more than the others.
+        """
         losses: Losses = {
             (*flow.peer, flow.port): [fates.sent, fates.lost] for flow, fates in self._fates.items()
         }
-        return judge(self.paths(), losses)
+        losers = self.run.losers()
+        standing_out = {
+            (*flow.peer, flow.port)
+            for flow in self._fates
+            if flow in losers.flows or (flow.target, flow.peer) in losers.hosts
+        }
+        return judge(self.paths(), losses, standing_out)
 
     # What the run tells its guest.
 
@@ -107,7 +124,9 @@ class TracedPing:
         """Note who said that a question ended there, or can't go on."""
         asked = self._questions.find(refusal.data)
         if asked is not None:
-            asked.note(refusal, now, self._target(asked.probe.flow).asker)
+            flow = asked.probe.flow
+            if asked.note(refusal, now, self._target(flow).asker):
+                self._fates[flow] = self._fates[flow].anew(now.monotonic_ns)
         elif not refusal.data and refusal.port is not None:
             self._refused_by_time(refusal, now)
 
@@ -122,10 +141,28 @@ class TracedPing:
         """Choose who is traced, if anyone loses, and ask what may be asked."""
         if not self._losing:
             return
-        self._choose()
+        if now_ns >= self._chosen_ns + CHOOSE_NS:
+            self._chosen_ns = now_ns
+            self._choose()
         for target in self._targets.values():
             while target.traced and (question := target.asker.take(now_ns)) is not None:
                 self._ask(target, question, now_ns)
+        if self._over_ns is None and now_ns >= self._anew_ns:
+            self._anew_ns = now_ns + ANEW_NS
+            self._ask_anew(now_ns)
+
+    def _ask_anew(self, now_ns: int) -> None:
+        """Ask what was answered longest ago: paths may change."""
+        stale = (
+            (*found, target)
+            for target in self._targets.values()
+            if target.traced and (found := target.asker.stalest(now_ns)) is not None
+        )
+        oldest = min(stale, key=itemgetter(0), default=None)
+        if oldest is not None:
+            _, question, target = oldest
+            target.asker.ask_anew(question, now_ns)
+            self._ask(target, question, now_ns)
 
     def awaits(self, now_ns: int) -> bool:
         """Tell whether answers are worth waiting for."""
@@ -144,42 +181,42 @@ class TracedPing:
         flow, kind = outcome.flow, outcome.kind
         if flow is None or not isinstance(kind, ProbeFate):
             return
-        fates = self._fates[flow]
-        whole = kind in WHOLE
-        fates.got_there = whole
-        if outcome.sequence in fates.overdue:
-            fates.overdue.discard(outcome.sequence)
-            fates.lost -= whole
-        else:
-            fates.sent += 1
-            fates.lost += not whole
-        if whole:
-            target = self._targets.get((flow.target, flow.peer))
-            if target is not None and flow in target.traced:
-                target.asker.reached(target.traced[flow], None, outcome.rtt_ns)
-        else:
-            self._losing = True
+        fates, whole = self._fates[flow], kind in WHOLE
+        turned = fates.add(outcome.sequence, outcome.sent_ns, whole=whole)
+        if not whole:
+            self._losing[flow] = None
+        self._note(flow, turned, whole, outcome.rtt_ns)
 
     def _overdue(self, probe: Probe) -> None:
-        fates = self._fates[probe.flow]
-        fates.overdue.add(probe.sequence)
-        fates.got_there = False
-        fates.sent += 1
-        fates.lost += 1
-        self._losing = True
+        turned = self._fates[probe.flow].misses(probe.sequence, probe.sent.monotonic_ns)
+        self._losing[probe.flow] = None
+        self._note(probe.flow, turned, False)
+
+    def _note(self, flow: Flow, turned: bool, whole: bool, rtt_ns: int | None = None) -> None:
+        """Have a flow that is traced be asked anew if it died or lives again."""
+        target = self._targets.get((flow.target, flow.peer))
+        if target is None or flow not in target.traced:
+            return
+        if turned:
+            target.asker.turned(target.traced[flow], alive=whole)
+        if whole:
+            target.asker.reached(target.traced[flow], None, rtt_ns)
 
     # Who is traced.
 
     def _choose(self) -> None:
         """Trace who loses most, and as many that lose least: to the same targets if there are."""
+        room = MOST_FLOWS - sum(len(target.traced) for target in self._targets.values())
+        if room <= 0:
+            return
         fates = self._fates
-        losing = sorted(
-            (flow for flow in fates if fates[flow].lost),
-            key=lambda flow: -fates[flow].lost / fates[flow].sent,
-        )[: MOST_FLOWS // 2]
-        traced = sum(len(target.traced) for target in self._targets.values())
+        losing = nlargest(
+            MOST_FLOWS // 2,
+            (flow for flow in self._losing if fates[flow].lost),
+            key=lambda flow: fates[flow].lost / fates[flow].sent,
+        )
         news = [flow for flow in losing if flow not in self._target(flow).traced]
-        if not news or traced >= MOST_FLOWS:
+        if not news:
             return
         clean = self._clean(len(news), {(flow.target, flow.peer) for flow in losing})
         for flow in [*news, *clean]:
@@ -188,14 +225,15 @@ class TracedPing:
     def _clean(self, number: int, targets: set[tuple[str, Peer]]) -> Sequence[Flow]:
         """Find flows that lose least, those to these targets first."""
         fates = self._fates
-        others = [flow for flow in fates if flow not in self._target(flow).traced]
-        others.sort(
+        others = (flow for flow in fates if flow not in self._target(flow).traced)
+        return nsmallest(
+            number,
+            others,
             key=lambda flow: (
-                fates[flow].lost / fates[flow].sent,
+                fates[flow].lost / max(1, fates[flow].sent),
                 (flow.target, flow.peer) not in targets,
-            )
+            ),
         )
-        return others[:number]
 
     def _trace(self, flow: Flow) -> None:
         target = self._target(flow)

@@ -9,7 +9,7 @@ likes. Where all of a flow is lost, the last hop that answered narrows it.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import TypeAlias
 
 from udpecho.path.explanations import DOUBT, SURE, Explanation, ways_of, weighed
@@ -48,8 +48,16 @@ def verdict(paths: Paths | Sequence[Paths], outcomes: Iterable[Outcome]) -> Verd
     return judge([paths] if isinstance(paths, Paths) else paths, losses)
 
 
-def judge(looked_at: Sequence[Paths], losses: Losses) -> Verdict:
-    """Judge by how many probes of each flow were sent, and how many of those died."""
+def judge(
+    looked_at: Sequence[Paths],
+    losses: Losses,
+    standing_out: Container[tuple[str, int, int]] | None = None,
+) -> Verdict:
+    """Judge by how many probes of each flow were sent, and how many of those died.
+
+    standing_out are the flows that a test of significance names: where a part is lost, nothing is
+    told before it names one of those that would be. Who has no such test gives None.
+    """
     flows = [(paths, path) for paths in looked_at for path in paths.paths]
     targets = {id(paths): number for number, paths in enumerate(looked_at)}
     fates = [
@@ -58,8 +66,14 @@ def judge(looked_at: Sequence[Paths], losses: Losses) -> Verdict:
     ]
     reason, told = _told(weighed(ways_of(looked_at, fates)), fates)
     losing = sorted({flow for each in told for flow in each.flows if fates[flow].lost})
-    if any(flows[flow][1].flow in flows[flow][0].changed for flow in losing):
-        return _verdict(State.CHANGED, CHANGED, [], losing, flows, fates)
+    if standing_out is not None and not any(
+        not path.reached or (*paths.peer, path.source_port) in standing_out
+        for paths, path in (flows[flow] for flow in losing)
+    ):
+        reason, losing = reason or TOO_EARLY, []
+    changed = {n for n, (paths, path) in enumerate(flows) if path.flow in paths.changed}
+    if changed.intersection(losing) or (reason and changed):
+        return _verdict(State.CHANGED, CHANGED, [], losing or sorted(changed), flows, fates)
     if reason:
         return _verdict(State.UNDECIDED, reason, [], losing, flows, fates)
     return _verdict(State.NAMED, "", told, losing, flows, fates)

@@ -11,7 +11,12 @@ WAIT_NS = 1_000_000_000
 """After this an answer is missing. One that comes later counts all the same."""
 
 TRIES = 4
-"""How often a TTL is asked that stays silent: once, and three times more."""
+"""How often a TTL is asked that stays silent: once, and 1, 2 and 4 s later again. A router that
+has said too much to others lately is not found by three questions in three seconds."""
+
+SAME = 3
+"""Answers from one other address after which a path is another; what then says anything else is
+one router that answers from several."""
 
 BEYOND_NS = 300_000_000
 NEAR = 10
@@ -48,6 +53,15 @@ class KnownFlow:
     alone: bool = False
     """Whether one TTL is asked at a time, for a router quotes too little to tell which it is."""
 
+    before: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    """Who answered, by TTL, when it was asked before it died or came to life again."""
+
+    doubts: dict[int, list[str]] = field(default_factory=dict)
+    """By TTL, who answers where another did: another router, or another address of that one."""
+
+    changes: int = 0
+    """How often its path was found to be another than before."""
+
     far_asked: int = 0
     far_ns: int = -WAIT_NS
     """How often a question was to reach the target, and when last."""
@@ -66,6 +80,18 @@ class KnownFlow:
         """Give the farthest TTL that is worth a question."""
         limits = [most_hops, self.last + AHEAD]
         return int(min(*limits, self.end - 1))
+
+    def is_open(self, ttl: int, farthest: int) -> bool:
+        """Tell whether a TTL is worth a question still: it is silent, or in doubt."""
+        hop = self.hops.get(ttl)
+        if hop is None or ttl in self.doubts:
+            return True
+        return not hop.answered and hop.asked < self.tries(ttl, farthest)
+
+    def again_ns(self, ttl: int, farthest: int) -> int:
+        """Tell when a TTL that was asked may be asked again."""
+        times = 0 if ttl in self.doubts else min(max(1, self.hops[ttl].asked), TRIES) - 1
+        return self.asked_ns[ttl] + (self.wait_ns(ttl, farthest) << times)
 
     def tries(self, ttl: int, farthest: int) -> int:
         """Tell how often a TTL is asked: where nothing may be, only once more.
@@ -105,6 +131,36 @@ class KnownFlow:
             return False
         self.far_asked, self.far_ns = self.far_asked + 1, now_ns
         return True
+
+    def hears(self, ttl: int, address: str) -> tuple[str, ...]:
+        """Note who answered, and tell whose addresses stand there, as far as is known.
+
+        Whoever answers where another did is asked about again. If it answers always, the path is
+        another than before, and all that was known of it is forgotten.
+        """
+        hop = self.hops.get(ttl)
+        known = (hop.addresses if hop else ()) or self.before.get(ttl, ())
+        if not known or (address in known and ttl not in self.doubts):
+            return (address,) if hop is None else tuple(dict.fromkeys((*hop.addresses, address)))
+        others = self.doubts.setdefault(ttl, [])
+        others.append(address)
+        if len(set(others)) > 1 or address in known:
+            del self.doubts[ttl]  # one router that answers from several addresses
+            return tuple(dict.fromkeys((*known, *others)))
+        if len(others) < SAME:
+            return () if hop is None else hop.addresses
+        self.begin_again(other=True)
+        return (address,)
+
+    def begin_again(self, *, other: bool = False) -> None:
+        """Forget the hops: it died or lives again, or its path is another."""
+        known = {ttl: hop.addresses for ttl, hop in self.hops.items() if hop.addresses}
+        self.before = {} if other else {**self.before, **known}
+        self.changes += other
+        for each in (self.hops, self.asked_ns, self.doubts):
+            each.clear()
+        self.reached = self.reached and other
+        self.reached_at = self.distance = self.ended = self.ended_at = None
 
     def reaches(self, ttl: int | None, rtt_ns: int | None = None) -> None:
         """Note that the target answered, perhaps with a TTL that was to end on the way."""

@@ -25,24 +25,26 @@ class Asked(NamedTuple):
     question: Question
     probe: Probe
 
-    def note(self, refusal: Refusal, now: Stamp, asker: Asker, *, by_time: bool = False) -> None:
+    def note(self, refusal: Refusal, now: Stamp, asker: Asker, *, by_time: bool = False) -> bool:
         """Tell an asker what a refusal that quotes it comes to, or seems to by the time.
 
+        Returned is whether the path is thus another than before.
         "Unreachable" ends it: that of the port whoever says so, since a translator may.
         """
         if refusal.by is None:
-            return
+            return False
         (by, _), kind, code = refusal.by, refusal.icmp_type or 0, refusal.icmp_code or 0
         flow, ttl = self.question
         took_ns = self.round_trip(refusal.when, now)
         if refusal.is_time_exceeded and ttl is not None:
             labels = labels_in(refusal.extension)
-            asker.answered(flow, ttl, Answer(by, kind, code, took_ns, labels, by_time))
-        elif refusal.is_unreachable:
+            return asker.answered(flow, ttl, Answer(by, kind, code, took_ns, labels, by_time))
+        if refusal.is_unreachable:
             if refusal.is_port_unreachable or by == self.probe.flow.peer[0]:
                 asker.reached(flow, ttl, took_ns)
             if ttl is not None:
                 asker.ended(flow, ttl, by, kind, code)
+        return False
 
     def round_trip(self, arrived_ns: int | None, now: Stamp) -> int:
         """Return how long an answer took, in ns, by the kernel's stamps where there are any."""
