@@ -15,7 +15,7 @@ from math import inf
 from operator import itemgetter
 from typing import NamedTuple
 
-from udpecho.path.allowance import Allowance, Common
+from udpecho.path.allowance import Common
 from udpecho.path.defaults import MOST_HOPS
 from udpecho.path.hops import Hop, Label, Path
 from udpecho.path.known import KnownFlow, least
@@ -84,7 +84,7 @@ class Asker:
         for flow, ttl, due_ns in self._open(now_ns):
             rests_until_ns = min(rests_until_ns, due_ns)
             if due_ns <= now_ns:
-                self._bucket(ttl).take()
+                self._common.allowance(ttl).take()
                 hop = flow.hops.get(ttl, Hop(ttl))
                 flow.hops[ttl] = replace(hop, asked=hop.asked + 1)
                 flow.asked_ns[ttl] = now_ns
@@ -137,7 +137,7 @@ class Asker:
             labels=answer.labels or hop.labels,
             by_time=answer.by_time if not hop.answered else hop.by_time and answer.by_time,
         )
-        self._bucket(ttl).heard(answer.address)
+        self._common.allowance(ttl).heard(answer.address)
         self._common.met_one(ttl)
         if self._heard is not None:
             self._heard(answer.address)
@@ -145,18 +145,21 @@ class Asker:
             self._common.met_first(answer.address)
         return flow.changes > changes
 
-    def stalest(self, now_ns: int) -> tuple[int, Question] | None:
-        """Give what was answered longest ago, and when it was asked, if it may be asked anew.
+    def stalest(self, now_ns: int, *, silent: bool = False) -> tuple[int, Question] | None:
+        """Give what was asked longest ago, and when, of what may be asked anew.
 
-        For a path may change; so that routers have more to say than that, a TTL is asked every
-        AGAIN_NS at most, of all targets, and only where nothing else is to be asked.
+        For a path may change, and a router that had said too much will answer. A TTL is asked
+        every AGAIN_NS at most, of all targets, and only where nothing else is to be asked.
+        silent: only what never answered, where others do.
         """
+        farthest = self._farthest()
+        ttls = {ttl for ttl in range(1, farthest + 1) if self._common.may_ask_anew(ttl, now_ns)}
         found = [
             (flow.asked_ns[ttl], flow.number, ttl)
             for flow in self._flows.values()
             if not flow.alone
-            for ttl, hop in flow.hops.items()
-            if hop.answered and ttl in flow.asked_ns and self._common.may_ask_anew(ttl, now_ns)
+            for ttl in ttls.intersection(flow.hops)
+            if not flow.is_open(ttl, farthest) and not (silent and flow.hops[ttl].answered)
         ]
         if not found:
             return None
@@ -164,7 +167,7 @@ class Asker:
         return asked_ns, Question(number, ttl)
 
     def ask_anew(self, question: Question, now_ns: int) -> None:
-        """Note that this is asked, for all that was answered."""
+        """Note that this is asked, whatever was answered."""
         assert question.ttl is not None
         flow, ttl = self._flows[question.flow], question.ttl
         self._common.asked_anew(ttl, now_ns)
@@ -194,7 +197,7 @@ class Asker:
         """Note that the target itself answered a question, as it answers any datagram."""
         self.reached(flow_number, ttl, rtt_ns)
         if ttl is not None:
-            self._bucket(ttl).give_back()
+            self._common.allowance(ttl).give_back()
 
     def reached(self, flow_number: int, ttl: int | None = None, rtt_ns: int | None = None) -> None:
         """Note that the target answered a question; with None a probe that no TTL was to end."""
@@ -203,7 +206,7 @@ class Asker:
     def ended(self, flow_number: int, ttl: int, by: str, icmp_type: int, icmp_code: int) -> None:
         """Note that someone said "unreachable" to a question: farther it does not go."""
         self._flows[flow_number].ends(ttl, by, icmp_type, icmp_code)
-        self._bucket(ttl).heard(by)
+        self._common.allowance(ttl).heard(by)
 
     def told(self, flow_number: int, distance: int) -> None:
         """Note how far the target says that it is."""
@@ -237,7 +240,7 @@ class Asker:
                     break
                 if not flow.is_open(ttl, farthest):
                     continue
-                bucket = self._bucket(ttl)
+                bucket = self._common.allowance(ttl)
                 bucket.fill(now_ns)
                 due_ns = bucket.next_ns(now_ns)
                 if hop is not None:
@@ -268,9 +271,6 @@ class Asker:
             for ttl, hop in flow.hops.items()
             if flow.reached and not hop.answered and ttl < flow.end
         )
-
-    def _bucket(self, ttl: int) -> Allowance:
-        return self._common.allowance(ttl)
 
     def _path(self, flow: KnownFlow) -> Path:
         last = flow.last

@@ -147,16 +147,17 @@ class TracedPing:
         for target in self._targets.values():
             while target.traced and (question := target.asker.take(now_ns)) is not None:
                 self._ask(target, question, now_ns)
-        if self._over_ns is None and now_ns >= self._anew_ns:
+        if now_ns >= self._anew_ns:
             self._anew_ns = now_ns + ANEW_NS
             self._ask_anew(now_ns)
 
     def _ask_anew(self, now_ns: int) -> None:
-        """Ask what was answered longest ago: paths may change."""
+        """Ask what was asked longest ago; once the run is over, only what was silent."""
+        over = self._over_ns is not None
         stale = (
             (*found, target)
             for target in self._targets.values()
-            if target.traced and (found := target.asker.stalest(now_ns)) is not None
+            if target.traced and (found := target.asker.stalest(now_ns, silent=over)) is not None
         )
         oldest = min(stale, key=itemgetter(0), default=None)
         if oldest is not None:
@@ -258,11 +259,9 @@ class TracedPing:
     def _target(self, flow: Flow) -> _Target:
         key = (flow.target, flow.peer)
         if key not in self._targets:
-            self._targets[key] = _Target(*key, self._asker())
+            asker = Asker(most_hops=self._most_hops, common=self._common)
+            self._targets[key] = _Target(*key, asker)
         return self._targets[key]
-
-    def _asker(self) -> Asker:
-        return Asker(most_hops=self._most_hops, common=self._common)
 
     def _ask(self, target: _Target, question: Question, now_ns: int) -> None:
         flow = target.flows[question.flow]
