@@ -105,3 +105,7 @@ class Common:
     def met_first(self, address: str) -> None:
         """Note that a flow met this first router."""
         self.first[address] = self.first.get(address, 0) + 1
+
+    def has_one_first(self, flows: int) -> bool:
+        """Tell whether all flows seem to begin with one router, as so many do: who need not ask."""
+        return len(self.first) == 1 and max(self.first.values()) >= flows

@@ -11,14 +11,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from math import inf
 from operator import itemgetter
 from typing import NamedTuple
 
 from udpecho.path.allowance import Common
 from udpecho.path.defaults import MOST_HOPS
 from udpecho.path.hops import Hop, Label, Path
-from udpecho.path.known import KnownFlow, least
+from udpecho.path.known import WAIT_NS, KnownFlow, least
 
 ALIKE = 3
 """Flows that met the same first router, after which it is not asked for each; and flows that reach
@@ -64,7 +63,7 @@ class Asker:
         self._flows: dict[int, KnownFlow] = {}
         self._common = Common() if common is None else common
         self._heard = heard
-        self._rests_until_ns = 0.0
+        self._rests_until_ns = 0
         for number, port in enumerate(source_ports):
             self.add(number, port)
 
@@ -80,7 +79,7 @@ class Asker:
                 return Question(flow.number, None)
         if now_ns < self._rests_until_ns:
             return None
-        rests_until_ns = inf
+        rests_until_ns = now_ns + WAIT_NS
         for flow, ttl, due_ns in self._open(now_ns):
             rests_until_ns = min(rests_until_ns, due_ns)
             if due_ns <= now_ns:
@@ -152,7 +151,7 @@ class Asker:
         every AGAIN_NS at most, of all targets, and only where nothing else is to be asked.
         silent: only what never answered, where others do.
         """
-        farthest = self._farthest()
+        farthest = self._common.farthest
         ttls = {ttl for ttl in range(1, farthest + 1) if self._common.may_ask_anew(ttl, now_ns)}
         found = [
             (flow.asked_ns[ttl], flow.number, ttl)
@@ -198,6 +197,7 @@ class Asker:
         self.reached(flow_number, ttl, rtt_ns)
         if ttl is not None:
             self._common.allowance(ttl).give_back()
+            self._rests_until_ns = 0
 
     def reached(self, flow_number: int, ttl: int | None = None, rtt_ns: int | None = None) -> None:
         """Note that the target answered a question; with None a probe that no TTL was to end."""
@@ -232,7 +232,7 @@ class Asker:
                 continue
             for ttl in range(1, flow.limit(self._most_hops) + 1):
                 hop = flow.hops.get(ttl)
-                if hop is None and ttl == 1 and self._is_common():
+                if hop is None and ttl == 1 and self._common.has_one_first(ALIKE):
                     continue
                 if flow.reached and ttl >= silent_from:
                     break
@@ -249,11 +249,6 @@ class Asker:
                 found.append(((again, again and ttl > flow.last + 1, rank, ttl), flow, due_ns))
         for (_, _, _, ttl), flow, due_ns in sorted(found, key=itemgetter(0)):
             yield flow, ttl, due_ns
-
-    def _is_common(self) -> bool:
-        """Tell whether all flows seem to begin with one router, so that not each need be asked."""
-        first = self._common.first
-        return len(first) == 1 and max(first.values()) >= ALIKE
 
     def _silent_from(self, now_ns: int) -> int:
         """Give the TTL from which on no router answers, as some flows found that get there."""
@@ -294,7 +289,7 @@ class Asker:
 
     def _presumed(self, first: Sequence[Hop]) -> list[Hop]:
         """Give the first router, if it is that of all flows that were asked."""
-        if not self._is_common():
+        if not self._common.has_one_first(ALIKE):
             return list(first)
         [address] = self._common.first
         return [Hop(1, (address,), asked=first[0].asked if first else 0)]
