@@ -9,7 +9,7 @@ missing is no evidence. Flows are asked in the order in which they are given.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from operator import itemgetter
 from typing import NamedTuple
@@ -222,11 +222,8 @@ class Asker:
         First each TTL once, from the nearest on; then those again that were silent.
         """
         found = []
-        farthest, silent_from, silent = (
-            self._common.farthest,
-            self._silent_from(now_ns),
-            self._silent(),
-        )
+        farthest, silent_from = self._common.farthest, self._silent_from(now_ns)
+        silent = _silent(self._flows.values())
         for rank, flow in enumerate(self._flows.values()):
             if flow.alone and flow.awaited(now_ns):
                 continue
@@ -234,9 +231,7 @@ class Asker:
                 hop = flow.hops.get(ttl)
                 if hop is None and ttl == 1 and self._common.has_one_first(ALIKE):
                     continue
-                if flow.reached and ttl >= silent_from:
-                    break
-                if hop is None and flow.may_be_beyond(ttl, farthest) and silent[ttl] >= ALIKE:
+                if flow.changes == 0 and self._is_silent(flow, ttl, silent_from, silent):
                     break
                 if not flow.is_open(ttl, farthest):
                     continue
@@ -250,6 +245,13 @@ class Asker:
         for (_, _, _, ttl), flow, due_ns in sorted(found, key=itemgetter(0)):
             yield flow, ttl, due_ns
 
+    def _is_silent(self, flow: KnownFlow, ttl: int, silent_from: int, silent: Counter[int]) -> bool:
+        """Tell whether other flows found that no router answers there, or are about to."""
+        if flow.reached and ttl >= silent_from:
+            return True
+        may_be_beyond = flow.may_be_beyond(ttl, self._common.farthest)
+        return ttl not in flow.hops and may_be_beyond and silent[ttl] >= ALIKE
+
     def _silent_from(self, now_ns: int) -> int:
         """Give the TTL from which on no router answers, as some flows found that get there."""
         farthest = self._common.farthest
@@ -257,15 +259,6 @@ class Asker:
             flow.reached and flow.found_silent(farthest, now_ns) for flow in self._flows.values()
         )
         return farthest + 1 if silent >= ALIKE else self._most_hops + 1
-
-    def _silent(self) -> Counter[int]:
-        """Count the flows that reach the target and were asked about a TTL in vain so far."""
-        return Counter(
-            ttl
-            for flow in self._flows.values()
-            for ttl, hop in flow.hops.items()
-            if flow.reached and not hop.answered and ttl < flow.end
-        )
 
     def _path(self, flow: KnownFlow) -> Path:
         last = flow.last
@@ -293,3 +286,13 @@ class Asker:
             return list(first)
         [address] = self._common.first
         return [Hop(1, (address,), asked=first[0].asked if first else 0)]
+
+
+def _silent(flows: Iterable[KnownFlow]) -> Counter[int]:
+    """Count the flows that reach the target and were asked about a TTL in vain so far."""
+    return Counter(
+        ttl
+        for flow in flows
+        for ttl, hop in flow.hops.items()
+        if flow.reached and not hop.answered and ttl < flow.end
+    )
