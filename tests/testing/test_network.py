@@ -429,6 +429,31 @@ def test_time_moves_forward_only(pair: Pair, seconds: float) -> None:
         pair.near.callLater("1", list)  # type: ignore[arg-type]
 
 
+def test_many_things_at_one_time_are_no_loop(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many: datagrams that come together, and are answered."""
+    monkeypatch.setattr(timeline, "MAX_EVENTS_AT_ONCE", 10)
+    pair.far.listenUDP(8, Echo())
+    pair.net.link(pair.near, pair.far, delay=0.1)
+    pair.near.callLater(1, lambda: [pair.client.send(b"x", (SERVER, 8)) for _ in range(100)])
+    pair.net.advance(2)
+    assert pair.client.heard == [b"x"] * 100
+
+
+def test_a_loop_that_doubles_ends(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though there are few turns in which it grows."""
+    monkeypatch.setattr(timeline, "MAX_EVENTS_AT_ONCE", 1000)
+
+    def double() -> None:
+        for _ in range(2):
+            pair.near.callLater(0, double)
+
+    double()
+    with pytest.raises(RuntimeError, match="a loop without delay"):
+        pair.net.advance(1)
+    for call in pair.near.getDelayedCalls():
+        call.cancel()
+
+
 @pytest.mark.parametrize(
     ("data", "source"),
     [

@@ -10,6 +10,10 @@ from typing import TypeAlias
 MAX_EVENTS_AT_ONCE = 100_000
 """More at one instant is a loop without delay: time would never move on."""
 
+FIRST_RANKS = 16
+"""Those of an instant's first turns, which are not counted: many may be due together, and be
+answered; what goes on in turn after turn is a loop."""
+
 FIRST, CALL, READ = -1, 0, 1
 """Ranks within an instant: a turn's calls have the even ones, what it reads the odd ones. What is
 added while time stands comes after FIRST, as what is added by the event of that rank."""
@@ -69,7 +73,7 @@ class Timeline:
             if time > self.now:
                 self.now = time
                 at_once = 0
-            elif (at_once := at_once + 1) > MAX_EVENTS_AT_ONCE:
+            elif self._rank > FIRST_RANKS and (at_once := at_once + 1) > MAX_EVENTS_AT_ONCE:
                 raise RuntimeError(f"a loop without delay: time stands still at {self.now} s")
             event()
         self._rank = FIRST
