@@ -71,20 +71,20 @@ def test_a_shell_can_read_its_file(shell: str) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-@pytest.mark.parametrize(
-    ("typed", "completed"),
-    [
-        ("udpecho pi", "ping\tMeasure loss, delay, jitter and reordering."),
-        ("udpecho ping --spo", "--sport\t"),
-        ("udpecho ping -M pro", "probe"),
-    ]
-    if "fish" in INSTALLED
-    else [],
-)
-def test_fish_completes_what_is_typed(typed: str, completed: str) -> None:
-    text = f"source {ROOT / SHELLS['fish']}; complete -C '{typed}'"
-    done = subprocess.run(["fish", "-Nc", text], capture_output=True, text=True, check=False)
-    assert done.stdout.startswith(completed), done.stdout + done.stderr
+if "fish" in INSTALLED:
+
+    @pytest.mark.parametrize(
+        ("typed", "completed"),
+        [
+            ("udpecho pi", "ping\tMeasure loss, delay, jitter and reordering."),
+            ("udpecho ping --spo", "--sport\t"),
+            ("udpecho ping -M pro", "probe"),
+        ],
+    )
+    def test_fish_completes_what_is_typed(typed: str, completed: str) -> None:
+        text = f"source {ROOT / SHELLS['fish']}; complete -C '{typed}'"
+        done = subprocess.run(["fish", "-Nc", text], capture_output=True, text=True, check=False)
+        assert done.stdout.startswith(completed), done.stdout + done.stderr
 
 
 def test_a_file_for_each_shell(tmp_path: Path) -> None:
