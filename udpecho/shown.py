@@ -11,7 +11,9 @@ _CONTROL = (
     r"\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e007f]"
 )
 """The control characters, but for the end of a line; what else ends one (UAX 14); and the format
-characters, which turn text around (UAX 9) or can't be seen. So a line shows what is in it. To compile it takes 1 ms, and has time until then."""
+characters, which turn text around (UAX 9) or can't be seen. So a line shows what is in it.
+Compiled, which takes 1 ms, when there is something to show.
+"""
 
 
 def printable(text: str) -> str:

@@ -122,6 +122,19 @@ def test_only_hosts_that_are_pinged_are_counted(tmp_path: Path) -> None:
     assert "--- 2 hosts ping statistics ---" in user.said
 
 
+def absent_letters() -> list[str]:
+    """Read the table of iputils' options in docs/ping.md."""
+    table = (Path(__file__).parents[2] / "docs/ping.md").read_text()
+    rows = re.findall(r"^\| (`-.*?) \| absent \|", table, re.M)
+    return [letter for row in rows for letter in re.findall(r"`(-\w)", row)]
+
+
+@pytest.mark.parametrize("letter", absent_letters())
+def test_a_letter_of_iputils_that_is_absent_is_said_to_be(letter: str) -> None:
+    with pytest.raises(WrongUsage, match=f"^{letter}: .*(absent|all is said|none waits here)"):
+        settings_of(letter, "::1")
+
+
 def test_a_file_in_place_of_a_host_is_one_line_that_offers_targets(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,7 +9,12 @@ from udpecho.ping.ledger import MAX_SIZE, MIN_SIZE
 from udpecho.ping.plan import SIZE
 from udpecho.values import one_of, whole_number
 
+_ABSENT = "3deFHjLmNrRST"
+"""Letters of iputils' ping of which there is no more to say."""
+
 OTHERS_LETTERS = {
+    f"-{letter}": "absent here, though iputils' ping has it" for letter in _ABSENT
+} | {
     "-f": "a flood in iputils' ping, absent here; as many source ports are --flows=N; "
     "a file of hosts is --targets=FILE",
     "-a": "a bell in iputils' ping, absent here; whose replies count is --accept=WHOSE",
