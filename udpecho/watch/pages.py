@@ -22,7 +22,7 @@ SECURITY = (
 )
 """The Content-Security-Policy of every page: nothing of others, nothing inline."""
 
-LONGEST_NAME = 60
+NAME_COLUMNS = 60
 
 
 class Cell(NamedTuple):
@@ -59,7 +59,7 @@ class Pair(NamedTuple):
 
 def name(text: str) -> str:
     """Write a name so that it can do nothing: cut if it is too long, unusual signs spelt."""
-    return escape(cut(harmless(text), LONGEST_NAME))
+    return escape(cut(harmless(text), NAME_COLUMNS))
 
 
 def page(title: str, pieces: Iterable[str], events: str = "") -> Iterator[str]:
