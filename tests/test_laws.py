@@ -95,10 +95,9 @@ PURE = frozenset(
         "show.trace",
         "testing.faults", "testing.icmp", "testing.filters", "testing.limits", "testing.pacing",
         "testing.packet", "testing.passage", "testing.timeline", "testing.way",
-        "watch.charts", "watch.graph", "watch.history",
-        "watch.mesh", "watch.pages", "watch.readers",
-        "watch.rings", "watch.scale", "watch.search_names",
-        "watch.settings", "watch.tables", "watch.toml_lines",
+        "watch.charts", "watch.counts", "watch.graph", "watch.history", "watch.losses",
+        "watch.mesh", "watch.pages", "watch.readers", "watch.rings", "watch.scale",
+        "watch.search_names", "watch.settings", "watch.tables", "watch.toml_lines",
     }
 )  # fmt: skip
 """Rooms that do no I/O and are told the time."""
@@ -157,7 +156,7 @@ TEST_TOOLS = {"testing.pytest_plugin": "pytest"}
 FOR_TOOLS = {"testing.pytest_plugin", "testing.trial_mixin"}
 """Rooms that only pytest and test authors load."""
 
-MEASURES = {"ping", "show", "path"}
+MEASURES = {"ping", "show", "path", "watch"}
 """Wings that need what only the extras have."""
 
 MODULE_LINES, FUNCTION_LINES, CLASS_METHODS = 300, 45, 20

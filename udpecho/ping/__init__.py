@@ -18,6 +18,7 @@ __all__ = [
     "Flow",
     "FlowSummary",
     "Glance",
+    "Lookups",
     "Losers",
     "Naming",
     "Outcome",
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from udpecho.ping.figures import RateLimit as RateLimit
     from udpecho.ping.figures import Summary as Summary
     from udpecho.ping.figures import TargetSummary as TargetSummary
+    from udpecho.ping.lookups import Lookups as Lookups
     from udpecho.ping.outcome import Clock as Clock
     from udpecho.ping.outcome import Flow as Flow
     from udpecho.ping.outcome import Naming as Naming
@@ -74,6 +76,7 @@ else:
                 "Summary",
                 "TargetSummary",
             ),
+            "lookups": ("Lookups",),
             "outcome": (
                 "Clock",
                 "Flow",

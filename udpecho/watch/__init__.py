@@ -8,12 +8,14 @@ __all__ = [
     "BadConfig",
     "Config",
     "Mesh",
+    "WatchService",
     "read_config",
 ]
 
 if TYPE_CHECKING:
     from udpecho.watch.config import read_config as read_config
     from udpecho.watch.mesh import Mesh as Mesh
+    from udpecho.watch.node import WatchService as WatchService
     from udpecho.watch.settings import Config as Config
     from udpecho.watch.tables import BadConfig as BadConfig
 else:
@@ -22,6 +24,7 @@ else:
         {
             "config": ("read_config",),
             "mesh": ("Mesh",),
+            "node": ("WatchService",),
             "settings": ("Config",),
             "tables": ("BadConfig",),
         },

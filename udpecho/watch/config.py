@@ -89,6 +89,7 @@ def _reflect(table: Table) -> ReflectSettings:
     ports = several(coerced(source_ports, 'source ports, as "53" or "5000-5009"'))
     listen = table.take("listen", several(words('as "udp:1060"'), least=1), ())
     stock_port = table.take("stock_port", flag, False)
+    tell_paths = table.take("tell_paths", flag, False)
     policy = replace(
         default,
         rate=table.take("rate", whole(0, MAX_RATE), default.rate),
@@ -107,7 +108,7 @@ def _reflect(table: Table) -> ReflectSettings:
         policy = replace(policy, allow=allow, deny=deny)
     except ValueError as error:
         raise table.bad("deny", f"[reflect] deny: {error}") from None
-    return ReflectSettings(listen, policy, stock_port, table.where)
+    return ReflectSettings(listen, policy, stock_port, tell_paths, table.where)
 
 
 def _probe(table: Table) -> ProbeSettings:

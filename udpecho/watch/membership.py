@@ -48,6 +48,11 @@ class Membership:
         self.left_out = 0
         """How many peers there are beyond the most that may be."""
 
+    def set_limits(self, interval: float, most: int) -> None:
+        """Probe as often, in seconds, and so many at most from now on."""
+        self._patience = INTERVALS * interval
+        self._most = most
+
     def found(self, source: int, peers: Sequence[Wanted], now: float) -> None:
         """Hear whom a source names; nobody is as good as no answer."""
         if not peers:

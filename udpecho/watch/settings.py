@@ -34,6 +34,7 @@ class ReflectSettings:
     listen: tuple[str, ...] = ()
     policy: Policy = field(default_factory=Policy)
     stock_port: bool = False
+    tell_paths: bool = False
     where: Where = ""
 
 
@@ -120,4 +121,4 @@ class Config:
 
 
 def _bare(reflect: ReflectSettings) -> tuple[object, ...]:
-    return reflect.listen, reflect.policy, reflect.stock_port
+    return reflect.listen, reflect.policy, reflect.stock_port, reflect.tell_paths

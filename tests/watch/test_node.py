@@ -1,0 +1,252 @@
+"""Nodes that watch each other, in memory: what was done to the traffic is what they say."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from twisted.internet.defer import Deferred, succeed
+
+from tests.watch.nodes import Nodes, fates, name_of
+from udpecho.guard.reasons import Reason
+from udpecho.instrument.probe import ProbeFate
+from udpecho.testing.record import Fate
+from udpecho.watch import BadConfig, WatchService, read_config
+from udpecho.watch.counts import FATES
+from udpecho.watch.membership import KEPT
+from udpecho.watch.node import peers_rate
+from udpecho.watch.settings import ProbeSettings
+
+EVERY = [0, 1, 2]
+
+
+def test_three_nodes_watch_each_other_and_none_itself() -> None:
+    bench = Nodes()
+    for at in EVERY:
+        bench.begin(at, bench.text(at, EVERY))
+    bench.net.advance(10.5)
+    for at, node in bench.nodes.items():
+        others = [f"{bench.addresses[each]}:1060" for each in EVERY if each != at]
+        assert sorted(node.roll) == others
+        for probed in node.roll.values():
+            assert list(fates(probed)) == ["replied"]
+            assert {flow.sent for flow in probed.counts.flows} <= {10, 11}
+            assert len(probed.counts.flows) == 16
+            assert sum(probed.counts.rtt.buckets) == fates(probed)["replied"]
+        assert sum(node.lateness.buckets) > 0
+        counters = node.reflector.counters()
+        assert counters.received == counters.echoed > 300
+    bench.stop()
+
+
+def test_what_is_lost_is_counted_and_a_flow_that_loses_is_named() -> None:
+    bench = Nodes(2)
+    first = bench.begin(0, bench.text(0, [1], "[probe]\nflows = 4"))
+    bench.begin(1, bench.text(1, []))
+    bench.net.advance(5)
+    [probed] = first.roll.values()
+    assert first._prober is not None
+    port = next(flow.port for flow, (_, number) in first._prober._of.items() if number == 2)
+    bench.router.drop(source_ports=[port])
+    bench.net.advance(60)
+    assert probed.losing.losing(first._prober.now_ns()) == [2]
+    lost = [flow.fates[FATES.index(ProbeFate.LOST)] for flow in probed.counts.flows]
+    assert lost[2] >= 50
+    assert sum(lost) == lost[2]
+    bench.stop()
+
+
+def test_a_peer_by_name_that_is_this_node_is_left_out() -> None:
+    bench = Nodes(2)
+    hosts = [name_of(each) for each in bench.addresses]
+    first = bench.begin(0, bench.text(0, hosts))
+    bench.begin(1, bench.text(1, [0]))
+    bench.net.advance(5)
+    assert list(first.roll) == [hosts[1]]
+    assert first.roll[hosts[1]].address == (bench.addresses[1], 1060)
+    bench.stop()
+
+
+def test_by_its_own_name_it_is_left_out_too() -> None:
+    bench = Nodes(2)
+    first = bench.begin(0, bench.text(0, ["node-0", 1]))
+    bench.net.advance(2)
+    assert list(first.roll) == ["192.0.2.2:1060"]
+    bench.stop()
+
+
+def test_a_reload_keeps_probes_and_counters_of_those_that_stay() -> None:
+    bench = Nodes()
+    node = bench.begin(0, bench.text(0, [1]))
+    for at in (1, 2):
+        bench.begin(at, bench.text(at, [0]))
+    bench.net.advance(3)
+    stays = node.roll["192.0.2.2:1060"]
+    for number in range(100):
+        before = [(flow.sent, list(flow.fates)) for flow in stays.counts.flows]
+        bench.reload(0, bench.text(0, [1, 2] if number % 2 == 0 else [1]))
+        bench.net.advance(0.37)
+        after = [(flow.sent, list(flow.fates)) for flow in stays.counts.flows]
+        assert node.roll["192.0.2.2:1060"] is stays
+        for (sent, was), (sent_since, now) in zip(before, after, strict=True):
+            assert sent_since >= sent
+            assert all(old <= new for old, new in zip(was, now, strict=True))
+    bench.net.advance(5)
+    assert list(fates(stays)) == ["replied"]
+    times = [
+        each.sent
+        for each in bench.net.record
+        if each.destination == ("192.0.2.2", 1060) and each.source[0] == "192.0.2.1"
+    ]
+    gaps = [later - earlier for earlier, later in pairwise(times)]
+    assert max(gaps) < 0.0625 + 0.01
+    bench.stop()
+
+
+def test_a_reload_may_change_how_peers_are_probed() -> None:
+    bench = Nodes(2)
+    node = bench.begin(0, bench.text(0, [1]))
+    bench.begin(1, bench.text(1, [0]))
+    bench.net.advance(3)
+    [probed] = node.roll.values()
+    before = fates(probed)["replied"]
+    bench.reload(0, bench.text(0, [1], "[probe]\nflows = 20\ninterval = 0.5"))
+    bench.net.advance(3)
+    assert len(probed.counts.flows) == 20
+    assert before + 80 < fates(probed)["replied"]
+    assert list(fates(probed)) == ["replied"]
+    bench.reload(0, bench.text(0, [1], "[probe]\nflows = 2"))
+    bench.net.advance(3)
+    assert len(probed.counts.flows) == 20
+    bench.stop()
+
+
+@pytest.mark.parametrize("change", ["[node]\nname = 'other'", "[web]\nlisten = []"])
+def test_what_needs_a_restart_is_refused_and_changes_nothing(change: str) -> None:
+    bench = Nodes(2)
+    node = bench.begin(0, bench.text(0, [1]))
+    bench.net.advance(1)
+    before = node.config
+    with pytest.raises(ValueError, match="needs a restart"):
+        bench.reload(0, bench.text(0, [1], change))
+    assert node.config is before
+    bench.stop()
+
+
+def test_a_peer_that_is_gone_from_its_file(tmp_path: Path) -> None:
+    """One that answers is gone after two intervals; one that is silent is told for 5 minutes."""
+    bench = Nodes(3)
+    path = tmp_path / "peers.txt"
+    path.write_text("192.0.2.2\n192.0.2.3\n192.0.2.77\n")
+    text = bench.text(0, [], "[probe]\nflows = 1\n[[peers]]\nfile = 'peers.txt'")
+    node = bench.begin(0, text, base=tmp_path)
+    for at in (1, 2):
+        bench.begin(at, bench.text(at, []))
+    bench.net.advance(5)
+    assert sorted(node.roll) == ["192.0.2.2", "192.0.2.3", "192.0.2.77"]
+    path.write_text("192.0.2.2\n")
+    bench.net.advance(2.5)
+    assert sorted(node.roll) == ["192.0.2.2", "192.0.2.3", "192.0.2.77"]
+    bench.net.advance(3)
+    assert sorted(node.roll) == ["192.0.2.2", "192.0.2.77"]
+    bench.net.advance(KEPT - 10)
+    assert sorted(node.roll) == ["192.0.2.2", "192.0.2.77"]
+    bench.net.advance(10)
+    assert sorted(node.roll) == ["192.0.2.2"]
+    path.unlink()
+    bench.net.advance(KEPT - 5)
+    assert sorted(node.roll) == ["192.0.2.2"]
+    assert bench.lines() == [
+        f"peers: can't read {path}: No such file or directory; those known stay for five minutes"
+    ]
+    bench.net.advance(15)
+    assert sorted(node.roll) == []
+    bench.stop()
+
+
+def test_peers_of_a_server(tmp_path: Path) -> None:
+    bench = Nodes(2)
+    answer = b'[{"targets": ["192.0.2.2"], "labels": {"name": "two", "zone": "z"}}]'
+
+    def fetch(url: str) -> Deferred[bytes]:
+        assert url == "http://sd/"
+        return succeed(answer)
+
+    text = bench.text(0, [], "[[peers]]\nhttp = 'http://sd/'")
+    node = bench.begin(0, text, fetch=fetch)
+    bench.net.advance(3)
+    assert node.roll["two"].wanted.zone == "z"
+    answer = answer.replace(b'"z"', b'"y"')
+    before = node.roll["two"]
+    bench.net.advance(30)
+    assert node.roll["two"] is before
+    assert before.wanted.zone == "y"
+    bench.stop()
+
+
+def test_a_fanout_leaves_out_most() -> None:
+    bench = Nodes(1)
+    peers: list[int | str] = [f"198.51.100.{number}:1060" for number in range(1, 120)]
+    node = bench.begin(0, bench.text(0, peers, "[probe]\nflows = 1\n[mesh]\nfanout = 8"))
+    bench.net.advance(2)
+    chosen = set(node.roll)
+    assert len(chosen) == 8
+    bench.reload(0, bench.text(0, peers, "[probe]\nflows = 1"))
+    bench.net.advance(2)
+    assert len(node.roll) == 32
+    bench.reload(0, bench.text(0, peers, "[probe]\nflows = 1\n[mesh]\nfanout = 'all'"))
+    bench.net.advance(2)
+    assert len(node.roll) == 119
+    bench.reload(0, bench.text(0, peers, "[probe]\nflows = 1\n[mesh]\nfanout = 8"))
+    bench.net.advance(2)
+    assert set(node.roll) == chosen
+    bench.stop()
+
+
+def test_our_own_guard_makes_none_of_the_loss_that_is_reported() -> None:
+    """A rate for strangers that is far below what peers send limits strangers alone."""
+    bench = Nodes(2)
+    tight = "rate = 1\nburst = 1\nslip = 0"
+    for at in (0, 1):
+        bench.begin(at, bench.text(at, [1 - at]).replace("[[peers]]", f"{tight}\n[[peers]]", 1))
+    bench.net.advance(20)
+    for node in bench.nodes.values():
+        [probed] = node.roll.values()
+        assert list(fates(probed)) == ["replied"]
+        assert Reason.OVER_RATE not in node.reflector.counters().unanswered
+    bench.stop()
+
+
+def test_what_the_guard_must_let_through() -> None:
+    assert peers_rate(ProbeSettings()) == 64
+    assert peers_rate(ProbeSettings(interval=0.5, flows=3, size=3000), 2) == 4 * 2 * 6 * 2
+
+
+def test_a_listen_string_that_means_nothing_is_one_line() -> None:
+    bench = Nodes(1)
+    config = read_config("\n[reflect]\nlisten = 'udp:x'", "watch.toml", "a")
+    with pytest.raises(BadConfig, match=r"^watch.toml:2: \[reflect\] listen udp:PORT: expected a"):
+        WatchService(bench.hosts[0], config)
+
+
+def test_a_host_that_is_gone_is_lost_and_comes_back() -> None:
+    bench = Nodes(2)
+    node = bench.begin(0, bench.text(0, [1]))
+    bench.begin(1, bench.text(1, [0]))
+    bench.net.advance(2)
+    [probed] = node.roll.values()
+    bench.links[1].at(2.0, loss=1.0)
+    bench.net.advance(20)
+    bench.links[1].at(22.0, loss=0.0)
+    bench.net.advance(10)
+    counted = fates(probed)
+    assert set(counted) == {"replied", "lost"}
+    lost = [
+        each
+        for each in bench.net.record
+        if each.fate is Fate.LOST and each.destination == ("192.0.2.2", 1060)
+    ]
+    assert counted["lost"] == len(lost) > 300
+    assert probed.losing.losing(0) == []
+    bench.stop()

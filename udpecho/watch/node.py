@@ -1,0 +1,287 @@
+"""WatchService: a node of a mesh, as a Service for any MultiService."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import ceil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.python.systemd import ListenFDs
+
+from udpecho.guard.ratelimit import MAX_RATE, cost
+from udpecho.hosts import canonical_host
+from udpecho.peer import Peer
+from udpecho.reactors import AnyReactor, datagram_reactor, monotonic_clock
+from udpecho.server import LOOPBACK, EchoService, Listen, listen
+from udpecho.watch.choosing import Choosing
+from udpecho.watch.counts import Histogram
+from udpecho.watch.learning import Learning
+from udpecho.watch.membership import Membership
+from udpecho.watch.ourselves import is_own_address
+from udpecho.watch.pieces import in_pieces
+from udpecho.watch.probing import Prober, Roll, new_probed
+from udpecho.watch.rereading import Reloads
+from udpecho.watch.settings import Config, ProbeSettings, ReflectSettings
+from udpecho.watch.tables import BadConfig
+from udpecho.watch.targets import Wanted
+
+if TYPE_CHECKING:
+    from udpecho.watch.dns import Resolver
+    from udpecho.watch.http import Fetch
+
+TICK_SECONDS = 1.0
+"""How often it is seen who is silent, who has left, and which flows lose."""
+
+AGAIN_SECONDS = 10.0
+"""After how long probing begins anew that has ended though nobody stopped it."""
+
+PEERS_SHARE = 4
+"""How many times as much as the mesh's plan sends to us a peer may ask."""
+
+
+class WatchService(Service):
+    """A node: it reflects, and probes its peers without end."""
+
+    def __init__(
+        self,
+        reactor: AnyReactor,
+        config: Config,
+        *,
+        base: Path = Path(),
+        inherited: ListenFDs | None = None,
+        resolver: Resolver | None = None,
+        fetch: Fetch | None = None,
+        log: Logger | None = None,
+    ) -> None:
+        """Make a node; the paths in its configuration are within base.
+
+        inherited has the sockets that systemd handed down; resolver and fetch are asked in place of
+        the system's DNS and of the web. Raises BadConfig for a listen string that means nothing.
+        """
+        self.config = config
+        self.roll: Roll = {}
+        """The peers that are probed, by name."""
+
+        self.lateness = Histogram()
+        """How late probes leave: above a few ms it is this node that is late, and no network."""
+
+        self.strangers = 0
+        self.reloads = Reloads()
+        """What became of configurations that were read again."""
+
+        self._reactor = datagram_reactor(reactor)
+        self._seconds = monotonic_clock(self._reactor)
+        self._log = log or Logger()
+        self.reflector = reflector_of(reactor, config.reflect, inherited, self._log)
+        self.members = Membership(config.probe.interval, config.mesh.max_peers)
+        self.choosing = Choosing(self._is_ours)
+        self.learning = Learning(
+            self._reactor, base, self.members, self._seconds, self._arrange, self._log,
+            resolver=resolver, fetch=fetch,
+        )  # fmt: skip
+        self._prober: Prober | None = None
+        self._runs: dict[Prober, Deferred[None]] = {}
+        self._has_new_addresses = False
+        self._arranging: Deferred[None] | None = None
+        self._arrange_again = False
+        self._alarm: IDelayedCall | None = None
+
+    # Its life.
+
+    def privilegedStartService(self) -> None:
+        """Open the reflector's sockets while the process may still have any port."""
+        self.reflector.privilegedStartService()
+
+    def startService(self) -> None:
+        """Reflect, probe, and learn who there is. Raises what EchoService's start raises."""
+        self.reflector.startService()
+        super().startService()  # type: ignore[no-untyped-call]
+        self._begin_probing()
+        self.learning.set_sources(self.config.peers)
+        self._tick()
+
+    def stopService(self) -> Deferred[Any]:
+        """Stop all; the Deferred fires when the last replies that can be expected were there."""
+        super().stopService()  # type: ignore[no-untyped-call]
+        self.learning.end()
+        if self._alarm is not None and self._alarm.active():
+            self._alarm.cancel()
+        if self._arranging is not None:
+            self._arranging.cancel()
+        self._end_probing()
+        stopped = self.reflector.stopService()
+        return DeferredList([stopped, *self._runs.values()], consumeErrors=True)
+
+    def reload(self, config: Config) -> None:
+        """Go on by another configuration: peers that stay lose no probe and no counter.
+
+        Raises ValueError, and changes nothing, if it asks for what only a restart can change.
+        """
+        what = self.config.needs_restart(config)
+        if what is not None:
+            raise ValueError(f"{what} has changed: that needs a restart")
+        before, self.config = self.config, config
+        self.members.set_limits(config.probe.interval, config.mesh.max_peers)
+        if self.running:
+            self.learning.set_sources(config.peers)
+            if before.probe != config.probe:
+                self._probe_anew()
+            self._arrange()
+
+    # Who is probed.
+
+    def _begin_probing(self) -> None:
+        prober = Prober(self._reactor, self.config.probe, self.roll, self.lateness, self._addressed)
+        self._prober = prober
+        self._runs[prober] = prober.start().addBoth(self._ended, prober)
+
+    def _end_probing(self) -> None:
+        prober, self._prober = self._prober, None
+        if prober is not None:
+            prober.stop()
+
+    def _ended(self, result: object, prober: Prober) -> None:
+        """Begin anew if nobody stopped it."""
+        self._runs.pop(prober, None)
+        self.strangers += prober.strangers
+        if self._prober is prober:
+            if isinstance(result, Failure):
+                self._log.failure("probing broke off, and begins anew in 10 s", result)
+            self._prober = None
+            self._reactor.callLater(AGAIN_SECONDS, self._probe_anew)
+
+    def _probe_anew(self) -> None:
+        """Probe by the configuration as it is now; who is probed stays so."""
+        if self.running:
+            self._end_probing()
+            for probed in self.roll.values():
+                probed.want(self.config.probe.flows)
+            self._begin_probing()
+            self._arrange()
+
+    def _arrange(self) -> None:
+        """See who is to be probed, in pieces; and again if something changes meanwhile."""
+        if self._arranging is not None:
+            self._arrange_again = True
+        elif self.running:
+            self._arrange_again = False
+            self._arranging = in_pieces(self._reactor, self._steps())
+            if self._arranging.called:
+                self._arranged(None)
+            else:
+                self._arranging.addBoth(self._arranged)
+
+    def _arranged(self, result: object) -> None:
+        self._arranging = None
+        if isinstance(result, Failure) and self.running:
+            self._log.failure("peers could not be arranged", result)
+        if self._arrange_again:
+            self._arrange()
+
+    def _steps(self) -> Iterator[None]:
+        """Have those probed who are to be, step by step."""
+        named = self.members.settle(self._seconds(), self._heard)
+        chosen: dict[str, Wanted] = {}
+        for step in self.choosing.choose(named, self.config.node, self.config.mesh):
+            chosen = chosen if step is None else step
+            yield
+        for name in [name for name in self.roll if self.roll[name].wanted != chosen.get(name)]:
+            self._leave(name, chosen.get(name))
+            yield
+        for name, wanted in chosen.items():
+            if name not in self.roll:
+                self.roll[name] = new_probed(wanted, self.config.probe.flows)
+            if self._prober is not None and name not in self._prober:
+                self._prober.join(name)
+                yield
+        self._give_peers_their_rate()
+
+    def _leave(self, name: str, now: Wanted | None) -> None:
+        """Have a peer probed no more, or elsewhere; only what a label says may change in place."""
+        probed = self.roll[name]
+        if now is not None and (now.host, now.port) == (probed.wanted.host, probed.wanted.port):
+            probed.is_called(now)
+            return
+        if self._prober is not None and name in self._prober:
+            self._prober.leave(name)
+        del self.roll[name]
+
+    def _addressed(self, name: str, peer: Peer) -> None:
+        """Hear at which address a peer is probed: it may be our own."""
+        self._has_new_addresses = True
+        if self._is_ours(peer) and self.choosing.found_ourselves(name):
+            self._reactor.callLater(0, self._arrange)
+
+    def _is_ours(self, peer: Peer) -> bool:
+        ports = {port for _, port in self.reflector.addresses()}
+        return peer[1] in ports and is_own_address(self._reactor, peer[0])
+
+    def _heard(self, name: str) -> float | None:
+        """Tell when a peer was last heard, by the clock of all this."""
+        probed = self.roll.get(name)
+        if probed is None or probed.counts.heard_ns is None or self._prober is None:
+            return None
+        return self._seconds() - (self._prober.now_ns() - probed.counts.heard_ns) / 1e9
+
+    # As time goes by.
+
+    def _tick(self) -> None:
+        self._alarm = self._reactor.callLater(TICK_SECONDS, self._tick)
+        if self.members.next() <= self._seconds():
+            self._arrange()
+        elif self._has_new_addresses:
+            self._give_peers_their_rate()
+        prober = self._prober
+        if prober is not None:
+            now_ns = prober.now_ns()
+            for name in self.roll:
+                prober.settle(name, now_ns)
+
+    def _give_peers_their_rate(self) -> None:
+        """Let the guard answer peers four times what they are to send, by their addresses."""
+        self._has_new_addresses = False
+        addresses: dict[str, int] = {}
+        for wanted in self.choosing.others():
+            probed = self.roll.get(wanted.name)
+            known = None if probed is None or probed.address is None else probed.address[0]
+            address = known or canonical_host(wanted.host)
+            if address is not None:
+                addresses[address] = addresses.get(address, 0) + 1
+        rate = peers_rate(self.config.probe, max(addresses.values(), default=1))
+        self.reflector.set_peers(addresses, rate)
+
+
+def peers_rate(probe: ProbeSettings, nodes: int = 1) -> int:
+    """Tell how many tokens a second the guard gives an address with so many nodes."""
+    plan = nodes * probe.flows / probe.interval * cost(probe.size)
+    return min(ceil(PEERS_SHARE * plan), MAX_RATE // 2)
+
+
+def reflector_of(
+    reactor: AnyReactor, reflect: ReflectSettings, inherited: ListenFDs | None, log: Logger
+) -> EchoService:
+    """Make a node's echo service. Raises BadConfig."""
+    return EchoService(
+        reactor,
+        listens_of(reflect, inherited or ListenFDs([])),
+        reflect.policy,
+        log,
+        stock_port=reflect.stock_port,
+        tell_paths=reflect.tell_paths,
+    )
+
+
+def listens_of(reflect: ReflectSettings, inherited: ListenFDs) -> list[Listen]:
+    """Read where a node reflects; raises BadConfig."""
+    try:
+        given = [each for text in reflect.listen for each in listen(text, inherited)]
+    except ValueError as error:
+        what = str(error).replace("--listen", "[reflect] listen", 1)
+        raise BadConfig(f"{reflect.where}: {what}") from None
+    return given or cast(list[Listen], list(LOOPBACK))

@@ -1,0 +1,48 @@
+"""Long work in pieces: each holds the reactor for TURN_SECONDS, and then it is others' turn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.python.failure import Failure
+
+from udpecho.reactors import TURN_SECONDS, monotonic_clock
+
+
+class Pieces:
+    """One work, done a piece a turn; every step of the iterator is a short one."""
+
+    def __init__(self, reactor: IReactorTime, work: Iterator[object]) -> None:
+        """Begin with the first piece at once."""
+        self._reactor = reactor
+        self._seconds = monotonic_clock(reactor)
+        self._work = work
+        self._next: IDelayedCall | None = None
+        self.done: Deferred[None] = Deferred(lambda _: self._stop())
+        """Fires with None when all is done, or fails with what the work raised; cancelling it ends
+        the work where it is."""
+
+        self._go_on()
+
+    def _go_on(self) -> None:
+        ends = self._seconds() + TURN_SECONDS
+        try:
+            for _ in self._work:
+                if self._seconds() >= ends:
+                    self._next = self._reactor.callLater(0, self._go_on)
+                    return
+        except Exception:
+            self.done.errback(Failure())
+        else:
+            self.done.callback(None)
+
+    def _stop(self) -> None:
+        if self._next is not None and self._next.active():
+            self._next.cancel()
+
+
+def in_pieces(reactor: IReactorTime, work: Iterator[object]) -> Deferred[None]:
+    """Do a work in pieces; see Pieces.done for the Deferred."""
+    return Pieces(reactor, work).done

@@ -1,0 +1,214 @@
+"""The probes of a node: peers come and go, and what becomes of each probe is counted.
+
+One run of a ping that never ends, to nobody at first. All that hears of it here is quick, and
+raises nothing: it would end the run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import ceil
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from udpecho.errors import UdpEchoError
+from udpecho.instrument import SocketOptions, choose_instrument
+from udpecho.instrument.probe import WHOLE, Flow, Probe
+from udpecho.peer import Peer
+from udpecho.ping import Lookups, Ping
+from udpecho.ping.lookup_times import RESOLVE
+from udpecho.ping.outcome import Naming, Outcome, Readdressed
+from udpecho.ping.plan import MIN_INTERVAL_NS, Plan
+from udpecho.reactors import IDatagramReactor
+from udpecho.watch.counts import FATES, Histogram, PeerCounts
+from udpecho.watch.losses import LosingFlows
+from udpecho.watch.settings import ProbeSettings
+from udpecho.watch.targets import Wanted
+
+LOST_NS = 2_000_000_000
+"""After its timeout a probe is late for so long, and then lost."""
+
+FEW_DIGITS = 257
+"""Flows from which a run keeps percentiles with two digits: 13 kB a flow in place of 90."""
+
+SETTLE_NS = 500_000_000
+"""How much later than that all fates of a round are known, at most."""
+
+
+@dataclass(slots=True, eq=False)
+class Probed:
+    """A peer, and what is known of it: counted for as long as it is one."""
+
+    wanted: Wanted
+    counts: PeerCounts
+    losing: LosingFlows
+    address: Peer | None = None
+    why: str = ""
+    """Why it has no address, if it has none."""
+
+    last_round: int = 0
+
+    def is_called(self, wanted: Wanted) -> None:
+        """Have other labels at the same address."""
+        self.wanted = wanted
+
+    def want(self, flows: int) -> None:
+        """Be probed from so many flows from now on, which are others."""
+        self.counts.want(flows)
+        self.counts.begin_again()
+        self.losing = LosingFlows(flows)
+        self.last_round = 0
+
+    def begin_again(self) -> None:
+        """Compare flows anew: they are others."""
+        self.losing.begin_again()
+        self.last_round = 0
+
+
+def new_probed(wanted: Wanted, flows: int) -> Probed:
+    """Begin to count for a peer."""
+    return Probed(wanted, PeerCounts(flows), LosingFlows(flows))
+
+
+Roll = dict[str, Probed]
+"""Peers by name."""
+
+
+class Prober:
+    """Probes the peers of a roll."""
+
+    def __init__(
+        self,
+        reactor: IDatagramReactor,
+        settings: ProbeSettings,
+        roll: Roll,
+        lateness: Histogram,
+        on_address: Callable[[str, Peer], None],
+    ) -> None:
+        """Probe nobody yet. lateness tells how late probes leave; on_address hears who is where."""
+        self._roll = roll
+        self._lateness = lateness
+        self._on_address = on_address
+        self._numbers: dict[str, int] = {}
+        self._of: dict[Flow, tuple[Probed, int]] = {}
+        self.strangers = 0
+        self._lookups = Lookups(
+            reactor,
+            [],
+            ipv6=None,
+            interface=None,
+            every=RESOLVE,
+            on_unresolved=_ignore,
+            on_naming=self._named,
+        )
+        interval_ns = round(settings.interval * 1e9)
+        timeout_ns = round(settings.timeout * 1e9)
+        traffic_class = settings.dscp << 2 or None
+        plan = Plan(
+            targets=(),
+            interval_ns=max(interval_ns // settings.flows, MIN_INTERVAL_NS),
+            timeout_ns=timeout_ns,
+            size=settings.size,
+            flows=settings.flows,
+            traffic_class=traffic_class,
+            expected=ceil(FEW_DIGITS / settings.flows),
+            lost_ns=LOST_NS,
+        )
+        options = SocketOptions(traffic_class=traffic_class)
+        instrument = choose_instrument(reactor, options, size=settings.size)
+        self._unsettled = ceil((timeout_ns + LOST_NS + SETTLE_NS) / interval_ns) + 1
+        """Rounds of which not all fates may be known."""
+
+        self._now = instrument.now
+        self._run = Ping(instrument, plan, on_outcome=self._outcome, company=self._lookups)
+        self._run.listen(on_sent=self._sent, on_late=lateness.record)
+
+    def start(self) -> Deferred[Any]:
+        """Begin; the Deferred fires when it has ended, or fails. Raises OSError."""
+        return self._run.start()
+
+    def stop(self) -> None:
+        """End, as soon as the replies that can be expected are there."""
+        self._run.stop()
+
+    def join(self, name: str) -> None:
+        """Probe a peer of the roll, too, as soon as it has an address."""
+        wanted = self._roll[name].wanted
+        self._numbers[name] = self._lookups.join(wanted.host, wanted.port, name)
+
+    def __contains__(self, name: object) -> bool:
+        """Tell whether a peer is probed."""
+        return name in self._numbers
+
+    def leave(self, name: str) -> None:
+        """Probe a peer no more."""
+        self._lookups.leave(self._numbers.pop(name))
+        self._forget(name)
+
+    def settle(self, name: str, now_ns: int) -> None:
+        """See which flows of a peer lose more than its others."""
+        probed = self._roll[name]
+        probed.losing.settle(probed.last_round - self._unsettled, now_ns)
+
+    def now_ns(self) -> int:
+        """Tell the time by which outcomes have theirs."""
+        return self._now()
+
+    # What the run tells.
+
+    def _sent(self, probes: Sequence[Probe]) -> None:
+        for probe in probes:
+            known = self._of.get(probe.flow) or self._meet(probe.flow)
+            if known is not None:
+                probed, number = known
+                probed.counts.sends(number)
+                probed.last_round = probe.flow_sequence
+
+    def _outcome(self, outcome: Outcome) -> None:
+        flow = outcome.flow
+        if flow is None:
+            self.strangers += 1
+            return
+        known = self._of.get(flow) or self._meet(flow)
+        if known is None:
+            return
+        probed, number = known
+        probed.counts.add(number, outcome)
+        kind, sequence = outcome.kind, outcome.flow_sequence
+        if kind in FATES and kind not in WHOLE and sequence is not None:
+            probed.losing.lost(number, sequence)
+
+    def _named(self, naming: Naming) -> None:
+        probed = self._roll.get(naming.name)
+        if probed is None:
+            return
+        if not isinstance(naming, Readdressed):
+            probed.why = naming.reason
+            return
+        if naming.old is not None:
+            probed.counts.readdress()
+            self._forget(naming.name)
+        probed.begin_again()
+        probed.address, probed.why = naming.new, ""
+        self._on_address(naming.name, naming.new)
+
+    # Whose flow is which.
+
+    def _meet(self, flow: Flow) -> tuple[Probed, int] | None:
+        """Find whose a flow is that was not seen before; None if nobody counts it any more."""
+        probed = self._roll.get(flow.target)
+        number = self._run.roster.ways.number(flow)
+        if probed is None or number is None or flow.target not in self._numbers:
+            return None
+        self._of[flow] = probed, number
+        return probed, number
+
+    def _forget(self, name: str) -> None:
+        for flow in [flow for flow in self._of if flow.target == name]:
+            del self._of[flow]
+
+
+def _ignore(_: UdpEchoError) -> None:
+    """Take no notice: on_naming tells it, too."""
