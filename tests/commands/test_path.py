@@ -12,7 +12,7 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import DatagramProtocol
 
-from tests.routers import TARGET, line
+from tests.routers import TARGET, FourWays, line
 from udpecho import EchoServer
 from udpecho.commands.commandline import WrongUsage
 from udpecho.commands.path import WAIT, path_command
@@ -141,6 +141,41 @@ def test_json_is_a_line_for_each_flow(capsys: pytest.CaptureFixture[str]) -> Non
     assert {line["distance"] for line in lines} == {3}
 
 
+class TestPackets:
+    def run(self, *words: str) -> tuple[int, list[str]]:
+        """Look over four ways, of which the last takes 1400 bytes and clears the DSCP."""
+        four = FourWays(1, icmp_per_second=None, icmp_msgs_per_second=None)
+        four.net.link(four.source, four.r1, mtu=1500)
+        four.net.link(four.r1, four.members[3], mtu=1400, one_way=True)
+        four.members[3].core.dscp = 0
+        said: list[str] = []
+        settings = PathOptions().settings(["--sport=40000-40015", "-n", *words, f"{TARGET}:7"])
+        running: Any = path_command(four.source, settings, said.append)
+        return four.net.run_until(Deferred.fromCoroutine(running), limit=600), said
+
+    def test_the_path_mtu_and_the_dscp_are_said(self) -> None:
+        status, said = self.run("--mtu", "--dscp=EF")
+        assert status == OK
+        text = " ".join(" ".join(said).split())
+        assert "path MTU 1500, as 10.9.0.2 says, " in text
+        assert "path MTU 1400, as 10.9.0.2 says, " in text
+        assert "DSCP 46 came back as it was, " in text
+        assert "DSCP 46 came back as 0, changed on the way out or back, " in text
+        assert max(map(len, said)) <= 80
+
+    def test_nothing_is_said_that_was_not_asked(self) -> None:
+        _, said = self.run()
+        assert said[-1].startswith("then ")
+
+    def test_json_has_it_too(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self.run("--mtu", "--dscp=46", "--json")
+        lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        found = {(line["mtu_bytes"], line["mtu_told_by"], line["mtu_uncertain"]) for line in lines}
+        assert found == {(1500, "10.9.0.2", False), (1400, "10.9.0.2", False)}
+        assert {line["dscp"] for line in lines} == {46}
+        assert {tuple(line["dscp_back"]) for line in lines} == {(46,), (0,)}
+
+
 def test_the_demonstration_finds_what_is_wrong() -> None:
     said: list[str] = []
     assert path_demo(said.append) == OK
@@ -160,6 +195,9 @@ def test_the_demonstration_finds_what_is_wrong() -> None:
         (["--demo", "-6"], "--demo: expected no other option"),
         (["a", "b"], "expected one HOST, got 2"),
         (["-w", "0", "a"], "-w: expected seconds above 0, a day at most, got '0'"),
+        (["--dscp=64", "a"],
+         "--dscp: expected a DSCP from 0 to 63 or by name (EF, AF41), got '64'"),
+        (["--demo", "--mtu"], "--demo: expected no other option"),
         (["-m", "0", "a"], "-m: expected a whole number from 1 to 255, got '0'"),
         (["--flows=0", "a"], "--flows: expected a whole number from 1 to 1024, got '0'"),
         (["--flows=2", "--sport=40000", "a"],

@@ -57,6 +57,8 @@ async def path_command(reactor: Any, asked: PathSettings, say: Say, heed: Heed =
                 device=asked.device,
                 longest=asked.longest,
                 names=asked.names,
+                mtu=asked.mtu,
+                dscp=asked.dscp,
                 on_start=started,
             )
     except UdpEchoError:

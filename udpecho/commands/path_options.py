@@ -12,6 +12,7 @@ from udpecho.commands.ping_values import (
     MAX_FLOWS,
     Target,
     default_port,
+    dscp,
     source_or_device,
     source_ports,
     target,
@@ -38,6 +39,8 @@ class PathSettings:
     device: str | None = None
     longest: float = LONGEST
     names: bool = True
+    mtu: bool = False
+    dscp: int | None = None
     json: bool = False
 
 
@@ -54,6 +57,7 @@ class PathOptions(Parser):
         )
         _add_host(self)
         _add_flows(self)
+        _add_packets(self)
         _add_output(self)
         self.add_general()
 
@@ -89,6 +93,8 @@ class PathOptions(Parser):
             device=device,
             longest=said.longest,
             names=not said.numeric,
+            mtu=said.mtu,
+            dscp=said.dscp,
             json=said.json,
         )
 
@@ -133,6 +139,20 @@ def _add_flows(parser: Parser) -> None:
         type=readable(seconds("-w")),
         help="Seconds after which the look ends, and what is known by then is shown; "
         "%(default)g unless said. Most looks end before, when nothing is left to ask.",
+    )  # fmt: skip
+
+
+def _add_packets(parser: Parser) -> None:
+    """Add what becomes of packets on their way."""
+    packets = parser.add_argument_group("Packets")
+    packets.add_argument(
+        "--mtu", action="store_true",
+        help="Tell each flow's path MTU: who says so, or what came back from an echo server.",
+    )  # fmt: skip
+    packets.add_argument(
+        "--dscp", metavar="DSCP", action=Once, type=readable(dscp),
+        help="Send all with this DSCP, 0 to 63 or by name (EF, AF41, CS1), and tell which flows "
+        "it was changed for on the way out or back, if the server answers with what it gets.",
     )  # fmt: skip
 
 

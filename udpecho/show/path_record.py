@@ -27,6 +27,7 @@ def path_lines(paths: Paths) -> Iterator[str]:
                 "address": paths.peer[0],
                 "port": paths.peer[1],
                 **_path(path, paths.names),
+                "dscp": paths.dscp,
                 "changed": path.flow in paths.changed,
             }
         )
@@ -66,6 +67,8 @@ def _path(path: Path, names: Mapping[str, str]) -> dict[str, Any]:
         "arrived": path.arrived,
         "mtu_bytes": None if path.mtu is None else path.mtu.bytes,
         "mtu_told_by": None if path.mtu is None else path.mtu.told_by,
+        "mtu_uncertain": None if path.mtu is None else path.mtu.uncertain,
+        "dscp_back": list(path.dscp_back),
     }
 
 

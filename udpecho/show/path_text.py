@@ -13,6 +13,7 @@ from udpecho.path.hops import Hop, Path, Paths
 from udpecho.path.verdicts import Direction, Place, Segment, State, Verdict
 from udpecho.peer import format_peer
 from udpecho.show.amounts import milliseconds, percent, with_address
+from udpecho.show.packets_text import dscp_lines, mtu_lines
 from udpecho.show.path_rows import HopRow, labels_text, rows_of
 from udpecho.show.rows import Column, table
 from udpecho.show.sheet import Sheet
@@ -57,6 +58,8 @@ def paths_text(paths: Paths, sheet: Sheet) -> Iterator[str]:
         )
         yield ""
     yield from sheet.wrap(_end(paths))
+    for line in (*mtu_lines(paths.paths), *dscp_lines(paths)):
+        yield from sheet.wrap(line)
 
 
 def _router(row: HopRow) -> str:
