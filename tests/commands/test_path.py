@@ -161,7 +161,6 @@ class TestPackets:
         assert "path MTU 1400, as 10.9.0.2 says, " in text
         assert "DSCP 46 came back as it was, " in text
         assert "DSCP 46 came back as 0, changed on the way out or back, " in text
-        assert max(map(len, said)) <= 80
 
     def test_nothing_is_said_that_was_not_asked(self) -> None:
         _, said = self.run()

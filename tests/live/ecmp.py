@@ -46,6 +46,25 @@ class Ecmp:
         )
         self.at[member].run("nft", rules)
 
+    def narrow(self, member: str, mtu: int, *, silent: bool = False) -> None:
+        """Have the link from r1 to a member take less; silent: r1 does not say so."""
+        for here, there in (
+            ("r1", member),
+            (member, "r1"),
+        ):  # a veth drops what is longer than its own
+            self.at[here].ip("link", "set", f"to-{there}", "mtu", str(mtu))
+        if silent:
+            rules = "icmp type destination-unreachable icmp code 4 drop; "
+            rules += "icmpv6 type packet-too-big drop;"
+            output = "type filter hook output priority 0;"
+            self.at["r1"].run("nft", f"table inet mute {{ chain output {{ {output} {rules} }}; }}")
+
+    def bleach(self, member: str) -> None:
+        """Have a member clear the DSCP of what goes to the target."""
+        rules = f"ip daddr {TARGET} ip dscp set cs0; ip6 daddr {TARGET6} ip6 dscp set cs0;"
+        forward = "type filter hook forward priority 0;"
+        self.at[member].run("nft", f"table inet dscp {{ chain forward {{ {forward} {rules} }}; }}")
+
 
 @contextmanager
 def ecmp(icmp_ratelimit: int = 0) -> Iterator[Ecmp]:

@@ -187,6 +187,23 @@ def test_an_answer_that_comes_late_counts_all_the_same() -> None:
     assert search.result() == PathMtu(1500)
 
 
+def test_a_slow_first_answer_does_not_make_all_others_awaited_as_long() -> None:
+    """Which may be that of a neighbour who is being looked up."""
+    search, now_ns, rtt_ns = Search(small=SMALL, ipv6=True), 0, 1_000 * RTT_NS
+    while not search.done:
+        sizes = search.take(now_ns)
+        if LARGEST in sizes:
+            search.unsent(LARGEST, 1500)
+        elif sizes:
+            for size in sizes:
+                if size <= 1400:
+                    search.came_back(size, rtt_ns)
+            rtt_ns = RTT_NS
+        now_ns = search.next_ns(now_ns) or now_ns
+    assert search.result() == PathMtu(1400)
+    assert now_ns < 15e9
+
+
 def test_who_is_no_echo_server_can_not_be_searched() -> None:
     found, seconds = Flow(answers="nobody").searched()
     assert found == PathMtu(None)

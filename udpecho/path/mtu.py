@@ -12,6 +12,8 @@ so is asked three times again.
 
 from __future__ import annotations
 
+from collections import deque
+
 from udpecho.path.hops import PathMtu
 
 LARGEST = 65535
@@ -27,7 +29,10 @@ MOST_ASKED = 8
 """How often it is asked at most, when the small probes are lost, too."""
 
 FIRST_WAIT_NS, LEAST_WAIT_NS, MOST_WAIT_NS = 1_000_000_000, 200_000_000, 3_000_000_000
-"""After this an answer is missing: before any came; and three of the longest round trips since."""
+"""After this an answer is missing: before any came; then three of the longest round trip of late."""
+
+RECENT = 4
+"""Round trips of late: the first of a flow may be long, for neighbours are looked up."""
 
 USUAL = (
     576, 1280, 1320, 1360, 1380, 1400, 1420, 1430, 1440, 1450, 1454, 1460, 1472, 1476, 1480, 1492,
@@ -51,7 +56,7 @@ class Search:
         self._size: int | None = LARGEST
         self._asked = self._missed = 0
         self._asked_ns: int | None = None
-        self._slowest_ns: int | None = None
+        self._took_ns: deque[int] = deque(maxlen=RECENT)
         self._echoes = self._small_came = self._loses = False
 
     @property
@@ -77,7 +82,7 @@ class Search:
     def came_back(self, size: int, rtt_ns: int) -> None:
         """Note that a probe came back whole, at any time: that is a fact."""
         self._echoes = True
-        self._slowest_ns = max(rtt_ns, self._slowest_ns or 0)
+        self._took_ns.append(rtt_ns)
         self._passes(size)
 
     def arrived(self, size: int, by: str) -> None:
@@ -122,9 +127,9 @@ class Search:
         return min(size for size in self._too_long if size > self._passed)
 
     def _missing_ns(self, asked_ns: int) -> int:
-        if self._slowest_ns is None:
+        if not self._took_ns:
             return asked_ns + FIRST_WAIT_NS
-        return asked_ns + min(max(3 * self._slowest_ns, LEAST_WAIT_NS), MOST_WAIT_NS)
+        return asked_ns + min(max(3 * max(self._took_ns), LEAST_WAIT_NS), MOST_WAIT_NS)
 
     def _passes(self, size: int) -> None:
         if size == self._small:
