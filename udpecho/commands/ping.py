@@ -10,15 +10,15 @@ import gc
 import os
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from errno import EACCES, EADDRINUSE, EADDRNOTAVAIL, ENODEV
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import CancelledError, Deferred
 
 from udpecho.commands.extras import Unusable, trace_type, wanting, write_plot
+from udpecho.commands.path_mtus import PathMtus
 from udpecho.commands.ping_hosts import Hosts
 from udpecho.commands.ping_settings import PingSettings
 from udpecho.commands.recording import RecordingFile
@@ -65,10 +65,17 @@ async def ping_command(
         run = await _prepare(reactor, asked, hosts)
         traces = Traces(run, asked)
         view = _recorded(_view(run.plan, asked, say), file, complain)
-        more = partial(traces.tell, view.beside(say))
+        mtus = PathMtus(reactor, asked)
+
+        async def more(summary: Summary) -> None:
+            await mtus.search(summary)
+            traces.tell(view.beside(say))
+            mtus.tell(view.beside(say))
+
         every = asked.every
         summary, trace = await _run(reactor, run, view, hosts, every, draws, complain, more, heed)
         traces.write()
+        mtus.write()
         if trace is not None and asked.plot is not None:
             write_plot(asked.plot, trace, summary)
     except OSError as error:
@@ -136,7 +143,7 @@ async def _run(
     every: float | None,
     draws: type[Trace] | None,
     complain: Say,
-    tell_more: Callable[[], None],
+    tell_more: Callable[[Summary], Awaitable[None]],
     heed: Heed,
 ) -> tuple[Summary, Trace | None]:
     """Run to the end, which an interrupt only hastens; more is told before the summary."""
@@ -163,7 +170,7 @@ async def _run(
     summary = run.summary()
     if intervals is not None:
         intervals.end(summary.elapsed_ns)
-    tell_more()
+    await tell_more(summary)
     view.end(summary)
     return summary, trace
 
