@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
+
 from tests.examples import given, st
 from udpecho.instrument.probe import ProbeFate
 from udpecho.ping.outcome import Outcome, Surplus
-from udpecho.watch.counts import BOUNDS_NS, FATES, Histogram, PeerCounts, cumulated
+from udpecho.watch.counts import BOUNDS_NS, FATES, Histogram, PeerCounts
 
 
 def fate(
@@ -75,6 +77,6 @@ def test_a_histogram_counts_each_time_within_its_bounds(times: list[int]) -> Non
     for each in times:
         histogram.record(each)
     expected = [sum(each <= bound for each in times) for bound in BOUNDS_NS]
-    assert cumulated(histogram.buckets) == [*expected, len(times)]
+    assert list(accumulate(histogram.buckets)) == [*expected, len(times)]
     assert histogram.sum_ns == sum(times)
     assert len(BOUNDS_NS) == 15

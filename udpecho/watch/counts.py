@@ -7,7 +7,6 @@ taken back. Does no I/O; times are ns.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
 
 from udpecho.instrument.probe import WHOLE, ProbeFate
 from udpecho.ping.outcome import Outcome, Surplus
@@ -87,6 +86,9 @@ class PeerCounts:
         self.heard_ns: int | None = None
         """When a reply came last that was whole."""
 
+        self.ttl: int | None = None
+        """With which TTL it came."""
+
     def want(self, flows: int) -> None:
         """Have so many flows at least."""
         while len(self.flows) < flows:
@@ -125,14 +127,6 @@ class PeerCounts:
 
     def _hear(self, outcome: Outcome) -> None:
         self.heard_ns = outcome.at_ns
+        self.ttl = outcome.ttl
         if outcome.rtt_ns is not None:
             self.rtt.record(outcome.rtt_ns)
-
-
-def cumulated(buckets: Sequence[int]) -> list[int]:
-    """Count how many times are within each bound, as Prometheus has it."""
-    within, sums = 0, []
-    for times in buckets:
-        within += times
-        sums.append(within)
-    return sums

@@ -71,7 +71,7 @@ class WatchService(Service):
         self.lateness = Histogram()
         """How late probes leave: above a few ms it is this node that is late, and no network."""
 
-        self.strangers = 0
+        self._strangers = 0
         self.reloads = Reloads()
         """What became of configurations that were read again."""
 
@@ -134,6 +134,14 @@ class WatchService(Service):
                 self._probe_anew()
             self._arrange()
 
+    def now_ns(self) -> int:
+        """Tell the time by which it is judged who loses."""
+        return round(self._seconds() * 1e9)
+
+    def strangers_so_far(self) -> int:
+        """Count the datagrams from nobody that was asked."""
+        return self._strangers + sum(prober.strangers for prober in self._runs)
+
     # Who is probed.
 
     def _begin_probing(self) -> None:
@@ -149,7 +157,7 @@ class WatchService(Service):
     def _ended(self, result: object, prober: Prober) -> None:
         """Begin anew if nobody stopped it."""
         self._runs.pop(prober, None)
-        self.strangers += prober.strangers
+        self._strangers += prober.strangers
         if self._prober is prober:
             if isinstance(result, Failure):
                 self._log.failure("probing broke off, and begins anew in 10 s", result)
