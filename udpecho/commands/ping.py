@@ -63,7 +63,7 @@ async def ping_command(
         hosts = Hosts(asked, complain, None if own is None else own.address)
         _refuse_lone_flow(asked, hosts)
         run = await _prepare(reactor, asked, hosts)
-        traces = Traces(run, asked)
+        traces = Traces(run, asked, file)
         view = _recorded(_view(run.plan, asked, say), file, complain)
         mtus = PathMtus(reactor, asked)
 
@@ -74,7 +74,6 @@ async def ping_command(
 
         every = asked.every
         summary, trace = await _run(reactor, run, view, hosts, every, draws, complain, more, heed)
-        traces.write()
         mtus.write()
         if trace is not None and asked.plot is not None:
             write_plot(asked.plot, trace, summary)

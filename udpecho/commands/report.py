@@ -71,6 +71,7 @@ def _tell(
     sums: type[Summing],
 ) -> Summary | None:
     """Tell of a run, as far as it is asked for; return its figures, if it has such a host."""
+    from udpecho.path import Paths, Verdict
     from udpecho.ping.outcome import Outcome
     from udpecho.show.summing import Selection
 
@@ -87,12 +88,14 @@ def _tell(
         if not begun:  # a host that was asked for by an address that it has moved to
             form.begin(run.number, start)
             begun = True
-        if not isinstance(told, Outcome):
+        if isinstance(told, Outcome):
+            form.outcome(told)
+            if trace is not None:
+                trace.add(told)
+        elif isinstance(told, Paths | Verdict):
+            form.found(told)
+        else:
             form.named(told)
-            continue
-        form.outcome(told)
-        if trace is not None:
-            trace.add(told)
     if not begun:
         return None
     remarks = [*_remarks(run, asked, selection)]
@@ -106,10 +109,16 @@ def _tell(
 
 def _selected(run: SavedRun, selection: Selection, summing: Summing) -> Iterator[Told]:
     """Sum a run up, and yield what of it is asked for."""
+    from udpecho.path import Paths, Verdict
     from udpecho.ping.outcome import Outcome
 
     for told in run:
-        looks = summing.add(told) if isinstance(told, Outcome) else selection.takes_naming(told)
+        if isinstance(told, Outcome):
+            looks = summing.add(told)
+        elif isinstance(told, Paths | Verdict):  # of all of it, and no part
+            looks = selection.is_all
+        else:
+            looks = selection.takes_naming(told)
         if looks:
             yield told
 

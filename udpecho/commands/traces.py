@@ -9,6 +9,7 @@ from udpecho.commands.ping_settings import PingSettings
 from udpecho.commands.wording import Say
 
 if TYPE_CHECKING:
+    from udpecho.commands.recording import RecordingFile
     from udpecho.path import TracedPing
     from udpecho.ping import Ping
 
@@ -16,9 +17,9 @@ if TYPE_CHECKING:
 class Traces:
     """Nothing, unless it was asked for."""
 
-    def __init__(self, run: Ping, asked: PingSettings) -> None:
-        """Take a run that has not started."""
-        self._json = asked.json
+    def __init__(self, run: Ping, asked: PingSettings, file: RecordingFile | None = None) -> None:
+        """Take a run that has not started, and the file of -o, if there is one."""
+        self._json, self._file = asked.json, file
         self._traced: TracedPing | None = None
         if asked.trace:
             from udpecho.path import traced
@@ -27,22 +28,20 @@ class Traces:
 
     def tell(self, say: Say) -> None:
         """Say where flows die, before the summary: ping's lines, which programs read, end it."""
-        if self._traced is None or self._json:
+        if self._traced is None:
             return
         from udpecho.show import standard_output
+        from udpecho.show.path_record import path_lines, verdict_line
         from udpecho.show.path_text import verdict_text
 
-        say("")
-        for line in verdict_text(self._traced.verdict(), standard_output()):
-            say(line)
-
-    def write(self) -> None:
-        """Write it as JSON, after the summary."""
-        if self._traced is None or not self._json:
+        verdict = self._traced.verdict()
+        found = (line for paths in self._traced.paths() for line in path_lines(paths))
+        record = [*found, verdict_line(verdict)] if self._json or self._file else []
+        if self._file is not None:
+            for line in record:
+                self._file.write(line)
+        if self._json:
+            sys.stdout.writelines(record)
             return
-        from udpecho.show.path_record import path_lines, verdict_line
-
-        for paths in self._traced.paths():
-            sys.stdout.writelines(path_lines(paths))
-        sys.stdout.write(verdict_line(self._traced.verdict()))
-        sys.stdout.flush()
+        for line in ("", *verdict_text(verdict, standard_output())):
+            say(line)

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import fields
-from functools import lru_cache
-from ipaddress import ip_address
 from typing import Any, TypeAlias
 
 from udpecho.instrument.probe import Flow
@@ -48,15 +46,15 @@ def read_start(value: Fields) -> Start:
     value.exactly("type", "start")
     value.exactly("schema", SCHEMA)
     plan = Plan(
-        targets=tuple(Target(each.text("target"), _peer(each)) for each in value.each("targets")),
+        targets=tuple(Target(each.text("target"), each.peer()) for each in value.each("targets")),
         interval_ns=value.whole("interval_ns"),
-        count=_unless_null(value, "count"),
+        count=value.unless_null("count"),
         timeout_ns=value.whole("timeout_ns"),
         size=value.whole("size_bytes"),
         flows=value.whole("flows"),
-        ttl=_unless_null(value, "ttl", or_missing=True),  # records of before don't have it
-        traffic_class=_unless_null(value, "traffic_class", or_missing=True),  # nor this
-        expected=_unless_null(value, "expected", or_missing=True) or 0,
+        ttl=value.unless_null("ttl", or_missing=True),  # records of before don't have it
+        traffic_class=value.unless_null("traffic_class", or_missing=True),  # nor this
+        expected=value.unless_null("expected", or_missing=True) or 0,
     )
     return Start(plan, value.whole("unix_ns"))
 
@@ -65,24 +63,24 @@ def read_outcome(value: Fields, flow_of: FlowOf) -> Outcome:
     """Read what became of a probe, or what a surplus datagram is."""
     flow = None
     if not value.is_null("target"):
-        target, peer = value.text("target"), _peer(value)
+        target, peer = value.text("target"), value.peer()
         flow = flow_of(target, peer, value.whole("source_port", 0, MAX_PORT))
     return Outcome(
         kind=value.choice("type", KINDS),
         at_ns=value.whole("at_ns"),
         flow=flow,
-        sequence=_unless_null(value, "sequence"),
-        flow_sequence=_unless_null(value, "flow_sequence"),
-        sent_ns=_unless_null(value, "sent_ns"),
-        rtt_ns=_unless_null(value, "rtt_ns"),
+        sequence=value.unless_null("sequence"),
+        flow_sequence=value.unless_null("flow_sequence"),
+        sent_ns=value.unless_null("sent_ns"),
+        rtt_ns=value.unless_null("rtt_ns"),
         clock=None if value.is_null("clock") else value.choice("clock", _CLOCKS),
-        size=_unless_null(value, "size_bytes"),
-        ttl=_unless_null(value, "ttl"),
-        peer=None if value.is_null("from_address") else _peer(value, "from_"),
+        size=value.unless_null("size_bytes"),
+        ttl=value.unless_null("ttl"),
+        peer=None if value.is_null("from_address") else value.peer("from_"),
         reason=None if value.is_null("reason") else value.text("reason"),
-        icmp_type=_unless_null(value, "icmp_type", BYTE, or_missing=True),  # as are these three
-        icmp_code=_unless_null(value, "icmp_code", BYTE, or_missing=True),
-        mtu=_unless_null(value, "mtu_bytes", or_missing=True),
+        icmp_type=value.unless_null("icmp_type", BYTE, or_missing=True),  # as are these three
+        icmp_code=value.unless_null("icmp_code", BYTE, or_missing=True),
+        mtu=value.unless_null("mtu_bytes", or_missing=True),
     )
 
 
@@ -90,12 +88,12 @@ def read_naming(value: Fields) -> Naming:
     """Read what became of a host's name."""
     at_ns, name = value.whole("at_ns"), value.text("target")
     if value.choice("type", NAMINGS) is Unresolved:
-        port = _unless_null(value, "port", MAX_PORT)
+        port = value.unless_null("port", MAX_PORT)
         return Unresolved(at_ns, name, port, value.text("reason"))
-    new = _peer(value)
+    new = value.peer()
     if value.is_null("old_address"):
         return Readdressed(at_ns, name, None, new)
-    return Readdressed(at_ns, name, (_address(value, "old_address"), new[1]), new)
+    return Readdressed(at_ns, name, (value.address("old_address"), new[1]), new)
 
 
 def read_summary(value: Fields) -> Summary:
@@ -109,9 +107,9 @@ def read_summary(value: Fields) -> Summary:
         value.whole("strangers"),
         {clock: number for clock, number in counts.items() if number},
         _read_distribution(value.inner("schedule_error")),
-        _unless_null(value, "dropped", or_missing=True),  # records of before don't have it
+        value.unless_null("dropped", or_missing=True),  # records of before don't have it
         _truth(value, "too_early"),
-        _unless_null(value, "held_ns", or_missing=True),
+        value.unless_null("held_ns", or_missing=True),
         () if value.is_null("rate_limits", or_missing=True) else _read_limits(value),
     )
 
@@ -132,7 +130,7 @@ def _read_limits(value: Fields) -> tuple[RateLimit, ...]:
 def _read_target(value: Fields) -> TargetSummary:
     return TargetSummary(
         value.text("target"),
-        _peer(value),
+        value.peer(),
         _read_figures(value),
         tuple(
             FlowSummary(
@@ -158,39 +156,12 @@ def _read_distribution(value: Fields) -> Distribution:
 def _known(value: Fields, kind: type[Figures | Distribution]) -> dict[str, Any]:
     """Read whole numbers, which are null only where that is their default."""
     return {
-        each.name: value.whole(each.name) if each.default == 0 else _unless_null(value, each.name)
+        each.name: value.whole(each.name) if each.default == 0 else value.unless_null(each.name)
         for each in fields(kind)
         if each.name != "rtt"
     }
 
 
-def _peer(value: Fields, prefix: str = "") -> Peer:
-    return _address(value, f"{prefix}address"), value.whole(f"{prefix}port", 0, MAX_PORT)
-
-
-def _address(value: Fields, key: str) -> str:
-    address = value.text(key)
-    if not _is_address(address):
-        raise value.wrong(key, "an IP address")
-    return address
-
-
-@lru_cache(maxsize=1 << 14)
-def _is_address(text: str) -> bool:
-    """Tell what is looked at again and again: a record has few addresses."""
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True
-
-
 def _truth(value: Fields, key: str) -> bool | None:
     """Read whether something is so; None if that is not known, as in records of before."""
     return None if value.is_null(key, or_missing=True) else value.truth(key)
-
-
-def _unless_null(
-    value: Fields, key: str, highest: int = MOST, *, or_missing: bool = False
-) -> int | None:
-    return None if value.is_null(key, or_missing=or_missing) else value.whole(key, 0, highest)

@@ -7,7 +7,11 @@ from __future__ import annotations
 
 import reprlib
 from collections.abc import Mapping
+from functools import lru_cache
+from ipaddress import ip_address
 from typing import TypeVar
+
+from udpecho.peer import MAX_PORT, Peer
 
 _Choice = TypeVar("_Choice")
 
@@ -42,6 +46,21 @@ class Fields:
             raise self.wrong(key, f"a whole number from {lowest}{bounds}")
         return value
 
+    def unless_null(self, key: str, highest: int = MOST, *, or_missing: bool = False) -> int | None:
+        """Return a whole number, or None if it is null, or missing where that is as good."""
+        return None if self.is_null(key, or_missing=or_missing) else self.whole(key, 0, highest)
+
+    def address(self, key: str) -> str:
+        """Return an IP address."""
+        address = self.text(key)
+        if not _is_address(address):
+            raise self.wrong(key, "an IP address")
+        return address
+
+    def peer(self, prefix: str = "") -> Peer:
+        """Return an IP address and a port."""
+        return self.address(f"{prefix}address"), self.whole(f"{prefix}port", 0, MAX_PORT)
+
     def real(self, key: str, highest: float) -> float:
         """Return a number from 0 on, whole or not; NaN is none."""
         value = self._value(key)
@@ -72,16 +91,32 @@ class Fields:
         """Return an object within it."""
         return Fields(self._value(key), f"{self._place}{key}.")
 
-    def each(self, key: str) -> list[Fields]:
-        """Return a list of objects within it."""
-        value = self._value(key)
-        if not isinstance(value, list):
-            raise self.wrong(key, "a list")
-        return [Fields(each, f"{self._place}{key}.{n}.") for n, each in enumerate(value)]
+    def each(self, key: str, most: int = MOST) -> list[Fields]:
+        """Return a list of objects within it, of this many at most."""
+        values = self._list(key, most)
+        return [Fields(each, f"{self._place}{key}.{n}.") for n, each in enumerate(values)]
+
+    def listed(self, key: str, most: int) -> Fields:
+        """Return a list of this many values at most as an object, whose keys are their places."""
+        values = {str(n): each for n, each in enumerate(self._list(key, most))}
+        return Fields(values, f"{self._place}{key}.")
+
+    @property
+    def keys(self) -> list[str]:
+        """The keys of its values."""
+        return list(self._values)
 
     def is_null(self, key: str, *, or_missing: bool = False) -> bool:
         """Tell whether a value is null. It must be there, unless that is as good."""
         return self._values.get(key, None if or_missing else _MISSING) is None
+
+    def _list(self, key: str, most: int) -> list[object]:
+        value = self._value(key)
+        if not isinstance(value, list):
+            raise self.wrong(key, "a list")
+        if len(value) > most:
+            raise _wrong(f"{self._place}{key}", f"{most} values at most", len(value))
+        return value
 
     def _value(self, key: str) -> object:
         return self._values.get(key, _MISSING)
@@ -89,6 +124,16 @@ class Fields:
     def wrong(self, key: str, expected: str) -> ValueError:
         """Make the error that says what was expected of a value."""
         return _wrong(f"{self._place}{key}", expected, self._value(key))
+
+
+@lru_cache(maxsize=1 << 14)
+def _is_address(text: str) -> bool:
+    """Tell what is looked at again and again: a record has few addresses."""
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _wrong(name: str, expected: str, got: object) -> ValueError:

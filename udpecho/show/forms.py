@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
+from udpecho.path.hops import Paths
+from udpecho.path.verdicts import Verdict
 from udpecho.ping.figures import Summary
 from udpecho.ping.outcome import Naming, Outcome
 from udpecho.show.csv_rows import header, rows
+from udpecho.show.path_record import path_lines, verdict_line
+from udpecho.show.path_text import verdict_text
 from udpecho.show.record import Start, summary_line
 from udpecho.show.sheet import Sheet
 from udpecho.show.text import banner, naming_text, outcome_text, summary_text
@@ -26,6 +30,9 @@ class Form(Protocol):
 
     def named(self, naming: Naming) -> None:
         """Tell what became of a host's name."""
+
+    def found(self, found: Paths | Verdict) -> None:
+        """Tell a flow's path, or where flows die."""
 
     def end(self, number: int, start: Start, summary: Summary, remarks: Sequence[str]) -> None:
         """Tell what a run measured, and what must be said of that."""
@@ -65,6 +72,12 @@ class AsText:
         for line in self._sheet().wrap(naming_text(naming)):
             self._say(line)
 
+    def found(self, found: Paths | Verdict) -> None:
+        """Say where flows die, as ping does."""
+        if isinstance(found, Verdict):
+            for line in ("", *verdict_text(found, self._sheet())):
+                self._say(line)
+
     def end(self, number: int, start: Start, summary: Summary, remarks: Sequence[str]) -> None:
         """Say the remarks and the summary."""
         sheet = self._sheet()
@@ -90,6 +103,9 @@ class _Data:
         """Say it as a remark."""
         self._complain(naming_text(naming))
 
+    def found(self, found: Paths | Verdict) -> None:
+        """Say nothing."""
+
     def end(self, number: int, start: Start, summary: Summary, remarks: Sequence[str]) -> None:
         """Say the remarks, then the summary."""
         for remark in remarks:
@@ -103,7 +119,13 @@ class _Data:
 
 
 class AsJson(_Data):
-    """The summary as the record has it, a line for each run."""
+    """The summary as the record has it, a line for each run; before it what was found of paths."""
+
+    def found(self, found: Paths | Verdict) -> None:
+        """Say it as the record has it."""
+        lines = [verdict_line(found)] if isinstance(found, Verdict) else path_lines(found)
+        for line in lines:
+            self._say(line.rstrip("\n"))
 
     def lines(self, number: int, start: Start, summary: Summary) -> Iterable[str]:
         """Write the summary."""

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import json
 import reprlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from udpecho.instrument.probe import Flow
+from udpecho.path.hops import Paths
+from udpecho.path.verdicts import Verdict
 from udpecho.peer import Peer
 from udpecho.ping.figures import Summary
 from udpecho.ping.outcome import Naming, Outcome
@@ -26,6 +28,7 @@ from udpecho.show.entries import (
     read_summary,
 )
 from udpecho.show.fields import Fields
+from udpecho.show.path_entries import read_path, read_verdict
 from udpecho.show.record import Start
 
 LONGEST_LINE = 1 << 26
@@ -46,7 +49,13 @@ START_MARK = '{"type":"start"'
 ASIDE = frozenset({"interval"})
 """Types of lines that tell nothing beside the others."""
 
-Told: TypeAlias = Outcome | Naming
+FOUND: dict[str, Callable[[Fields], Paths | Verdict]] = {
+    "path": read_path,
+    "verdict": read_verdict,
+}
+"""What was found of where flows die, by the type of its line."""
+
+Told: TypeAlias = Outcome | Naming | Paths | Verdict
 """What is told of a run between its start and its summary."""
 
 Entry: TypeAlias = Start | Told | Summary
@@ -109,7 +118,7 @@ class Entries:
             return self._begin(found)
         if not isinstance(kind, str):
             raise ValueError(f"type: expected a text, got {reprlib.repr(kind)}")
-        if kind in KINDS or kind in NAMINGS or kind == "summary":
+        if kind in KINDS or kind in NAMINGS or kind in FOUND or kind == "summary":
             return self._within_run(kind, found)
         self.left_out.unknown += kind not in ASIDE
         return None
@@ -119,6 +128,8 @@ class Entries:
             raise ValueError(f"{kind}: expected the start of a run before it")
         if kind in NAMINGS:
             return read_naming(found)
+        if kind in FOUND:
+            return FOUND[kind](found)
         if kind != "summary":
             return read_outcome(found, self._flow)
         summary = read_summary(found)
