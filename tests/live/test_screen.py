@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import re
+import select
 import shutil
 import subprocess
 import sys
@@ -129,15 +130,14 @@ def written_on_a_terminal(*arguments: str, **env: str) -> str:
         stdout=theirs,
         stderr=theirs,
     )
-    os.close(theirs)
     written = b""
     try:
-        while data := os.read(ours, 65536):
-            written += data
-    except OSError:  # EIO: it has ended
-        pass
+        # Both ends stay open: where the last one is closed, what is on its way may be lost.
+        while (ready := select.select([ours], [], [], 0.05)[0]) or process.poll() is None:
+            written += os.read(ours, 65536) if ready else b""
     finally:
         os.close(ours)
+        os.close(theirs)
         process.wait(PATIENCE)
     return written.decode("latin-1")
 
