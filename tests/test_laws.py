@@ -83,7 +83,7 @@ PURE = frozenset(
         "ping.lookup_times", "path.hops", "path.verdicts", "path.routers",
         "path.segments", "path.likelihood", "path.explanations", "path.judge",
         "path.allowance", "path.asking", "path.defaults", "path.fates", "path.known", "path.mtu",
-        "path.questions",
+        "path.perhaps", "path.questions",
         "ping.limits", "ping.losing", "ping.rounds", "ping.turns",
         "instrument.probe", "instrument.stamps", "kernel.layout", "show.record",
         "show.text", "show.path_text", "show.path_entries", "show.path_record", "show.path_rows",

@@ -10,16 +10,18 @@ import time
 from collections import Counter
 from random import Random
 
-from tests.path.fabrics import drawn, holds, layers
+from tests.path.fabrics import drawn, holds, layers, thinned
 from udpecho.path.judge import judge
 from udpecho.path.verdicts import State
 
 
-def right_and_wrong(number: int) -> Counter[str]:
-    """Judge this many fabrics, and count."""
+def right_and_wrong(number: int, missing: float = 0.0) -> Counter[str]:
+    """Judge this many fabrics, of which a share of the hops stayed silent, and count."""
     counts: Counter[str] = Counter()
     for seed in range(number):
         case = drawn(seed)
+        if missing:
+            case = thinned(case, missing, seed)
         found = judge(case.paths, case.losses)
         told = found.state in (State.NAMED, State.CANDIDATES)
         counts["wrong"] += told and not any(holds(each, case.fault) for each in found.segments)
@@ -47,8 +49,10 @@ def main() -> None:
     """Judge, and print."""
     given = [int(each) for each in sys.argv[1:]]
     fabrics, large = given + [10_000, 20][len(given) :]
-    for what, count in right_and_wrong(fabrics).items():
-        print(f"{count:6} {what}")
+    for missing in (0.0, 0.05):
+        print(f"{100 * missing:g} % of the hops stay silent:")
+        for what, count in right_and_wrong(fabrics, missing).items():
+            print(f"{count:6} {what}")
     leaves_and_spines(large)
 
 

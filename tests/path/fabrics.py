@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from random import Random
 from typing import Literal
@@ -206,6 +206,27 @@ def drawn(seed: int) -> Case:
     died = sum(losses[f"192.0.2.{target}", 7, 40000 + flow][1] for target, flow in passing)
     telling = died >= 10 and len(passing) < targets * flows and not fabric.silent
     return Case(fabric.paths(fault if share == 1.0 else None), losses, fault, telling)
+
+
+def thinned(case: Case, share: float, seed: int) -> Case:
+    """Have this share of all hops be silent, as where routers have said too much."""
+    random = Random(seed)
+    paths = [
+        replace(
+            paths,
+            paths=tuple(
+                replace(
+                    path,
+                    hops=tuple(
+                        Hop(hop.ttl) if random.random() < share else hop for hop in path.hops
+                    ),
+                )
+                for path in paths.paths
+            ),
+        )
+        for paths in case.paths
+    ]
+    return replace(case, paths=paths)
 
 
 def holds(segment: Segment, fault: Link) -> bool:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from random import Random
 
 import pytest
 
-from tests.path.fabrics import Fabric, Losses, drawn, holds, layers
+from tests.path.fabrics import Fabric, Losses, drawn, holds, layers, thinned
 from udpecho.path import Direction, Hop, Path, Paths, Place, State, Verdict, verdict
 from udpecho.path.judge import ALL_ALIKE, CHANGED, NO_SEGMENT, NONE_LOSES, NOT_OUT, judge
 from udpecho.ping import Flow, Outcome, ProbeFate
@@ -184,6 +185,34 @@ def test_paths_of_losing_flows_that_changed_meanwhile_name_nothing() -> None:
     assert judge([unharmed], lost({3: 50, 7: 60, 11: 40, 15: 70})).state is State.NAMED
 
 
+@pytest.mark.parametrize("silent", [{3: 2}, {3: 2, 8: 2, 1: 3}, {3: 3, 7: 2}])
+def test_hops_that_stay_silent_do_not_undo_a_verdict(silent: dict[int, int]) -> None:
+    """Silent is a flow's hop by its TTL: a router had said too much."""
+    whole = diamond()
+    paths = tuple(
+        replace(p, hops=tuple(Hop(h.ttl) if silent.get(p.flow) == h.ttl else h for h in p.hops))
+        for p in whole.paths
+    )
+    found = judge([replace(whole, paths=paths)], lost({3: 25, 7: 30, 11: 20, 15: 35, 1: 1}))
+    assert found.state is State.NAMED, found.reason
+    [segment] = found.segments
+    assert segment.after == Place(1, ("10.9.0.2",))
+    assert segment.within == (Place(2, ("10.9.4.2",)),)
+    assert found.losing == tuple(("h", 40000 + flow) for flow in (3, 7, 11, 15))
+
+
+def test_of_the_lost_one_that_shows_fewer_hops_is_lost_with_the_others() -> None:
+    paths = diamond(
+        **dead(3, 7, 15, hops=("10.9.0.2", "10.9.4.2", None, None)),
+        **dead(11, hops=("10.9.0.2", None, None, None)),
+    )
+    found = judge([paths], lost(dict.fromkeys((3, 7, 11, 15), 20), of=20))
+    assert found.state is State.NAMED, found.reason
+    [segment] = found.segments
+    assert (segment.before, segment.behind) == (None, Place(2, ("10.9.4.2",)))
+    assert [port for _, port in found.losing] == [40003, 40007, 40011, 40015]
+
+
 def test_a_hop_known_by_the_time_alone_carries_no_verdict() -> None:
     by_time = diamond()
     guessed = tuple(
@@ -230,6 +259,18 @@ def test_nothing_wrong_is_named_in_fabrics_drawn_at_random(seeds: range) -> None
             known += 1
             undecided += found.state is State.UNDECIDED
     assert undecided <= 0.1 * known
+
+
+def test_hops_that_stay_silent_lead_to_nothing_wrong() -> None:
+    known = undecided = 0
+    for seed in range(100):
+        case = thinned(drawn(seed), 0.05, seed)
+        found = judge(case.paths, case.losses)
+        if found.state in (State.NAMED, State.CANDIDATES):
+            assert any(holds(segment, case.fault) for segment in found.segments), seed
+        known += case.telling
+        undecided += case.telling and found.state is State.UNDECIDED
+    assert undecided <= 0.2 * known
 
 
 def test_where_all_lose_a_little_nothing_is_named_in_a_thousand_looks() -> None:

@@ -7,18 +7,24 @@ as the other flows do; no rate need be known (see likelihood).
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
-from math import exp, log
+from functools import partial
+from heapq import nlargest
+from math import exp, inf, log
 
 from udpecho.path.hops import Path, Paths
 from udpecho.path.likelihood import Balance, Toll, differ
-from udpecho.path.routers import Atlas, Element, Trail, trails
+from udpecho.path.perhaps import Grown, grown, may_pass
+from udpecho.path.routers import Atlas, Element, Stretch, Trail, trails
 from udpecho.path.segments import segments_of
 from udpecho.path.verdicts import Direction, Segment
 
 SURE = 0.999
 """The probability that an explanation, or a few together, must have among all of them."""
+
+LIKELIEST = 16
+"""Explanations that are looked at for flows that lack a hop and perhaps belong there."""
 
 DOUBT = log(100.0)
 """The logarithm of how many times likelier one thing must be than another to be believed."""
@@ -33,18 +39,40 @@ class OneWay:
     fates: list[Toll]
     atlas: Atlas = field(init=False)
     passing: dict[Element, list[int]] = field(init=False)
+    where: dict[Element, Stretch] = field(init=False)
+    complete: frozenset[int] = field(init=False)
+    """The flows that show each hop up to where they end."""
 
     def __post_init__(self) -> None:
-        """Find who passes what."""
+        """Find who passes what, and where the first does."""
+        self.complete = frozenset(
+            flow
+            for flow, trail in enumerate(self.trails)
+            if not trail.arrives or None not in trail.hops
+        )
         self.atlas = Atlas(self.trails)
-        self.passing = defaultdict(list)
+        self.passing, self.where = defaultdict(list), {}
         for flow, trail in enumerate(self.trails):
-            for element in {step.element for step in self.atlas.steps(trail)}:
+            for element, step in {step.element: step for step in self.atlas.steps(trail)}.items():
                 self.passing[element].append(flow)
+                self.where.setdefault(element, step)
 
     def sets(self) -> list[tuple[int, ...]]:
         """List each set of flows that have an element in common, once."""
         return list({tuple(flows): None for flows in self.passing.values()})
+
+    def grown(self, flows: Sequence[int]) -> list[Grown]:
+        """Add to these flows those that perhaps pass what they have in common, in all ways."""
+        found: dict[tuple[int, ...], Grown] = {}
+        for element, step in self.where.items():
+            if self.passing[element] == list(flows):
+                others = list(may_pass(self.trails, flows, step, self.atlas.forms))
+                at = max(0, step.first)
+                known = sum(len(t.hops) > at and t.hops[at] is not None for t in self.trails)
+                each = grown(self.fates, flows, others, known)
+                if each.flows not in found or each.price < found[each.flows].price:
+                    found[each.flows] = each
+        return list(found.values())
 
 
 @dataclass(slots=True)
@@ -56,19 +84,25 @@ class Explanation:
     weight: float
     """The logarithm of how much likelier it makes the losses than if all flows lost alike."""
 
-    probability: float = 0.0
-    """Among all explanations."""
+    probability: float = 1.0
+    """Among all explanations; before that is known, how many times its own its weight counts."""
 
     def fits(self) -> bool:
         """Tell whether these flows lose alike, and those beside them, too.
 
         If not, it is other flows that lose: some that have a silent router in common, or a cable
-        of a bundle. Where a router is silent, that must be less likely by far.
+        of a bundle. Where most of what these lost went past a silent hop, that must be less likely
+        by far.
         """
         theirs, fates = set(self.flows), self.way.fates
         inside = [fates[flow] for flow in self.flows]
         outside = [fate for flow, fate in enumerate(fates) if flow not in theirs]
-        silent = any(None in trail.hops for trail in self.way.trails if trail.arrives)
+        past_silent = sum(
+            fates[flow].lost
+            for flow in self.flows
+            if self.way.trails[flow].arrives and None in self.way.trails[flow].hops
+        )
+        silent = 2 * past_silent > sum(fate.lost for fate in inside)
         limit = log(1 - SURE) if silent else DOUBT
         alike = max(differ(inside), differ(_by_target(inside))) < limit
         return alike and differ(outside) < DOUBT
@@ -82,7 +116,7 @@ class Explanation:
             self.way.atlas,
             self.way.trails,
             self.flows,
-            self._whose,
+            partial(self._whose, self.shown()),
             self._is_dead,
             self.probability,
         )
@@ -90,9 +124,21 @@ class Explanation:
         nearest = min(reached, default=0)
         return [each for each in found if each.before is None or each.before.ttl > nearest]
 
-    def _whose(self, element: Element) -> bool | None:
-        passing, theirs = self.way.passing[element], set(self.flows)
+    def _whose(self, shown: frozenset[int] | None, element: Element) -> bool | None:
+        """Tell who passes it, of the flows that show each hop if most of these do."""
+        passing: Collection[int] = self.way.passing[element]
+        theirs = frozenset(self.flows) if shown is None else shown
+        if shown is not None and len(self.way.complete) < len(self.way.trails):
+            passing = self.way.complete.intersection(passing)
         return len(passing) == len(theirs) if theirs.issuperset(passing) else None
+
+    def shown(self) -> frozenset[int] | None:
+        """Give those of these flows of which each hop is known, if they are the most of them.
+
+        Explanations by the same of those are one: the others lack a hop, and may be here or there.
+        """
+        shown = self.way.complete.intersection(self.flows)
+        return shown if 2 * len(shown) >= len(self.flows) else None
 
     def _is_dead(self, flow: int) -> bool:
         return self.way.fates[flow].lost > 0 and not self.way.trails[flow].arrives
@@ -127,18 +173,53 @@ def weighed(ways: Sequence[OneWay]) -> list[Explanation]:
     As many sets as there are is the price of each: one of them fits by chance.
     """
     found = []
-    for way in ways:
-        scale = Balance(way.fates)
+    scales = [Balance(way.fates) for way in ways]
+    for way, scale in zip(ways, scales, strict=True):
         sets = way.sets()
         for flows in sets:
             if len(flows) < len(way.fates) and any(way.fates[flow].lost for flow in flows):
                 weight = scale.gain(flows) - log(len(sets) * len(ways))
                 found.append(Explanation(way, flows, weight))
+    if any(None in trail.hops for way in ways for trail in way.trails):
+        found = _as_one(_grown(found, ways, scales).values())
     most = max((each.weight for each in found), default=0.0)
-    total = sum(exp(each.weight - most) for each in found)
+    total = sum(each.probability * exp(each.weight - most) for each in found)
     for each in found:
-        each.probability = exp(each.weight - most) / total
+        each.probability *= exp(each.weight - most) / total
     return sorted(found, key=lambda each: -each.weight)
+
+
+def _grown(
+    found: Sequence[Explanation], ways: Sequence[OneWay], scales: Sequence[Balance]
+) -> dict[tuple[int, tuple[int, ...]], Explanation]:
+    """Have the likeliest hold the flows, too, that lack a hop there; each set of flows is one."""
+    each_once = {(id(each.way), each.flows): each for each in found}
+    likeliest = nlargest(LIKELIEST, found, key=lambda each: each.weight)
+    for way, scale in zip(ways, scales, strict=True):
+        if not any(None in trail.hops for trail in way.trails):
+            continue
+        for small in likeliest:
+            if small.way is not way or small.weight < DOUBT:
+                continue
+            before = scale.gain(small.flows)
+            for flows, price in way.grown(small.flows):
+                weight = small.weight - before + scale.gain(flows) - price
+                known = each_once.get((id(way), flows))
+                if len(flows) < len(way.fates) and (known is None or known.weight < weight):
+                    each_once[id(way), flows] = Explanation(way, flows, weight)
+    return each_once
+
+
+def _as_one(found: Iterable[Explanation]) -> list[Explanation]:
+    """Have the likeliest stand for all that differ by flows that lack a hop."""
+    groups: dict[Hashable, list[Explanation]] = defaultdict(list)
+    for each in found:
+        groups[id(each.way), each.shown() or each.flows].append(each)
+    for group in groups.values():
+        group.sort(key=lambda each: -each.weight)
+        if group[0].weight > -inf:
+            group[0].probability = sum(exp(each.weight - group[0].weight) for each in group)
+    return [group[0] for group in groups.values()]
 
 
 def _by_target(fates: Sequence[Toll]) -> list[Toll]:

@@ -122,21 +122,36 @@ class Atlas:
             for pair in product(forms, others):
                 yield Stretch(at, then, pair)
 
+    def forms(self, trail: Trail, index: int) -> frozenset[Hashable] | None:
+        """Tell in which forms a trail shows the router at an index; the ends are known, too.
+
+        None is what is not known: beyond the end of a flow that is lost, too.
+        """
+        if index < 0:
+            return frozenset((trail.start,))
+        if index >= len(trail.hops):
+            return frozenset((trail.end,)) if trail.arrives else None
+        place = trail.hops[index]
+        return None if place is None else frozenset(self._of_place(place))
+
     def _forms(self, trail: Trail) -> Iterator[tuple[Hashable, ...]]:
         yield (trail.start,)
         for place in trail.hops:
             if place is None:
                 yield ()
                 continue
-            router = self._routers.find(place.addresses[0])
-            by_place, by_target = self._by_place.find(router), self._by_target.find(router)
-            forms: dict[Hashable, None] = {router: None}
-            if self._by_place.size(router) > 1:
-                forms["place", by_place] = None
-            if self._by_target.size(router) > 1:
-                forms["before", by_target] = None
-            yield tuple(forms)
+            yield self._of_place(place)
         yield (trail.end,)
+
+    def _of_place(self, place: Place) -> tuple[Hashable, ...]:
+        router = self._routers.find(place.addresses[0])
+        by_place, by_target = self._by_place.find(router), self._by_target.find(router)
+        forms: dict[Hashable, None] = {router: None}
+        if self._by_place.size(router) > 1:
+            forms["place", by_place] = None
+        if self._by_target.size(router) > 1:
+            forms["before", by_target] = None
+        return tuple(forms)
 
     def _join_by_place(self) -> _Union:
         """Join routers with the same one before them and the same behind, from the end on."""

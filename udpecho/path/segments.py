@@ -105,15 +105,16 @@ def _by_ttl(places: Iterable[Place]) -> list[Place]:
 
 
 def _behind(atlas: Atlas, trails: Sequence[Trail], dead: Sequence[int]) -> Place | None:
-    """Name the last hop that answers flows of which all is lost, if the next answers others."""
-    last: dict[int, Place | None] = {}
-    for flow in dead:
-        shown = [place for place in trails[flow].hops if place is not None]
-        if not shown:
-            return None
-        last[shown[-1].ttl] = _joined([*last.values(), shown[-1]])
-    if len(last) != 1:
+    """Name the last hop that answers flows of which all is lost, if the next answers others.
+
+    It is that of most of them: of some an answer may be missing. Of as many it is the farthest.
+    """
+    shown = [[place for place in trails[flow].hops if place is not None] for flow in dead]
+    ends = [each[-1] for each in shown if each]
+    if not ends:
         return None
-    [(ttl, place)] = last.items()
+    usual = Counter(end.ttl for end in ends)
+    ttl = max(usual, key=lambda each: (usual[each], each))
+    place = _joined(end for end in ends if end.ttl == ttl)
     answers = any(trail.arrives and len(trail.hops) > ttl and trail.hops[ttl] for trail in trails)
     return place if answers else None
