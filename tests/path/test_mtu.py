@@ -137,6 +137,26 @@ def test_less_than_any_link_takes_is_not_believed() -> None:
     assert search.take(0)[0] != 1279
 
 
+def test_less_than_a_small_probe_is_not_believed() -> None:
+    search = Search(small=SMALL, ipv6=False)
+    search.take(0)
+    search.refused(LARGEST, ROUTER, 68)
+    assert not search.done
+    search.came_back(SMALL, RTT_NS)
+    assert search.take(0)[0] > SMALL
+
+
+def test_a_router_has_one_word_for_each_size() -> None:
+    """Else one could fill the memory, and take the time, of whoever asks it."""
+    search = Search(small=SMALL, ipv6=False)
+    search.take(0)
+    for mtu in range(1400, 60_000):
+        search.refused(LARGEST, ROUTER, mtu)
+    assert search.take(0) == (1400, SMALL)
+    search.came_back(1400, RTT_NS)
+    assert search.result() == PathMtu(1400, ROUTER)
+
+
 def test_more_than_was_asked_is_not_believed() -> None:
     search = Search(small=SMALL, ipv6=False)
     search.take(0)

@@ -42,7 +42,7 @@ def flows(*mtus: PathMtu | None) -> list[Path]:
         ),
         (
             [PathMtu(None)] * 3,
-            ["path MTU unknown: nothing came back to search it by, all flows"],
+            ["path MTU unknown: no echo came back to search it by, all flows"],
         ),
     ],
 )

@@ -46,7 +46,7 @@ class Search:
 
     def __init__(self, *, small: int, ipv6: bool) -> None:
         """Begin with nothing known; small is the size of the probe that goes with each."""
-        self._small, self._least = small, LEAST6 if ipv6 else LEAST
+        self._small, self._least = small, max(small, LEAST6 if ipv6 else LEAST)
         self._passed = 0
         self._too_long = {LARGEST + 1}
         self._silent: set[int] = set()
@@ -92,7 +92,12 @@ class Search:
         self._passes(size)
 
     def refused(self, size: int, by: str, mtu: int | None) -> None:
-        """Note that a router said that a size was too long, and perhaps what is not."""
+        """Note that a router said that a size was too long, and perhaps what is not.
+
+        It has one word for each size: what it says afterwards is not heeded.
+        """
+        if size != self._size:
+            return
         self._too_long.add(size)
         if mtu is not None and self._least <= mtu < size:
             self._offer(mtu)

@@ -32,6 +32,9 @@ NS_FOR_BYTE, BURST_NS = 250, 10_000_000
 """4 MB a second are sent, whatever the number of flows: what 10 ms take at once, then nothing
 until they are over."""
 
+COST_UNSENT = 1500
+"""For as many bytes counts what our own kernel refuses: that takes its time, too."""
+
 REMEMBERED = 1 << 14
 """Probes that are remembered; the oldest is forgotten first."""
 
@@ -108,7 +111,7 @@ class Sizing:
             del self._sent[next(iter(self._sent))]
         self._sent[header] = _Sized(number, size, probe)
         unsent = socket.send_sized(probe, header.ljust(size - self._headers, b"\0"))
-        if unsent is None:
-            self._free_ns = max(self._free_ns, now_ns) + size * NS_FOR_BYTE
-        elif unsent.errno == EMSGSIZE:
+        cost = size if unsent is None else COST_UNSENT
+        self._free_ns = max(self._free_ns, now_ns) + cost * NS_FOR_BYTE
+        if unsent is not None and unsent.errno == EMSGSIZE:
             self._searches[number].unsent(size, unsent.mtu)

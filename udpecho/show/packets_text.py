@@ -23,7 +23,7 @@ def mtu_lines(paths: Sequence[Path]) -> Iterator[str]:
 def _mtu(mtu: PathMtu) -> str:
     doubt = " (uncertain)" if mtu.uncertain else ""
     if mtu.bytes is None:
-        return "path MTU unknown: nothing came back to search it by"
+        return "path MTU unknown: no echo came back to search it by"
     how = "there and back" if mtu.told_by is None else f"as {mtu.told_by} says"
     return f"path MTU {mtu.bytes}{doubt}, {how}"
 
