@@ -31,7 +31,7 @@ MOST_ASKED = 8
 FIRST_WAIT_NS, LEAST_WAIT_NS, MOST_WAIT_NS = 1_000_000_000, 200_000_000, 3_000_000_000
 """After this an answer is missing: before any came; then three of the longest round trip lately."""
 
-RECENT = 4
+RECENT = 2
 """Round trips of late: the first of a flow may be long, for neighbours are looked up."""
 
 USUAL = (

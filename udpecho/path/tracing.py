@@ -68,6 +68,8 @@ class Look:
         self._longest_ns, self._heard = round(longest * 1e9), heard
         self._questions = Questions(size)
         self._mtu, self._dscp = mtu, dscp
+        self._told = True
+        self._due_ns: int | None = None
         self._sizing: Sizing | None = None
         self._classes: defaultdict[int, dict[int, None]] = defaultdict(dict)
         self._sockets: list[tuple[ProbeSocket, Flow]] = []
@@ -112,7 +114,11 @@ class Look:
     def due(self) -> None:
         """Ask what may be asked, and ask to be woken for the next."""
         now_ns = self._instrument.now()
-        while not self._ended and (question := self._asker.take(now_ns)) is not None:
+        asks_ns = self._asks_ns(now_ns)
+        while not self._ended and asks_ns is not None and asks_ns <= now_ns:
+            self._told = True
+            if (question := self._asker.take(now_ns)) is None:
+                break
             self._send(question, now_ns)
         if self._sizing is not None and not self._ended:
             self._sizing.turn(now_ns)
@@ -131,6 +137,7 @@ class Look:
                 continue
             asked = self._questions.find(data)
             if asked is not None:
+                self._told = True
                 self._asker.replied(*asked.question, asked.round_trip(arrived_ns, stamp))
             elif self._sizing is None or not self._sizing.takes(data, arrived_ns, stamp):
                 continue
@@ -141,11 +148,13 @@ class Look:
     def refused(self, refusal: Refusal) -> None:
         """Note who said that a question ended there, or that it can't go on."""
         asked = self._questions.find(refusal.data)
+        sized = asked is None and self._sizing is not None and self._sizing.refused(refusal)
+        self._told |= not sized
         if asked is not None:
             asked.note(refusal, self._instrument.stamp(), self._asker)
-        elif self._sizing is not None and self._sizing.refused(refusal):
+        elif sized or refusal.data or refusal.to != self._peer:
             pass
-        elif refusal.port in self._numbers and refusal.to == self._peer and not refusal.data:
+        elif refusal.port in self._numbers:
             number = self._numbers[refusal.port]
             _, flow = self._sockets[number]
             now = self._instrument.stamp()
@@ -182,10 +191,16 @@ class Look:
 
     def _next_ns(self, now_ns: int) -> int | None:
         """Tell when there is something to do; None: never."""
-        due = [self._asker.next_ns(now_ns)]
+        due = [self._asks_ns(now_ns)]
         if self._sizing is not None:
             due.append(self._sizing.next_ns(now_ns))
         return min((due_ns for due_ns in due if due_ns is not None), default=None)
+
+    def _asks_ns(self, now_ns: int) -> int | None:
+        """Tell when the asker has something to do: it looks at all flows only if it was told."""
+        if self._told:
+            self._told, self._due_ns = False, self._asker.next_ns(now_ns)
+        return self._due_ns
 
     def _path(self, path: Path) -> Path:
         """Add what is not the asker's."""

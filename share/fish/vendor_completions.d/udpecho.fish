@@ -86,7 +86,7 @@ complete -c udpecho -n '_shtab_udpecho_using ping' -s s -l size -x -d 'Bytes of 
 complete -c udpecho -n '_shtab_udpecho_using ping' -s t -l ttl -x -d 'TTL, or hop limit.'
 complete -c udpecho -n '_shtab_udpecho_using ping' -s Q -l tos -x -d 'DSCP and ECN as one byte, 0 to 255, 0x for hexadecimal.'
 complete -c udpecho -n '_shtab_udpecho_using ping' -l dscp -x -d 'DSCP alone, 0 to 63 or by name: EF, AF41, CS1.'
-complete -c udpecho -n '_shtab_udpecho_using ping' -s M -l mtu-discovery -xka "dont want do probe" -d 'What becomes of a probe that is too long for its path: do refuses it, want cuts it up here, dont lets routers cut it, probe sends it as it is, and searches the path MTU after the run.'
+complete -c udpecho -n '_shtab_udpecho_using ping' -s M -l mtu-discovery -xka "dont want do probe" -d 'What becomes of a probe that is too long for its path: do refuses it, want cuts it up here, dont lets routers cut it, probe sends it as it is and searches the path MTU after the run.'
 complete -c udpecho -n '_shtab_udpecho_using ping' -l flows -x -d 'Source ports to probe each host from, in turn: as many paths of a load-balanced network; 1 unless said.'
 complete -c udpecho -n '_shtab_udpecho_using ping' -l sport -x -d 'These source ports, a flow for each; the system chooses unless said.'
 complete -c udpecho -n '_shtab_udpecho_using ping' -s I -l interface -x -d 'Source address, or network interface.'
