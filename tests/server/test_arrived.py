@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from random import Random
 
@@ -43,6 +44,21 @@ def test_what_lies_across_two_is_none() -> None:
     one, other = heads(2)
     add(arrived, [one, other], [HERE, HERE])
     assert not arrived.find(one[8:] + other[:8], HERE, 0)[0]
+
+
+@pytest.mark.parametrize("head", [bytes(16), b"12" * 8, bytes(range(16))])
+def test_who_floods_with_one_beginning_makes_no_question_a_long_one(head: bytes) -> None:
+    neighbour, asker = pack_host("192.0.2.9"), HERE
+    arrived = Arrived(b"key")
+    add(arrived, [head] * 8000, [neighbour] * 8000)
+    calls: list[str] = []
+    sys.setprofile(lambda _, event, __: calls.append(event))
+    try:
+        found, _ = arrived.find(head, asker, 5)
+    finally:
+        sys.setprofile(None)
+    assert not found
+    assert len(calls) < 500
 
 
 def test_the_last_are_known_and_how_far_back_is_told() -> None:

@@ -21,6 +21,10 @@ KEPT = 4096
 """Probes in each of a place's two generations, or a batch more: at a limit of 1,000 a second the
 last 4 s at least. When all places are full that is 30 MB at most."""
 
+LOOKED_AT = 64
+"""Places at which a probe is looked for in a generation: what stands at more is none, for nobody
+guesses what a probe begins with, and who floods with zeros makes each question a long one."""
+
 
 class _Generation:
     """What came in a row."""
@@ -39,7 +43,10 @@ class _Generation:
         """Tell whether it has a probe that began so and came from there."""
         self.join()
         at = -1
-        while (at := self._joined.find(head, at + 1)) >= 0:
+        for _ in range(LOOKED_AT):
+            at = self._joined.find(head, at + 1)
+            if at < 0:
+                return False
             if not at % NAMED and self.sources[at // NAMED] == source:
                 return True
         return False
