@@ -17,7 +17,7 @@ import pytest
 
 from tests.live.conftest import Start, bound
 from tests.live.deadline import within
-from tests.live.program import BIN, PATIENCE, environment, udpecho
+from tests.live.program import BIN, PATIENCE, environment, python, udpecho
 
 SUMMARY = r"^\d+ packets transmitted, \d+ received"
 INT, TERM, HUP, QUIT = signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT
@@ -300,3 +300,33 @@ def test_the_installed_command_is_as_quiet() -> None:
         process.send_signal(INT)
         _, errors = process.communicate(timeout=PATIENCE)
         assert errors == "" or before_our_first_line(errors), errors
+
+
+SLOW_TO_END = """
+import os, signal, sys, time
+from udpecho.commands.ending import leave
+from udpecho.commands.signals import STUCK, Signals
+
+class Slow:
+    def __del__(self, sleep=time.sleep, seconds=STUCK + 0.5):
+        sleep(seconds)
+
+signals = Signals(wake=lambda tell: tell())
+signals.heed(lambda: print("summed up"), lambda: None)
+os.kill(os.getpid(), signal.SIGINT)
+sys.modules["slow"] = Slow()  # gone when the modules are, after the handlers of signals
+leave(signals.last_word(0))
+"""
+
+
+def test_an_end_that_takes_long_keeps_its_status() -> None:
+    """A busy machine takes its time to end an interpreter: what watched the output is over."""
+    done = subprocess.run(
+        python("-c", SLOW_TO_END),
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "summed up\n")

@@ -98,6 +98,8 @@ def leave(status: int) -> NoReturn:
 
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
+    if hasattr(signal, "setitimer"):  # while the interpreter ends, an alarm has its default meaning
+        signal.setitimer(signal.ITIMER_REAL, 0)
     if threading.active_count() > 1:
         os._exit(status)
     raise SystemExit(status)
