@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from errno import EMFILE, ENOSPC
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -214,4 +215,49 @@ def test_a_start_that_fails(
     with pytest.raises(SystemExit) as caught:
         getattr(service, start)()
     assert caught.value.code == line
+    assert isinstance(caught.value, Exception)
+
+
+def test_a_node_of_a_mesh_is_made_from_its_file(host: MemoryHost, tmp_path: Path) -> None:
+    file = tmp_path / "watch.toml"
+    file.write_text("[reflect]\nlisten = 'udp:7:interface=192.0.2.1'\n[web]\nlisten = []\n")
+    service = makeService(parsed(f"--watch={file}"))
+    service.privilegedStartService()
+    service.startService()
+    service.stopService()
+    host.callLater(0, list)
+
+
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        ("--watch=FILE --rate=5", "expected --watch alone, got '--rate=5': it stands in [reflect]"),
+        ("-p 7 --watch FILE", "expected --watch alone, got '-p': it stands in [reflect] of that"),
+        ("--watch", "option --watch requires argument"),
+    ],
+)
+def test_beside_a_node_s_file_there_is_no_option(line: str, text: str) -> None:
+    with pytest.raises(SystemExit) as caught:
+        parsed(line)
+    assert str(caught.value.code).startswith(f"udpecho: {text}")
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        ("[probe]\nflows = 0", ":2: [probe] flows: expected a whole number from 1 to 256, got 0"),
+        ("[reflect]\nlisten = 'x'", ":1: [reflect] listen: expected udp:PORT[:interface=ADDRESS]"),
+        ("[web]\nlisten = 'tcp:x:interface=127.0.0.1'", ":1: [web] listen: 'tcp:x:interface=127."),
+        ("[web]\npassword_file = 'x'", ":1: [web] password_file: passwords can't be asked for yet"),
+    ],
+)
+def test_a_node_s_file_that_can_not_be_is_one_line(
+    host: MemoryHost, tmp_path: Path, content: str, text: str
+) -> None:
+    file = tmp_path / "watch.toml"
+    file.write_text(content)
+    with pytest.raises(SystemExit) as caught:
+        makeService(parsed(f"--watch={file}"))
+    assert str(caught.value.code).startswith(f"udpecho: {file}{text}")
+    assert "\n" not in str(caught.value.code)
     assert isinstance(caught.value, Exception)

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from pathlib import Path
 from typing import Any, ClassVar, TypeVar, cast
 
 from twisted.application.service import Service
 from twisted.internet.interfaces import IReactorCore
 from twisted.logger import Logger
 from twisted.python import usage
-from twisted.python.systemd import ListenFDs
 
 from udpecho import __version__
 from udpecho.guard.policy import Policy, network, source_ports
@@ -21,10 +17,12 @@ from udpecho.hosts import ip_address
 from udpecho.reactors import AnyReactor
 from udpecho.server import (
     LOOPBACK,
+    CannotStart,
     EchoService,
     Listen,
     UdpAddress,
     check_told_alone,
+    inherited_sockets,
     listen,
     mind_process,
     one_line_if_not,
@@ -41,6 +39,7 @@ _GROUPS = {
     "Whom to answer:": ("allow", "deny", "allow-source-port"),
     "How often:": ("rate", "burst", "slip", "ipv4-prefix", "ipv6-prefix", "exempt"),
     "How:": ("keep-ttl", "discard", "tell-paths", "stock-port"),
+    "A node of a mesh, in place of all that:": ("watch",),
     "And:": ("help", "version"),
 }
 
@@ -129,15 +128,22 @@ class Options(usage.Options):
         self["listens"] = []
         self["networks"] = {"allow": [], "deny": [], "exempt": list(_DEFAULTS.exempt)}
         self["source ports"] = frozenset[int]()
+        self["watch"] = None
         self._inherited = inherited_sockets()
+        self._said: list[str] = []
 
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
         """Parse; twistd and twist would print all of their help around an error's one line."""
+        self._said = [each for each in options or () if each.startswith("-")]
         try:
             super().parseOptions(options)  # type: ignore[no-untyped-call]
         except usage.UsageError as error:
             line = str(error).removeprefix("Parameter type enforcement failed: ")
             raise SystemExit(f"udpecho: {line}") from None
+
+    def opt_watch(self, file: str) -> None:
+        """Reflect and probe as this file says (docs/watch.md), where the other options stand, too. SIGHUP has it read again."""  # noqa: E501
+        self["watch"] = file
 
     def opt_version(self) -> None:
         """Print udpecho's version and exit."""
@@ -176,12 +182,18 @@ class Options(usage.Options):
 
     def postOptions(self) -> None:
         """Let --port and --interface be the short form of one --listen, and make the policy."""
+        if self["watch"] is not None:
+            others = [each for each in self._said if not each.startswith("--watch")]
+            if others:
+                where = "it stands in [reflect] of that file"
+                raise usage.UsageError(f"expected --watch alone, got {others[0]!r}: {where}")
         port, interface = self["port"], self["interface"]
         if self["listens"]:
             if port is not None or interface is not None:
                 raise usage.UsageError("expected --listen, or --port and --interface, got both")
         else:
             self["listens"] = _short_form(port, interface)
+        self["inherited"] = self._inherited
         self["policy"] = _read(lambda _: self._policy(), "")
         if self["tell-paths"]:
             _read(lambda _: check_told_alone(self["listens"]), "")
@@ -250,6 +262,8 @@ def makeService(options: Any) -> Service:
     from twisted.internet import reactor
 
     log = Logger("udpecho")
+    if options["watch"] is not None:
+        return _node(reactor, options, log)
     service = _Service(
         cast(AnyReactor, reactor),
         options["listens"],
@@ -265,19 +279,11 @@ def makeService(options: Any) -> Service:
     return service
 
 
-def inherited_sockets() -> ListenFDs:
-    """Learn which sockets systemd passed us (sd_listen_fds(3)).
-
-    Twisted's endpoints, once imported, have taken that out of os.environ for themselves; the
-    kernel still has what the process was started with (proc(5), /proc/pid/environ).
-    """
-    environ = dict(os.environ)
-    if "LISTEN_PID" not in environ:
-        with suppress(OSError):
-            started_with = Path("/proc/self/environ").read_bytes().decode("utf-8", "replace")
-            pairs = (pair.partition("=") for pair in started_with.split("\0"))
-            environ.update({name: value for name, _, value in pairs if name.startswith("LISTEN_")})
-    count = environ.get("LISTEN_FDS", "")
-    if count.isdecimal():  # names came later than numbers, and some who hand down have none
-        environ.setdefault("LISTEN_FDNAMES", ":".join(["unknown"] * int(count)))
-    return ListenFDs.fromEnvironment(environ)
+def _node(reactor: Any, options: Any, log: Logger) -> Service:
+    """Make a node of a mesh; a file that can't be ends the program with one line."""
+    try:
+        from udpecho.watch import node_process
+    except ModuleNotFoundError as error:
+        what = f"expected the watch extra, as {error.name} is missing"
+        raise CannotStart(f"udpecho: --watch: {what}: pip install 'udpecho[watch]'") from None
+    return node_process(reactor, options["watch"], options["inherited"], log)

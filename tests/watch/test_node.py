@@ -15,7 +15,7 @@ from udpecho.testing.record import Fate
 from udpecho.watch import BadConfig, WatchService, read_config
 from udpecho.watch.counts import FATES
 from udpecho.watch.membership import KEPT
-from udpecho.watch.node import peers_rate
+from udpecho.watch.reflecting import peers_rate
 from udpecho.watch.settings import ProbeSettings
 
 EVERY = [0, 1, 2]
@@ -34,7 +34,7 @@ def test_three_nodes_watch_each_other_and_none_itself() -> None:
             assert {flow.sent for flow in probed.counts.flows} <= {10, 11}
             assert len(probed.counts.flows) == 16
             assert sum(probed.counts.rtt.buckets) == fates(probed)["replied"]
-        assert sum(node.lateness.buckets) > 0
+        assert sum(node.runs.lateness.buckets) > 0
         counters = node.reflector.counters()
         assert counters.received == counters.echoed > 300
     bench.stop()
@@ -46,11 +46,11 @@ def test_what_is_lost_is_counted_and_a_flow_that_loses_is_named() -> None:
     bench.begin(1, bench.text(1, []))
     bench.net.advance(5)
     [probed] = first.roll.values()
-    assert first._prober is not None
-    port = next(flow.port for flow, (_, number) in first._prober._of.items() if number == 2)
+    assert first.runs.prober is not None
+    port = next(flow.port for flow, (_, number) in first.runs.prober._of.items() if number == 2)
     bench.router.drop(source_ports=[port])
     bench.net.advance(60)
-    assert probed.losing.losing(first._prober.now_ns()) == [2]
+    assert probed.losing.losing(first.runs.prober.now_ns()) == [2]
     lost = [flow.fates[FATES.index(ProbeFate.LOST)] for flow in probed.counts.flows]
     assert lost[2] >= 50
     assert sum(lost) == lost[2]

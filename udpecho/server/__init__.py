@@ -6,6 +6,7 @@ from udpecho.doors import Door
 
 __all__ = [
     "LOOPBACK",
+    "CannotStart",
     "EchoServer",
     "EchoService",
     "InheritedSocket",
@@ -14,6 +15,7 @@ __all__ = [
     "UdpAddress",
     "check_told_alone",
     "everywhere",
+    "inherited_sockets",
     "listen",
     "mind_process",
     "one_line_if_not",
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from udpecho.server.addresses import check_told_alone as check_told_alone
     from udpecho.server.addresses import everywhere as everywhere
     from udpecho.server.addresses import listen as listen
+    from udpecho.server.process import CannotStart as CannotStart
+    from udpecho.server.process import inherited_sockets as inherited_sockets
     from udpecho.server.process import mind_process as mind_process
     from udpecho.server.process import one_line_if_not as one_line_if_not
     from udpecho.server.server import EchoServer as EchoServer
@@ -46,6 +50,8 @@ else:
                 "listen",
             ),
             "process": (
+                "CannotStart",
+                "inherited_sockets",
                 "mind_process",
                 "one_line_if_not",
             ),

@@ -1,6 +1,6 @@
 """What a process that serves owes whoever runs it: an end when it is deaf, and ears for signals.
 
-And one line where it can't start.
+And one line where it can't start, and what it inherits.
 
 For tap alone: a service within another's program decides nothing about that. SIGTERM and SIGINT end
 it by the reactor's doing, and SIGUSR1 has twistd rotate its log: these stay as they are.
@@ -15,10 +15,12 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from errno import ENOSPC
+from pathlib import Path
 from typing import Any
 
 from twisted.internet.error import CannotListenError, ReactorNotRunning
 from twisted.logger import Logger
+from twisted.python.systemd import ListenFDs
 
 from udpecho.errors import PortUnavailable
 from udpecho.peer import format_peer
@@ -56,11 +58,16 @@ def _why(error: OSError) -> str:
     return str(error.strerror or error)
 
 
-def mind_process(reactor: Any, service: EchoService, log: Logger) -> None:
+def mind_process(
+    reactor: Any,
+    service: EchoService,
+    log: Logger,
+    on_hangup: Callable[[], None] | None = None,
+) -> None:
     """Have the process end with status 1 when its service has lost its sockets, and take signals.
 
-    SIGHUP ends it as SIGTERM does, and SIGUSR2 has the counters logged in one line: each unless
-    something else holds it, or it is ignored.
+    SIGHUP ends it as SIGTERM does, or does what is given, and SIGUSR2 has the counters logged in a
+    line: each unless something else holds it, or it is ignored.
     """
 
     def end(_: None) -> None:
@@ -77,7 +84,7 @@ def mind_process(reactor: Any, service: EchoService, log: Logger) -> None:
         log.info("udpecho has counted: {counts}", counts=service.counters().in_words())
 
     def take_signals() -> None:
-        _take("SIGHUP", lambda: reactor.callFromThread(end_as_by_sigterm))
+        _take("SIGHUP", lambda: reactor.callFromThread(on_hangup or end_as_by_sigterm))
         _take("SIGUSR2", lambda: reactor.callFromThread(log_counters))
 
     service.lost.addCallback(end)
@@ -108,3 +115,21 @@ def _exit_at_last(status: int) -> None:
         os._exit(status)
 
     atexit.register(end)
+
+
+def inherited_sockets() -> ListenFDs:
+    """Learn which sockets systemd passed us (sd_listen_fds(3)).
+
+    Twisted's endpoints, once imported, have taken that out of os.environ for themselves; the
+    kernel still has what the process was started with (proc(5), /proc/pid/environ).
+    """
+    environ = dict(os.environ)
+    if "LISTEN_PID" not in environ:
+        with suppress(OSError):
+            started_with = Path("/proc/self/environ").read_bytes().decode("utf-8", "replace")
+            pairs = (pair.partition("=") for pair in started_with.split("\0"))
+            environ.update({name: value for name, _, value in pairs if name.startswith("LISTEN_")})
+    count = environ.get("LISTEN_FDS", "")
+    if count.isdecimal():  # names came later than numbers, and some who hand down have none
+        environ.setdefault("LISTEN_FDNAMES", ":".join(["unknown"] * int(count)))
+    return ListenFDs.fromEnvironment(environ)

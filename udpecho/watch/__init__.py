@@ -9,6 +9,7 @@ __all__ = [
     "Config",
     "Mesh",
     "WatchService",
+    "node_process",
     "read_config",
 ]
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from udpecho.watch.config import read_config as read_config
     from udpecho.watch.mesh import Mesh as Mesh
     from udpecho.watch.node import WatchService as WatchService
+    from udpecho.watch.process import node_process as node_process
     from udpecho.watch.settings import Config as Config
     from udpecho.watch.tables import BadConfig as BadConfig
 else:
@@ -25,6 +27,7 @@ else:
             "config": ("read_config",),
             "mesh": ("Mesh",),
             "node": ("WatchService",),
+            "process": ("node_process",),
             "settings": ("Config",),
             "tables": ("BadConfig",),
         },

@@ -147,11 +147,11 @@ class Metrics:
         yield (
             "udpecho_lateness_seconds", "histogram",
             "How late probes left: above some ms it is this node that is late, and no network.",
-            iter([_histogram(self._lateness, node.lateness)]),
+            iter([_histogram(self._lateness, node.runs.lateness)]),
         )  # fmt: skip
         yield _one(
             "udpecho_strangers", "counter", "Datagrams to our probes' ports from nobody we asked.",
-            node.strangers_so_far(),
+            node.runs.strangers,
         )  # fmt: skip
         yield _one("udpecho_peers_probed", "gauge", "Peers that this node probes.", len(node.roll))
         yield _one(

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import ceil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, DeferredList
@@ -14,21 +13,19 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.python.systemd import ListenFDs
 
-from udpecho.guard.ratelimit import MAX_RATE, cost
 from udpecho.hosts import canonical_host
 from udpecho.peer import Peer
 from udpecho.reactors import AnyReactor, datagram_reactor, monotonic_clock
-from udpecho.server import LOOPBACK, EchoService, Listen, listen
 from udpecho.watch.choosing import Choosing
-from udpecho.watch.counts import Histogram
 from udpecho.watch.learning import Learning
 from udpecho.watch.membership import Membership
 from udpecho.watch.ourselves import is_own_address
 from udpecho.watch.pieces import in_pieces
-from udpecho.watch.probing import Prober, Roll, new_probed
+from udpecho.watch.probing import Roll, new_probed
+from udpecho.watch.reflecting import peers_rate, reflector_of
 from udpecho.watch.rereading import Reloads
-from udpecho.watch.settings import Config, ProbeSettings, ReflectSettings
-from udpecho.watch.tables import BadConfig
+from udpecho.watch.runs import Runs
+from udpecho.watch.settings import Config
 from udpecho.watch.targets import Wanted
 
 if TYPE_CHECKING:
@@ -37,12 +34,6 @@ if TYPE_CHECKING:
 
 TICK_SECONDS = 1.0
 """How often it is seen who is silent, who has left, and which flows lose."""
-
-AGAIN_SECONDS = 10.0
-"""After how long probing begins anew that has ended though nobody stopped it."""
-
-PEERS_SHARE = 4
-"""How many times as much as the mesh's plan sends to us a peer may ask."""
 
 
 class WatchService(Service):
@@ -68,10 +59,6 @@ class WatchService(Service):
         self.roll: Roll = {}
         """The peers that are probed, by name."""
 
-        self.lateness = Histogram()
-        """How late probes leave: above a few ms it is this node that is late, and no network."""
-
-        self._strangers = 0
         self.reloads = Reloads()
         """What became of configurations that were read again."""
 
@@ -85,8 +72,7 @@ class WatchService(Service):
             self._reactor, base, self.members, self._seconds, self._arrange, self._log,
             resolver=resolver, fetch=fetch,
         )  # fmt: skip
-        self._prober: Prober | None = None
-        self._runs: dict[Prober, Deferred[None]] = {}
+        self.runs = Runs(self._reactor, self.roll, self._addressed, self._probe_anew, self._log)
         self._has_new_addresses = False
         self._arranging: Deferred[None] | None = None
         self._arrange_again = False
@@ -102,7 +88,7 @@ class WatchService(Service):
         """Reflect, probe, and learn who there is. Raises what EchoService's start raises."""
         self.reflector.startService()
         super().startService()  # type: ignore[no-untyped-call]
-        self._begin_probing()
+        self.runs.begin(self.config.probe)
         self.learning.set_sources(self.config.peers)
         self._tick()
 
@@ -114,9 +100,9 @@ class WatchService(Service):
             self._alarm.cancel()
         if self._arranging is not None:
             self._arranging.cancel()
-        self._end_probing()
+        self.runs.end()
         stopped = self.reflector.stopService()
-        return DeferredList([stopped, *self._runs.values()], consumeErrors=True)
+        return DeferredList([stopped, self.runs.ended()], consumeErrors=True)
 
     def reload(self, config: Config) -> None:
         """Go on by another configuration: peers that stay lose no probe and no counter.
@@ -134,43 +120,26 @@ class WatchService(Service):
                 self._probe_anew()
             self._arrange()
 
+    def is_healthy(self) -> bool:
+        """Tell whether it does what it is for: it reflects and probes."""
+        return self.is_ready() and self.runs.prober is not None
+
+    def is_ready(self) -> bool:
+        """Tell whether its sockets are open, whatever peers say."""
+        return bool(self.running) and bool(self.reflector.addresses())
+
     def now_ns(self) -> int:
         """Tell the time by which it is judged who loses."""
         return round(self._seconds() * 1e9)
 
-    def strangers_so_far(self) -> int:
-        """Count the datagrams from nobody that was asked."""
-        return self._strangers + sum(prober.strangers for prober in self._runs)
-
     # Who is probed.
-
-    def _begin_probing(self) -> None:
-        prober = Prober(self._reactor, self.config.probe, self.roll, self.lateness, self._addressed)
-        self._prober = prober
-        self._runs[prober] = prober.start().addBoth(self._ended, prober)
-
-    def _end_probing(self) -> None:
-        prober, self._prober = self._prober, None
-        if prober is not None:
-            prober.stop()
-
-    def _ended(self, result: object, prober: Prober) -> None:
-        """Begin anew if nobody stopped it."""
-        self._runs.pop(prober, None)
-        self._strangers += prober.strangers
-        if self._prober is prober:
-            if isinstance(result, Failure):
-                self._log.failure("probing broke off, and begins anew in 10 s", result)
-            self._prober = None
-            self._reactor.callLater(AGAIN_SECONDS, self._probe_anew)
 
     def _probe_anew(self) -> None:
         """Probe by the configuration as it is now; who is probed stays so."""
         if self.running:
-            self._end_probing()
             for probed in self.roll.values():
                 probed.want(self.config.probe.flows)
-            self._begin_probing()
+            self.runs.begin(self.config.probe)
             self._arrange()
 
     def _arrange(self) -> None:
@@ -205,8 +174,8 @@ class WatchService(Service):
         for name, wanted in chosen.items():
             if name not in self.roll:
                 self.roll[name] = new_probed(wanted, self.config.probe.flows)
-            if self._prober is not None and name not in self._prober:
-                self._prober.join(name)
+            if self.runs.prober is not None and name not in self.runs.prober:
+                self.runs.prober.join(name)
                 yield
         self._give_peers_their_rate()
 
@@ -216,8 +185,8 @@ class WatchService(Service):
         if now is not None and (now.host, now.port) == (probed.wanted.host, probed.wanted.port):
             probed.is_called(now)
             return
-        if self._prober is not None and name in self._prober:
-            self._prober.leave(name)
+        if self.runs.prober is not None and name in self.runs.prober:
+            self.runs.prober.leave(name)
         del self.roll[name]
 
     def _addressed(self, name: str, peer: Peer) -> None:
@@ -233,9 +202,9 @@ class WatchService(Service):
     def _heard(self, name: str) -> float | None:
         """Tell when a peer was last heard, by the clock of all this."""
         probed = self.roll.get(name)
-        if probed is None or probed.counts.heard_ns is None or self._prober is None:
+        if probed is None or probed.counts.heard_ns is None or self.runs.prober is None:
             return None
-        return self._seconds() - (self._prober.now_ns() - probed.counts.heard_ns) / 1e9
+        return self._seconds() - (self.runs.prober.now_ns() - probed.counts.heard_ns) / 1e9
 
     # As time goes by.
 
@@ -245,7 +214,7 @@ class WatchService(Service):
             self._arrange()
         elif self._has_new_addresses:
             self._give_peers_their_rate()
-        prober = self._prober
+        prober = self.runs.prober
         if prober is not None:
             now_ns = prober.now_ns()
             for name in self.roll:
@@ -263,33 +232,3 @@ class WatchService(Service):
                 addresses[address] = addresses.get(address, 0) + 1
         rate = peers_rate(self.config.probe, max(addresses.values(), default=1))
         self.reflector.set_peers(addresses, rate)
-
-
-def peers_rate(probe: ProbeSettings, nodes: int = 1) -> int:
-    """Tell how many tokens a second the guard gives an address with so many nodes."""
-    plan = nodes * probe.flows / probe.interval * cost(probe.size)
-    return min(ceil(PEERS_SHARE * plan), MAX_RATE // 2)
-
-
-def reflector_of(
-    reactor: AnyReactor, reflect: ReflectSettings, inherited: ListenFDs | None, log: Logger
-) -> EchoService:
-    """Make a node's echo service. Raises BadConfig."""
-    return EchoService(
-        reactor,
-        listens_of(reflect, inherited or ListenFDs([])),
-        reflect.policy,
-        log,
-        stock_port=reflect.stock_port,
-        tell_paths=reflect.tell_paths,
-    )
-
-
-def listens_of(reflect: ReflectSettings, inherited: ListenFDs) -> list[Listen]:
-    """Read where a node reflects; raises BadConfig."""
-    try:
-        given = [each for text in reflect.listen for each in listen(text, inherited)]
-    except ValueError as error:
-        what = str(error).replace("--listen", "[reflect] listen", 1)
-        raise BadConfig(f"{reflect.where}: {what}") from None
-    return given or cast(list[Listen], list(LOOPBACK))

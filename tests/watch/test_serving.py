@@ -1,0 +1,92 @@
+"""A node as a process runs it: what it shows, where it listens, and its file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from twisted.application.service import MultiService
+from twisted.internet.error import CannotListenError
+from twisted.internet.testing import MemoryReactorClock
+from twisted.logger import Logger
+from twisted.web.resource import Resource
+from twisted.web.server import Site
+
+from udpecho.testing import MemoryNetwork
+from udpecho.watch import BadConfig
+from udpecho.watch.files import LOOK_SECONDS
+from udpecho.watch.serving import WebService, node_service
+from udpecho.watch.settings import WebSettings
+
+SITE: Any = Site(Resource())
+
+
+def test_it_listens_at_all_its_endpoints_once() -> None:
+    reactor: Any = MemoryReactorClock()
+    listens = ("tcp:8060:interface=127.0.0.1", "unix:/run/udpecho.sock")
+    service = WebService(reactor, WebSettings(listens), SITE)
+    service.privilegedStartService()
+    service.startService()
+    assert [(port, interface) for port, _, _, interface in reactor.tcpServers] == [
+        (8060, "127.0.0.1")
+    ]
+    assert [server[0] for server in reactor.unixServers] == ["/run/udpecho.sock"]
+    assert len(service.addresses()) == 2
+    service.stopService()
+    assert service.addresses() == []
+
+
+@pytest.mark.parametrize(
+    "listen",
+    ["tcp:x", "tcp:8060:nonsense=1", "ssl:443:privateKey=/no/such/file", "tcp:80:80:80:80"],
+)
+def test_an_endpoint_that_is_none_is_one_line(listen: str) -> None:
+    reactor: Any = MemoryReactorClock()
+    with pytest.raises(BadConfig, match=r"^watch.toml:3: \[web\] listen: ") as caught:
+        WebService(reactor, WebSettings((listen,), where="watch.toml:3"), SITE)
+    assert "\n" not in str(caught.value)
+
+
+def test_one_that_can_not_be_had_is_told_to_who_starts_it() -> None:
+    reactor: Any = MemoryReactorClock()
+
+    def taken(*_: Any, **__: Any) -> Any:
+        raise CannotListenError("127.0.0.1", 8060, OSError(98, "in use"))
+
+    reactor.listenTCP = taken
+    service = WebService(reactor, WebSettings(), SITE)
+    with pytest.raises(CannotListenError):
+        service.startService()
+
+
+def test_a_file_that_changes_is_put_in_force_and_one_that_can_not_be_is_not(
+    tmp_path: Path,
+) -> None:
+    net = MemoryNetwork()
+    host = net.host("192.0.2.1")
+    file = tmp_path / "watch.toml"
+    reflect = "[reflect]\nlisten = 'udp:7:interface=192.0.2.1'\n[web]\nlisten = []\n"
+
+    def put(text: str) -> None:
+        file.with_suffix(".new").write_text(reflect + text)
+        file.with_suffix(".new").replace(file)
+        net.advance(LOOK_SECONDS)
+
+    put("")
+    service = MultiService()
+    node, reading = node_service(service, host, file, "host", None, Logger())
+    service.privilegedStartService()
+    service.startService()
+    assert node.is_ready()
+    put("[[peers]]\nhosts = ['198.51.100.1', '198.51.100.2']")
+    assert sorted(node.roll) == ["198.51.100.1", "198.51.100.2"]
+    put("[node]\nname = 'other'")
+    assert node.config.node.name == "host"
+    assert (node.reloads.taken, node.reloads.refused, node.reloads.is_good) == (1, 1, False)
+    assert sorted(node.roll) == ["198.51.100.1", "198.51.100.2"]
+    reading.read_again()
+    assert node.reloads.refused == 2
+    service.stopService()
+    net.advance(10)
+    assert not host.getDelayedCalls()

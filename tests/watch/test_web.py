@@ -1,0 +1,225 @@
+"""What is shown to whom: one who may look sees it, and nobody holds the probing up."""
+
+from __future__ import annotations
+
+import gzip
+from typing import Any
+
+import pytest
+from twisted.internet.testing import StringTransportWithDisconnection
+from twisted.logger import Logger
+
+from tests.examples import given, st
+from tests.watch.nodes import Nodes
+from udpecho.watch.sending import WHOLE_SECONDS, takes_gzip
+from udpecho.watch.web import (
+    IDLE_SECONDS,
+    MOST_CONNECTIONS,
+    MOST_PAGES,
+    may_be_asked,
+    site_of,
+)
+
+LOCAL = "Host: 127.0.0.1:8060"
+
+
+class Transport(StringTransportWithDisconnection):
+    """A connection whose reader may be slow."""
+
+    def loseConnection(self) -> None:
+        if self.connected:
+            super().loseConnection()
+
+    def abortConnection(self) -> None:
+        self.loseConnection()
+
+    def unregisterProducer(self) -> None:
+        if self.producer is not None:  # a real one does not mind
+            super().unregisterProducer()
+
+
+class Bench:
+    """A node with a page, and who asks it."""
+
+    def __init__(self, peers: int = 0, **options: Any) -> None:
+        self.nodes = Nodes(1)
+        named: list[int | str] = [f"198.51.100.{n + 1}:1060" for n in range(peers)]
+        more = "[web]\nhosts = ['fra-1.example']\n[probe]\nflows = 1\n[mesh]\nfanout = 'all'"
+        self.node = self.nodes.begin(0, self.nodes.text(0, named, more))
+        self.nodes.net.advance(0.1)
+        log = Logger(observer=self.nodes.events.append)  # type: ignore[arg-type]
+        self.site: Any = site_of(self.nodes.hosts[0], self.node, log)
+
+    def connect(self) -> tuple[Any, Transport]:
+        channel, transport = self.site.buildProtocol(None), Transport()
+        transport.protocol = channel
+        channel.callLater = self.nodes.hosts[0].callLater
+        channel.makeConnection(transport)
+        return channel, transport
+
+    def ask(self, *lines: str, body: bytes = b"") -> tuple[int, dict[str, str], bytes]:
+        """Ask once, and give the status, the headers and the body."""
+        channel, transport = self.connect()
+        channel.dataReceived("\r\n".join([*lines, "", ""]).encode() + body)
+        self.nodes.net.advance(0.5)
+        head, _, content = transport.value().partition(b"\r\n\r\n")
+        first, *rest = head.decode().split("\r\n")
+        headers = dict(line.lower().split(": ", 1) for line in rest)
+        transport.loseConnection()
+        if headers.get("transfer-encoding") == "chunked":
+            content = unchunked(content)
+        return int(first.split()[1]), headers, content
+
+    def stop(self) -> None:
+        self.nodes.net.advance(IDLE_SECONDS)
+        self.nodes.stop()
+
+
+def unchunked(data: bytes) -> bytes:
+    whole = b""
+    while data:
+        size, _, data = data.partition(b"\r\n")
+        length = int(size, 16)
+        whole, data = whole + data[:length], data[length + 2 :]
+    return whole
+
+
+def test_metrics_in_the_form_that_is_asked_for() -> None:
+    bench = Bench(2)
+    status, headers, body = bench.ask("GET /metrics HTTP/1.1", LOCAL)
+    assert (status, headers["content-type"][:25]) == (200, "text/plain; version=0.0.4")
+    assert body.startswith(b"# HELP udpecho_probes_total ")
+    assert body.count(b"udpecho_probes_total{") == 10
+    accept = "Accept: application/openmetrics-text;version=1.0.0,text/plain;q=0.5"
+    encoding = "Accept-Encoding: gzip"
+    status, headers, body = bench.ask("GET /metrics HTTP/1.1", LOCAL, accept, encoding)
+    assert headers["content-encoding"] == "gzip"
+    assert gzip.decompress(body).endswith(b"# EOF\n")
+    assert headers["content-security-policy"] == "default-src 'none'"
+    status, _, body = bench.ask("HEAD /metrics HTTP/1.1", LOCAL)
+    assert (status, body) == (200, b"")
+    bench.stop()
+
+
+def test_health_wants_neither_host_nor_password() -> None:
+    bench = Bench()
+    for path in ("/-/healthy", "/-/ready"):
+        assert bench.ask(f"GET {path} HTTP/1.1", "Host: anything")[::2] == (200, b"yes\n")
+        assert bench.ask(f"GET {path} HTTP/1.0")[0] == 200
+    bench.stop()
+    for path in ("/-/healthy", "/-/ready"):
+        assert bench.ask(f"GET {path} HTTP/1.0")[::2] == (503, b"no\n")
+
+
+def test_what_there_is_not_and_what_may_not_be() -> None:
+    bench = Bench()
+    assert bench.ask("GET /x HTTP/1.1", LOCAL)[0] == 404
+    assert bench.ask("GET / HTTP/1.1", LOCAL)[0] == 200
+    for method in ("POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PATCH"):
+        status, headers, _ = bench.ask(f"{method} /metrics HTTP/1.1", LOCAL)
+        assert (status, headers["allow"]) == (405, "get, head")
+    assert bench.ask("GET /metrics HTTP/1.1", "Host: evil.example")[0] == 421
+    assert bench.ask("GET /metrics HTTP/1.0")[0] == 421
+    assert bench.ask("GET /metrics HTTP/1.1", LOCAL, "Host: evil.example")[0] in (400, 421)
+    bench.stop()
+
+
+@pytest.mark.parametrize(
+    ("host", "may"),
+    [
+        ("127.0.0.1:8060", True), ("10.1.2.3", True), ("[::1]:8060", True), ("[2001:db8::1]", True),
+        ("localhost", True), ("LOCALHOST:80", True), ("node-0:8060", True), ("fra-1.example", True),
+        ("Fra-1.Example.:8060", True), ("evil.example", False), ("", False), (None, False),
+        ("127.0.0.1.evil.example", False), ("127.0.0.1:x", False), ("[::1", False),
+        ("[127.0.0.1]", False), ("[::1]x", False), ("localhost:80:80", False), (":80", False),
+        ("localhost\x00", False), ("xn--localhost", False),
+    ],
+)  # fmt: skip
+def test_by_which_names_it_may_be_asked(host: str | None, may: bool) -> None:
+    assert may_be_asked(host, {"node-0", "fra-1.example"}) is may
+
+
+@given(st.text())
+def test_no_other_name_is_ours(host: str) -> None:
+    may_be_asked(host, {"node-0"})
+
+
+def test_a_body_is_hung_up_on() -> None:
+    bench = Bench()
+    channel, transport = bench.connect()
+    channel.dataReceived(f"GET / HTTP/1.1\r\n{LOCAL}\r\nContent-Length: 9999999\r\n\r\n".encode())
+    assert transport.connected
+    channel.dataReceived(b"x" * 1000)
+    assert not transport.connected
+    bench.stop()
+
+
+def test_headers_without_end_and_silence_are_hung_up_on() -> None:
+    bench = Bench()
+    _, silent = bench.connect()
+    channel, long = bench.connect()
+    channel.dataReceived(b"GET / HTTP/1.1\r\n" + b"".join(b"X: %d\r\n" % n for n in range(5000)))
+    assert not long.connected
+    bench.nodes.net.advance(IDLE_SECONDS + 1)
+    assert not silent.connected
+    bench.stop()
+
+
+def test_there_are_no_more_connections_than_may_be() -> None:
+    bench = Bench()
+    held = [bench.connect()[1] for _ in range(MOST_CONNECTIONS)]
+    assert bench.site.buildProtocol(None) is None
+    held[0].loseConnection()
+    assert bench.site.buildProtocol(None) is not None
+    for each in held:
+        each.loseConnection()
+    bench.stop()
+
+
+def test_who_reads_slowly_gets_no_more_than_is_read_and_not_for_ever() -> None:
+    bench = Bench(100)
+    channel, transport = bench.connect()
+    channel.dataReceived(f"GET /metrics HTTP/1.1\r\n{LOCAL}\r\n\r\n".encode())
+    bench.nodes.net.advance(0)
+    channel.pauseProducing()
+    before = len(transport.value())
+    bench.nodes.net.advance(5)
+    assert len(transport.value()) == before
+    channel.resumeProducing()
+    bench.nodes.net.advance(1)
+    assert transport.value().endswith(b"0\r\n\r\n")
+    transport.loseConnection()
+    channel, transport = bench.connect()
+    channel.dataReceived(f"GET /metrics HTTP/1.1\r\n{LOCAL}\r\n\r\n".encode())
+    channel.pauseProducing()
+    bench.nodes.net.advance(WHOLE_SECONDS + 1)
+    assert not transport.connected
+    assert not transport.value().endswith(b"0\r\n\r\n")
+    bench.stop()
+
+
+def test_not_too_many_pages_are_made_at_once() -> None:
+    bench = Bench(10)
+    held = []
+    for _ in range(MOST_PAGES):
+        channel, transport = bench.connect()
+        channel.dataReceived(f"GET /metrics HTTP/1.1\r\n{LOCAL}\r\n\r\n".encode())
+        channel.pauseProducing()
+        held.append(transport)
+    status, headers, _ = bench.ask("GET /metrics HTTP/1.1", LOCAL)
+    assert (status, headers["retry-after"]) == (503, "5")
+    for transport in held:
+        transport.loseConnection()
+    assert bench.ask("GET /metrics HTTP/1.1", LOCAL)[0] == 200
+    bench.stop()
+
+
+@pytest.mark.parametrize(
+    ("accepted", "takes"),
+    [
+        ("gzip", True), ("deflate, GZIP;q=0.5", True), ("*", True), ("", False), ("br", False),
+        ("gzip;q=0", False), ("gzip; q=0.000", False),
+    ],
+)  # fmt: skip
+def test_whether_gzip_is_understood(accepted: str, takes: bool) -> None:
+    assert takes_gzip(accepted) is takes

@@ -1,0 +1,48 @@
+"""A node's reflector: where it answers, and how often its guard lets peers ask."""
+
+from __future__ import annotations
+
+from math import ceil
+from typing import cast
+
+from twisted.logger import Logger
+from twisted.python.systemd import ListenFDs
+
+from udpecho.guard.ratelimit import MAX_RATE, cost
+from udpecho.reactors import AnyReactor
+from udpecho.server import LOOPBACK, EchoService, Listen, listen
+from udpecho.watch.settings import ProbeSettings, ReflectSettings
+from udpecho.watch.tables import BadConfig
+
+PEERS_SHARE = 4
+"""How many times as much as the mesh's plan sends to us a peer may ask."""
+
+
+def peers_rate(probe: ProbeSettings, nodes: int = 1) -> int:
+    """Tell how many tokens a second the guard gives an address with so many nodes."""
+    plan = nodes * probe.flows / probe.interval * cost(probe.size)
+    return min(ceil(PEERS_SHARE * plan), MAX_RATE // 2)
+
+
+def reflector_of(
+    reactor: AnyReactor, reflect: ReflectSettings, inherited: ListenFDs | None, log: Logger
+) -> EchoService:
+    """Make a node's echo service. Raises BadConfig."""
+    return EchoService(
+        reactor,
+        listens_of(reflect, inherited or ListenFDs([])),
+        reflect.policy,
+        log,
+        stock_port=reflect.stock_port,
+        tell_paths=reflect.tell_paths,
+    )
+
+
+def listens_of(reflect: ReflectSettings, inherited: ListenFDs) -> list[Listen]:
+    """Read where a node reflects; raises BadConfig."""
+    try:
+        given = [each for text in reflect.listen for each in listen(text, inherited)]
+    except ValueError as error:
+        what = str(error).replace("--listen", "[reflect] listen", 1)
+        raise BadConfig(f"{reflect.where}: {what}") from None
+    return given or cast(list[Listen], list(LOOPBACK))

@@ -1,0 +1,80 @@
+"""The run of a ping that goes on for as long as a node does: another takes its place if it must."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from udpecho.peer import Peer
+from udpecho.reactors import IDatagramReactor
+from udpecho.watch.counts import Histogram
+from udpecho.watch.probing import Prober, Roll
+from udpecho.watch.settings import ProbeSettings
+
+AGAIN_SECONDS = 10.0
+"""After how long probing begins anew that has ended though nobody stopped it."""
+
+
+class Runs:
+    """Who probes now, and who still waits for the last replies."""
+
+    def __init__(
+        self,
+        reactor: IDatagramReactor,
+        roll: Roll,
+        on_address: Callable[[str, Peer], None],
+        broken_off: Callable[[], None],
+        log: Logger,
+    ) -> None:
+        """Probe nobody yet. broken_off is called when probing is to begin anew."""
+        self.lateness = Histogram()
+        """How late probes leave: above a few ms it is this node that is late, and no network."""
+
+        self.prober: Prober | None = None
+        self._reactor = reactor
+        self._roll = roll
+        self._on_address = on_address
+        self._broken_off = broken_off
+        self._log = log
+        self._going_on: dict[Prober, Deferred[None]] = {}
+        self._strangers = 0
+        self._alarm: IDelayedCall | None = None
+
+    def begin(self, settings: ProbeSettings) -> None:
+        """Probe so from now on; nobody at first. What went on before ends."""
+        self.end()
+        prober = Prober(self._reactor, settings, self._roll, self.lateness, self._on_address)
+        self.prober = prober
+        self._going_on[prober] = prober.start().addBoth(self._ended, prober)
+
+    def end(self) -> None:
+        """Probe no more."""
+        if self._alarm is not None and self._alarm.active():
+            self._alarm.cancel()
+        prober, self.prober = self.prober, None
+        if prober is not None:
+            prober.stop()
+
+    def ended(self) -> Deferred[Any]:
+        """Wait until the last replies that can be expected were there."""
+        return DeferredList(list(self._going_on.values()), consumeErrors=True)
+
+    @property
+    def strangers(self) -> int:
+        """How many datagrams came from nobody that was asked."""
+        return self._strangers + sum(prober.strangers for prober in self._going_on)
+
+    def _ended(self, result: object, prober: Prober) -> None:
+        """Have it begin anew if nobody stopped it."""
+        self._going_on.pop(prober, None)
+        self._strangers += prober.strangers
+        if self.prober is prober:
+            if isinstance(result, Failure):
+                self._log.failure("probing broke off, and begins anew in 10 s", result)
+            self.prober = None
+            self._alarm = self._reactor.callLater(AGAIN_SECONDS, self._broken_off)

@@ -1,0 +1,90 @@
+"""A node as a process runs it: with its file, which is read again, and what it shows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from twisted.application.service import MultiService, Service
+from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.interfaces import IListeningPort
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.python.systemd import ListenFDs
+from twisted.web.server import Site
+
+from udpecho.watch.node import WatchService
+from udpecho.watch.rereading import Rereading, config_of
+from udpecho.watch.settings import WebSettings
+from udpecho.watch.tables import BadConfig
+from udpecho.watch.web import site_of
+
+
+class WebService(Service):
+    """Listens at the endpoints of [web] listen."""
+
+    def __init__(self, reactor: Any, web: WebSettings, site: Site) -> None:
+        """Read the endpoints. Raises BadConfig for what can't be served."""
+        if web.password_file is not None:
+            raise BadConfig(f"{web.where}: [web] password_file: passwords can't be asked for yet")
+        self._site = site
+        self._endpoints = []
+        for text in web.listen:
+            try:
+                self._endpoints.append(serverFromString(reactor, text))
+            except Exception as error:  # whatever an endpoint's parser makes of it
+                line = str(error).splitlines() or [type(error).__name__]
+                raise BadConfig(f"{web.where}: [web] listen: {text!r}: {line[0]}") from None
+        self._ports: list[IListeningPort] = []
+
+    def privilegedStartService(self) -> None:
+        """Listen while the process may still have any port. Raises CannotListenError."""
+        super().privilegedStartService()  # type: ignore[no-untyped-call]
+        self._listen()
+
+    def startService(self) -> None:
+        """Listen, if there was no privileged start."""
+        super().startService()  # type: ignore[no-untyped-call]
+        self._listen()
+
+    def stopService(self) -> Deferred[Any]:
+        """Take no more connections; the Deferred fires when all ports are closed."""
+        super().stopService()  # type: ignore[no-untyped-call]
+        ports, self._ports = self._ports, []
+        return DeferredList([maybeDeferred(each.stopListening) for each in ports])
+
+    def addresses(self) -> list[Any]:
+        """List where it listens."""
+        return [each.getHost() for each in self._ports]
+
+    def _listen(self) -> None:
+        if self._ports:
+            return
+        failures: list[Failure] = []
+        for endpoint in self._endpoints:
+            endpoint.listen(self._site).addCallbacks(self._ports.append, failures.append)
+        for failure in failures:  # Twisted's endpoints listen at once, or fail at once
+            failure.raiseException()
+
+
+def node_service(
+    every: MultiService,
+    reactor: Any,
+    path: Path,
+    host: str,
+    inherited: ListenFDs | None,
+    log: Logger,
+) -> tuple[WatchService, Rereading]:
+    """Make all of a node from its file, within a service; host is its name unless it says another.
+
+    Raises BadConfig.
+    """
+    config = config_of(path, host)
+    base = path.absolute().parent
+    node = WatchService(reactor, config, base=base, inherited=inherited, log=log)
+    reading = Rereading(reactor, path, host, node.reload, node.reloads, log)
+    web = WebService(reactor, config.web, site_of(reactor, node, log))
+    for each in (node, reading, web):
+        each.setServiceParent(every)  # type: ignore[no-untyped-call]
+    return node, reading
