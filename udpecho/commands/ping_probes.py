@@ -69,8 +69,8 @@ def add_packets(group: Group) -> None:
         choices=tuple(MTU_DISCOVERY),  # which shells complete; what is none of them, one_of says
         type=readable(one_of("-M", tuple(MTU_DISCOVERY))),
         help="What becomes of a probe that is too long for its path: do refuses it, want cuts it "
-        "up here, dont lets routers cut it, probe sends it as it is and searches the path MTU after "
-        "the run.",
+        "up here, dont lets routers cut it, probe sends it as it is and searches the path MTU "
+        "after the run.",
     )
 
 
