@@ -116,12 +116,15 @@ def output_of(command: list[str], *, blocked: bool) -> str:
         return out.read()
 
 
-def captured(run: Callable[[], str], what: str) -> tuple[str, list[Packet]]:
-    """Run a prober while the wire is captured at its end. Raises Lossy."""
+def captured(
+    run: Callable[[], str], what: str, tcpdump_at: list[str] | None = None, server: str = SERVER
+) -> tuple[str, list[Packet]]:
+    """Run a prober while the wire is captured at its end, or as is said. Raises Lossy."""
     with tempfile.TemporaryDirectory() as folder:
         file = f"{folder}/wire.pcap"
         options = ["--time-stamp-precision=nano", "-B", "65536", "-s", "128", "-U", "-w", file]
-        with background(inside("tcpdump", "-i", "wire", *options, what), ready=1.0) as tcpdump:
+        at = tcpdump_at or inside("tcpdump", "-i", "wire")
+        with background([*at, *options, what], ready=1.0) as tcpdump:
             output = run()
             time.sleep(0.5)
             tcpdump.terminate()
@@ -129,16 +132,16 @@ def captured(run: Callable[[], str], what: str) -> tuple[str, list[Packet]]:
         [missed] = re.findall(r"(\d+) packets dropped by kernel", said) or ["0"]
         if int(missed):
             raise Lossy(f"the capture missed {missed} packets")
-        return output, list(packets(Path(file).read_bytes()))
+        return output, list(packets(Path(file).read_bytes(), server))
 
 
-def packets(pcap: bytes) -> Iterator[Packet]:
+def packets(pcap: bytes, server: str = SERVER) -> Iterator[Packet]:
     """Read a nanosecond pcap file of Ethernet frames with IPv4 in them, without options."""
     at = 24
     while at + 16 <= len(pcap):
         seconds, nanoseconds, length, _ = struct.unpack_from("=IIII", pcap, at)
         frame = pcap[at + 16 : at + 16 + length]
-        to_server = frame[30:34] == bytes(map(int, SERVER.split(".")))
+        to_server = frame[30:34] == bytes(map(int, server.split(".")))
         yield Packet(seconds * 10**9 + nanoseconds, frame[34:], to_server)
         at += 16 + length
 

@@ -101,3 +101,36 @@ def test_traceroute_sees_the_same_hops(family: str, tmp_path: Path) -> None:
         theirs = fabric.at["source"].run("traceroute", *options, address)
     shown = [line.split()[1] for line in theirs.splitlines()[1:]]
     assert [hop["addresses"] for hop in ours["hops"]] == [[address] for address in shown]
+
+
+@needs("mtr")
+def test_mtr_sees_the_same_hops(tmp_path: Path) -> None:
+    """Of the same flow, over IPv4: Debian's mtr, with a source port of its own."""
+    with serving(tmp_path) as fabric:
+        [ours] = udpecho(fabric, "path", "--json", "--sport=40003", HOSTS["ipv4"])
+        options = ["-u", "-P", "7", "-L", "40003", "-n", "-r", "-c", "2", "-m", "3"]
+        theirs = fabric.at["source"].run("mtr", *options, TARGET)
+    shown = [line.split()[1] for line in theirs.splitlines() if ".|--" in line]
+    assert [hop["addresses"] for hop in ours["hops"]] == [[address] for address in shown]
+
+
+@families
+def test_what_traces_have_said_costs_no_stamp_and_no_probe(family: str, tmp_path: Path) -> None:
+    """Each ICMP message leaves an error that fails the next send, unless it is read before."""
+    with serving(tmp_path) as fabric:
+        fabric.drop("d", "drop")
+        told = udpecho(
+            fabric, "ping", "--json", "--trace", "--flows=16", f"--sport={PORTS}", "-c3200",
+            "-i0.002", "-W1", HOSTS[family],
+        )  # fmt: skip
+    [summary] = [each for each in told if each["type"] == "summary"]
+    paths = [each for each in told if each["type"] == "path"]
+    answered = sum(hop["answered"] for path in paths for hop in path["hops"])
+    assert answered > 10
+    dead = {path["source_port"] for path in paths if not path["reached"]}
+    assert summary["sent"] == 3200
+    assert summary["refused"] == 0
+    assert summary["lost"] == 200 * len(dead)
+    assert summary["clocks"] == {
+        clock: summary["received"] if clock == "kernel" else 0 for clock in summary["clocks"]
+    }
