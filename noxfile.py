@@ -111,6 +111,23 @@ def bench(session: nox.Session) -> None:
     python(session, "tests.bench.memory", "10000", "100")
     python(session, "tests.bench.start", "1")
     python(session, "tests.bench.losing", "20")
+    python(session, "tests.bench.verdicts", "20", "1")
+    python(session, "tests.bench.paths_memory", "even", "0.1")
+
+
+@HERE
+def paths(session: nox.Session) -> None:
+    """Measure what docs/path.md says of verdicts: some hours, as root."""
+    python(session, "tests.bench.verdicts")
+    python(session, "tests.bench.traced_truth")
+    for limit in ("0", "1000"):
+        python(
+            session, "tests.bench.paths", "all", "--runs=100", "--parallel=4", f"--limit={limit}"
+        )
+    python(session, "tests.bench.paths", "part", "--runs=100", "--parallel=4", "--limit=1000")
+    python(session, "tests.bench.paths", "even", "--limit=1000")
+    for what in ("even", "part", "fabric"):
+        python(session, "tests.bench.paths_memory", what)
 
 
 @HERE
