@@ -44,7 +44,7 @@ def test_of_the_program_alone_nothing_that_takes_time(line: str) -> None:
 
 @pytest.mark.parametrize(
     "line", ["ping --version", "ping --help", "ping -c x", "send --help", "talk -p x", "report",
-             "path --help"],
+             "path --help", "watch --help"],
 )  # fmt: skip
 def test_of_options_no_twisted(line: str) -> None:
     assert "twisted" not in loaded(*line.split())

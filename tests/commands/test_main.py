@@ -22,7 +22,7 @@ def told(*words: str, capsys: pytest.CaptureFixture[str]) -> tuple[object, str, 
     return caught.value.code, out, errors
 
 
-EXPECTED = "expected a command, send, talk, ping, path or report"
+EXPECTED = "expected a command, send, talk, ping, path, report or watch"
 
 
 @pytest.mark.parametrize("command", ["", *COMMANDS])

@@ -48,12 +48,19 @@ def _path() -> Parser:
     return PathOptions()
 
 
+def _watch() -> Parser:
+    from udpecho.commands.watch_options import WatchOptions
+
+    return WatchOptions()
+
+
 COMMANDS: dict[str, tuple[Callable[[], Parser], str]] = {
     "send": (_send, "Send one datagram and print who answered."),
     "talk": (_talk, "Ask many servers, line by line."),
     "ping": (_ping, "Measure loss, delay, jitter and reordering."),
     "path": (_path, "Show all paths to a host, hop by hop."),
     "report": (_report, "Show a saved ping again."),
+    "watch": (_watch, "Look at the configuration of a node of a mesh."),
 }
 """Each command: what reads its options, and what it does."""
 

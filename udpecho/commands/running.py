@@ -32,8 +32,8 @@ ALL_IS_LOADED = 1.0
 
 def run(name: str, asked: Any) -> NoReturn:
     """Run a command by what its options' room has made of a command line; leaves by SystemExit."""
-    if name == "report":
-        leave(_report(asked))
+    if name in ("report", "watch"):
+        leave(_at_once(name, asked))
     leave(_in_reactor(_command(name, asked)))
 
 
@@ -57,12 +57,17 @@ def _command(name: str, asked: Any) -> Command:
     return lambda reactor, heed: talk(reactor, asked, heed)
 
 
-def _report(asked: Any) -> int:
-    from udpecho.commands.report import report_command
-
+def _at_once(name: str, asked: Any) -> int:
+    """Run a command that needs no reactor."""
     gc.enable()
     try:
-        return report_command(asked, say, complain)
+        if name == "report":
+            from udpecho.commands.report import report_command
+
+            return report_command(asked, say, complain)
+        from udpecho.commands.watch import watch_command
+
+        return watch_command(asked, say)
     except UdpEchoError as error:
         complain(f"udpecho: {error}")
         return FAILED

@@ -9,11 +9,13 @@ __all__ = [
     "Config",
     "Mesh",
     "WatchService",
+    "check_file",
     "node_process",
     "read_config",
 ]
 
 if TYPE_CHECKING:
+    from udpecho.watch.checking import check_file as check_file
     from udpecho.watch.config import read_config as read_config
     from udpecho.watch.mesh import Mesh as Mesh
     from udpecho.watch.node import WatchService as WatchService
@@ -24,6 +26,7 @@ else:
     __getattr__ = Door(
         globals(),
         {
+            "checking": ("check_file",),
             "config": ("read_config",),
             "mesh": ("Mesh",),
             "node": ("WatchService",),

@@ -50,8 +50,8 @@ function _shtab_udpecho_using
   test "$_shtab_udpecho_cmdpath" = "$argv"
 end
 
-set -g _shtab_udpecho_commands send talk ping path report
-set -g _shtab_udpecho_opts_with_value --accept --clock --count --deadline --dscp --every --flows --from --host --interface --interval --max-loss --most-hops --mtu-discovery --plot --port --record --resolve --retries --size --sport --targets --timeout --to --tos --ttl -I -M -Q -W -a -c -i -m -o -p -r -s -t -w
+set -g _shtab_udpecho_commands send talk ping path report watch
+set -g _shtab_udpecho_opts_with_value --accept --check --clock --count --deadline --dscp --every --flows --from --host --interface --interval --max-loss --most-hops --mtu-discovery --plot --port --record --resolve --retries --size --sport --targets --timeout --to --tos --ttl -I -M -Q -W -a -c -i -m -o -p -r -s -t -w
 
 complete -c udpecho -e
 complete -c udpecho -f
@@ -134,3 +134,7 @@ complete -c udpecho -n '_shtab_udpecho_using report' -l plot -xka "(__fish_compl
 complete -c udpecho -n '_shtab_udpecho_using report' -s h -l help -d 'Show this, and exit.'
 complete -c udpecho -n '_shtab_udpecho_using report' -l version -d 'Show the version, and exit.'
 complete -c udpecho -n '_shtab_udpecho_using report; and test $_shtab_udpecho_npos -ge 0' -ka "(__fish_complete_path (commandline -ct))" -d 'What --json has written.'
+complete -c udpecho -n '_shtab_udpecho_using; and test $_shtab_udpecho_npos -eq 0' -a watch -d 'Look at the configuration of a node of a mesh.'
+complete -c udpecho -n '_shtab_udpecho_using watch' -l check -xka "(__fish_complete_path (commandline -ct))" -d 'Look at this configuration, in TOML.'
+complete -c udpecho -n '_shtab_udpecho_using watch' -s h -l help -d 'Show this, and exit.'
+complete -c udpecho -n '_shtab_udpecho_using watch' -l version -d 'Show the version, and exit.'
