@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from tests.live.conftest import families, needs
-from tests.live.ecmp import MEMBERS, TARGET, TARGET6, Ecmp, ecmp
+from tests.live.ecmp import LINKS, MEMBERS, TARGET, TARGET6, Ecmp, ecmp
 from tests.live.netns import why_not
 from tests.live.program import BIN, Program, python
+from tests.live.tmux import Tmux
 
 pytestmark = [
     pytest.mark.skipif(why_not() is not None, reason=str(why_not())),
@@ -134,3 +135,30 @@ def test_what_traces_have_said_costs_no_stamp_and_no_probe(family: str, tmp_path
     assert summary["clocks"] == {
         clock: summary["received"] if clock == "kernel" else 0 for clock in summary["clocks"]
     }
+
+
+@needs("tmux")
+def test_what_changed_is_marked_on_a_terminal(tmp_path: Path) -> None:
+    """However wide it is; and Ctrl-C leaves the last picture."""
+    with serving(tmp_path) as fabric:
+        command = fabric.at["source"].command(
+            str(BIN / "udpecho"), "path", "--live", "-n", "--sport=40000-40007", HOSTS["ipv4"]
+        )
+        with Tmux(command, 80) as tmux:
+            tmux.wait_for(lambda shown: any("8 of 8 flows" in line for line in shown))
+            used = {line.split()[1] for line in tmux.screen() if line.startswith("2")}
+            left = [n for n in range(1, 5) if f"10.9.{n}.2" != min(used)]
+            ways = [word for n in left for word in ("nexthop", "via", f"10.9.{n}.2")]
+            to = f"10.9.{len(LINKS) - 1}.0/30"
+            fabric.at["r1"].ip("route", "replace", to, *ways)
+            tmux.wait_for(lambda shown: any(line.startswith("-  2") for line in shown))
+            for columns in (40, 200):
+                tmux.resize(columns)
+                tmux.wait_for(lambda shown: any("Ctrl-C ends" in line for line in shown))
+                assert all(len(line) <= columns for line in tmux.screen())
+            tmux.keys("C-c")
+            shown = tmux.wait_for_the_end()
+    assert shown[-1] == "status 0"
+    [gone] = [line.split() for line in shown if line.startswith("-  2")]
+    assert gone[2] == min(used)
+    assert not any("Ctrl-C" in line for line in shown)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from errno import EACCES, EADDRINUSE, EADDRNOTAVAIL, ENODEV
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from udpecho.commands.extras import Unusable, wanting
 from udpecho.commands.path_demo import path_demo
+from udpecho.commands.path_live import LivePaths, refuse_no_screen
 from udpecho.commands.path_options import PathSettings
 from udpecho.commands.saying import complain
 from udpecho.commands.signals import Heed, ignore
@@ -36,40 +38,85 @@ async def path_command(reactor: Any, asked: PathSettings, say: Say, heed: Heed =
     if asked.host is None:
         return path_demo(say)
     with wanting("ping"):
-        from udpecho.path import trace
-    host, port, name = asked.host
+        from udpecho.path import trace as _  # noqa: F401
+    if asked.live:
+        refuse_no_screen()
+    try:
+        found = await (_live if asked.live else _once)(reactor, asked, say, heed)
+    except UdpEchoError:
+        raise
+    except OSError as error:
+        raise Unusable(_why_not(error, asked)) from error
+    return OK if any(path.reached for path in found.paths) else NO_REPLY
+
+
+async def _once(reactor: Any, asked: PathSettings, say: Say, heed: Heed) -> Paths:
+    """Look once, and show what was found."""
     looks: list[Look] = []
 
     def started(look: Look) -> None:
         looks.append(look)
         heed(lambda: complain(f"udpecho: {_so_far(look.paths())}"))
 
-    try:
-        with _patience(reactor, asked.longest):
-            found = await trace(
-                reactor,
-                (host, port),
-                flows=asked.flows,
-                source_ports=asked.source_ports,
-                most_hops=asked.most_hops,
-                ipv6=asked.ipv6,
-                source=asked.source,
-                device=asked.device,
-                longest=asked.longest,
-                names=asked.names,
-                mtu=asked.mtu,
-                dscp=asked.dscp,
-                on_start=started,
-            )
-    except UdpEchoError:
-        raise
-    except OSError as error:
-        raise Unusable(_why_not(error, asked)) from error
-    found = replace(found, target=name)
+    with _patience(reactor, asked.longest):
+        found = await _traced(reactor, asked, asked.source_ports, started)
     if looks[0].cut_short:
         complain("udpecho: interrupted: this is what is known so far")
     _show(found, asked, say)
-    return OK if any(path.reached for path in found.paths) else NO_REPLY
+    return found
+
+
+async def _live(reactor: Any, asked: PathSettings, say: Say, heed: Heed) -> Paths:
+    """Look again and again, and leave the last picture."""
+    from udpecho.show import Canvas, standard_output
+
+    colours = not os.environ.get("NO_COLOR")
+    canvas = Canvas(sys.stdout, colours=colours, encoding=standard_output().encoding)
+
+    def started(look: Look) -> None:
+        live.started(look)
+        heed(lambda: live.above(complain)(f"udpecho: {_so_far(look.paths())}"))
+
+    assert asked.host is not None
+    live = LivePaths(
+        reactor,
+        asked.host[2],
+        lambda ports: _traced(reactor, asked, asked.source_ports or ports, started),
+        canvas,
+    )
+    found = await live.run()
+    for line in live.last_lines():
+        say(line)
+    return found
+
+
+async def _traced(
+    reactor: Any,
+    asked: PathSettings,
+    source_ports: tuple[int, ...],
+    started: Callable[[Look], None],
+) -> Paths:
+    """Look once, as is asked for, from these source ports, or from any."""
+    from udpecho.path import trace
+
+    assert asked.host is not None
+    host, port, name = asked.host
+    found = await trace(
+        reactor,
+        (host, port),
+        flows=asked.flows,
+        source_ports=source_ports,
+        most_hops=asked.most_hops,
+        ipv6=asked.ipv6,
+        source=asked.source,
+        device=asked.device,
+        longest=asked.longest,
+        names=asked.names,
+        mtu=asked.mtu,
+        dscp=asked.dscp,
+        on_start=started,
+    )
+    return replace(found, target=name)
 
 
 def _show(found: Paths, asked: PathSettings, say: Say) -> None:

@@ -42,6 +42,7 @@ class PathSettings:
     mtu: bool = False
     dscp: int | None = None
     json: bool = False
+    live: bool = False
 
 
 class PathOptions(Parser):
@@ -81,6 +82,8 @@ class PathOptions(Parser):
             raise WrongUsage(
                 f"--sport: expected {said.flows} ports, one for each of --flows, got {ports}"
             )
+        if said.live and said.json:
+            raise WrongUsage("--live: expected no --json: a terminal is drawn on")
         source, device = readable(source_or_device)(said.interface)
         return PathSettings(
             host=None if said.demo else readable(target(said.port or DEFAULT_PORT))(hosts[0]),
@@ -96,6 +99,7 @@ class PathOptions(Parser):
             mtu=said.mtu,
             dscp=said.dscp,
             json=said.json,
+            live=said.live,
         )
 
 
@@ -159,6 +163,11 @@ def _add_packets(parser: Parser) -> None:
 def _add_output(parser: Parser) -> None:
     """Add what is shown."""
     showing = parser.add_argument_group("Output")
+    showing.add_argument(
+        "--live", action="store_true",
+        help="Look again and again, on a terminal, and mark what is new (+), where flows came to "
+        "from elsewhere (~), and what is gone (-). Ctrl-C ends it with the last picture.",
+    )  # fmt: skip
     showing.add_argument("--json", action="store_true", help="Print a JSON object for each flow.")
     showing.add_argument(
         "-n", "--numeric", action="store_true",

@@ -15,6 +15,7 @@ __all__ = [
     "Trace",
     "View",
     "draw",
+    "live_lines",
     "standard_output",
     "wants_plain_lines",
     "wants_table",
@@ -22,6 +23,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from udpecho.show.live_paths import live_lines as live_lines
     from udpecho.show.plot import draw as draw
     from udpecho.show.table import LiveTable as LiveTable
     from udpecho.show.terminal import Canvas as Canvas
@@ -40,6 +42,7 @@ else:
     __getattr__ = Door(
         globals(),
         {
+            "live_paths": ("live_lines",),
             "plot": ("draw",),
             "table": ("LiveTable",),
             "terminal": ("Canvas", "standard_output", "wants_plain_lines", "why_no_table"),

@@ -14,7 +14,8 @@ from udpecho.path.verdicts import Direction, Place, Segment, State, Verdict
 from udpecho.peer import format_peer
 from udpecho.show.amounts import milliseconds, percent, with_address
 from udpecho.show.packets_text import dscp_lines, mtu_lines
-from udpecho.show.path_rows import HopRow, labels_text, rows_of
+from udpecho.show.path_changes import Marked, marked_rows
+from udpecho.show.path_rows import HopRow, labels_text
 from udpecho.show.rows import Column, table
 from udpecho.show.sheet import Sheet
 
@@ -22,6 +23,7 @@ ROUTERS_SHOWN = 40
 """Rows of a hop that are written: the rest are counted."""
 
 _COLUMNS = (
+    Column("", 0, narrowest=1),
     Column("hop", 0, narrowest=4),
     Column("router", 0, narrowest=15),
     Column("name", 4, narrowest=12),
@@ -30,17 +32,39 @@ _COLUMNS = (
     Column("min", 2, unit="ms"),
 )
 
-_NAME = 2
-_WITHOUT_NAMES = [at for at in range(len(_COLUMNS)) if at != _NAME]
+_IF_ANY = ("", "name")
+"""Columns that are shown where a row has something in them."""
 
 
 def paths_text(paths: Paths, sheet: Sheet) -> Iterator[str]:
     """Write all paths to one target, hop by hop."""
+    return (line for line, _ in marked_lines(paths, sheet))
+
+
+def marked_lines(
+    paths: Paths, sheet: Sheet, before: Paths | None = None
+) -> Iterator[tuple[str, str]]:
+    """Write all paths to one target, and with each line how it is another than before."""
+    yield from ((line, "") for line in sheet.wrap(_head(paths)))
+    rows = marked_rows(paths, before)
+    if rows:
+        yield "", ""
+        yield from zip(_table(paths, rows, sheet), ["", *(mark for mark, _ in rows)], strict=True)
+        yield "", ""
+    for said in (_end(paths), *mtu_lines(paths.paths), *dscp_lines(paths)):
+        yield from ((line, "") for line in sheet.wrap(said))
+
+
+def _head(paths: Paths) -> str:
     count = len(paths.paths)
     flows = "1 flow" if count == 1 else f"{count} flows"
-    yield from sheet.wrap(f"{flows} to {with_address(paths.target, format_peer(paths.peer))}")
-    rows = [
+    return f"{flows} to {with_address(paths.target, format_peer(paths.peer))}"
+
+
+def _table(paths: Paths, rows: Sequence[Marked], sheet: Sheet) -> Iterator[str]:
+    cells = [
         [
+            mark,
             row.label,
             _router(row),
             _names(row.hop, paths.names),
@@ -48,18 +72,15 @@ def paths_text(paths: Paths, sheet: Sheet) -> Iterator[str]:
             str(len(row.flows)),
             milliseconds(row.rtt_ns),
         ]
-        for row in rows_of(paths.paths)
+        for mark, row in rows
     ]
-    if rows:
-        named = range(len(_COLUMNS)) if any(row[_NAME] for row in rows) else _WITHOUT_NAMES
-        yield ""
-        yield from table(
-            [_COLUMNS[at] for at in named], [[row[at] for at in named] for row in rows], sheet
-        )
-        yield ""
-    yield from sheet.wrap(_end(paths))
-    for line in (*mtu_lines(paths.paths), *dscp_lines(paths)):
-        yield from sheet.wrap(line)
+    shown = [
+        at
+        for at, column in enumerate(_COLUMNS)
+        if column.heading not in _IF_ANY or any(row[at] for row in cells)
+    ]
+    columns = [_COLUMNS[at] for at in shown]
+    return table(columns, [[row[at] for at in shown] for row in cells], sheet)
 
 
 def _router(row: HopRow) -> str:

@@ -119,6 +119,7 @@ complete -c udpecho -n '_shtab_udpecho_using path' -s I -l interface -x -d 'Sour
 complete -c udpecho -n '_shtab_udpecho_using path' -s w -l deadline -x -d 'Seconds after which the look ends, and what is known by then is shown; 60 unless said. Most looks end before, when nothing is left to ask.'
 complete -c udpecho -n '_shtab_udpecho_using path' -l mtu -d 'Tell each flow'"'"'s path MTU: who says so, or what came back from an echo server.'
 complete -c udpecho -n '_shtab_udpecho_using path' -l dscp -x -d 'Send all with this DSCP, 0 to 63 or by name (EF, AF41, CS1), and tell which flows it was changed for on the way out or back, if the server answers with what it gets.'
+complete -c udpecho -n '_shtab_udpecho_using path' -l live -d 'Look again and again, on a terminal, and mark what is new (+), where flows came to from elsewhere (~), and what is gone (-). Ctrl-C ends it with the last picture.'
 complete -c udpecho -n '_shtab_udpecho_using path' -l json -d 'Print a JSON object for each flow.'
 complete -c udpecho -n '_shtab_udpecho_using path' -s n -l numeric -d 'Show addresses alone: look up no router'"'"'s name.'
 complete -c udpecho -n '_shtab_udpecho_using path' -s h -l help -d 'Show this, and exit.'
