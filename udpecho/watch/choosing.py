@@ -14,9 +14,10 @@ from udpecho.watch.targets import Wanted
 class Choosing:
     """The peers that there are, and this node among them."""
 
-    def __init__(self, is_ours: Callable[[Peer], bool]) -> None:
-        """Know nobody yet; is_ours tells whether we answer at an address and port."""
+    def __init__(self, is_ours: Callable[[Peer], bool], is_our_port: Callable[[int], bool]) -> None:
+        """Know nobody yet; is_ours tells whether we answer at an address and port, or at a port."""
         self._is_ours = is_ours
+        self._is_our_port = is_our_port
         self._known: dict[str, Wanted] = {}
         self._ourselves: set[str] = set()
         self._mesh: Mesh | None = None
@@ -64,9 +65,11 @@ class Choosing:
         yield {name: others[name] for name in self._mesh.peers(me)}
 
     def _is_this_node(self, wanted: Wanted, node: NodeSettings) -> bool:
-        """Tell whether a peer is this node, by its name or its address."""
-        if node.name in (wanted.name, wanted.host):
+        """Tell whether a peer is this node, by its name or its address; a host may have several."""
+        if wanted.name == node.name:
             return True
+        if wanted.host == node.name:
+            return self._is_our_port(wanted.port)
         address = canonical_host(wanted.host)
         return address is not None and self._is_ours((address, wanted.port))
 

@@ -67,7 +67,7 @@ class WatchService(Service):
         self._log = log or Logger()
         self.reflector = reflector_of(reactor, config.reflect, inherited, self._log)
         self.members = Membership(config.probe.interval, config.mesh.max_peers)
-        self.choosing = Choosing(self._is_ours)
+        self.choosing = Choosing(self._is_ours, self._is_our_port)
         self.learning = Learning(
             self._reactor, base, self.members, self._seconds, self._arrange, self._log,
             resolver=resolver, fetch=fetch,
@@ -196,8 +196,10 @@ class WatchService(Service):
             self._reactor.callLater(0, self._arrange)
 
     def _is_ours(self, peer: Peer) -> bool:
-        ports = {port for _, port in self.reflector.addresses()}
-        return peer[1] in ports and is_own_address(self._reactor, peer[0])
+        return self._is_our_port(peer[1]) and is_own_address(self._reactor, peer[0])
+
+    def _is_our_port(self, port: int) -> bool:
+        return any(port == ours for _, ours in self.reflector.addresses())
 
     def _heard(self, name: str) -> float | None:
         """Tell when a peer was last heard, by the clock of all this."""

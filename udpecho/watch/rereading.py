@@ -53,7 +53,7 @@ class Rereading(Service):
         reloads: Reloads,
         log: Logger,
     ) -> None:
-        """Begin when started. take puts a configuration in force, or raises ValueError."""
+        """Begin when started. take has a configuration in force, or refuses it by an error."""
         self._reactor = reactor
         self._file = ChangingFile(path)
         self._host = host
@@ -78,7 +78,7 @@ class Rereading(Service):
         """Put in force what the file has; what can't be is told, and the old stays in force."""
         try:
             self._take(config_of(self._file.path, self._host))
-        except ValueError as error:
+        except (ValueError, OSError) as error:
             self._reloads.refused += 1
             self._reloads.is_good = False
             self._log.error("the old configuration stays in force: {why}", why=str(error))
