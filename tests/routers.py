@@ -23,9 +23,12 @@ def linked(net: MemoryNetwork, a: Any, b: Any, number: int, **options: Any) -> N
 class FourWays:
     """A source, r1, four members of equal ways, r3 and a target, 1 ms on each inner link."""
 
-    def __init__(self, seed: int = 1, *, answers: bool = True, delay: float = 0.001,
-                 **options: Any) -> None:  # fmt: skip
-        """Give all routers the same options; the target answers on port 7, or nobody does."""
+    def __init__(self, seed: int = 1, *, answers: bool = True, tells: bool = False,
+                 delay: float = 0.001, **options: Any) -> None:  # fmt: skip
+        """Give all routers the same options; the target answers on port 7, or nobody does.
+
+        It tells of the way back, or echoes everything.
+        """
         net = self.net = MemoryNetwork(seed=seed)
         self.source = net.host(SOURCE, "fd09:0::1")
         self.target = net.host(TARGET, TARGET6)
@@ -40,7 +43,8 @@ class FourWays:
             self.members.append(member)
         if answers:
             for wildcard in ("0.0.0.0", "::"):  # whose rate is by the network's time
-                listen_udp(self.target, 7, EchoServer(self.target.seconds), wildcard)
+                server = EchoServer(self.target.seconds, tell_paths=tells)
+                listen_udp(self.target, 7, server, wildcard)
 
 
 def line(

@@ -84,6 +84,7 @@ PURE = frozenset(
         "path.segments", "path.likelihood", "path.explanations", "path.judge",
         "path.allowance", "path.asking", "path.defaults", "path.fates", "path.known", "path.mtu",
         "path.perhaps", "path.questions",
+        "path.answers", "path.inquiring", "path.returning", "path.target",
         "ping.limits", "ping.losing", "ping.rounds", "ping.turns",
         "instrument.probe", "instrument.stamps", "kernel.layout", "show.record",
         "show.text", "show.path_text", "show.path_entries", "show.path_changes",

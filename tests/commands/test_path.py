@@ -36,7 +36,10 @@ def test_shows_the_hops_and_ends_with_0() -> None:
     status, said = run("--flows=2", "echo.example:7")
     assert status == OK
     assert said[0] == "2 flows to echo.example:7 (192.0.2.1:7)"
-    assert said[-1] == "then echo.example:7, at hop 3: reached by 2 of 2 flows, min 20.000 ms"
+    assert said[-2:] == [
+        "then echo.example:7, at hop 3: reached by 2 of 2 flows, min 20.000 ms",
+        "way back: not told",
+    ]
 
 
 def test_ends_with_1_if_the_host_was_not_reached() -> None:
@@ -164,7 +167,8 @@ class TestPackets:
 
     def test_nothing_is_said_that_was_not_asked(self) -> None:
         _, said = self.run()
-        assert said[-1].startswith("then ")
+        assert said[-2].startswith("then ")
+        assert said[-1] == "way back: not told"
 
     def test_json_has_it_too(self, capsys: pytest.CaptureFixture[str]) -> None:
         self.run("--mtu", "--dscp=46", "--json")

@@ -34,13 +34,17 @@ class Ecmp:
 
     at: dict[str, Namespace]
 
-    def drop(self, member: str, how: str) -> None:
-        """Have a member drop what goes to the target's port 7: "drop", or with a chance before."""
+    def drop(self, member: str, how: str, *, back: bool = False) -> None:
+        """Have a member drop what goes to the target's port 7: "drop", or with a chance before.
+
+        Or what comes back from there.
+        """
+        end = "saddr {} udp sport 7" if back else "daddr {} udp dport 7"
         rules = "\n".join(
             (
                 "table inet loss { chain forward { type filter hook forward priority 0;",
-                f"ip daddr {TARGET} udp dport 7 {how};",
-                f"ip6 daddr {TARGET6} udp dport 7 {how};",
+                f"ip {end.format(TARGET)} {how};",
+                f"ip6 {end.format(TARGET6)} {how};",
                 "}; }",
             )
         )

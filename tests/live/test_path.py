@@ -33,17 +33,18 @@ SERVER = f"""
 from twisted.internet import reactor
 from udpecho import EchoServer, listen_udp
 for address in ("{TARGET}", "{TARGET6}"):
-    listen_udp(reactor, 7, EchoServer(), address)
+    listen_udp(reactor, 7, EchoServer(tell_paths=TELLS), address)
 print("ready", flush=True)
 reactor.run()
 """
 
 
 @contextmanager
-def serving(tmp_path: Path) -> Iterator[Ecmp]:
-    """Have our server behind four equal ways."""
+def serving(tmp_path: Path, *, tells: bool = False) -> Iterator[Ecmp]:
+    """Have our server behind four equal ways; it tells of the way back, or not."""
     with ecmp() as fabric:
-        command = fabric.at["target"].command(*python("-c", SERVER))
+        source = SERVER.replace("TELLS", str(tells))
+        command = fabric.at["target"].command(*python("-c", source))
         with Program(command, tmp_path) as server:
             server.wait_for("ready")
             yield fabric
@@ -62,6 +63,12 @@ def member_of(path: dict[str, Any]) -> str:
     """Name the member that a flow passes, by the address that r1's side of it has."""
     [address] = path["hops"][1]["addresses"]
     return MEMBERS[int(address.replace("fd09:", "10.9.").replace("::", ".").split(".")[2]) - 1]
+
+
+def back_member_of(path: dict[str, Any]) -> str:
+    """Name the member that a flow's replies pass, by the address that r3's side of it has."""
+    [address] = path["back"][1]["addresses"]
+    return MEMBERS[int(address.replace("fd09:", "10.9.").replace("::", ".").split(".")[2]) - 5]
 
 
 @needs("setpriv")
@@ -88,6 +95,59 @@ def test_the_member_that_drops_all_is_named(family: str, tmp_path: Path) -> None
     assert losing == {port for port, member in members.items() if member == "d"}
     paths = [each for each in told if each["type"] == "path"]
     assert {p["source_port"] for p in paths if not p["reached"]} == losing
+
+
+@needs("setpriv")
+@families
+def test_the_member_that_drops_all_that_comes_back_is_named(family: str, tmp_path: Path) -> None:
+    """Our server tells that the probes arrived, and at which routers replies died."""
+    host = HOSTS[family]
+    with serving(tmp_path, tells=True) as fabric:
+        before = udpecho(fabric, "path", "--json", f"--sport={PORTS}", host)
+        assert {path["distance"] for path in before} == {4}
+        assert {len(path["back"]) for path in before} == {3}
+        members = {path["source_port"]: back_member_of(path) for path in before}
+        out = {path["source_port"]: member_of(path) for path in before}
+        assert len(set(members.values())) == 4, members
+        assert members != out, "out and back choose apart"
+        fabric.drop("d", "drop", back=True)
+        told = udpecho(
+            fabric, "ping", "--json", "--trace", "--flows=16", f"--sport={PORTS}", "-c480",
+            "-i0.0125", "-W0.5", host,
+        )  # fmt: skip
+    [verdict] = [each for each in told if each["type"] == "verdict"]
+    assert (verdict["state"], verdict["direction"]) == ("named", "back")
+    [segment] = verdict["segments"]
+    assert segment["after"]["ttl"] == 1
+    assert segment["before"] is None
+    assert segment["behind"]["ttl"] == 2
+    losing = {each["source_port"] for each in verdict["losing"]}
+    assert losing == {port for port, member in members.items() if member == "d"}
+    for path in told:
+        if path["type"] == "path" and path["source_port"] in losing:
+            assert not path["reached"]
+            assert path["arrived"] == path["asked_about"] > 0
+            assert (path["distance"], len(path["back"])) == (4, 2)
+
+
+@needs("setpriv")
+@families
+def test_with_a_server_that_tells_what_dies_on_the_way_out_is_named_so(
+    family: str, tmp_path: Path
+) -> None:
+    host = HOSTS[family]
+    with serving(tmp_path, tells=True) as fabric:
+        fabric.drop("d", "drop")
+        told = udpecho(
+            fabric, "ping", "--json", "--trace", "--flows=16", f"--sport={PORTS}", "-c480",
+            "-i0.0125", "-W0.5", host,
+        )  # fmt: skip
+    [verdict] = [each for each in told if each["type"] == "verdict"]
+    assert (verdict["state"], verdict["direction"]) == ("named", "out")
+    assert [segment["behind"]["ttl"] for segment in verdict["segments"]] == [2]
+    losing = [each for each in verdict["evidence"] if each["losing"]]
+    assert losing
+    assert all(each["asked_about"] > each["arrived"] == 0 for each in losing)
 
 
 @needs("traceroute")

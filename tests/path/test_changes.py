@@ -9,7 +9,8 @@ import pytest
 from tests.path.test_networks import AT_WILL, PORTS
 from tests.routers import TARGET, FourWays, linked
 from udpecho.path import Place, State, TracedPing, traced
-from udpecho.path.asking import Answer, Asker
+from udpecho.path.answers import Answer
+from udpecho.path.asking import Asker
 from udpecho.path.judge import CHANGED
 from udpecho.ping import prepare
 

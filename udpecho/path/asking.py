@@ -12,35 +12,17 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from operator import itemgetter
-from typing import NamedTuple
 
 from udpecho.path.allowance import Common
+from udpecho.path.answers import Answer, Question
 from udpecho.path.defaults import MOST_HOPS
-from udpecho.path.hops import Hop, Label, Path
+from udpecho.path.hops import Hop, Path
 from udpecho.path.known import WAIT_NS, KnownFlow, least
 
 ALIKE = 3
 """Flows that met the same first router, after which it is not asked for each; and flows that reach
 the target and found a TTL silent, after which it is not asked of others that reach it: there may
 well be no router, for our own server answers none of the TTLs up to twice its distance."""
-
-
-class Question(NamedTuple):
-    """That a flow's TTL is to be asked; None is one that is to reach the target."""
-
-    flow: int
-    ttl: int | None
-
-
-class Answer(NamedTuple):
-    """What a router said."""
-
-    address: str
-    icmp_type: int
-    icmp_code: int
-    rtt_ns: int | None = None
-    labels: tuple[Label, ...] = ()
-    by_time: bool = False
 
 
 class Asker:
@@ -201,20 +183,28 @@ class Asker:
 
     def reached(self, flow_number: int, ttl: int | None = None, rtt_ns: int | None = None) -> None:
         """Note that the target answered a question; with None a probe that no TTL was to end."""
-        self._flows[flow_number].reaches(ttl, rtt_ns)
+        flow = self._flows[flow_number]
+        if not flow.reached:
+            self._rests_until_ns = 0
+        flow.reaches(ttl, rtt_ns)
 
     def ended(self, flow_number: int, ttl: int, by: str, icmp_type: int, icmp_code: int) -> None:
         """Note that someone said "unreachable" to a question: farther it does not go."""
         self._flows[flow_number].ends(ttl, by, icmp_type, icmp_code)
         self._common.allowance(ttl).heard(by)
 
-    def told(self, flow_number: int, distance: int) -> None:
-        """Note how far the target says that it is."""
-        self._flows[flow_number].told(distance)
+    def told(self, flow_number: int, distance: int, *, at_most: bool = False) -> None:
+        """Note how far the target says that it is; at most: that such a question got there."""
+        self._rests_until_ns = 0
+        flow = self._flows[flow_number]
+        (flow.arrives if at_most else flow.told)(distance)
 
-    def paths(self) -> tuple[Path, ...]:
-        """Give what is known so far."""
-        return tuple(map(self._path, self._flows.values()))
+    def paths(self, flow_number: int | None = None) -> tuple[Path, ...]:
+        """Give what is known so far, or what is known of a flow; nothing if it is not asked of."""
+        flows = self._flows
+        if flow_number is not None:
+            return (self._path(flows[flow_number]),) if flow_number in flows else ()
+        return tuple(map(self._path, flows.values()))
 
     def _open(self, now_ns: int) -> Iterator[tuple[KnownFlow, int, int]]:
         """List the questions that remain, with when each may be asked, the most urgent first.
@@ -265,17 +255,16 @@ class Asker:
         hops = [flow.hops.get(ttl, Hop(ttl)) for ttl in range(1, last + 1)]
         if not last or not hops[0].addresses:
             hops[:1] = self._presumed(hops[:1])
-        distance = flow.distance
-        ends = [end for end in (flow.reached_at, flow.ended_at) if end is not None]
-        if distance is None and ends and min(ends) == len(hops) + 1:
-            distance = min(ends)  # the hop before it is a router
+        distance, end = flow.distance, flow.ends_at
+        if distance is None and end == len(hops) + 1:
+            distance = end  # the hop before it is a router
         return Path(
             flow.number,
             flow.source_port,
             tuple(hops),
             flow.reached,
             distance,
-            min(ends, default=None) if distance is None else None,
+            end if distance is None else None,
             flow.ended,
             rtt_ns=flow.rtt_ns,
         )

@@ -9,26 +9,29 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from heapq import nlargest, nsmallest
 from operator import itemgetter
 
 from twisted.internet.defer import Deferred
 
 from udpecho.instrument import ProbeSocket
-from udpecho.instrument.probe import WHOLE, Flow, Probe, ProbeFate
+from udpecho.instrument.probe import WHOLE, Arrival, Flow, Probe, ProbeFate
 from udpecho.instrument.stamps import Stamp
 from udpecho.path.allowance import Common
-from udpecho.path.asking import Asker, Question
+from udpecho.path.answers import Question
+from udpecho.path.asking import Asker
 from udpecho.path.defaults import MOST_HOPS
 from udpecho.path.fates import Fates
 from udpecho.path.hops import Paths
 from udpecho.path.judge import ENOUGH, Losses, judge
-from udpecho.path.questions import Questions
+from udpecho.path.questions import Questions, inquiry
+from udpecho.path.returning import FAR_TTL, WayBack
+from udpecho.path.target import TracedTarget
 from udpecho.path.verdicts import Verdict
 from udpecho.peer import Peer
 from udpecho.ping import Outcome, Ping, Summary
 from udpecho.refusal import Refusal
+from udpecho.telling import ANSWER, QUESTION
 
 PATIENCE_NS = 20_000_000_000
 """How long a ping that is over waits for its traces."""
@@ -43,17 +46,6 @@ ANEW_NS = 250_000_000
 """How often to look whether something may be asked that was answered before."""
 
 
-@dataclass(slots=True)
-class _Target:
-    """One target: its flows by number, and what is asked of them."""
-
-    name: str
-    peer: Peer
-    asker: Asker
-    flows: list[Flow] = field(default_factory=list)
-    traced: dict[Flow, int] = field(default_factory=dict)
-
-
 class TracedPing:
     """A run, with its traces; made by traced() before the run starts."""
 
@@ -62,7 +54,7 @@ class TracedPing:
         self.run = run
         self._most_hops = most_hops
         self._fates: defaultdict[Flow, Fates] = defaultdict(Fates)
-        self._targets: dict[tuple[str, Peer], _Target] = {}
+        self._targets: dict[tuple[str, Peer], TracedTarget] = {}
         self._questions = Questions(run.plan.size)
         self._sockets: dict[Flow, ProbeSocket] = {}
         self._common = Common()
@@ -79,12 +71,12 @@ class TracedPing:
     def paths(self) -> list[Paths]:
         """Return the paths of the flows that were traced, as far as they are known."""
         return [
-            Paths(target.name, target.peer, target.asker.paths(), self._changed(target))
+            target.paths(self._changed(target))
             for target in self._targets.values()
             if target.traced
         ]
 
-    def _changed(self, target: _Target) -> tuple[int, ...]:
+    def _changed(self, target: TracedTarget) -> tuple[int, ...]:
         """Give the flows that lost before their path changed, and have not lost enough since."""
         found = ((number, self._fates[target.flows[number]]) for number in target.asker.changed())
         return tuple(
@@ -112,12 +104,20 @@ class TracedPing:
 
     # What the run tells its guest.
 
-    def takes(self, data: bytes, peer: Peer) -> bool:
+    def takes(self, arrival: Arrival, port: int, now: Stamp) -> bool:
         """Tell whether a datagram answers a question, and note which."""
+        data, peer, arrived_ns, *_ = arrival
         asked = self._questions.find(data)
-        if asked is None or asked.probe.flow.peer != peer:
+        if asked is None:
+            return data.startswith((QUESTION, ANSWER)) and any(
+                target.tells(data, port, now.monotonic_ns)
+                for target in self._targets.values()
+                if target.peer == peer
+            )
+        if asked.probe.flow.peer != peer:
             return False
-        self._target(asked.probe.flow).asker.replied(*asked.question)
+        target = self._target(asked.probe.flow)
+        asked.came(arrived_ns, now, target.asker, target.back)
         return True
 
     def refused(self, refusal: Refusal, now: Stamp) -> None:
@@ -125,8 +125,11 @@ class TracedPing:
         asked = self._questions.find(refusal.data)
         if asked is not None:
             flow = asked.probe.flow
-            if asked.note(refusal, now, self._target(flow).asker):
+            target = self._target(flow)
+            target.back.settled(asked.probe.header)
+            if asked.note(refusal, now, target.asker):
                 self._fates[flow] = self._fates[flow].anew(now.monotonic_ns)
+                target.back.forget(asked.question.flow)
         elif not refusal.data and refusal.port is not None:
             self._refused_by_time(refusal, now)
 
@@ -145,8 +148,10 @@ class TracedPing:
             self._chosen_ns = now_ns
             self._choose()
         for target in self._targets.values():
-            while target.traced and (question := target.asker.take(now_ns)) is not None:
+            for question in target.questions(now_ns):
                 self._ask(target, question, now_ns)
+            for flow, about in target.inquiries(now_ns):
+                self._sockets[flow].send_hop(*inquiry(flow, about, now_ns), FAR_TTL)
         if now_ns >= self._anew_ns:
             self._anew_ns = now_ns + ANEW_NS
             self._ask_anew(now_ns)
@@ -171,10 +176,7 @@ class TracedPing:
             self._over_ns = now_ns
         if not self._losing or now_ns - self._over_ns > PATIENCE_NS:
             return False
-        return any(
-            target.traced and target.asker.next_ns(now_ns) is not None
-            for target in self._targets.values()
-        )
+        return any(target.next_ns(now_ns) is not None for target in self._targets.values())
 
     # What becomes of its probes.
 
@@ -186,14 +188,17 @@ class TracedPing:
         turned = fates.add(outcome.sequence, outcome.sent_ns, whole=whole)
         if not whole:
             self._losing[flow] = None
-        self._note(flow, turned, whole, outcome.rtt_ns)
+        self._note(flow, turned, whole, outcome.rtt_ns, outcome.at_ns)
 
     def _overdue(self, probe: Probe) -> None:
         turned = self._fates[probe.flow].misses(probe.sequence, probe.sent.monotonic_ns)
         self._losing[probe.flow] = None
         self._note(probe.flow, turned, False)
+        self._target(probe.flow).misses(probe)
 
-    def _note(self, flow: Flow, turned: bool, whole: bool, rtt_ns: int | None = None) -> None:
+    def _note(
+        self, flow: Flow, turned: bool, whole: bool, rtt_ns: int | None = None, at_ns: int = 0
+    ) -> None:
         """Have a flow that is traced be asked anew if it died or lives again."""
         target = self._targets.get((flow.target, flow.peer))
         if target is None or flow not in target.traced:
@@ -202,6 +207,7 @@ class TracedPing:
             target.asker.turned(target.traced[flow], alive=whole)
         if whole:
             target.asker.reached(target.traced[flow], None, rtt_ns)
+            target.back.answers(target.traced[flow], at_ns)
 
     # Who is traced.
 
@@ -240,32 +246,29 @@ class TracedPing:
         target = self._target(flow)
         if flow in target.traced:
             return
-        number = target.traced[flow] = self._number(target, flow)
-        target.asker.add(number, flow.port)
+        number = self._number(target, flow)
+        target.trace(flow, number)
         if self._fates[flow].got_there:
             target.asker.reached(number)
 
-    def _number(self, target: _Target, flow: Flow) -> int:
+    def _number(self, target: TracedTarget, flow: Flow) -> int:
         """Give the number of one of a target's flows."""
         if flow not in target.flows:
             self._sockets = self.run.roster.ways.sockets()
-            target.flows = [
-                each
-                for each in self._sockets
-                if (each.target, each.peer) == (target.name, target.peer)
-            ]
-        return target.flows.index(flow)
+        return target.number(flow, self._sockets)
 
-    def _target(self, flow: Flow) -> _Target:
+    def _target(self, flow: Flow) -> TracedTarget:
         key = (flow.target, flow.peer)
         if key not in self._targets:
             asker = Asker(most_hops=self._most_hops, common=self._common)
-            self._targets[key] = _Target(*key, asker)
+            back = WayBack(asker, most_hops=self._most_hops)
+            self._targets[key] = TracedTarget(*key, asker, back)
         return self._targets[key]
 
-    def _ask(self, target: _Target, question: Question, now_ns: int) -> None:
+    def _ask(self, target: TracedTarget, question: Question, now_ns: int) -> None:
         flow = target.flows[question.flow]
         probe, payload = self._questions.ask(question, flow, now_ns)
+        target.back.sent(probe.header, question, now_ns)
         if question.ttl is not None:
             self._sockets[flow].send_hop(probe, payload, question.ttl)
 

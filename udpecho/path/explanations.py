@@ -159,8 +159,9 @@ def ways_of(looked_at: Sequence[Paths], fates: Sequence[Toll]) -> list[OneWay]:
     for path, fate in zip(flows, fates, strict=True):
         share = path.arrived / path.asked_about if path.asked_about else arrived
         on_way_back = round(fate.lost * share)
-        out.append(fate._replace(lost=fate.lost - on_way_back))
-        back.append(fate._replace(lost=on_way_back))
+        on_way_out = fate.lost - on_way_back
+        out.append(fate._replace(lost=on_way_out))
+        back.append(fate._replace(sent=fate.sent - on_way_out, lost=on_way_back))
     return [
         OneWay(Direction.OUT, trails(looked_at), out),
         OneWay(Direction.BACK, trails(looked_at, back=True), back),

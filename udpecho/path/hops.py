@@ -104,3 +104,6 @@ class Paths:
 
     dscp: int | None = None
     """The DSCP with which all was sent, if one was asked for."""
+
+    tells: bool | None = None
+    """Whether the target tells of the way back; None if nobody asked it."""

@@ -118,7 +118,9 @@ def _verdict(
     segments = tuple(segment for each in told for segment in each.segments())
     direction = told[0].way.direction if told else Direction.UNKNOWN
     if state is State.NAMED and not segments:
-        state, reason, direction = State.UNDECIDED, NOT_OUT, Direction.BACK
+        state, reason = State.UNDECIDED, NO_SEGMENT
+        if direction is Direction.UNKNOWN:
+            reason, direction = NOT_OUT, Direction.BACK
     elif state is State.NAMED and len(segments) > 1:
         state = State.CANDIDATES
     return Verdict(
@@ -129,14 +131,15 @@ def _verdict(
         len(flows),
         reason,
         tuple(
-            _evidence(*flow, fate, number in losing)
+            _evidence(*flow, fate, number in losing, direction)
             for number, (flow, fate) in enumerate(zip(flows, fates, strict=True))
         ),
     )
 
 
-def _evidence(paths: Paths, path: Path, fate: Toll, losing: bool) -> Evidence:
-    shown = [Place(hop.ttl, hop.addresses) for hop in path.hops if hop.addresses]
+def _evidence(paths: Paths, path: Path, fate: Toll, losing: bool, direction: Direction) -> Evidence:
+    hops = path.back or () if direction is Direction.BACK else path.hops
+    shown = [Place(hop.ttl, hop.addresses) for hop in hops if hop.addresses]
     return Evidence(
         paths.target,
         path.flow,

@@ -76,6 +76,11 @@ class KnownFlow:
         """The least TTL that is known to come as far as it can; infinite if none is."""
         return min(end or inf for end in (self.distance, self.reached_at, self.ended_at))
 
+    @property
+    def ends_at(self) -> int | None:
+        """The least TTL with which it got to its end, as far as is known."""
+        return least(self.reached_at, self.ended_at)
+
     def limit(self, most_hops: int) -> int:
         """Give the farthest TTL that is worth a question."""
         limits = [most_hops, self.last + AHEAD]
@@ -175,8 +180,15 @@ class KnownFlow:
             self.ended, self.ended_at = (by, icmp_type, icmp_code), ttl
 
     def told(self, distance: int) -> None:
-        """Note how far the target says that it is."""
-        self.distance, self.reached = distance, True
+        """Note how far the target says that it is, if no router stands there or behind."""
+        self.reached = True
+        if distance > self.last:
+            self.distance = distance
+
+    def arrives(self, ttl: int) -> None:
+        """Note that a TTL gets as far as the target, which does not answer it."""
+        if self.reached_at is None or ttl < self.reached_at:
+            self.reached_at = ttl
 
     def answered_by_time(self, now_ns: int) -> int | None:
         """Tell which TTL an answer is for that quotes nothing; from now on ask one at a time."""

@@ -9,8 +9,11 @@ from typing import NamedTuple
 from udpecho.extensions import labels_in
 from udpecho.instrument.probe import Flow, Probe
 from udpecho.instrument.stamps import Stamp, round_trip
-from udpecho.path.asking import Answer, Asker, Question
+from udpecho.path.answers import Answer, Question
+from udpecho.path.asking import Asker
+from udpecho.path.returning import WayBack
 from udpecho.refusal import Refusal
+from udpecho.telling import question
 
 HEADER = 16
 """Bytes that a question begins with, by which it is known."""
@@ -31,10 +34,10 @@ class Asked(NamedTuple):
         Returned is whether the path is thus another than before.
         "Unreachable" ends it: that of the port whoever says so, since a translator may.
         """
-        if refusal.by is None:
+        flow, ttl, back = self.question
+        if refusal.by is None or back is not None:
             return False
         (by, _), kind, code = refusal.by, refusal.icmp_type or 0, refusal.icmp_code or 0
-        flow, ttl = self.question
         took_ns = self.round_trip(refusal.when, now)
         if refusal.is_time_exceeded and ttl is not None:
             labels = labels_in(refusal.extension)
@@ -46,9 +49,25 @@ class Asked(NamedTuple):
                 asker.ended(flow, ttl, by, kind, code)
         return False
 
+    def came(self, arrived_ns: int | None, now: Stamp, asker: Asker, back: WayBack) -> None:
+        """Tell an asker that the target answered it, and whoever asks about the way back."""
+        flow, ttl, hop = self.question
+        back.settled(self.probe.header)
+        back.answers(flow, now.monotonic_ns)
+        if hop is not None:
+            back.reached(flow, hop)
+            ttl = None
+        asker.replied(flow, ttl, self.round_trip(arrived_ns, now))
+
     def round_trip(self, arrived_ns: int | None, now: Stamp) -> int:
         """Return how long an answer took, in ns, by the kernel's stamps where there are any."""
         return round_trip(self.probe.sent, now, self.probe.departed_ns, arrived_ns)[0]
+
+
+def inquiry(flow: Flow, about: bytes, now_ns: int) -> tuple[Probe, bytes]:
+    """Make what asks, over a flow, what became of a probe; and its bytes."""
+    data = question(about)
+    return Probe(0, 0, flow, data[:HEADER], Stamp(now_ns, now_ns)), data
 
 
 class Questions:

@@ -46,14 +46,14 @@ def trails(looked_at: Sequence[Paths], *, back: bool = False) -> list[Trail]:
         start, end = (there, here) if back else (here, there)
         ways = [path.back or () if back else path.hops for path in paths.paths]
         usual = Counter(
-            len(way) if path.distance is None else path.distance - 1
+            len(way) if back or path.distance is None else path.distance - 1
             for path, way in zip(paths.paths, ways, strict=True)
-            if (back and path.back) or path.reached
+            if path.reached
         )
         distance = max(usual, key=lambda each: (usual[each], each), default=0)
         for path, way in zip(paths.paths, ways, strict=True):
             places = [_place(hop) for hop in way]
-            arrives = bool(way) if back else path.reached
+            arrives = path.reached or (not back and path.arrived > 0)
             length = path.distance - 1 if path.distance and not back else None
             if arrives and length is not None:
                 places = places[:length] + [None] * (length - len(places))

@@ -18,14 +18,17 @@ from twisted.python.failure import Failure
 
 from udpecho.errors import BadAddress
 from udpecho.instrument import Instrument, ProbeSocket, SocketOptions, choose_instrument
-from udpecho.instrument.probe import Arrival, Flow, Probe
+from udpecho.instrument.probe import Arrival, Flow
 from udpecho.instrument.stamps import Stamp
 from udpecho.names import link_of, resolve_within
-from udpecho.path.asking import Asker, Question
+from udpecho.path.answers import Question
+from udpecho.path.asking import Asker
 from udpecho.path.defaults import FLOWS, LONGEST, MOST_HOPS
 from udpecho.path.hops import Path, Paths
+from udpecho.path.known import least
 from udpecho.path.naming import RouterNames
-from udpecho.path.questions import Questions
+from udpecho.path.questions import Questions, inquiry
+from udpecho.path.returning import FAR_TTL, WayBack
 from udpecho.path.sizing import Sizing
 from udpecho.peer import Peer
 from udpecho.reactors import AnyReactor, datagram_reactor, monotonic_clock
@@ -97,6 +100,9 @@ class Look:
             raise
         ports = [socket.port for socket, _ in self._sockets]
         self._asker = Asker(ports, most_hops=self._most_hops, far=True, heard=self._heard)
+        self._back = WayBack(self._asker, most_hops=self._most_hops, heard=self._heard)
+        for number, port in enumerate(ports):
+            self._back.add(number, port)
         if self._mtu:
             self._sizing = Sizing(self._sockets)
         started = self._instrument.start(self)
@@ -107,7 +113,7 @@ class Look:
     def paths(self) -> Paths:
         """Return what is known so far."""
         paths = tuple(map(self._path, self._asker.paths()))
-        return Paths(self._target, self._peer, paths, dscp=self._dscp)
+        return Paths(self._target, self._peer, paths, dscp=self._dscp, tells=self._back.tells)
 
     # What the instrument tells.
 
@@ -120,6 +126,10 @@ class Look:
             if (question := self._asker.take(now_ns)) is None:
                 break
             self._send(question, now_ns)
+        while not self._ended and (question := self._back.take_back(now_ns)) is not None:
+            self._send(question, now_ns)
+        while not self._ended and (inquiry := self._back.take(now_ns)) is not None:
+            self._inquire(*inquiry, now_ns)
         if self._sizing is not None and not self._ended:
             self._sizing.turn(now_ns)
         self._wake()
@@ -132,18 +142,28 @@ class Look:
 
     def came(self, socket: ProbeSocket, arrivals: Sequence[Arrival], stamp: Stamp) -> None:
         """Note which questions the target answered."""
+        number, now_ns = self._numbers[socket.port], stamp.monotonic_ns
         for data, peer, arrived_ns, _, traffic_class in arrivals:
             if peer != self._peer:
                 continue
             asked = self._questions.find(data)
             if asked is not None:
                 self._told = True
-                self._asker.replied(*asked.question, asked.round_trip(arrived_ns, stamp))
-            elif self._sizing is None or not self._sizing.takes(data, arrived_ns, stamp):
+                asked.came(arrived_ns, stamp, self._asker, self._back)
+            elif not (
+                self._tells(number, data, now_ns)
+                or (self._sizing is not None and self._sizing.takes(data, arrived_ns, stamp))
+            ):
                 continue
             if traffic_class is not None:
-                self._classes[self._numbers[socket.port]][traffic_class >> 2] = None
+                self._classes[number][traffic_class >> 2] = None
         self._wake()
+
+    def _tells(self, number: int, data: bytes, now_ns: int) -> bool:
+        """Tell whether the target tells of the way back, which may tell of the way out, too."""
+        tells = self._back.takes(number, data, now_ns)
+        self._told |= tells
+        return tells
 
     def refused(self, refusal: Refusal) -> None:
         """Note who said that a question ended there, or that it can't go on."""
@@ -152,6 +172,7 @@ class Look:
         self._told |= not sized
         if asked is not None:
             asked.note(refusal, self._instrument.stamp(), self._asker)
+            self._back.settled(asked.probe.header)
         elif sized or refusal.data or refusal.to != self._peer:
             pass
         elif refusal.port in self._numbers:
@@ -166,17 +187,15 @@ class Look:
     def _send(self, question: Question, now_ns: int) -> None:
         socket, flow = self._sockets[question.flow]
         probe, payload = self._questions.ask(question, flow, now_ns)
-        failed = (
-            self._sent_far(socket, probe, payload)
-            if question.ttl is None
-            else socket.send_hop(probe, payload, question.ttl)
-        )
+        self._back.sent(probe.header, question, now_ns)
+        failed = socket.send_hop(probe, payload, question.ttl or FAR_TTL)
         if failed:
             self._end(Failure(OSError(failed, os.strerror(failed))))
 
-    def _sent_far(self, socket: ProbeSocket, probe: Probe, payload: bytes) -> int:
-        unsent = socket.send([probe], [payload])
-        return unsent[0].errno if unsent else 0
+    def _inquire(self, number: int, about: bytes, now_ns: int) -> None:
+        """Ask the target what became of a probe: one that can't be sent is asked again."""
+        socket, flow = self._sockets[number]
+        socket.send_hop(*inquiry(flow, about, now_ns), FAR_TTL)
 
     def _wake(self) -> None:
         if self._ended:
@@ -191,10 +210,8 @@ class Look:
 
     def _next_ns(self, now_ns: int) -> int | None:
         """Tell when there is something to do; None: never."""
-        due = [self._asks_ns(now_ns)]
-        if self._sizing is not None:
-            due.append(self._sizing.next_ns(now_ns))
-        return min((due_ns for due_ns in due if due_ns is not None), default=None)
+        sizing_ns = None if self._sizing is None else self._sizing.next_ns(now_ns)
+        return least(self._asks_ns(now_ns), self._back.next_ns(now_ns), sizing_ns)
 
     def _asks_ns(self, now_ns: int) -> int | None:
         """Tell when the asker has something to do: it looks at all flows only if it was told."""
@@ -205,7 +222,7 @@ class Look:
     def _path(self, path: Path) -> Path:
         """Add what is not the asker's."""
         mtu = None if self._sizing is None else self._sizing.mtu(path.flow)
-        return replace(path, mtu=mtu, dscp_back=tuple(self._classes[path.flow]))
+        return replace(self._back.path(path), mtu=mtu, dscp_back=tuple(self._classes[path.flow]))
 
     def _end(self, failure: Failure | None = None) -> None:
         if self._ended:

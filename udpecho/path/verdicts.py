@@ -76,7 +76,7 @@ class Evidence:
     asked_about: int
     arrived: int
     last_hop: Place | None
-    """The last hop that answered."""
+    """The last hop that answered; on the way back, if that is the verdict's direction."""
 
 
 @dataclass(frozen=True, slots=True)

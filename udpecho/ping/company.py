@@ -7,8 +7,8 @@ from typing import Protocol
 
 from twisted.python.failure import Failure
 
+from udpecho.instrument.probe import Arrival
 from udpecho.instrument.stamps import Stamp
-from udpecho.peer import Peer
 from udpecho.ping.roster import Roster
 from udpecho.refusal import Refusal
 
@@ -42,8 +42,8 @@ class Alone:
 class Guest(Protocol):
     """Who asks questions of its own over a run's sockets, beside the run's probes."""
 
-    def takes(self, data: bytes, peer: Peer) -> bool:
-        """Tell whether a datagram answers one of them: then it is none of the run's."""
+    def takes(self, arrival: Arrival, port: int, now: Stamp) -> bool:
+        """Tell whether what came to a port answers one of them: then it is none of the run's."""
 
     def refused(self, refusal: Refusal, now: Stamp) -> None:
         """Hear of a refusal that names no probe of the run's, and when it was read."""

@@ -184,7 +184,7 @@ class Ping:
         answer, port = self._ledger.answer, socket.port
         if self._guest is not None:
             takes = self._guest.takes
-            arrivals = [each for each in arrivals if not takes(each[0], each[1])]
+            arrivals = [each for each in arrivals if not takes(each, port, stamp)]
         for data, peer, arrived_ns, ttl, _ in arrivals:
             self._tell(answer(data, peer, port, stamp, arrived_ns, ttl))
             if self._ended_ns is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from udpecho.path.hops import Hop, Path, Paths
 from udpecho.path.verdicts import Direction, Place, Segment, State, Verdict
@@ -32,7 +33,7 @@ _COLUMNS = (
     Column("min", 2, unit="ms"),
 )
 
-_IF_ANY = ("", "name")
+_IF_ANY = ("", "name", "min")
 """Columns that are shown where a row has something in them."""
 
 
@@ -51,7 +52,9 @@ def marked_lines(
         yield "", ""
         yield from zip(_table(paths, rows, sheet), ["", *(mark for mark, _ in rows)], strict=True)
         yield "", ""
-    for said in (_end(paths), *mtu_lines(paths.paths), *dscp_lines(paths)):
+    yield from ((line, "") for line in sheet.wrap(_end(paths)))
+    yield from ((line, "") for line in _way_back(paths, sheet))
+    for said in (*mtu_lines(paths.paths), *dscp_lines(paths)):
         yield from ((line, "") for line in sheet.wrap(said))
 
 
@@ -77,10 +80,30 @@ def _table(paths: Paths, rows: Sequence[Marked], sheet: Sheet) -> Iterator[str]:
     shown = [
         at
         for at, column in enumerate(_COLUMNS)
-        if column.heading not in _IF_ANY or any(row[at] for row in cells)
+        if column.heading not in _IF_ANY or any(row[at] not in ("", "-") for row in cells)
     ]
     columns = [_COLUMNS[at] for at in shown]
     return table(columns, [[row[at] for at in shown] for row in cells], sheet)
+
+
+def _way_back(paths: Paths, sheet: Sheet) -> Iterator[str]:
+    """Write by which routers the replies come back, as far as the target told."""
+    told = [replace(path, hops=path.back) for path in paths.paths if path.back is not None]
+    if not told:
+        if paths.tells is False:
+            yield "way back: not told"
+        return
+    yield from sheet.wrap(f"and back, as {paths.target} told:")
+    back = replace(paths, paths=tuple(told))
+    yield ""
+    yield from _table(back, marked_rows(back, None), sheet)
+    yield ""
+    arrived, lost = (
+        sum(getattr(path, name) for path in told) for name in ("arrived", "asked_about")
+    )
+    whole = sum(path.reached for path in told)
+    died = f"; of {lost} lost probes {arrived} had arrived" if lost else ""
+    yield from sheet.wrap(f"then this host: by {whole} of {len(told)} flows{died}")
 
 
 def _router(row: HopRow) -> str:
@@ -142,7 +165,7 @@ def verdict_text(verdict: Verdict, sheet: Sheet) -> Iterator[str]:
             each = "any of these segments"
         yield from sheet.wrap(f"{head}, and no other passes {each}{way}:")
         for segment in verdict.segments:
-            yield from sheet.wrap(f"  {_segment(segment, target)}")
+            yield from sheet.wrap(f"  {_segment(segment, target, verdict.direction)}")
     yield ""
     yield from _evidence(verdict, sheet)
 
@@ -152,22 +175,24 @@ def _targets(verdict: Verdict) -> str:
     return next(iter(names)) if len(names) == 1 else f"{len(names)} hosts"
 
 
-def _segment(segment: Segment, target: str) -> str:
-    after = "this host" if segment.after is None else _place(segment.after)
-    before = target if segment.before is None else _place(segment.before)
+def _segment(segment: Segment, target: str, direction: Direction) -> str:
+    back = direction is Direction.BACK
+    first, last = (target, "this host") if back else ("this host", target)
+    after = first if segment.after is None else _place(segment.after, back)
+    before = last if segment.before is None else _place(segment.before, back)
     text = f"between {after} and {before}"
     if segment.behind is not None:
         if segment.behind != segment.after:
-            text += f": they die behind {_place(segment.behind)}"
+            text += f": they die behind {_place(segment.behind, back)}"
     elif segment.within:
-        text += f": through {', '.join(map(_place, segment.within))}"
+        text += f": through {', '.join(_place(each, back) for each in segment.within)}"
     return text
 
 
-def _place(place: Place) -> str:
+def _place(place: Place, back: bool = False) -> str:
     some = " or ".join(place.addresses[:2])
     more = f" or {len(place.addresses) - 2} more" if len(place.addresses) > 2 else ""
-    return f"{some}{more} (hop {place.ttl})"
+    return f"{some}{more} (hop {place.ttl}{' back' if back else ''})"
 
 
 def _evidence(verdict: Verdict, sheet: Sheet) -> Iterator[str]:
@@ -188,7 +213,8 @@ def _evidence(verdict: Verdict, sheet: Sheet) -> Iterator[str]:
         by_losing[each.losing] += 1
         if by_losing[each.losing] > ROUTERS_SHOWN:
             continue
-        last = "-" if each.last_hop is None else _place(each.last_hop)
+        back = verdict.direction is Direction.BACK
+        last = "-" if each.last_hop is None else _place(each.last_hop, back)
         share = each.lost / each.sent if each.sent else None
         counts = [str(each.source_port), str(each.sent), str(each.lost), percent(share), last]
         rows.append([each.target, *counts] if several else counts)
