@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.commands.test_ping import Terminal
 from udpecho.commands import path_mtus
+from udpecho.commands.report import report_command
+from udpecho.commands.report_options import ReportOptions
 from udpecho.commands.status import NO_REPLY, OK
+from udpecho.commands.traces import joined
+from udpecho.path import Hop, PathMtu, Paths
+from udpecho.path import Path as Flow
 
 
 def said(*words: str, **link: Any) -> tuple[int, list[str]]:
@@ -59,7 +65,33 @@ def test_json_has_a_line_for_each_flow(capsys: pytest.CaptureFixture[str]) -> No
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     found = [line for line in lines if line["type"] == "path"]
     assert [line["mtu_bytes"] for line in found] == [1400, 1400]
-    assert [line["type"] for line in lines[-2:]] == ["path", "path"]
+    assert [line["type"] for line in lines[-3:]] == ["path", "path", "summary"]
+
+
+def test_the_record_has_it_and_report_tells_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "record"
+    said("-Mprobe", "--json", "--flows=2")
+    file.write_text(capsys.readouterr().out)
+    lines: list[str] = []
+    complaints: list[str] = []
+    settings = ReportOptions().settings([str(file)])
+    assert report_command(settings, lines.append, complaints.append) == OK
+    [line] = [line for line in lines if line.startswith("path MTU")]
+    assert line.startswith("path MTU 1400, as ")
+    assert complaints == []
+
+
+def test_a_flow_that_was_traced_has_one_record() -> None:
+    peer = ("192.0.2.1", 7)
+    hops = (Hop(1, ("10.0.0.1",)),)
+    traced = [Paths("h", peer, (Flow(1, 40001, hops),))]
+    sized = tuple(Flow(n, 40000 + n, mtu=PathMtu(1400)) for n in range(2))
+    first, second = joined(traced, [Paths("h", peer, sized)])
+    assert first.paths == (Flow(1, 40001, hops, mtu=PathMtu(1400)),)
+    assert second.paths == sized[:1]
+    assert joined(traced, []) == traced
 
 
 def test_of_many_hosts_some_are_searched_and_the_others_counted(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from twisted.internet.protocol import DatagramProtocol
@@ -14,7 +15,8 @@ from tests.live.program import twistd
 from tests.path.test_judge import TARGET, dead, diamond, lost, path
 from udpecho.commands.send_options import SendOptions
 from udpecho.guard.reasons import Reason
-from udpecho.path import Paths
+from udpecho.path import Path as Flow
+from udpecho.path import PathMtu, Paths
 from udpecho.path.judge import judge
 from udpecho.ping.figures import (
     Distribution,
@@ -83,12 +85,34 @@ def test_a_rate_limit_is_as_ping_prints_it() -> None:
 def test_paths_and_verdicts_are_printed_as_shown() -> None:
     gone = dead(3, 7, 11, 15, hops=("10.9.0.2", "10.9.4.2", None))
     verdict = judge([diamond(**gone)], lost(dict.fromkeys((3, 7, 11, 15), 30), of=30))
-    told, drawn = (each.text for each in examples("text") if each.page == "path.md")
+    told, drawn, packets = (each.text for each in examples("text") if each.page == "path.md")
     sheet = Sheet()
     assert told.splitlines() == list(verdict_text(verdict, sheet))[:3]
+    times = {"10.9.0.2": 10_000, "10.9.2.2": 12_000, "10.9.4.2": 11_000, "10.9.12.2": 17_000}
     ways = ("10.9.2.2", "10.9.4.2", "10.9.2.2", "10.9.2.2")
-    paths = tuple(path(n, "10.9.0.2", way, "10.9.12.2") for n, way in enumerate(ways))
-    assert drawn.splitlines() == list(paths_text(Paths("h", TARGET, paths), sheet))[2:]
+    paths = tuple(
+        replace(
+            each,
+            hops=tuple(replace(hop, rtt_ns=times[hop.addresses[0]]) for hop in each.hops),
+            rtt_ns=24_000,
+        )
+        for each in (path(n, "10.9.0.2", way, "10.9.12.2") for n, way in enumerate(ways))
+    )
+    names = {"10.9.0.2": "leaf1", "10.9.2.2": "spine2", "10.9.4.2": "spine4"}
+    full = {address: f"{name}.example.net" for address, name in names.items()}
+    assert drawn.splitlines() == list(paths_text(Paths("h", TARGET, paths, (), full), sheet))[2:]
+    narrow = (6, 7, 8, 11)
+    met = [
+        Flow(
+            flow,
+            40000 + flow,
+            mtu=PathMtu(1400, "10.9.0.2") if flow in narrow else PathMtu(1500),
+            dscp_back=(0,) if flow in narrow else (46,),
+        )
+        for flow in range(16)
+    ]
+    lines = list(paths_text(Paths("h", TARGET, tuple(met), dscp=46), sheet))
+    assert packets.splitlines() == lines[-5:]
 
 
 def test_the_counts_are_as_the_service_logs_them(start: Start) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +27,7 @@ class PathMtus:
     def __init__(self, reactor: Any, asked: PingSettings) -> None:
         """Take what was asked of the ping."""
         self._reactor, self._asked = reactor, asked
-        self._found: list[Paths] = []
+        self.found: list[Paths] = []
         self._left_out = 0
 
     async def search(self, summary: Summary) -> None:
@@ -39,7 +38,7 @@ class PathMtus:
         self._left_out = len(targets[MOST_HOSTS:])
         try:
             for target in targets[:MOST_HOSTS]:
-                self._found.append(await self._searched(target))
+                self.found.append(await self._searched(target))
         except (CancelledError, OSError):
             pass  # what is known is told: the ping itself is over
 
@@ -63,27 +62,15 @@ class PathMtus:
 
     def tell(self, say: Say) -> None:
         """Say them, before the summary: ping's lines, which programs read, end it."""
-        if not self._found or self._asked.json:
+        if not self.found or self._asked.json:
             return
         from udpecho.show import standard_output
-        from udpecho.show.packets_text import mtu_lines
+        from udpecho.show.packets_text import mtu_lines_of_hosts
 
         sheet = standard_output()
         say("")
-        for paths in self._found:
-            of = f"{paths.target}: " if len(self._found) > 1 else ""
-            for text in mtu_lines(paths.paths):
-                for line in sheet.wrap(of + text):
-                    say(line)
+        for text in mtu_lines_of_hosts(self.found):
+            for line in sheet.wrap(text):
+                say(line)
         if self._left_out:
             say(f"path MTUs of {self._left_out} more hosts were not searched")
-
-    def write(self) -> None:
-        """Write them as JSON, after the summary."""
-        if not self._asked.json:
-            return
-        from udpecho.show.path_record import path_lines
-
-        for paths in self._found:
-            sys.stdout.writelines(path_lines(paths))
-        sys.stdout.flush()

@@ -69,12 +69,11 @@ async def ping_command(
 
         async def more(summary: Summary) -> None:
             await mtus.search(summary)
-            traces.tell(view.beside(say))
+            traces.tell(view.beside(say), mtus.found)
             mtus.tell(view.beside(say))
 
         every = asked.every
         summary, trace = await _run(reactor, run, view, hosts, every, draws, complain, more, heed)
-        mtus.write()
         if trace is not None and asked.plot is not None:
             write_plot(asked.plot, trace, summary)
     except OSError as error:

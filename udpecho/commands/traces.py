@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from udpecho.commands.ping_settings import PingSettings
@@ -10,7 +12,7 @@ from udpecho.commands.wording import Say
 
 if TYPE_CHECKING:
     from udpecho.commands.recording import RecordingFile
-    from udpecho.path import TracedPing
+    from udpecho.path import Path, Paths, TracedPing
     from udpecho.ping import Ping
 
 
@@ -26,22 +28,48 @@ class Traces:
 
             self._traced = traced(run)
 
-    def tell(self, say: Say) -> None:
-        """Say where flows die, before the summary: ping's lines, which programs read, end it."""
-        if self._traced is None:
+    def tell(self, say: Say, searched: Sequence[Paths] = ()) -> None:
+        """Say where flows die, before the summary: ping's lines, which programs read, end it.
+
+        The record has the path MTUs that were searched, too.
+        """
+        if self._traced is None and not searched:
             return
         from udpecho.show import standard_output
         from udpecho.show.path_record import path_lines, verdict_line
         from udpecho.show.path_text import verdict_text
 
-        verdict = self._traced.verdict()
-        found = (line for paths in self._traced.paths() for line in path_lines(paths))
-        record = [*found, verdict_line(verdict)] if self._json or self._file else []
+        traced = [] if self._traced is None else self._traced.paths()
+        verdict = None if self._traced is None else self._traced.verdict()
+        record = [line for paths in joined(traced, searched) for line in path_lines(paths)]
+        if verdict is not None:
+            record.append(verdict_line(verdict))
         if self._file is not None:
             for line in record:
                 self._file.write(line)
         if self._json:
             sys.stdout.writelines(record)
-            return
-        for line in ("", *verdict_text(verdict, standard_output())):
-            say(line)
+        elif verdict is not None:
+            for line in ("", *verdict_text(verdict, standard_output())):
+                say(line)
+
+
+def joined(traced: Sequence[Paths], searched: Sequence[Paths]) -> list[Paths]:
+    """Give flows that were traced their path MTUs, and add those that were not."""
+    mtus = {(each.peer, path.source_port): path.mtu for each in searched for path in each.paths}
+    seen = {(each.peer, path.source_port) for each in traced for path in each.paths}
+
+    def sized(paths: Paths, path: Path) -> Path:
+        return replace(path, mtu=mtus.get((paths.peer, path.source_port), path.mtu))
+
+    with_mtus = [
+        replace(each, paths=tuple(sized(each, path) for path in each.paths)) for each in traced
+    ]
+    others = [
+        replace(
+            each,
+            paths=tuple(path for path in each.paths if (each.peer, path.source_port) not in seen),
+        )
+        for each in searched
+    ]
+    return [*with_mtus, *(each for each in others if each.paths)]

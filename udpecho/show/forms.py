@@ -10,6 +10,7 @@ from udpecho.path.verdicts import Verdict
 from udpecho.ping.figures import Summary
 from udpecho.ping.outcome import Naming, Outcome
 from udpecho.show.csv_rows import header, rows
+from udpecho.show.packets_text import mtu_lines_of_hosts
 from udpecho.show.path_record import path_lines, verdict_line
 from udpecho.show.path_text import verdict_text
 from udpecho.show.record import Start, summary_line
@@ -38,6 +39,10 @@ class Form(Protocol):
         """Tell what a run measured, and what must be said of that."""
 
 
+MOST_SIZED = 1 << 14
+"""Flows of a run whose path MTUs are told: as many as ping searches, at most."""
+
+
 class AsText:
     """What ping prints; with lines, of each reply, too."""
 
@@ -46,6 +51,7 @@ class AsText:
     ) -> None:
         self._say = say
         self._sheet = sheet
+        self._sized: list[Paths] = []
         self._lines = lines
         self._alone = True
         self._began = False
@@ -73,14 +79,22 @@ class AsText:
             self._say(line)
 
     def found(self, found: Paths | Verdict) -> None:
-        """Say where flows die, as ping does."""
+        """Say where flows die, as ping does; and their path MTUs, when all are known."""
         if isinstance(found, Verdict):
             for line in ("", *verdict_text(found, self._sheet())):
                 self._say(line)
+        elif any(path.mtu for path in found.paths) and len(self._sized) < MOST_SIZED:
+            self._sized.append(found)
 
     def end(self, number: int, start: Start, summary: Summary, remarks: Sequence[str]) -> None:
         """Say the remarks and the summary."""
         sheet = self._sheet()
+        mtus = [*mtu_lines_of_hosts(self._sized)]
+        self._sized.clear()
+        if mtus:
+            self._say("")
+        for line in (line for mtu in mtus for line in sheet.wrap(mtu)):
+            self._say(line)
         told = (line for remark in remarks for line in sheet.wrap(remark))
         for line in ("", *told, *summary_text(summary, sheet)):
             self._say(line)

@@ -20,6 +20,16 @@ def mtu_lines(paths: Sequence[Path]) -> Iterator[str]:
         yield f"{_mtu(mtu)}, {_flows(len(found[mtu]), len(paths))}{named}"
 
 
+def mtu_lines_of_hosts(found: Iterable[Paths]) -> Iterator[str]:
+    """Say the path MTUs to each host, which is named if there are several."""
+    hosts: defaultdict[str, list[Path]] = defaultdict(list)
+    for paths in found:
+        hosts[paths.target] += paths.paths
+    for target, flows in hosts.items():
+        for line in mtu_lines(flows):
+            yield line if len(hosts) == 1 else f"{target}: {line}"
+
+
 def _mtu(mtu: PathMtu) -> str:
     doubt = " (uncertain)" if mtu.uncertain else ""
     if mtu.bytes is None:
