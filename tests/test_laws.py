@@ -90,7 +90,7 @@ PURE = frozenset(
         "show.text", "show.path_text", "show.path_entries", "show.path_changes",
         "show.path_record", "show.path_rows", "show.icmp", "show.fields",
         "show.amounts", "show.live_rows", "show.remarks", "show.rows", "show.sheet",
-        "show.summary_tables", "show.packets_text",
+        "show.summary_tables", "show.packets_text", "show.path_end",
         "commands.commandline",
         "show.csv_rows", "show.entries", "show.forms", "show.reading", "show.summing",
         "show.trace",

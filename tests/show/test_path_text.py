@@ -11,6 +11,7 @@ from tests.path.test_judge import dead, diamond, lost, path
 from udpecho.path import Hop, Path, Paths, Verdict
 from udpecho.path.hops import Label
 from udpecho.path.judge import judge
+from udpecho.show.path_end import ENDS_SHOWN
 from udpecho.show.path_record import path_lines, verdict_line
 from udpecho.show.path_text import paths_text, verdict_text
 from udpecho.show.sheet import Sheet
@@ -48,7 +49,36 @@ def test_where_paths_part_and_join_is_said_by_rows() -> None:
 
 def test_a_target_that_was_not_reached_is_said_to_be_so() -> None:
     paths = Paths("h", ("192.0.2.1", 7), (path(0, "10.0.0.1", reached=False),))
-    assert text(paths)[-1] == "h was not reached"
+    assert text(paths)[-2:] == ["h was not reached:", "  nothing from behind hop 1"]
+
+
+def test_flows_that_do_not_get_there_are_told_with_what_is_known_of_them() -> None:
+    ended = [
+        Path(2, 40002, ended=("10.9.0.2", 3, 0)),
+        Path(3, 40003, ended=("10.9.0.2", 3, 13)),
+        Path(4, 40004),
+        Path(5, 40005, ended=("2001:db8::1", 1, 1)),
+    ]
+    dead = [path(n, "10.0.0.1", "10.1.0.1", reached=False) for n in (6, 7)]
+    there = [path(0, "10.0.0.1", "10.1.1.1"), path(1, "10.0.0.1", "10.1.1.1")]
+    said = [
+        "  nothing from behind hop 2b, 2 of 8 flows: source ports 40006-40007",
+        "  10.9.0.2 says: Destination Net Unreachable, 1 of 8 flows: source ports 40002",
+        "  10.9.0.2 says: Packet filtered, 1 of 8 flows: source ports 40003",
+        "  no router answered, 1 of 8 flows: source ports 40004",
+    ]
+    paths = Paths("h", ("192.0.2.1", 7), (*there, *ended, *dead))
+    lines = text(paths, Sheet(200))
+    at = lines.index("then h, at hop 3: reached by 2 of 8 flows; not by others:")
+    assert lines[at + 1 : at + 5] == said
+    assert "2001:db8::1 says: Destination unreachable: Administratively prohibited" in lines[at + 5]
+    assert max(map(len, text(paths, Sheet(40)))) <= 40
+
+
+def test_ends_beyond_the_most_that_are_shown_are_counted() -> None:
+    flows = tuple(Path(n, 40000 + n, ended=(f"10.9.0.{n}", 3, 0)) for n in range(30))
+    lines = text(Paths("h", ("192.0.2.1", 7), flows))
+    assert lines[-1] == f"  and {30 - ENDS_SHOWN} flows more end elsewhere"
 
 
 def named() -> Verdict:
@@ -59,8 +89,8 @@ def named() -> Verdict:
 def test_a_verdict_names_the_segment_and_shows_its_evidence() -> None:
     lines = list(verdict_text(named(), SHEET))
     assert lines[:4] == [
-        "4 of 16 flows to h lose, and no other passes this segment (out or back: not",
-        "  told):",
+        "4 of 16 traced flows to h lose, and no other passes this segment (out or back:",
+        "  not told):",
         "  between 10.9.0.2 (hop 1) and h: they die behind 10.9.4.2 (hop 2)",
         "",
     ]
@@ -128,7 +158,8 @@ def test_a_target_without_routers_is_said_to_be_reached_by_how_many_and_how_fast
     flows = (Path(0, 40000, (), True, 1, rtt_ns=40_000), Path(1, 40001))
     assert text(Paths("h", ("192.0.2.1", 7), flows)) == [
         "2 flows to h (192.0.2.1:7)",
-        "h, at hop 1: reached by 1 of 2 flows, min 0.0400 ms",
+        "h, at hop 1: reached by 1 of 2 flows, min 0.0400 ms; not by others:",
+        "  no router answered, 1 of 2 flows: source ports 40001",
     ]
 
 

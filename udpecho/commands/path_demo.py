@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 from twisted.internet.protocol import DatagramProtocol
 
 from udpecho.commands.extras import wanting
 from udpecho.commands.status import OK
 from udpecho.commands.wording import Say
+
+if TYPE_CHECKING:
+    from udpecho.path import Paths
+    from udpecho.testing import MemoryRouter
 
 FLOWS = 8
 COUNT, INTERVAL = 400, 0.05
@@ -59,5 +66,18 @@ def path_demo(say: Say, seed: int = 1) -> int:
     for line in verdict_text(verdict, sheet):
         say(line)
     say("")
-    tell(f"The truth: what {fault.above.name} sends to {fault.address()} is lost.")
+    seen = _seen(found.paths())
+    above, below = (_shown(router, seen) for router in (fault.above, fault.below))
+    tell(f"The truth: what {above} sends to {below} is lost.")
     return OK
+
+
+def _seen(looked_at: Sequence[Paths]) -> set[str]:
+    hops = (hop for paths in looked_at for path in paths.paths for hop in path.hops)
+    return {address for hop in hops for address in hop.addresses}
+
+
+def _shown(router: MemoryRouter, seen: set[str]) -> str:
+    """Write a router's name, and the addresses by which it was seen."""
+    known = " and ".join(each for each in router.addresses if each in seen)
+    return f"{router.name} ({known})" if known else router.name

@@ -73,8 +73,13 @@ def refusal_text(outcome: Outcome) -> str:
         return _OURS.get(errno, errno) + _mtu(", mtu={}", outcome.mtu)
     if outcome.icmp_type is None:
         return _BY_ERRNO.get(errno, errno) + _mtu(" (mtu = {})", outcome.mtu)
-    word = _icmp6 if is_ipv6(outcome.peer[0]) else _icmp
-    return word(outcome.icmp_type, outcome.icmp_code or 0, outcome.mtu)
+    kind, code = outcome.icmp_type, outcome.icmp_code or 0
+    return icmp_text(kind, code, ipv6=is_ipv6(outcome.peer[0]), mtu=outcome.mtu)
+
+
+def icmp_text(kind: int, code: int, *, ipv6: bool, mtu: int | None = None) -> str:
+    """Say what an ICMP message says, by its type and code; mtu, in bytes, is what it tells."""
+    return (_icmp6 if ipv6 else _icmp)(kind, code, mtu)
 
 
 def _icmp(kind: int, code: int, mtu: int | None) -> str:

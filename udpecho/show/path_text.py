@@ -10,12 +10,13 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from udpecho.path.hops import Hop, Path, Paths
+from udpecho.path.hops import Hop, Paths
 from udpecho.path.verdicts import Direction, Place, Segment, State, Verdict
 from udpecho.peer import format_peer
 from udpecho.show.amounts import milliseconds, percent, with_address
 from udpecho.show.packets_text import dscp_lines, mtu_lines
 from udpecho.show.path_changes import Marked, marked_rows
+from udpecho.show.path_end import end_lines
 from udpecho.show.path_rows import HopRow, labels_text
 from udpecho.show.rows import Column, table
 from udpecho.show.sheet import Sheet
@@ -52,7 +53,8 @@ def marked_lines(
         yield "", ""
         yield from zip(_table(paths, rows, sheet), ["", *(mark for mark, _ in rows)], strict=True)
         yield "", ""
-    yield from ((line, "") for line in sheet.wrap(_end(paths)))
+    for said in end_lines(paths, [row for _, row in rows]):
+        yield from ((line, "") for line in sheet.wrap(said))
     yield from ((line, "") for line in _way_back(paths, sheet))
     for said in (*mtu_lines(paths.paths), *dscp_lines(paths)):
         yield from ((line, "") for line in sheet.wrap(said))
@@ -115,34 +117,6 @@ def _names(hop: Hop, names: Mapping[str, str]) -> str:
     return ", ".join(dict.fromkeys(names[address] for address in hop.addresses if address in names))
 
 
-def _end(paths: Paths) -> str:
-    """Say whether the target was reached, how far it is, by how many flows, and in what time."""
-    reached = [path for path in paths.paths if path.reached]
-    name, count = paths.target, len(paths.paths)
-    if not reached:
-        ends = {path.ended[0] for path in paths.paths if path.ended is not None}
-        said = f"; {', '.join(sorted(ends))} said that it is unreachable" if ends else ""
-        return f"{name} was not reached{said}"
-    then = "then " if any(path.hops for path in paths.paths) else ""
-    flows = "1 flow" if count == 1 else f"{count} flows"
-    least_ns = min((path.rtt_ns for path in reached if path.rtt_ns is not None), default=None)
-    time = "" if least_ns is None else f", min {milliseconds(least_ns)} ms"
-    return f"{then}{name}{_distance(reached)}: reached by {len(reached)} of {flows}{time}"
-
-
-def _distance(reached: Sequence[Path]) -> str:
-    """Say how far the target is, by the flows that reached it."""
-    distances = sorted({path.distance for path in reached if path.distance is not None})
-    if distances and all(path.distance is not None for path in reached):
-        nearest, farthest = distances[0], distances[-1]
-        return (
-            f", at hop {nearest}" if nearest == farthest else f", at hops {nearest} to {farthest}"
-        )
-    known = max((len(path.hops) for path in reached), default=0)
-    most = [path.at_most for path in reached if path.at_most is not None]
-    return f", at most {max(1, max(most) - known)} hops on" if most else ""
-
-
 def verdict_text(verdict: Verdict, sheet: Sheet) -> Iterator[str]:
     """Say where flows die, or why that can't be told; the evidence in a table."""
     losing = len(verdict.losing)
@@ -151,7 +125,7 @@ def verdict_text(verdict: Verdict, sheet: Sheet) -> Iterator[str]:
         return
     target = _targets(verdict)
     verb = "loses" if losing == 1 else "lose"
-    head = f"{losing} of {verdict.flows} flows to {target} {verb}"
+    head = f"{losing} of {verdict.flows} traced flows to {target} {verb}"
     if verdict.reason:
         yield from sheet.wrap(f"{head}; where: {verdict.reason}")
     else:
