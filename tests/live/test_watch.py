@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import http.client
+import json
 import re
 import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -63,6 +67,32 @@ class Node:
         return float(found[1]) if found else 0.0
 
 
+class SourceOfPeers(BaseHTTPRequestHandler):
+    """Names peers, or sends on to where they are."""
+
+    def do_GET(self) -> None:
+        self.send_response(302 if self.path == "/moved" else 200)
+        self.send_header("Location", "/peers")
+        self.end_headers()
+        targets = ["127.0.0.1:9"] if self.path == "/peers" else ["x"] * 600_000
+        with suppress(OSError):  # who has heard enough hangs up
+            self.wfile.write(json.dumps([{"targets": targets}]).encode())
+
+    def log_message(self, *_: object) -> None:
+        """Print nothing."""
+
+
+@pytest.fixture
+def http_sd() -> Iterator[int]:
+    """Have a server of peers, and give its port."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), SourceOfPeers) as server:
+        thread = Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield server.server_address[1]
+        server.shutdown()
+        thread.join(PATIENCE)
+
+
 def until(is_so: Callable[[], bool]) -> None:
     """Wait until something is so."""
     ends = time.monotonic() + PATIENCE
@@ -111,3 +141,23 @@ def test_two_nodes_watch_each_other_and_obey_signals(nodes: list[Node]) -> None:
         log = node.log.read_text()
         assert "Traceback" not in log
         assert "udpecho has stopped" in log
+
+
+def test_a_server_names_peers_and_no_redirect_is_followed(nodes: list[Node], http_sd: int) -> None:
+    node = nodes[0]
+    urls = [f"http://127.0.0.1:{http_sd}/{path}" for path in ("peers", "moved", "long")]
+    urls.append(f"http://127.0.0.1:{free_port()}/nobody")
+    node.file.write_text(node.text + "".join(f'[[peers]]\nhttp = "{url}"\n' for url in urls))
+
+    def failed(url: str) -> bool:
+        return node.value(f'udpecho_source_failures_total{{source="http:{url}"}}') == 1
+
+    until(lambda: node.value("udpecho_peers_probed") == 2)
+    assert node.value(f'udpecho_source_up{{source="http:{urls[0]}"}}') == 1
+    until(lambda: all(map(failed, urls[1:])))
+    log = node.log.read_text()
+    assert f"{urls[1]}: expected status 200, got 302" in log
+    assert f"{urls[2]}: expected 2000000 bytes at most, got more" in log
+    assert f"{urls[3]}: " in log
+    assert "Traceback" not in log
+    assert "HTTP11ClientFactory" not in log

@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred, succeed
 from tests.watch.nodes import Nodes, fates, name_of
 from udpecho.guard.reasons import Reason
 from udpecho.instrument.probe import ProbeFate
+from udpecho.server import EchoServer
 from udpecho.testing.record import Fate
 from udpecho.watch import BadConfig, WatchService, read_config
 from udpecho.watch.counts import FATES
@@ -141,8 +142,8 @@ def test_a_peer_that_is_gone_from_its_file(tmp_path: Path) -> None:
     path.write_text("192.0.2.2\n192.0.2.3\n192.0.2.77\n")
     text = bench.text(0, [], "[probe]\nflows = 1\n[[peers]]\nfile = 'peers.txt'")
     node = bench.begin(0, text, base=tmp_path)
-    for at in (1, 2):
-        bench.begin(at, bench.text(at, []))
+    for host in bench.hosts[1:]:
+        host.listenUDP(1060, EchoServer())
     bench.net.advance(5)
     assert sorted(node.roll) == ["192.0.2.2", "192.0.2.3", "192.0.2.77"]
     path.write_text("192.0.2.2\n")

@@ -10,7 +10,7 @@ from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
-from twisted.web.client import Agent, ResponseDone
+from twisted.web.client import Agent, HTTPConnectionPool, ResponseDone
 from twisted.web.http import PotentialDataLoss
 from twisted.web.http_headers import Headers
 
@@ -57,7 +57,8 @@ class HttpSource:
 
 def fetcher(reactor: Any) -> Fetch:
     """Make what gets pages: no redirects, and no more than a list of peers may have."""
-    agent = Agent(reactor, connectTimeout=ANSWER_SECONDS)
+    pool = _QuietPool(reactor, persistent=False)  # type: ignore[no-untyped-call]
+    agent = Agent(reactor, connectTimeout=ANSWER_SECONDS, pool=pool)
     headers = Headers({"Accept": ["application/json"], "User-Agent": ["udpecho"]})
 
     async def fetch(url: str) -> bytes:
@@ -77,6 +78,16 @@ def fetcher(reactor: Any) -> Fetch:
         return Deferred.fromCoroutine(fetch(url)).addTimeout(ANSWER_SECONDS, clock, too_late)
 
     return fetch_in_time
+
+
+class _QuietFactory(HTTPConnectionPool._factory):  # type: ignore[misc, valid-type]
+    """Makes no line in the log of each question."""
+
+    noisy = False
+
+
+class _QuietPool(HTTPConnectionPool):
+    _factory = _QuietFactory
 
 
 class _Refused(Protocol):
@@ -100,8 +111,8 @@ class _Body(Protocol):
         """Keep a part of it."""
         self._data += data
         if len(self._data) > self._most:
-            self._hang_up()
             self._end(CantFetch(f"expected {self._most} bytes at most, got more"))
+            self._hang_up()
 
     def connectionLost(self, reason: Failure = Failure(ConnectionDone())) -> None:  # noqa: B008
         """Fire, with the whole of it or why there is none."""
