@@ -24,6 +24,7 @@ from udpecho.testing import MemoryNetwork, leaf_and_spine
 
 NAMED = (State.NAMED, State.CANDIDATES)
 BEHIND = "10.9.20.0/24"
+ON_A_LEAF = 16
 LOOK = 10.0
 """Seconds between looks at the verdict."""
 
@@ -109,13 +110,16 @@ def fabric(seeds: int, hosts: int) -> None:
         began = time.process_time()
         net = MemoryNetwork(seed)
         forgetful(net)
-        made = leaf_and_spine(net, leaves=64, spines=16, hosts=-(-hosts // 63))
+        made = leaf_and_spine(net, leaves=64, spines=16, hosts=ON_A_LEAF)
         source = made.hosts[0][0]
         targets = [host for leaf in made.hosts[1:] for host in leaf][:hosts]
         for host in targets:
             listen_udp(host, 7, EchoServer(host.seconds))
         random = Random(seed)
-        above, below = random.choice(made.spines), random.choice(made.leaves[1:])
+        above, below = (
+            random.choice(made.spines),
+            random.choice(made.leaves[1 : 1 + -(-hosts // ON_A_LEAF)]),
+        )
         net.link(above, below, one_way=True, loss=0.02)
         peers = [(host.addresses[0], 7) for host in targets]
         run = prepare(source, peers, count=FLOWS * 200, interval=2 / FLOWS, flows=FLOWS,

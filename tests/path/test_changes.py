@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -140,3 +141,24 @@ class TestWhoAnswers:
         assert asker.paths()[0].hops == ()
         found = [asker.answered(0, 2, Answer("10.0.0.2", 11, 0)) for _ in range(3)]
         assert found == [False, False, True]
+
+
+class TestWhenIsAsked:
+    def test_what_stays_silent_is_asked_1_2_and_4_seconds_later(self) -> None:
+        asker = Asker([40000], most_hops=1)
+        tenths = [n for n in range(200) if asker.take(n * 100_000_000) is not None]
+        assert tenths == [0, 10, 30, 70]
+
+    def test_what_answered_is_asked_anew_every_two_seconds_at_most(self) -> None:
+        asker = Asker([40000, 40001], most_hops=1)
+        for number in (0, 1):
+            assert asker.take(0) == (number, 1)
+            asker.answered(number, 1, Answer("10.0.0.1", 11, 0))
+        asked = []
+        for tenth in range(10, 100):
+            found = asker.stalest(tenth * 100_000_000)
+            if found is not None:
+                asker.ask_anew(found[1], tenth * 100_000_000)
+                asked.append((tenth, found[1].flow))
+        assert [flow for _, flow in asked] == [0, 1, 0, 1, 0]
+        assert all(then - before == 20 for (before, _), (then, _) in pairwise(asked))

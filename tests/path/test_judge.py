@@ -10,7 +10,7 @@ import pytest
 
 from tests.path.fabrics import Fabric, Losses, drawn, holds, layers, thinned
 from udpecho.path import Direction, Hop, Path, Paths, Place, State, Verdict, verdict
-from udpecho.path.judge import ALL_ALIKE, CHANGED, NO_SEGMENT, NONE_LOSES, NOT_OUT, judge
+from udpecho.path.judge import ALL_ALIKE, CHANGED, NO_SEGMENT, NONE_LOSES, NOT_OUT, TOO_EARLY, judge
 from udpecho.ping import Flow, Outcome, ProbeFate
 
 TARGET = ("10.9.20.2", 7)
@@ -183,6 +183,17 @@ def test_paths_of_losing_flows_that_changed_meanwhile_name_nothing() -> None:
     assert (found.state, found.reason, found.segments) == (State.CHANGED, CHANGED, ())
     unharmed = Paths(paths.target, paths.peer, paths.paths, changed=(6,))
     assert judge([unharmed], lost({3: 50, 7: 60, 11: 40, 15: 70})).state is State.NAMED
+
+
+def test_loss_of_a_part_waits_for_the_test_that_names_flows_and_loss_of_all_does_not() -> None:
+    """The test is the ping's; one of the flows of the segment is enough."""
+    part = lost({3: 25, 7: 30, 11: 20, 15: 35})
+    early = judge([diamond()], part, {(*TARGET, 40002)})
+    assert (early.state, early.reason, early.losing) == (State.UNDECIDED, TOO_EARLY, ())
+    assert judge([diamond()], part, {(*TARGET, 40007)}).state is State.NAMED
+    shown = dead(3, 7, 11, 15, hops=("10.9.0.2", "10.9.4.2", None, None))
+    whole = lost(dict.fromkeys((3, 7, 11, 15), 20), of=20)
+    assert judge([diamond(**shown)], whole, set()).state is State.NAMED
 
 
 @pytest.mark.parametrize("silent", [{3: 2}, {3: 2, 8: 2, 1: 3}, {3: 3, 7: 2}])
