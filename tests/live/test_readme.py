@@ -25,6 +25,7 @@ EXPECTED = {
     "ping.md": (r"loss 0%[^\0]*ProbeFate.REPLIED",),
     "port.md": (r"asked at 127.0.0.1 with TTL \d+\nb'HELLO'",),
     "server.md": (r"\('127.0.0.1', \d+\)[^\0]*ServerCounters",),
+    "watch.md": (r"127\.0\.0\.1:\d+ replied: \d\d",),
     "testing.md": ("9 passed", "2 passed", "4 passed", "2 passed"),
 }
 """What each page's programs print, in order, among other things; patterns."""
