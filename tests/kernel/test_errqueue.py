@@ -77,6 +77,7 @@ def test_what_icmp_says(
     assert found.by == (ROUTER6 if ipv6 else ROUTER)
     assert (found.icmp_type, found.icmp_code) == (kind, code)
     assert (found.is_unreachable, found.is_time_exceeded) == (unreachable, exceeded)
+    assert found.is_too_long == ((kind, code) == ((2, 0) if ipv6 else (3, 4)))
     assert (found.when, found.mtu) == (None, None)
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from random import Random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from udpecho.path.hops import PathMtu
 from udpecho.path.mtu import ASKED, LARGEST, Search
@@ -251,3 +253,34 @@ def test_it_always_ends(loss: float, tells: bool) -> None:
         found, seconds = Flow(takes, own, tells, loss=loss, random=random).searched()
         assert seconds < 60
         assert loss or found.bytes == takes
+
+
+@given(st.data())
+def test_whatever_is_said_it_ends_soon_and_raises_nothing(data: st.DataObject) -> None:
+    """By a router that lies, a target that echoes what it likes, and late."""
+    search, now_ns = Search(small=SMALL, ipv6=data.draw(st.booleans())), 0
+    sizes = st.integers(0, LARGEST)
+    for _ in range(600):
+        if search.done:
+            break
+        search.take(now_ns)
+        size = data.draw(st.sampled_from([*search_sizes(search), SMALL, 1400, LARGEST]))
+        said = data.draw(st.sampled_from(["nothing"] * 4 + ["back", "there", "long", "unsent"]))
+        if said == "back":
+            search.came_back(size, data.draw(st.integers(0, 10**12)))
+        elif said == "there":
+            search.arrived(size, ROUTER)
+        elif said == "long":
+            search.refused(size, ROUTER, data.draw(st.none() | sizes))
+        elif said == "unsent":
+            search.unsent(size, data.draw(st.none() | sizes))
+        due_ns = search.next_ns(now_ns)
+        now_ns = now_ns if due_ns is None else max(now_ns, due_ns)
+        found = search.result()
+        assert found.bytes is None or 0 < found.bytes <= LARGEST
+    assert search.done
+
+
+def search_sizes(search: Search) -> list[int]:
+    """List what is asked now, if anything is."""
+    return [] if search._size is None else [search._size]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from ipaddress import ip_address
 from typing import Any
 
@@ -291,6 +292,22 @@ class TestFaults:
         [told] = sender.told()
         assert told.mtu == 1400
         assert told.by == (routers[1].address(routers[0], ipv6=family == 6), 0)
+
+    @pytest.mark.parametrize(("heeds", "fate"), [(True, Fate.UNSENT), (False, Fate.TOO_LONG)])
+    def test_what_was_told_is_heeded_unless_it_is_to_be_tried_again(
+        self, heeds: bool, fate: Fate
+    ) -> None:
+        net, source, target, routers = line()
+        target.peer(7, [])
+        net.link(routers[1], routers[2], mtu=1400, delay=0.001)
+        sender = Sender(net, source)
+        sender.socket.let_fragment(False, heeds=heeds)
+        sender.send(data=bytes(1400))
+        sender.told()
+        with suppress(OSError):
+            sender.transmit(bytes(1400))
+        net.advance(0.5)
+        assert net.record[-1].fate is fate
 
     def test_what_tells_an_mtu_is_not_limited_but_may_be_silent(self) -> None:
         for silent, count in ((False, 20), ([Fate.TOO_LONG], 0)):
