@@ -117,7 +117,8 @@ def bench(session: nox.Session) -> None:
 
 @HERE
 def paths(session: nox.Session) -> None:
-    """Measure what docs/path.md says of verdicts: some hours, as root."""
+    """Measure what docs/path.md says of verdicts, path MTUs and DSCPs: some hours, as root."""
+    python(session, "tests.bench.packets")
     python(session, "tests.bench.verdicts")
     python(session, "tests.bench.traced_truth")
     for limit in ("0", "1000"):
