@@ -62,6 +62,7 @@ class Watched:
                 {
                     "after": round(after, 3),
                     "state": verdict.state.value,
+                    "direction": verdict.direction.value,
                     "reason": verdict.reason,
                     "losing": sorted(port for _, port in verdict.losing),
                     "segments": [
@@ -79,7 +80,7 @@ class Watched:
 def heart(verdict: Verdict) -> tuple[object, ...]:
     """Give what a verdict says, without what grows."""
     places = [(s.after, s.before, s.behind, s.within) for s in verdict.segments]
-    return verdict.state, verdict.reason, verdict.losing, places
+    return verdict.state, verdict.direction, verdict.reason, verdict.losing, places
 
 
 async def main(clock: Any, host: str, port: int, first: int, seconds: float, interval: float,

@@ -107,6 +107,10 @@ class Explanation:
         alike = max(differ(inside), differ(_by_target(inside))) < limit
         return alike and differ(outside) < DOUBT
 
+    def is_seen(self) -> bool:
+        """Tell whether any router is known on the way of these flows."""
+        return any(any(self.way.trails[flow].hops) for flow in self.flows)
+
     def segments(self) -> list[Segment]:
         """Give the segments that exactly these flows pass.
 

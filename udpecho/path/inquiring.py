@@ -20,11 +20,11 @@ PATIENCE_NS = 400_000_000
 SOON_NS = 100_000_000
 """How long a reply that is to die on its way back takes to do so, about, and to be told of."""
 
-A_SECOND, AT_ONCE = 50.0, 20.0
-"""Matters to a target: few beside what a server's limit lets pass (1,000 a second)."""
+A_SECOND, AT_ONCE = 100.0, 50.0
+"""Inquiries to a target: few beside what a server's limit lets pass (1,000 a second)."""
 
 UNHEARD = 8
-"""Matters without any answer after which a target is taken for one that does not tell."""
+"""Inquiries without any answer after which a target is taken for one that does not tell."""
 
 MOST_OPEN = 4096
 """Probes that may have to be asked about; the oldest is forgotten first."""

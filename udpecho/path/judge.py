@@ -30,6 +30,7 @@ ALL_ALIKE = "every flow loses alike: this host, the target, or what all of them 
 NO_SEGMENT = "the flows that lose have no segment to themselves"
 TOO_MANY = "too many segments explain it as well"
 NOT_OUT = "hops answer behind what the losing flows have in common: not on the way out"
+NOT_SEEN = "on a way back of which nothing is known yet"
 CHANGED = "the paths of flows that lose changed while they were looked at"
 
 Losses: TypeAlias = dict[tuple[str, int, int], list[int]]
@@ -66,6 +67,8 @@ def judge(
     ]
     reason, told = _told(weighed(ways_of(looked_at, fates)), fates)
     losing = sorted({flow for each in told for flow in each.flows if fates[flow].lost})
+    if any(each.way.direction is Direction.BACK and not each.is_seen() for each in told):
+        reason = NOT_SEEN
     if standing_out is not None and not any(
         not path.reached or (*paths.peer, path.source_port) in standing_out
         for paths, path in (flows[flow] for flow in losing)

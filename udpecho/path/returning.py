@@ -25,6 +25,10 @@ from udpecho.telling import NAMED, Told, read_answer, read_question
 FAR_TTL = DEFAULT_TTL
 """The TTL with which inquiries leave: what is left of it at the target tells the distance."""
 
+SILENT_NS = 300_000_000
+"""How long an answer from the way out may take before the target is asked about the question, if it
+does not answer that flow."""
+
 MOST_ABOUT = 64
 """Lost probes of a flow that are asked about: more would not change the share that arrived."""
 
@@ -75,7 +79,7 @@ class WayBack:
     def sent(self, probe: bytes, question: Question, now_ns: int) -> None:
         """Note a question of the trace's own: if it is not answered, it is asked about."""
         flow, ttl, back = question
-        wait_ns = WAIT_NS if back is None else SOON_NS
+        wait_ns = WAIT_NS if ttl is None else SILENT_NS if back is None else SOON_NS
         self._inquiries.open(probe, Matter(flow, now_ns, now_ns + wait_ns, ttl, back))
 
     def lost(self, number: int, probe: bytes, sent_ns: int, now_ns: int) -> None:
