@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from importlib import resources
 
 import jsonschema
 
-from tests.path.test_judge import dead, diamond, lost, path
+from tests.path.test_judge import TARGET, dead, diamond, lost, path
 from udpecho.path import Hop, Path, Paths, Verdict
 from udpecho.path.hops import Label
 from udpecho.path.judge import judge
@@ -45,6 +46,35 @@ def test_where_paths_part_and_join_is_said_by_rows() -> None:
         "",
         "then h, at hop 4: reached by 3 of 3 flows",
     ]
+
+
+def test_the_way_back_is_written_as_it_was_told() -> None:
+    paths = Paths(
+        "h",
+        ("192.0.2.1", 7),
+        (
+            replace(path(0, "10.0.0.1"), back=(Hop(1, ("10.2.0.9",)), Hop(2, ("10.0.0.9",)))),
+            replace(path(1, "10.0.0.1", reached=False, told=4, arrived=3),
+                    back=(Hop(1, ("10.2.0.9",)),)),
+        ),
+        tells=True,
+    )  # fmt: skip
+    lines = text(paths)
+    assert lines[lines.index("and back, as h told:") :] == [
+        "and back, as h told:",
+        "",
+        "hop  router    from  flows",
+        "1    10.2.0.9            2",
+        "2    10.0.0.9  1         1",
+        "",
+        "then this host: by 1 of 2 flows; of 4 lost probes 3 had arrived",
+    ]
+
+
+def test_of_a_target_that_does_not_tell_that_is_said() -> None:
+    found = (path(0, "10.0.0.1"),)
+    assert text(Paths("h", ("192.0.2.1", 7), found, tells=False))[-1] == "way back: not told"
+    assert "way back" not in " ".join(text(Paths("h", ("192.0.2.1", 7), found)))
 
 
 def test_a_target_that_was_not_reached_is_said_to_be_so() -> None:
@@ -97,6 +127,26 @@ def test_a_verdict_names_the_segment_and_shows_its_evidence() -> None:
     assert lines[4].split()[:2] == ["source", "port"]
     assert lines[5].split()[:4] == ["40003", "20", "20", "100%"]
     assert len(lines) == 5 + 16
+
+
+def test_a_verdict_on_the_way_back_is_read_from_the_target() -> None:
+    flows = []
+    for number in range(16):
+        last = number % 4
+        back = ["10.9.9.1", f"10.9.{5 + last}.1", "10.9.1.1"]
+        died = 20 if last == 3 else 0
+        flows.append(
+            path(number, "10.9.0.2", "10.9.4.2", "10.9.12.2", reached=not died, told=died,
+                 arrived=died, back=tuple(back[:2] if died else back))
+        )  # fmt: skip
+    paths = Paths("h", TARGET, tuple(flows), tells=True)
+    verdict = judge([paths], lost(dict.fromkeys((3, 7, 11, 15), 20), of=20))
+    lines = list(verdict_text(verdict, SHEET))
+    assert " ".join(" ".join(lines[:4]).split()) == (
+        "4 of 16 flows to h lose, and no other passes this segment on the way back: between"
+        " 10.9.9.1 (hop 1 back) and this host: they die behind 10.9.8.1 (hop 2 back)"
+    )
+    assert "10.9.8.1 (hop 2 back)" in lines[6]
 
 
 def test_every_line_fits_and_nothing_in_it_steers_a_terminal() -> None:
