@@ -32,7 +32,11 @@ def padded(text: str, columns: int, *, right: bool = False) -> str:
 
 
 def wrapped(text: str, columns: int, indent: str = "  ") -> Iterator[str]:
-    """Break a line at its spaces; what follows the first is indented. A word is broken at need."""
+    """Break a line at its spaces; what follows the first is indented, more than it is itself.
+
+    A word is broken at need.
+    """
+    indent += text[: len(text) - len(text.lstrip(" "))]
     indent = indent if columns > 2 * len(indent) else ""
     at, before = 0, ""
     while (end := _end_of_line(text, at, columns - len(before))) < len(text):

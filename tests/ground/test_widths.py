@@ -79,6 +79,7 @@ def test_a_line_is_broken_at_its_spaces() -> None:
     assert list(wrapped(line, 80)) == [line]
     assert list(wrapped("", 80)) == [""]
     assert list(wrapped("to echo.example.org", 10)) == ["to", "  echo.exa", "  mple.org"]
+    assert list(wrapped("  an inner line", 12)) == ["  an inner", "    line"]
 
 
 @pytest.mark.parametrize("text", ["a " * 20_000, "日" * 40_000, "e\u0301" * 20_000])

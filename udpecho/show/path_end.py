@@ -53,6 +53,8 @@ def _ends(paths: Paths, rows: Sequence[HopRow]) -> dict[str, list[int]]:
         if path.ended is not None:
             by, kind, code = path.ended
             end = f"{by} says: {icmp_text(kind, code, ipv6=is_ipv6(by))}"
+        elif path.arrived:
+            end = "they arrive, and no reply comes back"
         elif number in last:
             end = f"nothing from behind hop {last[number]}"
         else:

@@ -95,6 +95,7 @@ def _way_back(paths: Paths, sheet: Sheet) -> Iterator[str]:
         if paths.tells is False:
             yield "way back: not told"
         return
+    yield ""
     yield from sheet.wrap(f"and back, as {paths.target} told:")
     back = replace(paths, paths=tuple(told))
     yield ""
@@ -105,7 +106,7 @@ def _way_back(paths: Paths, sheet: Sheet) -> Iterator[str]:
     )
     whole = sum(path.reached for path in told)
     died = f"; of {lost} lost probes {arrived} had arrived" if lost else ""
-    yield from sheet.wrap(f"then this host: by {whole} of {len(told)} flows{died}")
+    yield from sheet.wrap(f"then this host: reached by {whole} of {len(told)} flows{died}")
 
 
 def _router(row: HopRow) -> str:
