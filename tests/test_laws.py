@@ -87,7 +87,7 @@ PURE = frozenset(
         "path.answers", "path.inquiring", "path.returning", "path.target",
         "ping.limits", "ping.losing", "ping.rounds", "ping.turns",
         "instrument.probe", "instrument.stamps", "kernel.layout", "show.record",
-        "show.text", "show.path_text", "show.path_entries", "show.path_changes",
+        "show.text", "show.path_text", "show.path_entries", "show.path_changes", "show.path_graph",
         "show.path_record", "show.path_rows", "show.icmp", "show.fields",
         "show.amounts", "show.live_rows", "show.remarks", "show.rows", "show.sheet",
         "show.summary_tables", "show.packets_text", "show.path_end",
@@ -149,6 +149,7 @@ EXTRAS = {
     "ping.spread": "hdrh",
     "show.plot": "matplotlib",
     "show.heat": "matplotlib",
+    "show.path_plot": "matplotlib",
     "show.clock_axis": "matplotlib",
 }
 TEST_TOOLS = {"testing.pytest_plugin": "pytest"}

@@ -6,6 +6,7 @@ import io
 import json
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -179,6 +180,14 @@ class TestPackets:
         assert {tuple(line["dscp_back"]) for line in lines} == {(46,), (0,)}
 
 
+@pytest.mark.parametrize("ending", ["svg", "png"])
+def test_paths_are_drawn(ending: str, tmp_path: Path) -> None:
+    file = tmp_path / f"paths.{ending}"
+    status, said = run("--flows=2", f"--plot={file}", "echo.example:7")
+    assert (status, said[0]) == (OK, "2 flows to echo.example:7 (192.0.2.1:7)")
+    assert file.read_bytes().startswith(b"<?xml" if ending == "svg" else b"\x89PNG")
+
+
 def test_the_demonstration_finds_what_is_wrong() -> None:
     said: list[str] = []
     assert path_demo(said.append) == OK
@@ -204,6 +213,10 @@ def test_the_demonstration_finds_what_is_wrong() -> None:
         (["--dscp=64", "a"],
          "--dscp: expected a DSCP from 0 to 63 or by name (EF, AF41), got '64'"),
         (["--demo", "--mtu"], "--demo: expected no other option"),
+        (["--plot=a.gif", "a"], "--plot: expected FILE.svg or FILE.png, got 'a.gif'"),
+        (["--live", "--json", "a"], "--live: expected no --json: a terminal is drawn on"),
+        (["--live", "--plot=a.svg", "a"],
+         "--live: expected no --plot: which look it is of would not be known"),
         (["-m", "0", "a"], "-m: expected a whole number from 1 to 255, got '0'"),
         (["--flows=0", "a"], "--flows: expected a whole number from 1 to 1024, got '0'"),
         (["--flows=2", "--sport=40000", "a"],

@@ -16,6 +16,7 @@ from udpecho.commands.report import report_command
 from udpecho.commands.report_options import ReportSettings
 from udpecho.commands.traces import Traces
 from udpecho.ping import prepare
+from udpecho.show.path_plot import BLAMED_COLOUR
 
 PORTS = range(40000, 40016)
 
@@ -74,6 +75,20 @@ def test_the_file_has_it_and_report_tells_it_as_ping_did(
         err.append,
     )
     assert not any("they die behind" in line for line in out), "it is of all hosts"
+
+
+def test_a_picture_marks_what_the_verdict_names(tmp_path: Path) -> None:
+    four = FourWays(1, icmp_per_second=None)
+    four.members[3].drop(to="10.9.20.0/24")
+    run = four.net.run_until(
+        prepare(four.source, [(TARGET, 7)], count=320, interval=0.05, flows=16, source_ports=PORTS)
+    )
+    traces = Traces(run, PingSettings(hosts=(), trace=True))
+    traces.draw(str(tmp_path / "none.svg"))
+    four.net.run_until(run.start(), limit=1000)
+    traces.draw(str(tmp_path / "run.svg"))
+    assert [each.name for each in tmp_path.iterdir()] == ["run-paths.svg"]
+    assert BLAMED_COLOUR.lower() in (tmp_path / "run-paths.svg").read_text().lower()
 
 
 def test_json_has_it_before_the_summary(capsys: pytest.CaptureFixture[str]) -> None:

@@ -23,8 +23,9 @@ class Unusable(UdpEchoError):
     """The command can't do what it was asked; the text says why, in one line."""
 
 
-def trace_type() -> type[Trace]:
-    """Load what --plot draws from.
+@contextmanager
+def drawing() -> Iterator[None]:
+    """Have what draws loaded within the block.
 
     When it is loaded, matplotlib obeys a matplotlibrc of the working directory, if it can read
     it, whoever has put it there; and can't be told not to. Nor is there need to. An MPLBACKEND
@@ -32,16 +33,31 @@ def trace_type() -> type[Trace]:
     """
     os.environ.pop("MPLBACKEND", None)
     with wanting("plot"), chdir(Path(__file__).parent) if RC_FILE.exists() else nullcontext():
+        yield
+
+
+def trace_type() -> type[Trace]:
+    """Load what --plot draws from."""
+    with drawing():
         from udpecho.show import Trace, draw
     del draw  # it is there, then, when the run is over
     return Trace
 
 
 def write_plot(file: str, trace: Trace, summary: Summary) -> None:
-    """Draw, and write the picture's file."""
+    """Draw a run, and write the picture's file."""
     from udpecho.show import draw
 
-    image = draw(trace, summary, file.rpartition(".")[2].lower())
+    write_picture(file, draw(trace, summary, format_of(file)))
+
+
+def format_of(file: str) -> str:
+    """Tell of which kind a picture is by the ending of its file's name."""
+    return file.rpartition(".")[2].lower()
+
+
+def write_picture(file: str, image: bytes) -> None:
+    """Write a picture's file. Raises Unusable."""
     try:
         with open(file, "wb") as out:
             out.write(image)

@@ -10,7 +10,7 @@ from dataclasses import replace
 from errno import EACCES, EADDRINUSE, EADDRNOTAVAIL, ENODEV
 from typing import TYPE_CHECKING, Any
 
-from udpecho.commands.extras import Unusable, wanting
+from udpecho.commands.extras import Unusable, drawing, format_of, wanting, write_picture
 from udpecho.commands.path_demo import path_demo
 from udpecho.commands.path_live import LivePaths, refuse_no_screen
 from udpecho.commands.path_options import PathSettings
@@ -41,12 +41,17 @@ async def path_command(reactor: Any, asked: PathSettings, say: Say, heed: Heed =
         from udpecho.path import trace as _  # noqa: F401
     if asked.live:
         refuse_no_screen()
+    if asked.plot is not None:
+        with drawing():
+            from udpecho.show import draw_paths
     try:
         found = await (_live if asked.live else _once)(reactor, asked, say, heed)
     except UdpEchoError:
         raise
     except OSError as error:
         raise Unusable(_why_not(error, asked)) from error
+    if asked.plot is not None:
+        write_picture(asked.plot, draw_paths(found, format_of(asked.plot)))
     return OK if any(path.reached for path in found.paths) else NO_REPLY
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from udpecho.commands.commandline import WrongUsage
-from udpecho.commands.options import Once, Parser, add_families, chosen_family, readable
+from udpecho.commands.options import Once, Parser, add_families, chosen_family, plot_file, readable
 from udpecho.commands.ping_values import (
     MAX_FLOWS,
     Target,
@@ -43,6 +43,7 @@ class PathSettings:
     dscp: int | None = None
     json: bool = False
     live: bool = False
+    plot: str | None = None
 
 
 class PathOptions(Parser):
@@ -82,6 +83,8 @@ class PathOptions(Parser):
             raise WrongUsage(
                 f"--sport: expected {said.flows} ports, one for each of --flows, got {ports}"
             )
+        if said.live and said.plot is not None:
+            raise WrongUsage("--live: expected no --plot: which look it is of would not be known")
         if said.live and said.json:
             raise WrongUsage("--live: expected no --json: a terminal is drawn on")
         source, device = readable(source_or_device)(said.interface)
@@ -100,6 +103,7 @@ class PathOptions(Parser):
             dscp=said.dscp,
             json=said.json,
             live=said.live,
+            plot=said.plot,
         )
 
 
@@ -167,6 +171,10 @@ def _add_output(parser: Parser) -> None:
         "--live", action="store_true",
         help="Look again and again, on a terminal, and mark what is new (+), where flows came to "
         "from elsewhere (~), and what is gone (-). Ctrl-C ends it with the last picture.",
+    )  # fmt: skip
+    showing.add_argument(
+        "--plot", metavar="FILE", action=Once, type=readable(plot_file),
+        help="Draw the paths: FILE.svg or FILE.png.",
     )  # fmt: skip
     showing.add_argument("--json", action="store_true", help="Print a JSON object for each flow.")
     showing.add_argument(

@@ -76,6 +76,7 @@ async def ping_command(
         summary, trace = await _run(reactor, run, view, hosts, every, draws, complain, more, heed)
         if trace is not None and asked.plot is not None:
             write_plot(asked.plot, trace, summary)
+            traces.draw(asked.plot)
     except OSError as error:
         if hosts.failed and isinstance(error, ResolveFailed):
             return FAILED  # of each host has been told what is wrong

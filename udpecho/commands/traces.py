@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from udpecho.commands.extras import format_of, write_picture
 from udpecho.commands.ping_settings import PingSettings
 from udpecho.commands.wording import Say
 
@@ -52,6 +54,23 @@ class Traces:
         elif verdict is not None:
             for line in ("", *verdict_text(verdict, standard_output())):
                 say(line)
+
+    def draw(self, file: str) -> None:
+        """Draw the paths to the host that most flows lose to, with what the verdict names.
+
+        Their picture's file is called by that of the run: run-paths.svg.
+        """
+        verdict = None if self._traced is None else self._traced.verdict()
+        if self._traced is None or verdict is None or not verdict.losing:
+            return
+        from udpecho.path import Direction
+        from udpecho.show import draw_paths
+
+        [(most, _)] = Counter(target for target, _ in verdict.losing).most_common(1)
+        paths = next(each for each in self._traced.paths() if each.target == most)
+        blamed = () if verdict.direction is Direction.BACK else verdict.segments
+        name, _, ending = file.rpartition(".")
+        write_picture(f"{name}-paths.{ending}", draw_paths(paths, format_of(file), blamed))
 
 
 def joined(traced: Sequence[Paths], searched: Sequence[Paths]) -> list[Paths]:

@@ -15,6 +15,7 @@ __all__ = [
     "Trace",
     "View",
     "draw",
+    "draw_paths",
     "live_lines",
     "standard_output",
     "wants_plain_lines",
@@ -24,6 +25,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from udpecho.show.live_paths import live_lines as live_lines
+    from udpecho.show.path_plot import draw_paths as draw_paths
     from udpecho.show.plot import draw as draw
     from udpecho.show.table import LiveTable as LiveTable
     from udpecho.show.terminal import Canvas as Canvas
@@ -43,6 +45,7 @@ else:
         globals(),
         {
             "live_paths": ("live_lines",),
+            "path_plot": ("draw_paths",),
             "plot": ("draw",),
             "table": ("LiveTable",),
             "terminal": ("Canvas", "standard_output", "wants_plain_lines", "why_no_table"),

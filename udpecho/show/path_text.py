@@ -47,7 +47,7 @@ def marked_lines(
     paths: Paths, sheet: Sheet, before: Paths | None = None
 ) -> Iterator[tuple[str, str]]:
     """Write all paths to one target, and with each line how it is another than before."""
-    yield from ((line, "") for line in sheet.wrap(_head(paths)))
+    yield from ((line, "") for line in sheet.wrap(head_text(paths)))
     rows = marked_rows(paths, before)
     if rows:
         yield "", ""
@@ -60,7 +60,8 @@ def marked_lines(
         yield from ((line, "") for line in sheet.wrap(said))
 
 
-def _head(paths: Paths) -> str:
+def head_text(paths: Paths) -> str:
+    """Say of how many flows to whom paths are."""
     count = len(paths.paths)
     flows = "1 flow" if count == 1 else f"{count} flows"
     return f"{flows} to {with_address(paths.target, format_peer(paths.peer))}"

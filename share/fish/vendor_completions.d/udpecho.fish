@@ -120,6 +120,7 @@ complete -c udpecho -n '_shtab_udpecho_using path' -s w -l deadline -x -d 'Secon
 complete -c udpecho -n '_shtab_udpecho_using path' -l mtu -d 'Tell each flow'"'"'s path MTU: who says so, or what came back from an echo server.'
 complete -c udpecho -n '_shtab_udpecho_using path' -l dscp -x -d 'Send all with this DSCP, 0 to 63 or by name (EF, AF41, CS1), and tell which flows it was changed for on the way out or back, if the server answers with what it gets.'
 complete -c udpecho -n '_shtab_udpecho_using path' -l live -d 'Look again and again, on a terminal, and mark what is new (+), where flows came to from elsewhere (~), and what is gone (-). Ctrl-C ends it with the last picture.'
+complete -c udpecho -n '_shtab_udpecho_using path' -l plot -xka "(__fish_complete_path (commandline -ct))" -d 'Draw the paths: FILE.svg or FILE.png.'
 complete -c udpecho -n '_shtab_udpecho_using path' -l json -d 'Print a JSON object for each flow.'
 complete -c udpecho -n '_shtab_udpecho_using path' -s n -l numeric -d 'Show addresses alone: look up no router'"'"'s name.'
 complete -c udpecho -n '_shtab_udpecho_using path' -s h -l help -d 'Show this, and exit.'
