@@ -209,6 +209,24 @@ class TestOddNetworks:
         assert not path.reached
         assert path.ended == (by, *((1, 1) if family == 6 else (3, 13)))
 
+    @pytest.mark.parametrize("options", [AT_WILL, {}], ids=["at will", "limited"])
+    def test_ipv6_routers_that_hash_the_flow_label(self, options: dict[str, Any]) -> None:
+        four = FourWays(1, hashes="label", **options)
+        paths = looked(four.net, four.source, TARGET6)
+        met = {path.source_port: path.hops[1].addresses for path in paths}
+        assert len(set(met.values())) == 4
+        by_ports = FourWays(1, **options)
+        assert met != {
+            path.source_port: path.hops[1].addresses
+            for path in looked(by_ports.net, by_ports.source, TARGET6)
+        }
+        four.members[3].drop(to="fd09:20::/64")
+        verdict = pinged(four, TARGET6).verdict()
+        assert verdict.state is State.NAMED, verdict.reason
+        dying = (four.members[3].address(four.r1, ipv6=True),)
+        assert verdict.segments[0].within[0].addresses == dying
+        assert {port for _, port in verdict.losing} == {p for p, by in met.items() if by == dying}
+
     def test_a_path_that_grows_while_it_is_looked_at(self) -> None:
         four = FourWays(1, **AT_WILL)
         a, b, *_ = four.members

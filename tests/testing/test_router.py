@@ -92,6 +92,17 @@ class TestWays:
         assert len(counts) == 4
         assert min(counts.values()) >= 2
 
+    @pytest.mark.parametrize("family", [4, 6])
+    def test_a_router_may_go_by_the_flow_label(self, family: int) -> None:
+        """Over IPv4 there is none, and it goes by the ports."""
+        members = []
+        for hashes in ("ports", "label"):
+            four = FourWays(1, hashes=hashes, icmp_per_second=None)
+            flows = [hops(Sender(four.net, four.source, 40000 + n, family))[1] for n in range(32)]
+            assert len(set(flows)) == 4
+            members.append(flows)
+        assert (members[0] == members[1]) is (family == 4)
+
     def test_routers_choose_apart_from_one_another(self) -> None:
         """What one router tells apart, another with the same two ways does not choose by."""
         net = MemoryNetwork(seed=1)
@@ -386,9 +397,9 @@ class TestMistakes:
     def test_what_cannot_be(self) -> None:
         net = MemoryNetwork()
         host, router = net.host(SOURCE), net.router("10.0.0.1")
-        for wrong in ({"quotes": 7}, {"quotes": "some"}, {"dscp": 64}, {"icmp_per_second": 0},
-                      {"silent": ["never"]}):  # fmt: skip
-            with pytest.raises(ValueError, match=r"8|63|above 0|never"):
+        for wrong in ({"quotes": 7}, {"quotes": "some"}, {"hashes": "any"}, {"dscp": 64},
+                      {"icmp_per_second": 0}, {"silent": ["never"]}):  # fmt: skip
+            with pytest.raises(ValueError, match=r"8|ports|63|above 0|never"):
                 net.router(**wrong)
         with pytest.raises(ValueError, match="no link to 10"):
             router.route("10.0.0.0/8", via=[host])

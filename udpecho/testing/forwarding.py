@@ -10,7 +10,7 @@ from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from ipaddress import ip_address
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 from udpecho.extensions import Label
 from udpecho.testing.filters import Filter, Network
@@ -21,6 +21,9 @@ from udpecho.testing.way import UDP_HEADER, Way
 
 Key: TypeAlias = Hashable
 """What is hashed: the ends of a flow, or those that an ICMP message quotes."""
+
+Hashes: TypeAlias = Literal["ports", "label"]
+"""By what a router tells flows apart: their ports, or over IPv6 their labels (RFC 6438)."""
 
 Quotes: TypeAlias = int | Literal["all"]
 
@@ -70,6 +73,7 @@ class Router:
     addresses: dict[bool, str]
     """What it speaks from, by family; without one from the interface that ICMP leaves by."""
 
+    hashes: Hashes
     quotes: Quotes
     limits: IcmpLimits
     silent: Collection[Fate]
@@ -91,6 +95,8 @@ class Router:
     """The ways of flows that have been chosen."""
 
     def __post_init__(self) -> None:
+        if self.hashes not in get_args(Hashes):
+            raise ValueError(f'hashes is "ports" or "label", not {self.hashes!r}')
         if self.quotes != "all" and not (
             isinstance(self.quotes, int) and self.quotes >= UDP_HEADER
         ):

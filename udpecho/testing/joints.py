@@ -8,7 +8,7 @@ from itertools import count
 from udpecho.errors import BadAddress
 from udpecho.extensions import Label
 from udpecho.peer import is_ipv6
-from udpecho.testing.forwarding import Interface, Quotes, Router, picked
+from udpecho.testing.forwarding import Hashes, Interface, Quotes, Router, picked
 from udpecho.testing.limits import IcmpLimits
 from udpecho.testing.passage import Fate
 from udpecho.testing.router import MemoryRouter, name_of
@@ -43,6 +43,7 @@ class Joints:
         addresses: Sequence[str],
         name: str | None,
         seed: int | None,
+        hashes: Hashes,
         quotes: Quotes,
         limits: IcmpLimits,
         silent: bool | Collection[Fate],
@@ -59,7 +60,7 @@ class Joints:
         named = name or f"r{number}"
         mute = tuple(Fate) if silent is True else tuple(map(Fate, silent or ()))
         chosen = picked(self._seed, number, SEEDS) if seed is None else seed
-        core = Router(named, chosen, own, quotes, limits, mute, dscp, labels)
+        core = Router(named, chosen, own, hashes, quotes, limits, mute, dscp, labels)
         self._topology.add(core)
         return MemoryRouter(core, self._topology)
 

@@ -16,7 +16,7 @@ from udpecho.peer import Peer, is_ipv6, is_loopback
 from udpecho.sizes import MAX_IPV4_DATA, MAX_IPV6_DATA
 from udpecho.testing.awaiting import LIMIT, Awaited, Awaiting, T
 from udpecho.testing.faults import HOLD, QUEUE, Bursts, Faults
-from udpecho.testing.forwarding import Quotes, Router
+from udpecho.testing.forwarding import Hashes, Quotes, Router
 from udpecho.testing.groups import IPV4_BROADCAST
 from udpecho.testing.host import MemoryHost, MemoryPort, Refusals
 from udpecho.testing.icmp import refused
@@ -90,6 +90,7 @@ class MemoryNetwork:
         *addresses: str,
         name: str | None = None,
         seed: int | None = None,
+        hashes: Hashes = "ports",
         quotes: Quotes = "all",
         icmp_per_second: float | None = PER_SECOND,
         icmp_burst: int = BURST,
@@ -102,17 +103,16 @@ class MemoryNetwork:
         """Add a router, which is to be linked to hosts and other routers.
 
         It knows the shortest ways to every host; of equal ones a flow takes the one that a hash
-        of its addresses and ports chooses, with a seed of the router's own. It speaks ICMP from
-        the interface that the message leaves by, or from its own addresses, if it has some.
-        quotes is how many bytes of a UDP datagram it quotes: 8, its header alone; or "all", as
-        many as Linux does. It says icmp_burst things to a destination at once, then so many a
-        second, None being at will; those of icmp_msgs to all together. silent says of what it says
-        nothing: all, or these fates (EXPIRED, TOO_LONG, PROHIBITED, UNREACHABLE, REFUSED). dscp
-        is what all that passes bears from there on. labels are those of MPLS that it tells beside
-        what it says (RFC 4950). Raises BadAddress and ValueError.
+        of its addresses and ports chooses, or of IPv6's flow label, with a seed of the router's
+        own. It speaks ICMP from the interface that the message leaves by, or from its addresses.
+        quotes: so many bytes of a UDP datagram are quoted; 8, its header; "all", as many as Linux.
+        It says icmp_burst things to a destination at once, then so many a second, None being at
+        will; those of icmp_msgs to all together; if silent nothing, or not of these fates (EXPIRED,
+        TOO_LONG, PROHIBITED, UNREACHABLE, REFUSED). dscp is what all bears from there on; labels
+        are what it tells of MPLS (RFC 4950). Raises BadAddress and ValueError.
         """
-        limits = IcmpLimits(icmp_per_second, icmp_burst, icmp_msgs_per_second, icmp_msgs_burst)
-        return self._joints().add(addresses, name, seed, quotes, limits, silent, dscp, labels)
+        icmp = IcmpLimits(icmp_per_second, icmp_burst, icmp_msgs_per_second, icmp_msgs_burst)
+        return self._joints().add(addresses, name, seed, hashes, quotes, icmp, silent, dscp, labels)
 
     def link(
         self,

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from udpecho.peer import Peer
+from udpecho.peer import Peer, is_ipv6
 from udpecho.refusal import Refusal
+from udpecho.testing.forwarding import Key, picked
 from udpecho.testing.packet import Packet
 from udpecho.testing.passage import NO_FAULTS, Fault, Passage
+
+LABELS = 1 << 20
+"""Flow labels that there are (RFC 6437)."""
 
 
 class Parcel:
@@ -34,7 +38,17 @@ class Parcel:
     def _becomes(self, packet: Packet) -> None:
         self.packet = packet
         self.key = (packet.source, packet.destination)
-        """What routers hash."""
+        """What routers hash: the ends of a flow."""
+
+    @property
+    def labelled(self) -> Key:
+        """What is hashed by a router that goes by IPv6's flow label.
+
+        Linux makes that of addresses and ports, unless the socket is connected (ip-sysctl,
+        auto_flowlabels).
+        """
+        source, destination = self.packet.source[0], self.packet.destination[0]
+        return (source, destination, picked(0, self.key, LABELS)) if is_ipv6(source) else self.key
 
     def translated(self, host: str, new: str) -> None:
         """Replace an address where it stands."""
@@ -63,6 +77,11 @@ class Message:
     def leaves(self, packet: Packet) -> None:
         """Go on from a router, with another TTL or traffic class."""
         self.packet = packet
+
+    @property
+    def labelled(self) -> Key:
+        """What is hashed by a router that goes by flow labels."""
+        return self.key
 
     def named(self, by: str) -> None:
         """Come from this address."""

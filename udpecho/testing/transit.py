@@ -160,12 +160,13 @@ class Transit:
         return over
 
     def _way(self, router: Router, sent: Sent, host: str) -> Interface | None:
-        found = router.chosen.get(sent.key)
+        key = sent.labelled if router.hashes == "label" else sent.key
+        found = router.chosen.get(key)
         if found is None:
             ways = self.topology.ways(router, host)
             if not ways:
                 return None
-            found = router.choose(sent.key, ways)
+            found = router.choose(key, ways)
         return found
 
     def _ends(self, router: Router, sent: Sent, fate: Fate, packet: Packet) -> None:
