@@ -105,6 +105,7 @@ class TestEqualWays:
         """See the member between r1 and the target named."""
         ipv6 = target == TARGET6
         assert verdict.state is State.NAMED, verdict.reason
+        assert verdict.flows == 16 > len(verdict.evidence)
         [segment] = verdict.segments
         assert segment.after is not None
         assert segment.after.addresses == (four.r1.address(four.source, ipv6=ipv6),)

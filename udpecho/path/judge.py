@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Container, Iterable, Sequence
+from dataclasses import replace
 from typing import TypeAlias
 
 from udpecho.path.explanations import DOUBT, SURE, Explanation, ways_of, weighed
@@ -76,10 +77,22 @@ def judge(
         reason, losing = reason or TOO_EARLY, []
     changed = {n for n, (paths, path) in enumerate(flows) if path.flow in paths.changed}
     if changed.intersection(losing) or (reason and changed):
-        return _verdict(State.CHANGED, CHANGED, [], losing or sorted(changed), flows, fates)
-    if reason:
-        return _verdict(State.UNDECIDED, reason, [], losing, flows, fates)
-    return _verdict(State.NAMED, "", told, losing, flows, fates)
+        found = _verdict(State.CHANGED, CHANGED, [], losing or sorted(changed), flows, fates)
+    elif reason:
+        found = _verdict(State.UNDECIDED, reason, [], losing, flows, fates)
+    else:
+        found = _verdict(State.NAMED, "", told, losing, flows, fates)
+    return replace(found, flows=_beside(flows, found.losing, losses))
+
+
+def _beside(
+    flows: Sequence[tuple[Paths, Path]], losing: Sequence[tuple[str, int]], losses: Losses
+) -> int:
+    """Count all flows to the targets of those that lose, else all: those not looked at, too."""
+    names = {target for target, _ in losing}
+    peers = {paths.peer for paths, _ in flows if paths.target in names}
+    known = {(*paths.peer, path.source_port) for paths, path in flows}.union(losses)
+    return sum(not peers or each[:2] in peers for each in known)
 
 
 def _told(

@@ -92,7 +92,7 @@ class Verdict:
     """The flows that lose, by target and source port."""
 
     flows: int
-    """How many flows were looked at."""
+    """How many flows there are to the targets of those that lose, looked at or not; else in all."""
 
     reason: str
     """Why nothing is named; empty if something is."""
