@@ -58,7 +58,13 @@ class OneWay:
                 self.where.setdefault(element, step)
 
     def sets(self) -> list[tuple[int, ...]]:
-        """List each set of flows that have an element in common, once."""
+        """List each set of flows that have an element in common, once.
+
+        Where no hop of any flow is known, that they lose is all that they have in common.
+        """
+        hops = [place for trail in self.trails for place in trail.hops]
+        if hops and not any(hops):
+            return []
         return list({tuple(flows): None for flows in self.passing.values()})
 
     def grown(self, flows: Sequence[int]) -> list[Grown]:

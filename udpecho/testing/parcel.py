@@ -80,8 +80,9 @@ class Message:
 
     @property
     def labelled(self) -> Key:
-        """What is hashed by a router that goes by flow labels."""
-        return self.key
+        """What is hashed by a router that goes by flow labels: its own tells nothing of ports."""
+        source, destination = self.packet.source[0], self.packet.destination[0]
+        return (source, destination) if is_ipv6(source) else self.key
 
     def named(self, by: str) -> None:
         """Come from this address."""
