@@ -7,7 +7,8 @@ from collections import Counter
 import pytest
 
 from udpecho.path.allowance import Common
-from udpecho.path.asking import ALIKE, Answer, Asker, Question
+from udpecho.path.answers import Answer, Question
+from udpecho.path.asking import ALIKE, Asker
 
 SECOND = 1_000_000_000
 PORTS = range(40000, 40016)
