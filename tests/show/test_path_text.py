@@ -67,7 +67,7 @@ def test_the_way_back_is_written_as_it_was_told() -> None:
         "1    10.2.0.9            2",
         "2    10.0.0.9  1         1",
         "",
-        "then this host: by 1 of 2 flows; of 4 lost probes 3 had arrived",
+        "then this host: reached by 1 of 2 flows; of 4 lost probes 3 had arrived",
     ]
 
 
@@ -150,7 +150,7 @@ def test_a_verdict_on_the_way_back_is_read_from_the_target() -> None:
     verdict = judge([paths], lost(dict.fromkeys((3, 7, 11, 15), 20), of=20))
     lines = list(verdict_text(verdict, SHEET))
     assert " ".join(" ".join(lines[:4]).split()) == (
-        "4 of 16 flows to h lose, and no other passes this segment on the way back: between"
+        "4 of 16 traced flows to h lose, and no other passes this segment on the way back:"
         " 10.9.9.1 (hop 1 back) and this host: they die behind 10.9.8.1 (hop 2 back)"
     )
     assert "10.9.8.1 (hop 2 back)" in lines[6]
