@@ -15,7 +15,7 @@ from udpecho.path.judge import judge
 from udpecho.show.path_end import ENDS_SHOWN
 from udpecho.show.path_record import path_lines, verdict_line
 from udpecho.show.path_text import paths_text, verdict_text
-from udpecho.show.sheet import Sheet
+from udpecho.show.sheet import ENDLESS, Sheet
 
 SHEET = Sheet()
 
@@ -126,14 +126,22 @@ def named() -> Verdict:
 def test_a_verdict_names_the_segment_and_shows_its_evidence() -> None:
     lines = list(verdict_text(named(), SHEET))
     assert lines[:4] == [
-        "4 of 16 traced flows to h lose, and no other passes this segment (out or back:",
-        "  not told):",
+        "4 of 16 flows to h lose, and no other passes this segment (out or back: not",
+        "  told):",
         "  between 10.9.0.2 (hop 1) and h: they die behind 10.9.4.2 (hop 2)",
         "",
     ]
     assert lines[4].split()[:2] == ["source", "port"]
     assert lines[5].split()[:4] == ["40003", "20", "20", "100%"]
     assert len(lines) == 5 + 16
+
+
+def test_of_flows_that_were_not_looked_at_nothing_is_claimed() -> None:
+    """A ping traces those that lose, and as many others."""
+    found = replace(named(), flows=32)
+    assert next(verdict_text(found, ENDLESS)).startswith(
+        "4 of 32 flows to h lose, and no other of 16 traced passes this segment"
+    )
 
 
 def test_a_verdict_on_the_way_back_is_read_from_the_target() -> None:
@@ -150,8 +158,8 @@ def test_a_verdict_on_the_way_back_is_read_from_the_target() -> None:
     verdict = judge([paths], lost(dict.fromkeys((3, 7, 11, 15), 20), of=20))
     lines = list(verdict_text(verdict, SHEET))
     assert " ".join(" ".join(lines[:4]).split()) == (
-        "4 of 16 traced flows to h lose, and no other passes this segment on the way back:"
-        " 10.9.9.1 (hop 1 back) and this host: they die behind 10.9.8.1 (hop 2 back)"
+        "4 of 16 flows to h lose, and no other passes this segment on the way back:"
+        " between 10.9.9.1 (hop 1 back) and this host: they die behind 10.9.8.1 (hop 2 back)"
     )
     assert "10.9.8.1 (hop 2 back)" in lines[6]
 

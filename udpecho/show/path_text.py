@@ -127,7 +127,7 @@ def verdict_text(verdict: Verdict, sheet: Sheet) -> Iterator[str]:
         return
     target = _targets(verdict)
     verb = "loses" if losing == 1 else "lose"
-    head = f"{losing} of {verdict.flows} traced flows to {target} {verb}"
+    head = f"{losing} of {verdict.flows} flows to {target} {verb}"
     if verdict.reason:
         yield from sheet.wrap(f"{head}; where: {verdict.reason}")
     else:
@@ -139,11 +139,18 @@ def verdict_text(verdict: Verdict, sheet: Sheet) -> Iterator[str]:
         each = "this segment" if len(verdict.segments) == 1 else "either of these segments"
         if len(verdict.segments) > 2:
             each = "any of these segments"
-        yield from sheet.wrap(f"{head}, and no other passes {each}{way}:")
+        yield from sheet.wrap(f"{head}, and {_no_other(verdict)} passes {each}{way}:")
         for segment in verdict.segments:
             yield from sheet.wrap(f"  {_segment(segment, target, verdict.direction)}")
     yield ""
     yield from _evidence(verdict, sheet)
+
+
+def _no_other(verdict: Verdict) -> str:
+    """Say of whom it is known that they pass no segment: not of those that weren't looked at."""
+    names = {target for target, _ in verdict.losing}
+    known = sum(each.target in names for each in verdict.evidence)
+    return "no other" if known >= verdict.flows else f"no other of {known} traced"
 
 
 def _targets(verdict: Verdict) -> str:
