@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from os import urandom
 from typing import Any
@@ -12,6 +13,7 @@ from tests.path.test_networks import AT_WILL, PORTS, looked, pinged
 from tests.routers import SOURCE, TARGET, TARGET6, FourWays, line
 from udpecho import EchoServer, listen_udp
 from udpecho.path import Direction, Place, State, Verdict, trace, traced
+from udpecho.path.judge import NOT_SEEN, TOO_EARLY, judge
 from udpecho.ping import prepare
 from udpecho.telling import Told, answer
 from udpecho.testing import Fate, MemoryNetwork
@@ -163,6 +165,32 @@ class TestVerdict:
         assert segment.behind == segment.within[0]
         losing = [each for each in verdict.evidence if each.losing]
         assert all(each.asked_about > each.arrived == 0 for each in losing)
+
+    def test_until_the_target_has_told_nothing_is_named(self) -> None:
+        """And of a way back, until something is known of it."""
+        four = FourWays(1, tells=True)
+        drop_back(four)
+        found = pinged(four)
+        [paths] = found.paths()
+        losses = {(*paths.peer, port): [20, 0] for port in PORTS}
+        losses |= {(*paths.peer, path.source_port): [20, 20] for path in paths.paths
+                   if not path.reached}  # fmt: skip
+        assert judge([paths], losses).state is State.NAMED
+        untold = [replace(path, asked_about=0, arrived=0) for path in paths.paths]
+        assert judge([replace(paths, paths=tuple(untold))], losses).state is State.UNDECIDED
+        nearer = [replace(each, hops=each.hops if each.reached else each.hops[:1])
+                  for each in untold]  # fmt: skip
+        early = judge([replace(paths, paths=tuple(nearer))], losses)
+        assert (early.state, early.reason) == (State.UNDECIDED, TOO_EARLY)
+        unseen = [replace(path, back=() if not path.reached else path.back) for path in paths.paths]
+        early = judge([replace(paths, paths=tuple(unseen))], losses)
+        assert (early.state, early.reason) == (State.UNDECIDED, NOT_SEEN)
+
+    def test_what_is_prohibited_on_the_way_out_is_named_though_nobody_asks(self) -> None:
+        """Those probes are refused, not lost."""
+        four = FourWays(1, tells=True)
+        four.members[3].prohibit(to="10.9.20.0/24")
+        self.named(pinged(four).verdict(), Direction.OUT)
 
     def test_both_ways_are_judged_apart(self) -> None:
         """One member loses on the way out, another on the way back: nothing wrong is named."""

@@ -70,6 +70,8 @@ def judge(
     losing = sorted({flow for each in told for flow in each.flows if fates[flow].lost})
     if any(each.way.direction is Direction.BACK and not each.is_seen() for each in told):
         reason = NOT_SEEN
+    if losing and all(_is_untold(*flows[flow]) for flow in losing):
+        reason = reason or TOO_EARLY
     if standing_out is not None and not any(
         not path.reached or (*paths.peer, path.source_port) in standing_out
         for paths, path in (flows[flow] for flow in losing)
@@ -93,6 +95,11 @@ def _beside(
     peers = {paths.peer for paths, _ in flows if paths.target in names}
     known = {(*paths.peer, path.source_port) for paths, path in flows}.union(losses)
     return sum(not peers or each[:2] in peers for each in known)
+
+
+def _is_untold(paths: Paths, path: Path) -> bool:
+    """Tell whether the target is yet to tell on which way a flow's probes died."""
+    return paths.tells is True and not path.asked_about and path.ended is None
 
 
 def _told(
