@@ -12,9 +12,9 @@ from enum import Enum
 from itertools import chain, pairwise
 from typing import TypeAlias
 
-from udpecho.path.hops import Hop, Path, Paths
+from udpecho.path.hops import Path, Paths
 from udpecho.path.verdicts import Place, Segment
-from udpecho.show.path_rows import SILENT, router_of
+from udpecho.show.path_rows import SILENT, HopRow, router_of, rows_of
 
 MOST_AT_A_HOP = 24
 """Routers of a hop that have a place of their own: those that most flows pass."""
@@ -43,6 +43,8 @@ class Node:
     height: float
     names: tuple[str, ...]
     addresses: tuple[str, ...]
+    label: str = ""
+    """That of its row in the text, if its hop has several: 2a."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +74,12 @@ def graph_of(paths: Paths, segments: Sequence[Segment] = ()) -> Graph:
     ways = [list(_way(path, last_hop, shown)) for path in paths.paths]
     counted = Counter(chain.from_iterable(pairwise(way) for way in ways))
     columns = _columns(counted, last_hop)
-    hops = {(hop.ttl, router_of(hop)): hop for path in paths.paths for hop in path.hops}
+    rows = {(row.hop.ttl, row.router): row for row in rows_of(paths.paths)}
     nodes: dict[Key, Node] = {}
     for keys in columns:
         for place, key in enumerate(keys):
             height = (len(keys) - 1) / 2 - place
-            nodes[key] = _node(key, height, paths, hops.get(key), last_hop)
+            nodes[key] = _node(key, height, paths, rows.get(key), last_hop)
     index = {key: at for at, key in enumerate(nodes)}
     edges = tuple(
         Edge(index[a], index[b], flows, _is_blamed(nodes[a], nodes[b], segments))
@@ -131,12 +133,13 @@ def _mean(values: Sequence[float]) -> float:
     return sum(values) / len(values) if values else 0.0
 
 
-def _node(key: Key, height: float, paths: Paths, hop: Hop | None, last_hop: int) -> Node:
+def _node(key: Key, height: float, paths: Paths, row: HopRow | None, last_hop: int) -> Node:
     ttl, text = key
-    if hop is not None:
+    if row is not None:
+        hop, label = row.hop, "" if row.label.isdecimal() else row.label
         kind = Kind.ROUTER if text != SILENT else Kind.SILENT_HOP
         names = tuple(paths.names[each] for each in hop.addresses if each in paths.names)
-        return Node(kind, ttl, height, (*hop.addresses[:2], *names[:1]), hop.addresses)
+        return Node(kind, ttl, height, (*hop.addresses[:2], *names[:1]), hop.addresses, label)
     kind = Kind(text)
     names = (paths.target,) if kind is Kind.TARGET else (text,)
     return Node(kind, last_hop if kind is Kind.TARGET else ttl, height, names, ())

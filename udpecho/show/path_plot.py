@@ -102,6 +102,8 @@ def _draw_node(panel: Any, node: Node, room: int) -> None:
         markerfacecolor=NODE_COLOUR if known else "white",
         zorder=3,
     )
-    label = "\n".join(Sheet().cut(name, room) for name in node.names) or node.kind.value
+    first, *others = node.names or (node.kind.value,)
+    names = (f"{node.label} {first}".lstrip(), *others)
+    label = "\n".join(Sheet().cut(name, room) for name in names)
     above = node.hop, node.height + 0.16
     panel.text(*above, label, fontsize=7, ha="center", va="bottom", bbox=_BOX, zorder=4, **_TEXT)
