@@ -37,7 +37,7 @@ def is_right(path: dict[str, Any], kind: Kind) -> bool:
     met, bleached = member_of(path) == MEMBER, kind == "DSCP cleared"
     mtu = MTU if met and not bleached else LINK
     told = met and kind == "with ICMP"
-    return (path["mtu_bytes"], path["mtu_told_by"] is not None, path["dscp_back"]) == (
+    return (path["mtu"]["bytes"], path["mtu"]["told_by"] is not None, path["dscp_back"]) == (
         mtu, told, [0 if met and bleached else DSCP],
     )  # fmt: skip
 

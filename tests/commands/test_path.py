@@ -174,7 +174,7 @@ class TestPackets:
     def test_json_has_it_too(self, capsys: pytest.CaptureFixture[str]) -> None:
         self.run("--mtu", "--dscp=46", "--json")
         lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-        found = {(line["mtu_bytes"], line["mtu_told_by"], line["mtu_uncertain"]) for line in lines}
+        found = {tuple(line["mtu"].values()) for line in lines}
         assert found == {(1500, "10.9.0.2", False), (1400, "10.9.0.2", False)}
         assert {line["dscp"] for line in lines} == {46}
         assert {tuple(line["dscp_back"]) for line in lines} == {(46,), (0,)}

@@ -64,7 +64,7 @@ def test_json_has_a_line_for_each_flow(capsys: pytest.CaptureFixture[str]) -> No
     said("-Mprobe", "--json", "--flows=2")
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     found = [line for line in lines if line["type"] == "path"]
-    assert [line["mtu_bytes"] for line in found] == [1400, 1400]
+    assert [line["mtu"]["bytes"] for line in found] == [1400, 1400]
     assert [line["type"] for line in lines[-3:]] == ["path", "path", "summary"]
 
 

@@ -36,9 +36,11 @@ def test_exactly_the_flows_of_a_narrow_member_are_named(
         paths = looked(fabric, family, "--mtu")
     for path in paths:
         narrow = member_of(path) == "d"
-        assert path["mtu_bytes"] == (1400 if narrow else 1500), path
-        assert path["mtu_told_by"] == (BY_R1[family] if narrow and not silent else None), path
-        assert path["mtu_uncertain"] is False, path
+        assert path["mtu"] == {
+            "bytes": 1400 if narrow else 1500,
+            "told_by": BY_R1[family] if narrow and not silent else None,
+            "uncertain": False,
+        }, path
 
 
 @needs("setpriv")

@@ -103,5 +103,9 @@ def test_the_record_is_as_the_schema_says() -> None:
     lines = [json.loads(line) for line in path_lines(paths)]
     for line in lines:
         validator.validate(line)
-    assert [line["mtu_bytes"] for line in lines] == [None, 1400, None, 1500]
-    assert [line["mtu_uncertain"] for line in lines] == [None, False, False, True]
+    assert [line["mtu"] for line in lines] == [
+        None,
+        {"bytes": 1400, "told_by": ROUTER, "uncertain": False},
+        {"bytes": None, "told_by": None, "uncertain": False},
+        {"bytes": 1500, "told_by": None, "uncertain": True},
+    ]

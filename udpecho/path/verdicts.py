@@ -98,3 +98,13 @@ class Verdict:
     """Why nothing is named; empty if something is."""
 
     evidence: tuple[Evidence, ...]
+
+    @property
+    def hops(self) -> tuple[Place, ...]:
+        """The hops that the segments name, each once: those at their ends, and within."""
+        each = (
+            place
+            for segment in self.segments
+            for place in (segment.after, *segment.within, segment.behind, segment.before)
+        )
+        return tuple(dict.fromkeys(place for place in each if place is not None))

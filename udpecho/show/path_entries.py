@@ -115,13 +115,11 @@ def _classes(value: Fields) -> tuple[int, ...]:
 
 
 def _mtu(value: Fields) -> PathMtu | None:
-    size = value.unless_null("mtu_bytes")
-    unasked = value.is_null("mtu_uncertain", or_missing=True)
-    uncertain = not unasked and value.truth("mtu_uncertain")
-    if size is None and unasked:
+    if value.is_null("mtu", or_missing=True):
         return None
-    told_by = None if value.is_null("mtu_told_by") else value.address("mtu_told_by")
-    return PathMtu(size, told_by, uncertain)
+    told = value.inner("mtu")
+    by = None if told.is_null("told_by") else told.address("told_by")
+    return PathMtu(told.unless_null("bytes"), by, told.truth("uncertain"))
 
 
 def _segment(value: Fields) -> Segment:

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from udpecho.path.hops import Hop, Path, Paths
+from udpecho.path.hops import Hop, Path, PathMtu, Paths
 from udpecho.path.verdicts import Evidence, Place, Segment, Verdict
 
 PATH_SCHEMA = 1
@@ -44,6 +44,7 @@ def verdict_line(verdict: Verdict) -> str:
             "reason": verdict.reason or None,
             "flows": verdict.flows,
             "losing": [{"target": target, "source_port": port} for target, port in verdict.losing],
+            "hops": [_place(each) for each in verdict.hops],
             "segments": [_segment(each) for each in verdict.segments],
             "evidence": [_evidence(each) for each in verdict.evidence],
         }
@@ -65,11 +66,13 @@ def _path(path: Path, names: Mapping[str, str]) -> dict[str, Any]:
         "back": None if path.back is None else [_hop(hop, names) for hop in path.back],
         "asked_about": path.asked_about,
         "arrived": path.arrived,
-        "mtu_bytes": None if path.mtu is None else path.mtu.bytes,
-        "mtu_told_by": None if path.mtu is None else path.mtu.told_by,
-        "mtu_uncertain": None if path.mtu is None else path.mtu.uncertain,
+        "mtu": None if path.mtu is None else _mtu(path.mtu),
         "dscp_back": list(path.dscp_back),
     }
+
+
+def _mtu(mtu: PathMtu) -> dict[str, Any]:
+    return {"bytes": mtu.bytes, "told_by": mtu.told_by, "uncertain": mtu.uncertain}
 
 
 def _hop(hop: Hop, names: Mapping[str, str]) -> dict[str, Any]:
