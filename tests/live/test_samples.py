@@ -16,7 +16,7 @@ from tests.path.test_judge import TARGET, dead, diamond, lost, path
 from udpecho.commands.send_options import SendOptions
 from udpecho.guard.reasons import Reason
 from udpecho.path import Path as Flow
-from udpecho.path import PathMtu, Paths
+from udpecho.path import PathMtu, Paths, Verdict
 from udpecho.path.judge import judge
 from udpecho.ping.figures import (
     Distribution,
@@ -82,15 +82,33 @@ def test_a_rate_limit_is_as_ping_prints_it() -> None:
     assert sample.strip() in printed
 
 
+LOST = (3, 7, 11, 15)
+
+
+def judged(paths: Paths) -> Verdict:
+    """Judge where four flows of sixteen die, of which as many others were traced."""
+    traced = tuple(each for each in paths.paths if each.flow in {*LOST, *range(0, 16, 4)})
+    return judge([replace(paths, paths=traced)], lost(dict.fromkeys(LOST, 30), of=30))
+
+
 def test_paths_and_verdicts_are_printed_as_shown() -> None:
-    gone = dead(3, 7, 11, 15, hops=("10.9.0.2", "10.9.4.2", None))
-    verdict = judge([diamond(**gone)], lost(dict.fromkeys((3, 7, 11, 15), 30), of=30))
-    told, drawn, packets = (each.text for each in examples("text") if each.page == "path.md")
+    gone = dead(*LOST, hops=("10.9.0.2", "10.9.4.2", None))
+    told, drawn, back, packets = (each.text for each in examples("text") if each.page == "path.md")
     sheet = Sheet()
-    assert told.splitlines() == list(verdict_text(verdict, sheet))[:3]
+    assert told.splitlines() == list(verdict_text(judged(diamond(**gone)), sheet))[:3]
+    returned = [
+        path(
+            n, "10.9.0.2", "10.9.4.2", "10.9.12.2", reached=n not in LOST,
+            told=30 * (n in LOST), arrived=30 * (n in LOST),
+            back=("10.9.9.1", f"10.9.{5 + n % 4}.1", "10.9.1.1")[: 2 if n in LOST else 3],
+        )
+        for n in range(16)
+    ]  # fmt: skip
+    back_paths = Paths("h", TARGET, tuple(returned), tells=True)
+    assert back.splitlines() == list(verdict_text(judged(back_paths), sheet))[: back.count("\n")]
     times = {"10.9.0.2": 10_000, "10.9.2.2": 12_000, "10.9.4.2": 11_000, "10.9.12.2": 17_000}
     ways = ("10.9.2.2", "10.9.4.2", "10.9.2.2", "10.9.2.2")
-    paths = tuple(
+    found = tuple(
         replace(
             each,
             hops=tuple(replace(hop, rtt_ns=times[hop.addresses[0]]) for hop in each.hops),
@@ -100,7 +118,7 @@ def test_paths_and_verdicts_are_printed_as_shown() -> None:
     )
     names = {"10.9.0.2": "leaf1", "10.9.2.2": "spine2", "10.9.4.2": "spine4"}
     full = {address: f"{name}.example.net" for address, name in names.items()}
-    assert drawn.splitlines() == list(paths_text(Paths("h", TARGET, paths, (), full), sheet))[2:]
+    assert drawn.splitlines() == list(paths_text(Paths("h", TARGET, found, (), full), sheet))[2:]
     narrow = (6, 7, 8, 11)
     met = [
         Flow(

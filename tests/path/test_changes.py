@@ -10,7 +10,7 @@ import pytest
 from tests.path.test_networks import AT_WILL, PORTS
 from tests.routers import TARGET, FourWays, linked
 from udpecho.path import Place, State, TracedPing, traced
-from udpecho.path.answers import Answer
+from udpecho.path.answers import Answer, Question
 from udpecho.path.asking import Asker
 from udpecho.path.judge import CHANGED
 from udpecho.ping import prepare
@@ -152,7 +152,7 @@ class TestWhenIsAsked:
     def test_what_answered_is_asked_anew_every_two_seconds_at_most(self) -> None:
         asker = Asker([40000, 40001], most_hops=1)
         for number in (0, 1):
-            assert asker.take(0) == (number, 1)
+            assert asker.take(0) == Question(number, 1)
             asker.answered(number, 1, Answer("10.0.0.1", 11, 0))
         asked = []
         for tenth in range(10, 100):

@@ -12,6 +12,7 @@ from tests.path.test_judge import TARGET, dead, diamond, lost, path
 from udpecho.path import Hop, Path, Paths, Verdict
 from udpecho.path.hops import Label
 from udpecho.path.judge import judge
+from udpecho.path.verdicts import Place
 from udpecho.show.path_end import ENDS_SHOWN
 from udpecho.show.path_record import path_lines, verdict_line
 from udpecho.show.path_text import paths_text, verdict_text
@@ -142,6 +143,13 @@ def test_of_flows_that_were_not_looked_at_nothing_is_claimed() -> None:
     assert next(verdict_text(found, ENDLESS)).startswith(
         "4 of 32 flows to h lose, and no other of 16 traced passes this segment"
     )
+
+
+def test_a_verdicts_hops_are_those_that_its_segments_name() -> None:
+    verdict = named()
+    assert verdict.hops == (Place(1, ("10.9.0.2",)), Place(2, ("10.9.4.2",)))
+    told = json.loads(verdict_line(verdict))["hops"]
+    assert told == [place._asdict() | {"addresses": [*place.addresses]} for place in verdict.hops]
 
 
 def test_a_verdict_on_the_way_back_is_read_from_the_target() -> None:
