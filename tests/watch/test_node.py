@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from twisted.internet.defer import Deferred, succeed
 
+from tests.ping.test_lookups import Script
 from tests.watch.nodes import Nodes, fates, name_of
 from udpecho.guard.reasons import Reason
 from udpecho.instrument.probe import ProbeFate
@@ -250,4 +253,27 @@ def test_a_host_that_is_gone_is_lost_and_comes_back() -> None:
     ]
     assert counted["lost"] == len(lost) > 300
     assert probed.losing.losing(0) == []
+    bench.stop()
+
+
+def test_a_peer_whose_address_moved_keeps_its_name_and_counters() -> None:
+    bench = Nodes(3)
+    for host in bench.hosts[1:]:
+        host.listenUDP(1060, EchoServer())
+    names: Any = SimpleNamespace(host=bench.hosts[0])
+    script = Script(names)
+    bench.hosts[0].installNameResolver(script)
+    script.names = {"b.example": (0.0, ("192.0.2.2",))}
+    node = bench.begin(0, bench.text(0, ["b.example"], "[probe]\nflows = 2"))
+    bench.net.advance(5)
+    probed = node.roll["b.example"]
+    assert probed.address == ("192.0.2.2", 1060)
+    script.names = {"b.example": (0.0, ("192.0.2.3",))}
+    bench.net.advance(130)
+    assert node.roll["b.example"] is probed
+    assert probed.address == ("192.0.2.3", 1060)
+    assert probed.counts.readdressed == 1
+    assert list(fates(probed)) == ["replied"]
+    assert fates(probed)["replied"] >= 2 * 134
+    assert len(probed.counts.flows) == 2
     bench.stop()
