@@ -209,6 +209,7 @@ def test_the_demonstration_finds_what_is_wrong() -> None:
         (["--demo", "--flows=3"], "--demo: expected no other option"),
         (["--demo", "-6"], "--demo: expected no other option"),
         (["a", "b"], "expected one HOST, got 2"),
+        (["a", "7"], "expected one HOST, got 2; a port is HOST:PORT or -p PORT"),
         (["-w", "0", "a"], "-w: expected seconds above 0, a day at most, got '0'"),
         (["--dscp=64", "a"],
          "--dscp: expected a DSCP from 0 to 63 or by name (EF, AF41), got '64'"),

@@ -77,7 +77,8 @@ class PathOptions(Parser):
         if said.demo:
             self._refuse_beside_demo(said, hosts)
         if len(hosts) != 1 and not said.demo:
-            raise WrongUsage(f"expected one HOST, got {len(hosts)}")
+            port = "; a port is HOST:PORT or -p PORT" if hosts[1:] and hosts[-1].isdigit() else ""
+            raise WrongUsage(f"expected one HOST, got {len(hosts)}{port}")
         ports = len(said.source_ports)
         if ports and said.flows not in (None, ports):
             raise WrongUsage(

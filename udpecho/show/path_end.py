@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from udpecho.path.hops import Path, Paths
 from udpecho.peer import is_ipv6
@@ -19,11 +20,19 @@ ENDS_SHOWN = 20
 """Ends that have a line of their own: the rest are counted."""
 
 
+class _End(NamedTuple):
+    """Why flows don't reach the target, as far as is known."""
+
+    text: str
+    said: bool
+    """Whether somebody said so."""
+
+
 def end_lines(paths: Paths, rows: Sequence[HopRow]) -> Iterator[str]:
     """Say whether the target was reached, how far it is, by how many flows, and in what time.
 
-    What is known of the flows that don't reach it follows, the most first, in lines that begin
-    with two spaces.
+    What is known of the flows that don't reach it follows in lines that begin with two spaces:
+    what somebody said first, then what most have in common.
     """
     ends = _ends(paths, rows)
     reached = [path for path in paths.paths if path.reached]
@@ -33,20 +42,20 @@ def end_lines(paths: Paths, rows: Sequence[HopRow]) -> Iterator[str]:
     else:
         others = "; not by others:" if ends else ""
         yield f"{_reached(paths, reached)}{others}"
-    count, ordered = len(paths.paths), sorted(ends, key=lambda end: -len(ends[end]))
-    for end in ordered[:ENDS_SHOWN]:
-        some = len(ends[end])
-        which = f", {some} of {count} flows: source ports {spans(ends[end])}"
-        yield f"  {end}{which if some < count else ''}"
-    left_out = sum(len(ends[end]) for end in ordered[ENDS_SHOWN:])
+    count = len(paths.paths)
+    ordered = sorted(ends.items(), key=lambda end: (not end[0].said, -len(end[1])))
+    for end, ports in ordered[:ENDS_SHOWN]:
+        which = f", {len(ports)} of {count} flows: source ports {spans(ports)}"
+        yield f"  {end.text}{which if len(ports) < count else ''}"
+    left_out = sum(len(ports) for _, ports in ordered[ENDS_SHOWN:])
     if left_out:
         yield f"  and {left_out} flows more end elsewhere"
 
 
-def _ends(paths: Paths, rows: Sequence[HopRow]) -> dict[str, list[int]]:
+def _ends(paths: Paths, rows: Sequence[HopRow]) -> dict[_End, list[int]]:
     """Tell what is known of those that don't reach the target; by that, their source ports."""
     last = {flow: row.label for row in rows if row.hop.addresses for flow in row.flows}
-    ends: defaultdict[str, list[int]] = defaultdict(list)
+    ends: defaultdict[_End, list[int]] = defaultdict(list)
     for number, path in enumerate(paths.paths):
         if path.reached:
             continue
@@ -59,7 +68,7 @@ def _ends(paths: Paths, rows: Sequence[HopRow]) -> dict[str, list[int]]:
             end = f"nothing from behind hop {last[number]}"
         else:
             end = "no router answered"
-        ends[end].append(path.source_port)
+        ends[_End(end, path.ended is not None)].append(path.source_port)
     return ends
 
 
