@@ -249,7 +249,7 @@ def _add_views(group: Group) -> None:
         metavar="FILE",
         action=Once,
         type=readable(plot_file),
-        help="Draw the run: FILE.svg or FILE.png.",
+        help="Draw the run: FILE.svg or FILE.png; with --trace the paths, too: FILE-paths.svg.",
     )
 
 

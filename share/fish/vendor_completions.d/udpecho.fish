@@ -101,7 +101,7 @@ complete -c udpecho -n '_shtab_udpecho_using ping' -s O -l outstanding -d 'Print
 complete -c udpecho -n '_shtab_udpecho_using ping' -l json -d 'Print a JSON object a line (ping.schema.json).'
 complete -c udpecho -n '_shtab_udpecho_using ping' -s o -l record -xka "(__fish_complete_path (commandline -ct))" -d 'Write that to FILE, beside what is shown; compressed, if its name ends in .gz.'
 complete -c udpecho -n '_shtab_udpecho_using ping' -l every -x -d 'Sum up each interval of so long, 0.1 to 86400, too.'
-complete -c udpecho -n '_shtab_udpecho_using ping' -l plot -xka "(__fish_complete_path (commandline -ct))" -d 'Draw the run: FILE.svg or FILE.png.'
+complete -c udpecho -n '_shtab_udpecho_using ping' -l plot -xka "(__fish_complete_path (commandline -ct))" -d 'Draw the run: FILE.svg or FILE.png; with --trace the paths, too: FILE-paths.svg.'
 complete -c udpecho -n '_shtab_udpecho_using ping' -l trace -d 'Trace flows that lose, over their own sockets, and say where they die; with --flows.'
 complete -c udpecho -n '_shtab_udpecho_using ping' -l max-loss -x -d 'Loss, of any host, beyond which the exit status is 1.'
 complete -c udpecho -n '_shtab_udpecho_using ping' -l all -d 'Have the status 1 if any host gave no reply; without it, if none gave one.'
