@@ -218,6 +218,7 @@ def test_the_demonstration_finds_what_is_wrong() -> None:
         (["--live", "--json", "a"], "--live: expected no --json: a terminal is drawn on"),
         (["--live", "--plot=a.svg", "a"],
          "--live: expected no --plot: which look it is of would not be known"),
+        (["-p", "0", "a"], "-p: expected a port from 1 to 65535, got '0'"),
         (["-m", "0", "a"], "-m: expected a whole number from 1 to 255, got '0'"),
         (["--flows=0", "a"], "--flows: expected a whole number from 1 to 1024, got '0'"),
         (["--flows=2", "--sport=40000", "a"],

@@ -11,7 +11,6 @@ from udpecho.commands.options import Once, Parser, add_families, chosen_family, 
 from udpecho.commands.ping_values import (
     MAX_FLOWS,
     Target,
-    default_port,
     dscp,
     source_or_device,
     source_ports,
@@ -20,7 +19,7 @@ from udpecho.commands.ping_values import (
 from udpecho.hosts import DEFAULT_PORT
 from udpecho.path.defaults import FLOWS, LONGEST, MOST_HOPS
 from udpecho.shown import quoted
-from udpecho.values import seconds, whole_number
+from udpecho.values import port_number, seconds, whole_number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +112,7 @@ def _add_host(parser: Parser) -> None:
     asked = parser.add_argument_group("Host")
     asked.add_argument("host", metavar="HOST[:PORT]", nargs="*", help="A name or an address.")
     asked.add_argument(
-        "-p", "--port", metavar="PORT", type=readable(default_port),
+        "-p", "--port", metavar="PORT", type=readable(port_number("-p")),
         help=f"Port, unless HOST names one; {DEFAULT_PORT} unless said.",
     )  # fmt: skip
     add_families(asked)
