@@ -121,11 +121,11 @@ def paths(session: nox.Session) -> None:
     python(session, "tests.bench.packets")
     python(session, "tests.bench.verdicts")
     python(session, "tests.bench.traced_truth")
-    for limit in ("0", "1000"):
-        python(
-            session, "tests.bench.paths", "all", "--runs=100", "--parallel=4", f"--limit={limit}"
-        )
-    python(session, "tests.bench.paths", "part", "--runs=100", "--parallel=4", "--limit=1000")
+    many = "--runs=100", "--parallel=4"
+    for way in ((), ("--back",)):
+        for limit in ("0", "1000"):
+            python(session, "tests.bench.paths", "all", *many, f"--limit={limit}", *way)
+        python(session, "tests.bench.paths", "part", *many, "--limit=1000", *way)
     python(session, "tests.bench.paths", "even", "--limit=1000")
     for what in ("even", "part", "fabric"):
         python(session, "tests.bench.paths_memory", what)
