@@ -72,6 +72,14 @@ def test_the_way_back_is_written_as_it_was_told() -> None:
     ]
 
 
+def test_where_no_router_is_on_the_way_back_there_is_no_table() -> None:
+    found = (path(0, back=()),)
+    assert text(Paths("h", ("192.0.2.1", 7), found, tells=True))[-2:] == [
+        "and back, as h told, past no router,",
+        "then this host: reached by 1 of 1 flows",
+    ]
+
+
 def test_of_a_target_that_does_not_tell_that_is_said() -> None:
     found = (path(0, "10.0.0.1"),)
     assert text(Paths("h", ("192.0.2.1", 7), found, tells=False))[-1] == "way back: not told"

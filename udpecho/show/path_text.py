@@ -97,11 +97,15 @@ def _way_back(paths: Paths, sheet: Sheet) -> Iterator[str]:
             yield "way back: not told"
         return
     yield ""
-    yield from sheet.wrap(f"and back, as {paths.target} told:")
     back = replace(paths, paths=tuple(told))
-    yield ""
-    yield from _table(back, marked_rows(back, None), sheet)
-    yield ""
+    rows = marked_rows(back, None)
+    if rows:
+        yield from sheet.wrap(f"and back, as {paths.target} told:")
+        yield ""
+        yield from _table(back, rows, sheet)
+        yield ""
+    else:
+        yield from sheet.wrap(f"and back, as {paths.target} told, past no router,")
     arrived, lost = (
         sum(getattr(path, name) for path in told) for name in ("arrived", "asked_about")
     )
