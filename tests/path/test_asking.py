@@ -6,9 +6,10 @@ from collections import Counter
 
 import pytest
 
+from udpecho.path.agenda import ALIKE
 from udpecho.path.allowance import Common
 from udpecho.path.answers import Answer, Question
-from udpecho.path.asking import ALIKE, Asker
+from udpecho.path.asking import Asker
 
 SECOND = 1_000_000_000
 PORTS = range(40000, 40016)

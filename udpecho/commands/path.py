@@ -67,6 +67,9 @@ async def _once(reactor: Any, asked: PathSettings, say: Say, heed: Heed) -> Path
         found = await _traced(reactor, asked, asked.source_ports, started)
     if looks[0].cut_short:
         complain("udpecho: interrupted: this is what is known so far")
+    for number, times in looks[0].unsent.items():
+        questions = "1 question" if times == 1 else f"{times} questions"
+        complain(f"udpecho: could not send {questions}: {os.strerror(number)}")
     _show(found, asked, say)
     return found
 

@@ -20,6 +20,10 @@ ENOUGH_ASKED = 10
 """Questions after which the share that is answered tells something."""
 
 
+MOST_ROUTERS = 128
+"""Addresses that are remembered at one TTL: they may be made up."""
+
+
 @dataclass(slots=True)
 class Allowance:
     """How often a TTL may be asked: tokens, and when they were counted.
@@ -51,7 +55,8 @@ class Allowance:
     def heard(self, address: str) -> None:
         """Note who answered one."""
         self.answered += 1
-        self.routers.add(address)
+        if len(self.routers) < MOST_ROUTERS:
+            self.routers.add(address)
 
     def give_back(self) -> None:
         """Note that the target answered itself, whose replies are no router's messages."""
@@ -65,7 +70,7 @@ class Allowance:
     def _rate(self) -> float:
         if self.asked > AT_ONCE and not self.answered and not self.replied:
             return SILENT_A_SECOND
-        share = self.answered / self.asked if self.asked > ENOUGH_ASKED else 1.0
+        share = min(1.0, self.answered / self.asked) if self.asked > ENOUGH_ASKED else 1.0
         return A_SECOND * max(1.0, len(self.routers) * share)
 
 

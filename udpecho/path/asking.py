@@ -8,21 +8,15 @@ missing is no evidence. Flows are asked in the order in which they are given.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from operator import itemgetter
 
+from udpecho.path.agenda import ALIKE, Agenda
 from udpecho.path.allowance import Common
 from udpecho.path.answers import Answer, Question
 from udpecho.path.defaults import MOST_HOPS
 from udpecho.path.hops import Hop, Path
-from udpecho.path.known import WAIT_NS, KnownFlow, least
-
-ALIKE = 3
-"""Flows that met the same first router, after which it is not asked for each; and flows that reach
-the target and found a TTL silent, after which it is not asked of others that reach it: there may
-well be no router, for our own server answers none of the TTLs up to twice its distance."""
+from udpecho.path.known import KnownFlow, least
 
 
 class Asker:
@@ -45,51 +39,26 @@ class Asker:
         self._flows: dict[int, KnownFlow] = {}
         self._common = Common() if common is None else common
         self._heard = heard
-        self._rests_until_ns = 0
+        self._agenda: Agenda | None = None  # until something changes
         for number, port in enumerate(source_ports):
             self.add(number, port)
 
     def add(self, number: int, source_port: int) -> None:
         """Ask of a flow, too, under this number; if it is known already, nothing changes."""
         self._flows.setdefault(number, KnownFlow(number, source_port))
-        self._rests_until_ns = 0
+        self._agenda = None
 
     def take(self, now_ns: int) -> Question | None:
         """Give the next question, as asked now; None if none may be asked now."""
-        for flow in self._flows.values() if self._far else ():
-            if flow.far_due_ns(now_ns) == now_ns and flow.ask_far(now_ns):
-                return Question(flow.number, None)
-        if now_ns < self._rests_until_ns:
-            return None
-        rests_until_ns = now_ns + WAIT_NS
-        for flow, ttl, due_ns in self._open(now_ns):
-            rests_until_ns = min(rests_until_ns, due_ns)
-            if due_ns <= now_ns:
-                self._common.allowance(ttl).take()
-                hop = flow.hops.get(ttl, Hop(ttl))
-                flow.hops[ttl] = replace(hop, asked=hop.asked + 1)
-                flow.asked_ns[ttl] = now_ns
-                return Question(flow.number, ttl)
-        alone = any(flow.alone for flow in self._flows.values())
-        self._rests_until_ns = now_ns if alone else rests_until_ns
-        return None
+        taken = self._at(now_ns).take()
+        return None if taken is None else Question(taken[0].number, taken[1])
 
     def next_ns(self, now_ns: int) -> int | None:
         """Tell when the next question may be asked, or when a last answer is missing.
 
         None when there is none left, and none is awaited.
         """
-        due = [due_ns for _, _, due_ns in self._open(now_ns)]
-        farthest = self._common.farthest
-        missing = (
-            flow.asked_ns[ttl] + flow.wait_ns(ttl, farthest)
-            for flow in self._flows.values()
-            for ttl in flow.awaited(now_ns)
-        )
-        due += [due_ns for due_ns in missing if due_ns > now_ns]
-        far = (flow.far_due_ns(now_ns) for flow in self._flows.values() if self._far)
-        due += [due_ns for due_ns in far if due_ns is not None]
-        return min(due, default=None)
+        return self._at(now_ns).next_ns()
 
     def answered(self, flow_number: int, ttl: int, answer: Answer) -> bool:
         """Note that a router answered; tell whether the path is thus another than before.
@@ -98,7 +67,7 @@ class Asker:
         say what was said before.
         """
         flow = self._flows[flow_number]
-        changes, self._rests_until_ns = flow.changes, 0
+        changes, self._agenda = flow.changes, None
         hop = flow.hops.get(ttl, Hop(ttl))
         if answer.by_time and hop.answered and answer.address not in hop.addresses:
             addresses: tuple[str, ...] = () if hop.by_time else hop.addresses
@@ -152,15 +121,15 @@ class Asker:
         assert question.ttl is not None
         flow, ttl = self._flows[question.flow], question.ttl
         self._common.asked_anew(ttl, now_ns)
-        flow.hops[ttl] = replace(flow.hops[ttl], asked=flow.hops[ttl].asked + 1)
-        flow.asked_ns[ttl] = now_ns
+        flow.asks(ttl, now_ns)
+        self._agenda = None
 
     def turned(self, flow_number: int, *, alive: bool) -> None:
         """Note that a flow died, or came to life: it is asked anew if it was not known as that."""
         flow = self._flows[flow_number]
         if flow.reached is not alive:
             flow.begin_again()
-            self._rests_until_ns = 0
+            self._agenda = None
 
     def changed(self) -> list[int]:
         """List the flows whose path is another than before, or seems so."""
@@ -171,7 +140,7 @@ class Asker:
 
         Where several are, nobody knows; from then on the flow's TTLs are asked one at a time.
         """
-        self._rests_until_ns = 0
+        self._agenda = None
         return self._flows[flow_number].answered_by_time(now_ns)
 
     def replied(self, flow_number: int, ttl: int | None, rtt_ns: int | None = None) -> None:
@@ -179,23 +148,25 @@ class Asker:
         self.reached(flow_number, ttl, rtt_ns)
         if ttl is not None:
             self._common.allowance(ttl).give_back()
-            self._rests_until_ns = 0
+            self._agenda = None
 
     def reached(self, flow_number: int, ttl: int | None = None, rtt_ns: int | None = None) -> None:
         """Note that the target answered a question; with None a probe that no TTL was to end."""
         flow = self._flows[flow_number]
-        if not flow.reached:
-            self._rests_until_ns = 0
+        before = flow.reached, flow.reached_at, flow.rtt_ns
         flow.reaches(ttl, rtt_ns)
+        if before != (flow.reached, flow.reached_at, flow.rtt_ns):
+            self._agenda = None
 
     def ended(self, flow_number: int, ttl: int, by: str, icmp_type: int, icmp_code: int) -> None:
         """Note that someone said "unreachable" to a question: farther it does not go."""
+        self._agenda = None
         self._flows[flow_number].ends(ttl, by, icmp_type, icmp_code)
         self._common.allowance(ttl).heard(by)
 
     def told(self, flow_number: int, distance: int, *, at_most: bool = False) -> None:
         """Note how far the target says that it is; at most: that such a question got there."""
-        self._rests_until_ns = 0
+        self._agenda = None
         flow = self._flows[flow_number]
         (flow.arrives if at_most else flow.told)(distance)
 
@@ -206,49 +177,12 @@ class Asker:
             return (self._path(flows[flow_number]),) if flow_number in flows else ()
         return tuple(map(self._path, flows.values()))
 
-    def _open(self, now_ns: int) -> Iterator[tuple[KnownFlow, int, int]]:
-        """List the questions that remain, with when each may be asked, the most urgent first.
-
-        First each TTL once, from the nearest on; then those again that were silent.
-        """
-        found = []
-        farthest, silent_from = self._common.farthest, self._silent_from(now_ns)
-        silent = _silent(self._flows.values())
-        for rank, flow in enumerate(self._flows.values()):
-            if flow.alone and flow.awaited(now_ns):
-                continue
-            for ttl in range(1, flow.limit(self._most_hops) + 1):
-                hop = flow.hops.get(ttl)
-                if hop is None and ttl == 1 and self._common.has_one_first(ALIKE):
-                    continue
-                if flow.changes == 0 and self._is_silent(flow, ttl, silent_from, silent):
-                    break
-                if not flow.is_open(ttl, farthest):
-                    continue
-                bucket = self._common.allowance(ttl)
-                bucket.fill(now_ns)
-                due_ns = bucket.next_ns(now_ns)
-                if hop is not None:
-                    due_ns = max(due_ns, flow.again_ns(ttl, farthest))
-                again = hop is not None
-                found.append(((again, again and ttl > flow.last + 1, rank, ttl), flow, due_ns))
-        for (_, _, _, ttl), flow, due_ns in sorted(found, key=itemgetter(0)):
-            yield flow, ttl, due_ns
-
-    def _is_silent(self, flow: KnownFlow, ttl: int, silent_from: int, silent: Counter[int]) -> bool:
-        """Tell whether other flows found that no router answers there, or are about to."""
-        if flow.reached and ttl >= silent_from:
-            return True
-        may_be_beyond = flow.may_be_beyond(ttl, self._common.farthest)
-        return ttl not in flow.hops and may_be_beyond and silent[ttl] >= ALIKE
-
-    def _silent_from(self, now_ns: int) -> int:
-        """Give the TTL from which on no router answers, as some flows found that get there."""
-        farthest = self._common.farthest
-        silent = sum(
-            flow.reached and flow.found_silent(farthest, now_ns) for flow in self._flows.values()
-        )
-        return farthest + 1 if silent >= ALIKE else self._most_hops + 1
+    def _at(self, now_ns: int) -> Agenda:
+        """Look at what remains, unless nothing has changed since the last look."""
+        if self._agenda is None or self._agenda.is_over(now_ns):
+            flows, most_hops = self._flows.values(), self._most_hops
+            self._agenda = Agenda(flows, self._common, now_ns, most_hops=most_hops, far=self._far)
+        return self._agenda
 
     def _path(self, flow: KnownFlow) -> Path:
         last = flow.last
@@ -275,13 +209,3 @@ class Asker:
             return list(first)
         [address] = self._common.first
         return [Hop(1, (address,), asked=first[0].asked if first else 0)]
-
-
-def _silent(flows: Iterable[KnownFlow]) -> Counter[int]:
-    """Count the flows that reach the target and were asked about a TTL in vain so far."""
-    return Counter(
-        ttl
-        for flow in flows
-        for ttl, hop in flow.hops.items()
-        if flow.reached and not hop.answered and ttl < flow.end
-    )

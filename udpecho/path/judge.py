@@ -16,7 +16,7 @@ from typing import TypeAlias
 from udpecho.path.explanations import DOUBT, SURE, Explanation, ways_of, weighed
 from udpecho.path.hops import Path, Paths
 from udpecho.path.likelihood import Toll, differ
-from udpecho.path.verdicts import Direction, Evidence, Place, State, Verdict
+from udpecho.path.verdicts import Direction, Evidence, Place, Segment, State, Verdict
 from udpecho.ping.outcome import Outcome, ProbeFate
 
 AT_MOST = 3
@@ -32,6 +32,7 @@ NO_SEGMENT = "the flows that lose have no segment to themselves"
 TOO_MANY = "too many segments explain it as well"
 NOT_OUT = "hops answer behind what the losing flows have in common: not on the way out"
 NOT_SEEN = "on a way back of which nothing is known yet"
+NO_HOP = "no router is known that only the flows that lose pass"
 CHANGED = "the paths of flows that lose changed while they were looked at"
 
 Losses: TypeAlias = dict[tuple[str, int, int], list[int]]
@@ -140,7 +141,9 @@ def _verdict(
 ) -> Verdict:
     segments = tuple(segment for each in told for segment in each.segments())
     direction = told[0].way.direction if told else Direction.UNKNOWN
-    if state is State.NAMED and not segments:
+    if state is State.NAMED and any(map(_is_all, segments)):
+        state, reason, segments = State.UNDECIDED, NO_HOP, ()
+    elif state is State.NAMED and not segments:
         state, reason = State.UNDECIDED, NO_SEGMENT
         if direction is Direction.UNKNOWN:
             reason, direction = NOT_OUT, Direction.BACK
@@ -158,6 +161,12 @@ def _verdict(
             for number, (flow, fate) in enumerate(zip(flows, fates, strict=True))
         ),
     )
+
+
+def _is_all(segment: Segment) -> bool:
+    """Tell whether a segment has neither an end nor anything within: that names nothing."""
+    known = segment.after, segment.before, segment.behind
+    return known == (None, None, None) and not segment.within
 
 
 def _evidence(paths: Paths, path: Path, fate: Toll, losing: bool, direction: Direction) -> Evidence:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import inf
 
 from udpecho.path.hops import Hop
@@ -22,6 +22,9 @@ BEYOND_NS = 300_000_000
 NEAR = 10
 """Where nothing may be, beyond the last router of a flow that reaches the target, an answer is
 missing after so much, or so many times the target's own, if that is less than WAIT_NS."""
+
+ADDRESSES = 64
+"""Addresses of a hop that are kept: a router could answer from another each time."""
 
 AHEAD = 4
 """TTLs that are asked beyond the last that answered: so many silent ones in a row end a look."""
@@ -130,12 +133,10 @@ class KnownFlow:
         over = self.reached or self.ended or (self.far_asked == TRIES and due_ns == now_ns)
         return None if over else due_ns
 
-    def ask_far(self, now_ns: int) -> bool:
-        """Note that the target is asked now, unless it was asked often enough."""
-        if self.far_asked == TRIES:
-            return False
-        self.far_asked, self.far_ns = self.far_asked + 1, now_ns
-        return True
+    def asks(self, ttl: int, now_ns: int) -> None:
+        """Note that a TTL is asked."""
+        hop = self.hops.get(ttl, Hop(ttl))
+        self.hops[ttl], self.asked_ns[ttl] = replace(hop, asked=hop.asked + 1), now_ns
 
     def hears(self, ttl: int, address: str) -> tuple[str, ...]:
         """Note who answered, and tell whose addresses stand there, as far as is known.
@@ -151,7 +152,7 @@ class KnownFlow:
         others.append(address)
         if len(set(others)) > 1 or address in known:
             del self.doubts[ttl]  # one router that answers from several addresses
-            return tuple(dict.fromkeys((*known, *others)))
+            return tuple(dict.fromkeys((*known, *others)))[:ADDRESSES]
         if len(others) < SAME:
             return () if hop is None else hop.addresses
         self.begin_again(other=True)

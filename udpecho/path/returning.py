@@ -29,6 +29,9 @@ SILENT_NS = 300_000_000
 """How long an answer from the way out may take before the target is asked about the question, if it
 does not answer that flow."""
 
+HIGHEST_TTL = 255
+"""There is no larger one (RFC 791)."""
+
 MOST_ABOUT = 64
 """Lost probes of a flow that are asked about: more would not change the share that arrived."""
 
@@ -134,11 +137,12 @@ class WayBack:
         if not self.tells or now_ns < self._back_ns:
             return None
         self._begin_back()
-        question = self._back.take(now_ns)
-        if question is None or question.ttl is None:
-            self._back_ns = self._back.next_ns(now_ns) or now_ns + PATIENCE_NS
-            return None
-        return Question(question.flow, self._distances[question.flow] + question.ttl, question.ttl)
+        while (question := self._back.take(now_ns)) is not None and question.ttl is not None:
+            ttl = self._distances[question.flow] + question.ttl
+            if ttl <= HIGHEST_TTL:  # whoever tells may tell anything
+                return Question(question.flow, ttl, question.ttl)
+        self._back_ns = self._back.next_ns(now_ns) or now_ns + PATIENCE_NS
+        return None
 
     def next_ns(self, now_ns: int) -> int | None:
         """Tell when something is to be sent, or a last answer is missing; None: nothing is open."""

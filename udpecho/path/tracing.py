@@ -7,7 +7,7 @@ source port with a TTL that ends on the way. What is believed is what quotes tho
 from __future__ import annotations
 
 import os
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -40,6 +40,10 @@ SIZE = 56
 MOST_DSCP = 63
 """The DSCP has six bits (RFC 2474)."""
 
+PAUSE_NS = 50_000
+"""For each flow: how long after all were looked at they are again, however much is answered. Such
+a look takes about half of that."""
+
 
 class Look:
     """One look; made, then started once. Its instrument is its own, and closed at the end."""
@@ -71,14 +75,17 @@ class Look:
         self._longest_ns, self._heard = round(longest * 1e9), heard
         self._questions = Questions(size)
         self._mtu, self._dscp = mtu, dscp
-        self._told = True
-        self._due_ns: int | None = None
+        self._pause_ns = len(self._ports) * PAUSE_NS
+        self._looked_ns = 0
         self._sizing: Sizing | None = None
         self._classes: defaultdict[int, dict[int, None]] = defaultdict(dict)
         self._sockets: list[tuple[ProbeSocket, Flow]] = []
         self._numbers: dict[int, int] = {}
         self._done: Deferred[Paths] = Deferred(lambda _: self._cut_short())
-        self._ended = False
+        self._ended = self._any_sent = False
+        self.unsent: Counter[int] = Counter()
+        """By errno, the questions that our own kernel would not send, as a filter may have it."""
+
         self.cut_short = False
         """Whether it was cancelled: more could have been known."""
 
@@ -120,19 +127,19 @@ class Look:
     def due(self) -> None:
         """Ask what may be asked, and ask to be woken for the next."""
         now_ns = self._instrument.now()
-        asks_ns = self._asks_ns(now_ns)
-        while not self._ended and asks_ns is not None and asks_ns <= now_ns:
-            self._told = True
-            if (question := self._asker.take(now_ns)) is None:
-                break
+        self._looked_ns = now_ns
+        while not self._ended and (question := self._asker.take(now_ns)) is not None:
             self._send(question, now_ns)
         while not self._ended and (question := self._back.take_back(now_ns)) is not None:
             self._send(question, now_ns)
         while not self._ended and (inquiry := self._back.take(now_ns)) is not None:
             self._inquire(*inquiry, now_ns)
+        self._fail_if_none_was_sent()
         if self._sizing is not None and not self._ended:
             self._sizing.turn(now_ns)
-        self._wake()
+        if not self._ended:
+            next_ns = self._next_ns(now_ns)
+            self._wake_at(now_ns if next_ns is None else next_ns)
 
     def caught_up(self) -> None:
         """End if nothing is left."""
@@ -148,39 +155,32 @@ class Look:
                 continue
             asked = self._questions.find(data)
             if asked is not None:
-                self._told = True
                 asked.came(arrived_ns, stamp, self._asker, self._back)
             elif not (
-                self._tells(number, data, now_ns)
+                self._back.takes(number, data, now_ns)
                 or (self._sizing is not None and self._sizing.takes(data, arrived_ns, stamp))
             ):
                 continue
             if traffic_class is not None:
                 self._classes[number][traffic_class >> 2] = None
-        self._wake()
-
-    def _tells(self, number: int, data: bytes, now_ns: int) -> bool:
-        """Tell whether the target tells of the way back, which may tell of the way out, too."""
-        tells = self._back.takes(number, data, now_ns)
-        self._told |= tells
-        return tells
+        self._wake_at(self._looked_ns + self._pause_ns)
 
     def refused(self, refusal: Refusal) -> None:
         """Note who said that a question ended there, or that it can't go on."""
         asked = self._questions.find(refusal.data)
-        sized = asked is None and self._sizing is not None and self._sizing.refused(refusal)
-        self._told |= not sized
         if asked is not None:
             asked.note(refusal, self._instrument.stamp(), self._asker)
             self._back.settled(asked.probe.header)
-        elif sized or refusal.data or refusal.to != self._peer:
+        elif self._sizing is not None and self._sizing.refused(refusal):
             pass
-        elif refusal.port in self._numbers:
+        elif refusal.port in self._numbers and refusal.to == self._peer and not refusal.data:
             number = self._numbers[refusal.port]
             _, flow = self._sockets[number]
             now = self._instrument.stamp()
             self._questions.note_by_time(flow, number, refusal, now, self._asker)
-        self._wake()
+        else:
+            return  # it is nobody's, and anyone may send as many as they like
+        self._wake_at(self._looked_ns + self._pause_ns)
 
     # The look.
 
@@ -190,6 +190,14 @@ class Look:
         self._back.sent(probe.header, question, now_ns)
         failed = socket.send_hop(probe, payload, question.ttl or FAR_TTL)
         if failed:
+            self.unsent[failed] += 1
+        else:
+            self._any_sent = True
+
+    def _fail_if_none_was_sent(self) -> None:
+        """End with the reason if our own kernel lets nothing out; what it lets tells the rest."""
+        if self.unsent and not self._any_sent:
+            failed = next(iter(self.unsent))
             self._end(Failure(OSError(failed, os.strerror(failed))))
 
     def _inquire(self, number: int, about: bytes, now_ns: int) -> None:
@@ -197,12 +205,10 @@ class Look:
         socket, flow = self._sockets[number]
         socket.send_hop(*inquiry(flow, about, now_ns), FAR_TTL)
 
-    def _wake(self) -> None:
-        if self._ended:
-            return
-        now_ns = self._instrument.now()
-        next_ns = self._next_ns(now_ns)
-        self._instrument.wake_at(min(self._ends_ns, now_ns if next_ns is None else next_ns))
+    def _wake_at(self, due_ns: int) -> None:
+        """Have due() called then: after answers soon, but all flows are not looked at for each."""
+        if not self._ended:
+            self._instrument.wake_at(min(self._ends_ns, due_ns))
 
     def _cut_short(self) -> None:
         self.cut_short = not self._ended
@@ -211,13 +217,7 @@ class Look:
     def _next_ns(self, now_ns: int) -> int | None:
         """Tell when there is something to do; None: never."""
         sizing_ns = None if self._sizing is None else self._sizing.next_ns(now_ns)
-        return least(self._asks_ns(now_ns), self._back.next_ns(now_ns), sizing_ns)
-
-    def _asks_ns(self, now_ns: int) -> int | None:
-        """Tell when the asker has something to do: it looks at all flows only if it was told."""
-        if self._told:
-            self._told, self._due_ns = False, self._asker.next_ns(now_ns)
-        return self._due_ns
+        return least(self._asker.next_ns(now_ns), self._back.next_ns(now_ns), sizing_ns)
 
     def _path(self, path: Path) -> Path:
         """Add what is not the asker's."""
