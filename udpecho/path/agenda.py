@@ -61,7 +61,7 @@ class Agenda:
         """
         if self._far:
             flow = self._far.pop()
-            flow.far_asked, flow.far_ns = flow.far_asked + 1, self._now_ns
+            flow.asks(None, self._now_ns)
             self._later(flow.far_due_ns(self._now_ns))
             return flow, None
         while self._ready:

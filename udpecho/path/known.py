@@ -133,8 +133,11 @@ class KnownFlow:
         over = self.reached or self.ended or (self.far_asked == TRIES and due_ns == now_ns)
         return None if over else due_ns
 
-    def asks(self, ttl: int, now_ns: int) -> None:
-        """Note that a TTL is asked."""
+    def asks(self, ttl: int | None, now_ns: int) -> None:
+        """Note that a TTL is asked, or with None the target."""
+        if ttl is None:
+            self.far_asked, self.far_ns = self.far_asked + 1, now_ns
+            return
         hop = self.hops.get(ttl, Hop(ttl))
         self.hops[ttl], self.asked_ns[ttl] = replace(hop, asked=hop.asked + 1), now_ns
 
