@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -120,23 +118,3 @@ def test_of_many_peers_no_flow_is_told_alone(tmp_path: Path) -> None:
     assert "udpecho_flow_probes_total{" not in text
     assert text.count("udpecho_probes_total{") == 5 * (MOST_FLOW_PEERS + 1)
     bench.stop()
-
-
-PROMTOOL = shutil.which("promtool")
-
-
-@pytest.mark.skipif(PROMTOOL is None, reason="promtool is not installed")
-def test_promtool_finds_no_fault(tmp_path: Path) -> None:
-    scraped = Scraped(tmp_path)
-    for number in range(60):
-        scraped.node.roll[HARD].losing.lost(1, number)
-    scraped.node.roll[HARD].losing.settle(60, scraped.node.now_ns())
-    checked = subprocess.run(
-        [PROMTOOL or "", "check", "metrics"],
-        input=scraped.text().encode(),
-        capture_output=True,
-        timeout=60,
-        check=False,
-    )
-    assert (checked.returncode, checked.stdout, checked.stderr) == (0, b"", b"")
-    scraped.bench.stop()
