@@ -55,7 +55,7 @@ class Kind:
 
 
 KINDS = {
-    "all": Kind("drop", False, 30, 1),
+    "all": Kind("drop", False, 30, 4),
     "part": Kind("numgen random mod 100 < 5 drop", True, 120, 5),
     "even": Kind(None, True, 3600, None),
 }
