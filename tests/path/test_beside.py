@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from udpecho import EchoServer, listen_udp
+from udpecho.instrument import ProbeSocket
+from udpecho.instrument.probe import Flow
 from udpecho.path import State, traced
 from udpecho.path.beside import PATIENCE_NS
 from udpecho.ping import Ping, prepare
@@ -69,3 +71,24 @@ def test_who_stops_it_need_not_wait() -> None:
     run.stop()
     bench.net.advance(1.5)
     assert done.called
+
+
+def test_many_that_begin_to_lose_at_once_cost_one_look_at_all_flows() -> None:
+    """1,000 hosts of 16 flows have 16,000: to go through them for each held the reactor."""
+    net = MemoryNetwork(seed=1)
+    client = net.host(CLIENT)
+    run = net.run_until(
+        prepare(client, [(f"198.51.100.{n}", 7) for n in range(1, 41)], count=6, flows=4)
+    )
+    looks: list[None] = []
+    sockets = run.roster.ways.sockets
+
+    def counted() -> dict[Flow, ProbeSocket]:
+        looks.append(None)
+        return sockets()
+
+    run.roster.ways.sockets = counted  # type: ignore[method-assign]
+    found = traced(run)
+    net.run_until(found.start(), limit=600)
+    assert len(found.paths()) == 40
+    assert len(looks) == 1

@@ -37,7 +37,11 @@ class TestTrace:
         assert {path.distance for path in paths} == {4}
         backs = [[hop.addresses for hop in path.back or ()] for path in paths]
         ipv6 = target == TARGET6
-        assert {len(back) for back in backs} == {3}
+        # The last router speaks from four addresses, so that it is asked more than it answers: where
+        # its answers are limited, four questions of a flow may be in vain.
+        whole = [len(back) for back in backs].count(3)
+        assert whole == len(backs) if options else whole >= len(backs) - 3
+        assert {len(back) for back in backs} <= {2, 3}
         assert {back[0] for back in backs} == {(four.r3.address(four.target, ipv6=ipv6),)}
         members = {(member.address(four.r3, ipv6=ipv6),) for member in four.members}
         assert {back[1] for back in backs} == members

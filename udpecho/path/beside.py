@@ -57,6 +57,7 @@ class TracedPing:
         self._targets: dict[tuple[str, Peer], TracedTarget] = {}
         self._questions = Questions(run.plan.size)
         self._sockets: dict[Flow, ProbeSocket] = {}
+        self._flows: dict[tuple[str, Peer], list[Flow]] = {}  # of these, by target
         self._common = Common()
         self._losing: dict[Flow, None] = {}
         self._chosen_ns = 0
@@ -253,9 +254,12 @@ class TracedPing:
 
     def _number(self, target: TracedTarget, flow: Flow) -> int:
         """Give the number of one of a target's flows."""
-        if flow not in target.flows:
+        if flow not in self._sockets:
             self._sockets = self.run.roster.ways.sockets()
-        return target.number(flow, self._sockets)
+            self._flows.clear()
+            for each in self._sockets:
+                self._flows.setdefault((each.target, each.peer), []).append(each)
+        return target.number(flow, self._flows[target.name, target.peer])
 
     def _target(self, flow: Flow) -> TracedTarget:
         key = (flow.target, flow.peer)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from udpecho.instrument.probe import Flow, Probe
@@ -34,11 +34,10 @@ class TracedTarget:
         paths = tuple(map(self.back.path, self.asker.paths()))
         return Paths(self.name, self.peer, paths, changed, tells=self.back.tells)
 
-    def number(self, flow: Flow, every: Iterable[Flow]) -> int:
-        """Give the number of one of its flows, by all that there are now."""
+    def number(self, flow: Flow, now: Sequence[Flow]) -> int:
+        """Give the number of one of its flows, by those that it has now."""
         if flow not in self.flows:
-            here = self.name, self.peer
-            self.flows = [each for each in every if (each.target, each.peer) == here]
+            self.flows = list(now)
         return self.flows.index(flow)
 
     def trace(self, flow: Flow, number: int) -> None:
