@@ -37,8 +37,8 @@ class TestTrace:
         assert {path.distance for path in paths} == {4}
         backs = [[hop.addresses for hop in path.back or ()] for path in paths]
         ipv6 = target == TARGET6
-        # The last router speaks from four addresses, so that it is asked more than it answers: where
-        # its answers are limited, four questions of a flow may be in vain.
+        # The last router speaks from four addresses, so that it is asked more than it answers:
+        # where its answers are limited, four questions of a flow may be in vain.
         whole = [len(back) for back in backs].count(3)
         assert whole == len(backs) if options else whole >= len(backs) - 3
         assert {len(back) for back in backs} <= {2, 3}
