@@ -178,12 +178,11 @@ def test_mtr_sees_the_same_hops(tmp_path: Path) -> None:
 @families
 def test_what_traces_have_said_costs_no_stamp_and_no_probe(family: str, tmp_path: Path) -> None:
     """Each ICMP message leaves an error that fails the next send, unless it is read before."""
+    flows = ("--flows=16", f"--sport={PORTS}", "-i0.002", HOSTS[family])
     with serving(tmp_path) as fabric:
+        udpecho(fabric, "ping", "--json", "-c64", *flows)  # neighbours are found
         fabric.drop("d", "drop")
-        told = udpecho(
-            fabric, "ping", "--json", "--trace", "--flows=16", f"--sport={PORTS}", "-c3200",
-            "-i0.002", "-W1", HOSTS[family],
-        )  # fmt: skip
+        told = udpecho(fabric, "ping", "--json", "--trace", "-c3200", "-W1", *flows)
     [summary] = [each for each in told if each["type"] == "summary"]
     paths = [each for each in told if each["type"] == "path"]
     answered = sum(hop["answered"] for path in paths for hop in path["hops"])
