@@ -6,6 +6,7 @@ import re
 import shutil
 import signal
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from os import environ, geteuid
@@ -17,6 +18,7 @@ import pytest
 from tests.live.deadline import SHUTDOWN, within
 from tests.live.netns import Pair, pair
 from tests.live.program import Program, twistd
+from udpecho.kernel.layout import SO_TIMESTAMPNS
 from udpecho.port.listen import STOCK_PORT
 
 Start = Callable[..., Program]
@@ -31,6 +33,20 @@ for _number, _usual in (
         signal.signal(_number, _usual)
 
 needs_root = pytest.mark.skipif(geteuid() != 0, reason="needs root")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def stamping() -> Iterator[None]:
+    """Have the kernel stamp all the time: whoever asks first gets no stamps until a worker ran.
+
+    On a busy machine that is after the first reply (net_enable_timestamp in linux/net/core/dev.c).
+    """
+    if sys.platform != "linux":
+        yield
+        return
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asks:
+        asks.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+        yield
 
 
 def has_ipv6() -> bool:
