@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from udpecho.hosts import canonical_host
 from udpecho.peer import Peer
 from udpecho.reactors import AnyReactor, datagram_reactor, monotonic_clock
 from udpecho.watch.choosing import Choosing
+from udpecho.watch.happenings import Events
 from udpecho.watch.learning import Learning
 from udpecho.watch.membership import Membership
 from udpecho.watch.ourselves import is_own_address
@@ -49,11 +51,13 @@ class WatchService(Service):
         resolver: Resolver | None = None,
         fetch: Fetch | None = None,
         log: Logger | None = None,
+        wall: Callable[[], float] = time.time,
     ) -> None:
         """Make a node; the paths in its configuration are within base.
 
         inherited has the sockets that systemd handed down; resolver and fetch are asked in place of
-        the system's DNS and of the web. Raises BadConfig for a listen string that means nothing.
+        the system's DNS and of the web; wall tells the seconds since 1970. Raises BadConfig for a
+        listen string that means nothing.
         """
         self.config = config
         self.roll: Roll = {}
@@ -65,6 +69,9 @@ class WatchService(Service):
         self._reactor = datagram_reactor(reactor)
         self._seconds = monotonic_clock(self._reactor)
         self._log = log or Logger()
+        self.events = Events(wall, self._log)
+        """What happens, for whoever listens."""
+
         self.reflector = reflector_of(reactor, config.reflect, inherited, self._log)
         self.members = Membership(config.probe.interval, config.mesh.max_peers)
         self.choosing = Choosing(self._is_ours, self._is_our_port)
