@@ -11,11 +11,10 @@ from twisted.logger import Logger
 
 from tests.examples import given, st
 from tests.watch.nodes import Nodes
+from udpecho.watch.answers import MOST_PAGES
 from udpecho.watch.sending import WHOLE_SECONDS, takes_gzip
+from udpecho.watch.site import IDLE_SECONDS, MOST_CONNECTIONS
 from udpecho.watch.web import (
-    IDLE_SECONDS,
-    MOST_CONNECTIONS,
-    MOST_PAGES,
     may_be_asked,
     site_of,
 )

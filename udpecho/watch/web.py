@@ -1,39 +1,22 @@
-"""What a node shows who may look: GET and HEAD, by a host's name that we know, and no more.
-
-Slow and many clients can't hold the probing up: connections, headers, bodies and pages are bounded.
-"""
+"""What a node shows who may look: GET and HEAD, by a host's name that we know, and no more."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
-from io import BytesIO
+from collections.abc import Collection, Mapping
 from typing import Any
 
-from twisted.internet.interfaces import IReactorTime
-from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
-from twisted.python.failure import Failure
-from twisted.web.http import HTTPChannel
 from twisted.web.resource import Resource
-from twisted.web.server import NOT_DONE_YET, Request, Site
+from twisted.web.server import Request, Site
 
 from udpecho.hosts import canonical_host
-from udpecho.watch.exposition import OPENMETRICS, TEXT, in_chunks, wants_openmetrics
+from udpecho.watch.answers import PageSender, Route, header_of, said
+from udpecho.watch.exposition import OPENMETRICS, TEXT, wants_openmetrics
 from udpecho.watch.metrics import Metrics
 from udpecho.watch.node import WatchService
-from udpecho.watch.sending import Sending, gzipped, takes_gzip
-
-MOST_CONNECTIONS = 128
-"""At once; who comes beyond is hung up on. Prometheus, kubelet and some browsers need 20."""
-
-MOST_PAGES = 8
-"""Made at once: each may have some MB on its way to who reads slowly."""
-
-IDLE_SECONDS = 15
-"""How long a connection may say nothing, and how long headers may take."""
-
-CHUNK = 16_384
-"""Bytes of text that are compressed and written together: 0.2 ms."""
+from udpecho.watch.rows import GridRows, OwnRow
+from udpecho.watch.showing import Showing
+from udpecho.watch.site import WatchSite
 
 HEADERS = (
     ("Content-Security-Policy", "default-src 'none'"),
@@ -41,8 +24,6 @@ HEADERS = (
     ("Referrer-Policy", "no-referrer"),
     ("Cache-Control", "no-store"),
 )
-
-PLAIN = "text/plain; charset=utf-8"
 
 
 def may_be_asked(host_header: str | None, names: Collection[str]) -> bool:
@@ -66,77 +47,16 @@ def _is_port(text: str) -> bool:
     return not text or (text[0] == ":" and text[1:].isdecimal() and text.isascii())
 
 
-class WatchRequest(Request):
-    """A request whose body is passed over: nothing that we have wants one."""
-
-    def gotLength(self, length: int | None) -> None:
-        """Make no file for it, however long it is said to be."""
-        self.content = BytesIO()
-
-    def handleContentChunk(self, data: bytes) -> None:
-        """Hang up on who sends one."""
-        self.channel.loseConnection()
-
-
-class WatchChannel(HTTPChannel):
-    """A connection that is counted while it lasts."""
-
-    factory: WatchSite
-
-    def connectionMade(self) -> None:
-        """Count it."""
-        self.factory.opens(1)
-        super().connectionMade()  # type: ignore[no-untyped-call]
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """Count it no more."""
-        self.factory.opens(-1)
-        super().connectionLost(reason)  # type: ignore[no-untyped-call]
-
-
-class WatchSite(Site):
-    """A site that holds no more connections than it may."""
-
-    protocol = WatchChannel  # type: ignore[assignment] # HTTP/1.1 alone
-    requestFactory = WatchRequest
-    displayTracebacks = False
-
-    def __init__(self, resource: Resource, reactor: Any) -> None:
-        super().__init__(resource, timeout=IDLE_SECONDS, reactor=reactor)  # type: ignore[no-untyped-call]
-        self._open = 0
-
-    def opens(self, more: int) -> None:
-        """Count connections."""
-        self._open += more
-
-    def buildProtocol(self, addr: Any) -> Any:
-        """Take a connection, or hang up."""
-        if self._open >= MOST_CONNECTIONS:
-            return None
-        return super().buildProtocol(addr)  # type: ignore[no-untyped-call]
-
-    def log(self, request: Any) -> None:
-        """Write no line for each request."""
-
-
 class Front(Resource):
-    """What there is to ask for, by path."""
+    """What there is to ask for, by path: a route that ends with / has all below it, too."""
 
     isLeaf = True
 
-    def __init__(self, reactor: IReactorTime, node: WatchService, log: Logger) -> None:
+    def __init__(self, node: WatchService, routes: Mapping[str, Route]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self._reactor = reactor
         self._node = node
-        self._log = log
-        self._metrics = Metrics(node)
-        self._pages = 0
-        self._paths: dict[bytes, Callable[[Request], bytes | int]] = {
-            b"/": self._index,
-            b"/metrics": self._scrape,
-            b"/-/healthy": lambda request: _state(request, node.is_healthy()),
-            b"/-/ready": lambda request: _state(request, node.is_ready()),
-        }
+        self._paths = {path.encode(): route for path, route in routes.items()}
+        self._below = [each for each in self._paths if each.endswith(b"/") and each != b"/"]
 
     def render(self, request: Request) -> bytes | int:
         """Answer, or say why not."""
@@ -144,12 +64,16 @@ class Front(Resource):
             request.setHeader(name, value)
         if request.method not in (b"GET", b"HEAD"):
             request.setHeader("Allow", "GET, HEAD")
-            return _said(request, 405, "GET and HEAD only")
+            return said(request, 405, "GET and HEAD only")
         path = request.path
         if not path.startswith(b"/-/") and not self._may_be_asked(request):
-            return _said(request, 421, "asked by a name that is not this node's ([web] hosts)")
-        answer = self._paths.get(path)
-        return _said(request, 404, "not found") if answer is None else answer(request)
+            return said(request, 421, "asked by a name that is not this node's ([web] hosts)")
+        route = self._paths.get(path) or self._route_above(path)
+        return said(request, 404, "not found") if route is None else route(request)
+
+    def _route_above(self, path: bytes) -> Route | None:
+        above = [each for each in self._below if path.startswith(each)]
+        return self._paths[max(above, key=len)] if above else None
 
     def _may_be_asked(self, request: Request) -> bool:
         hosts = request.requestHeaders.getRawHeaders("host") or []
@@ -157,49 +81,32 @@ class Front(Resource):
         names = {name.lower() for name in (config.node.name, *config.web.hosts)}
         return len(hosts) == 1 and may_be_asked(hosts[0], names)
 
-    def _index(self, request: Request) -> bytes | int:
-        return _said(request, 200, "udpecho watch: /metrics")
 
-    def _scrape(self, request: Request) -> bytes | int:
-        openmetrics = wants_openmetrics(_header(request, "accept"))
-        texts = self._metrics.texts(openmetrics=openmetrics)
-        return self._send(request, OPENMETRICS if openmetrics else TEXT, in_chunks(texts, CHUNK))
+def told_to_machines(node: WatchService, answers: PageSender) -> Mapping[str, Route]:
+    """List what Prometheus and kubelet ask, by path."""
+    metrics = Metrics(node)
 
-    def _send(self, request: Request, kind: str, chunks: Iterator[bytes]) -> bytes | int:
-        """Send a page as it is made, compressed if that is understood."""
-        if self._pages >= MOST_PAGES:
-            request.setHeader("Retry-After", "5")
-            return _said(request, 503, "too many ask at once")
-        request.setHeader("Content-Type", kind)
-        request.setHeader("Vary", "Accept, Accept-Encoding")
-        if request.method == b"HEAD":
-            return b""
-        if takes_gzip(_header(request, "accept-encoding")):
-            request.setHeader("Content-Encoding", "gzip")
-            chunks = gzipped(chunks)
-        self._pages += 1
-        request.notifyFinish().addBoth(self._ended)
-        Sending(self._reactor, request, chunks, self._log)
-        return NOT_DONE_YET
+    def scrape(request: Request) -> bytes | int:
+        openmetrics = wants_openmetrics(header_of(request, "accept"))
+        kind, texts = OPENMETRICS if openmetrics else TEXT, metrics.texts(openmetrics=openmetrics)
+        return answers.send(request, kind, texts, vary="Accept, Accept-Encoding")
 
-    def _ended(self, _: object) -> None:
-        self._pages -= 1
-
-
-def _header(request: Request, name: str) -> str:
-    return ",".join(request.requestHeaders.getRawHeaders(name) or [])
+    return {
+        "/metrics": scrape,
+        "/-/healthy": lambda request: _state(request, node.is_healthy()),
+        "/-/ready": lambda request: _state(request, node.is_ready()),
+    }
 
 
 def _state(request: Request, is_so: bool) -> bytes:
-    return _said(request, 200 if is_so else 503, "yes" if is_so else "no")
+    return said(request, 200 if is_so else 503, "yes" if is_so else "no")
 
 
-def _said(request: Request, status: int, text: str) -> bytes:
-    request.setResponseCode(status)
-    request.setHeader("Content-Type", PLAIN)
-    return b"" if request.method == b"HEAD" else f"{text}\n".encode()
+def site_of(reactor: Any, node: WatchService, log: Logger, rows: GridRows | None = None) -> Site:
+    """Make what serves a node's pages, to listen at an endpoint.
 
-
-def site_of(reactor: Any, node: WatchService, log: Logger) -> Site:
-    """Make what serves a node's pages, to listen at an endpoint."""
-    return WatchSite(Front(reactor, node, log), reactor)
+    rows has what the grid shows; this node's own row unless said.
+    """
+    answers = PageSender(reactor, log)
+    shown = Showing(node, rows or OwnRow(node), answers).routes()
+    return WatchSite(Front(node, {**told_to_machines(node, answers), **shown}), reactor)

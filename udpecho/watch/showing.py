@@ -1,0 +1,46 @@
+"""The pages by their addresses, and what they are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from twisted.web.server import Request
+
+from udpecho.watch.answers import PageSender, Route, whole
+from udpecho.watch.node import WatchService
+from udpecho.watch.pages import SECURITY, grid, page
+from udpecho.watch.rows import GridRows
+
+HTML = "text/html; charset=utf-8"
+
+_FILES = {"/watch.css": "text/css; charset=utf-8", "/watch.js": "text/javascript; charset=utf-8"}
+
+
+class Showing:
+    """What a person sees of a node."""
+
+    def __init__(self, node: WatchService, rows: GridRows, answers: PageSender) -> None:
+        self._node = node
+        self._rows = rows
+        self._answers = answers
+
+    def routes(self) -> Mapping[str, Route]:
+        """List what it answers, by path."""
+        return {"/": self._grid} | {path: _file(path, kind) for path, kind in _FILES.items()}
+
+    def _grid(self, request: Request) -> bytes | int:
+        self._rows.looked_at()
+        name = self._node.config.node.name
+        rows = self._rows
+        pieces = grid(name, rows.sources(), rows.peers(), rows.known)
+        return self._page(request, name, pieces)
+
+    def _page(self, request: Request, title: str, pieces: Iterator[str]) -> bytes | int:
+        request.setHeader("Content-Security-Policy", SECURITY)
+        return self._answers.send(request, HTML, page(title, pieces))
+
+
+def _file(path: str, kind: str) -> Route:
+    body = Path(__file__).with_name(path.removeprefix("/")).read_bytes()
+    return lambda request: whole(request, kind, body)

@@ -1,0 +1,71 @@
+"""Who is connected, and for how long: slow and many clients can't hold the probing up."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import Any
+
+from twisted.internet.protocol import connectionDone
+from twisted.python.failure import Failure
+from twisted.web.http import HTTPChannel
+from twisted.web.resource import Resource
+from twisted.web.server import Request, Site
+
+MOST_CONNECTIONS = 128
+"""At once; who comes beyond is hung up on. Prometheus, kubelet and some browsers need 20."""
+
+IDLE_SECONDS = 15
+"""How long a connection may say nothing, and how long headers may take."""
+
+
+class WatchRequest(Request):
+    """A request whose body is passed over: nothing that we have wants one."""
+
+    def gotLength(self, length: int | None) -> None:
+        """Make no file for it, however long it is said to be."""
+        self.content = BytesIO()
+
+    def handleContentChunk(self, data: bytes) -> None:
+        """Hang up on who sends one."""
+        self.channel.loseConnection()
+
+
+class WatchChannel(HTTPChannel):
+    """A connection that is counted while it lasts."""
+
+    factory: WatchSite
+
+    def connectionMade(self) -> None:
+        """Count it."""
+        self.factory.opens(1)
+        super().connectionMade()  # type: ignore[no-untyped-call]
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """Count it no more."""
+        self.factory.opens(-1)
+        super().connectionLost(reason)  # type: ignore[no-untyped-call]
+
+
+class WatchSite(Site):
+    """A site that holds no more connections than it may."""
+
+    protocol = WatchChannel  # type: ignore[assignment] # HTTP/1.1 alone
+    requestFactory = WatchRequest
+    displayTracebacks = False
+
+    def __init__(self, resource: Resource, reactor: Any) -> None:
+        super().__init__(resource, timeout=IDLE_SECONDS, reactor=reactor)  # type: ignore[no-untyped-call]
+        self._open = 0
+
+    def opens(self, more: int) -> None:
+        """Count connections."""
+        self._open += more
+
+    def buildProtocol(self, addr: Any) -> Any:
+        """Take a connection, or hang up."""
+        if self._open >= MOST_CONNECTIONS:
+            return None
+        return super().buildProtocol(addr)  # type: ignore[no-untyped-call]
+
+    def log(self, request: Any) -> None:
+        """Write no line for each request."""
