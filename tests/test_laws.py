@@ -97,9 +97,9 @@ PURE = frozenset(
         "testing.faults", "testing.icmp", "testing.filters", "testing.limits", "testing.pacing",
         "testing.packet", "testing.passage", "testing.timeline", "testing.way",
         "watch.charts", "watch.counts", "watch.events", "watch.exposition", "watch.graph",
-        "watch.history", "watch.losses", "watch.mesh", "watch.pages", "watch.readers",
-        "watch.rings", "watch.scale", "watch.search_names", "watch.settings", "watch.tables",
-        "watch.toml_lines",
+        "watch.history", "watch.losses", "watch.mesh", "watch.noticing", "watch.pages",
+        "watch.readers", "watch.rings", "watch.scale", "watch.search_names", "watch.settings",
+        "watch.tables", "watch.toml_lines",
     }
 )  # fmt: skip
 """Rooms that do no I/O and are told the time."""

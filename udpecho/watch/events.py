@@ -88,7 +88,7 @@ class PeerBack:
     kind: ClassVar[str] = "peer_back"
     peer: str
     silent_seconds: float
-    """How long the silence was, from its last reply to its first."""
+    """How long the silence was, from its last reply to its first, to a second."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -158,6 +158,13 @@ class Metrics:
             "udpecho_peers_left_out", "gauge", "Peers beyond max_peers, which nobody probes.",
             node.members.left_out,
         )  # fmt: skip
+        yield (
+            "udpecho_events", "counter", "What was told as it happened, by its kind.",
+            (
+                f"{series('udpecho_events_total', [('kind', kind)])}{times}\n"
+                for kind, times in node.events.counts.items()
+            ),
+        )  # fmt: skip
         counters = node.reflector.counters()
         fates = {"echoed": counters.echoed}
         fates |= {_REASONS[reason]: counters.unanswered.get(reason, 0) for reason in Reason}

@@ -15,15 +15,17 @@ from twisted.python.failure import Failure
 from twisted.python.systemd import ListenFDs
 
 from udpecho.hosts import canonical_host
-from udpecho.peer import Peer
+from udpecho.peer import Peer, format_peer
 from udpecho.reactors import AnyReactor, datagram_reactor, monotonic_clock
 from udpecho.watch.choosing import Choosing
+from udpecho.watch.events import PeerReaddressed
 from udpecho.watch.happenings import Events
 from udpecho.watch.learning import Learning
 from udpecho.watch.membership import Membership
+from udpecho.watch.noticing import Noticing, PeerNow, patience_ns
 from udpecho.watch.ourselves import is_own_address
 from udpecho.watch.pieces import in_pieces
-from udpecho.watch.probing import Roll, new_probed
+from udpecho.watch.probing import LOST_NS, Roll, new_probed
 from udpecho.watch.reflecting import peers_rate, reflector_of
 from udpecho.watch.rereading import Reloads
 from udpecho.watch.runs import Runs
@@ -72,6 +74,7 @@ class WatchService(Service):
         self.events = Events(wall, self._log)
         """What happens, for whoever listens."""
 
+        self.noticing = Noticing(self.events.tell)
         self.reflector = reflector_of(reactor, config.reflect, inherited, self._log)
         self.members = Membership(config.probe.interval, config.mesh.max_peers)
         self.choosing = Choosing(self._is_ours, self._is_our_port)
@@ -187,18 +190,24 @@ class WatchService(Service):
         self._give_peers_their_rate()
 
     def _leave(self, name: str, now: Wanted | None) -> None:
-        """Have a peer probed no more, or elsewhere; only what a label says may change in place."""
+        """Have a peer probed no more, or elsewhere: what was counted of it stays, by its name."""
         probed = self.roll[name]
         if now is not None and (now.host, now.port) == (probed.wanted.host, probed.wanted.port):
             probed.is_called(now)
             return
         if self.runs.prober is not None and name in self.runs.prober:
             self.runs.prober.leave(name)
+        if now is not None:
+            probed.moves(now)
+            return
         del self.roll[name]
+        self.noticing.gone(name)
 
-    def _addressed(self, name: str, peer: Peer) -> None:
-        """Hear at which address a peer is probed: it may be our own."""
+    def _addressed(self, name: str, peer: Peer, before: Peer | None) -> None:
+        """Hear at which address a peer is probed, and was until now: it may be our own."""
         self._has_new_addresses = True
+        if before is not None:
+            self.events.tell(PeerReaddressed(name, format_peer(before), format_peer(peer)))
         if self._is_ours(peer) and self.choosing.found_ourselves(name):
             self._reactor.callLater(0, self._arrange)
 
@@ -225,9 +234,12 @@ class WatchService(Service):
             self._give_peers_their_rate()
         prober = self.runs.prober
         if prober is not None:
-            now_ns = prober.now_ns()
-            for name in self.roll:
+            now_ns, patience = prober.now_ns(), patience_ns(self.config.probe, LOST_NS)
+            for name, probed in self.roll.items():
                 prober.settle(name, now_ns)
+                losing, is_asked = probed.losing.losing(now_ns), bool(probed.address or probed.why)
+                look = PeerNow(probed.counts.heard_ns, losing, is_asked, probed.why)
+                self.noticing.look(name, look, patience, now_ns)
 
     def _give_peers_their_rate(self) -> None:
         """Let the guard answer peers four times what they are to send, by their addresses."""

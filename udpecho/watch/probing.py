@@ -54,6 +54,11 @@ class Probed:
         """Have other labels at the same address."""
         self.wanted = wanted
 
+    def moves(self, wanted: Wanted) -> None:
+        """Be where it is said now, under the same name; the address is still to be known."""
+        self.wanted = wanted
+        self.begin_again()
+
     def want(self, flows: int) -> None:
         """Be probed from so many flows from now on, which are others."""
         self.counts.want(flows)
@@ -85,9 +90,9 @@ class Prober:
         settings: ProbeSettings,
         roll: Roll,
         lateness: Histogram,
-        on_address: Callable[[str, Peer], None],
+        on_address: Callable[[str, Peer, Peer | None], None],
     ) -> None:
-        """Probe nobody yet. lateness tells how late probes leave; on_address hears who is where."""
+        """Probe nobody yet; on_address hears who is where, and was elsewhere if that is new."""
         self._roll = roll
         self._lateness = lateness
         self._on_address = on_address
@@ -187,12 +192,15 @@ class Prober:
         if not isinstance(naming, Readdressed):
             probed.why = naming.reason
             return
-        if naming.old is not None:
+        before = naming.old or probed.address
+        if before == naming.new:
+            before = None
+        if before is not None:
             probed.counts.readdress()
             self._forget(naming.name)
         probed.begin_again()
         probed.address, probed.why = naming.new, ""
-        self._on_address(naming.name, naming.new)
+        self._on_address(naming.name, naming.new, before)
 
     # Whose flow is which.
 

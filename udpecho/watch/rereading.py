@@ -52,14 +52,19 @@ class Rereading(Service):
         take: Callable[[Config], None],
         reloads: Reloads,
         log: Logger,
+        on_refused: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """Begin when started. take has a configuration in force, or refuses it by an error."""
+        """Begin when started. take has a configuration in force, or refuses it by an error.
+
+        on_refused hears why, in a line.
+        """
         self._reactor = reactor
         self._file = ChangingFile(path)
         self._host = host
         self._take = take
         self._reloads = reloads
         self._log = log
+        self._on_refused = on_refused
         self._alarm: IDelayedCall | None = None
 
     def startService(self) -> None:
@@ -82,6 +87,7 @@ class Rereading(Service):
             self._reloads.refused += 1
             self._reloads.is_good = False
             self._log.error("the old configuration stays in force: {why}", why=str(error))
+            self._on_refused(str(error))
         else:
             self._reloads.taken += 1
             self._reloads.is_good = True

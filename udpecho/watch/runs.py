@@ -27,7 +27,7 @@ class Runs:
         self,
         reactor: IDatagramReactor,
         roll: Roll,
-        on_address: Callable[[str, Peer], None],
+        on_address: Callable[[str, Peer, Peer | None], None],
         broken_off: Callable[[], None],
         log: Logger,
     ) -> None:

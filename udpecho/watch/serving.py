@@ -14,6 +14,7 @@ from twisted.python.failure import Failure
 from twisted.python.systemd import ListenFDs
 from twisted.web.server import Site
 
+from udpecho.watch.events import ReloadRefused
 from udpecho.watch.node import WatchService
 from udpecho.watch.rereading import Rereading, config_of
 from udpecho.watch.settings import WebSettings
@@ -83,7 +84,10 @@ def node_service(
     config = config_of(path, host)
     base = path.absolute().parent
     node = WatchService(reactor, config, base=base, inherited=inherited, log=log)
-    reading = Rereading(reactor, path, host, node.reload, node.reloads, log)
+    reading = Rereading(
+        reactor, path, host, node.reload, node.reloads, log,
+        lambda why: node.events.tell(ReloadRefused(why)),
+    )  # fmt: skip
     web = WebService(reactor, config.web, site_of(reactor, node, log))
     for each in (node, reading, web):
         each.setServiceParent(every)  # type: ignore[no-untyped-call]
