@@ -10,6 +10,7 @@ from bisect import bisect_left
 
 from udpecho.instrument.probe import WHOLE, ProbeFate
 from udpecho.ping.outcome import Outcome, Surplus
+from udpecho.watch.sampling import TimeSample
 
 MICROSECOND, MILLISECOND, SECOND = 1_000, 1_000_000, 1_000_000_000
 
@@ -30,29 +31,34 @@ MOST_LOST = 128
 
 
 class Histogram:
-    """Times by buckets, and their sum."""
+    """Times by buckets, their sum, and a sample of the minute that runs."""
 
-    __slots__ = ("buckets", "sum_ns")
+    __slots__ = ("buckets", "sample", "sum_ns")
 
     def __init__(self) -> None:
         self.buckets = [0] * (len(BOUNDS_NS) + 1)
         """How many times are within each bound, and above that before; the last has no bound."""
 
         self.sum_ns = 0
+        self.sample = TimeSample()
 
     def record(self, time_ns: int) -> None:
         """Add a time."""
         self.buckets[bisect_left(BOUNDS_NS, time_ns)] += 1
         self.sum_ns += time_ns
+        self.sample.add(time_ns)
 
 
 class FlowCounts:
     """What became of a flow's probes."""
 
-    __slots__ = ("fates", "lost", "sent")
+    __slots__ = ("belated", "fates", "lost", "sent")
 
     def __init__(self) -> None:
         self.sent = 0
+        self.belated = 0
+        """How many count as late beside lost."""
+
         self.fates = [0] * len(FATES)
         self.lost: dict[int, None] = {}
 
@@ -70,6 +76,7 @@ class FlowCounts:
             return False
         del self.lost[sequence]
         self.fates[_LATE] += 1
+        self.belated += 1
         return True
 
 

@@ -20,7 +20,11 @@ QUANTILES = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99)
 
 MEDIAN = QUANTILES.index(0.5)
 
-_BYTES = struct.Struct(f"<IHHHHI{len(QUANTILES)}I{FLOWS_KEPT}s")
+_BYTES = struct.Struct(f"=IHHHHI{len(QUANTILES)}I{FLOWS_KEPT}s")
+_HIGHEST_WORD = (struct.calcsize("=IHHHHI") // 4) + len(QUANTILES) - 1
+USUAL_MINUTES = 10
+"""Minutes of replies from which there is a usual time."""
+
 _LEAST = 16
 """Minutes for which room is made at first: many a peer is not watched for a day."""
 
@@ -30,10 +34,10 @@ _MOST_COUNT, _MOST_NS = (1 << 16) - 1, (1 << 32) - 1
 
 
 class Minute(NamedTuple):
-    """What became of the probes of one peer that were sent in one minute, or in several.
+    """What became of the probes of one peer in one minute, or in several.
 
     rtt_ns has the round trips' QUANTILES, or nothing if no reply came; flows_lost each flow's
-    share of loss, from 0 to 1, or None where nothing was sent. A minute is numbered from 1970.
+    share of loss, from 0 to 1, or None where nothing ended.
     """
 
     minute: int
@@ -91,6 +95,18 @@ class History:
             found = _unpacked(number, _BYTES.unpack_from(self._block, self._at(number)))
             if found is not None:
                 yield found
+
+    def usual_highest(self, stop: int) -> int | None:
+        """Give the median of the highest quantile of all minutes before one, in ns.
+
+        None if there are fewer than USUAL_MINUTES with a reply.
+        """
+        words = memoryview(self._block).cast("I")[_HIGHEST_WORD :: _BYTES.size // 4].tolist()
+        first = self._first % len(words)
+        ring = words[first:] + words[:first]
+        before = max(min(stop, self._last + 1) - self._first, 0)
+        known = sorted(filter(None, ring[:before]))
+        return known[len(known) // 2] if len(known) >= USUAL_MINUTES else None
 
     @property
     def last(self) -> int | None:

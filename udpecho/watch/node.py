@@ -20,6 +20,7 @@ from udpecho.reactors import AnyReactor, datagram_reactor, monotonic_clock
 from udpecho.watch.choosing import Choosing
 from udpecho.watch.events import PeerReaddressed
 from udpecho.watch.happenings import Events
+from udpecho.watch.hourglass import Hourglass
 from udpecho.watch.learning import Learning
 from udpecho.watch.membership import Membership
 from udpecho.watch.noticing import Noticing, PeerNow, patience_ns
@@ -83,6 +84,7 @@ class WatchService(Service):
             resolver=resolver, fetch=fetch,
         )  # fmt: skip
         self.runs = Runs(self._reactor, self.roll, self._addressed, self._probe_anew, self._log)
+        self.hourglass = Hourglass(self._reactor, self.roll, self.runs.lateness, self._log)
         self._has_new_addresses = False
         self._arranging: Deferred[None] | None = None
         self._arrange_again = False
@@ -111,6 +113,7 @@ class WatchService(Service):
         if self._arranging is not None:
             self._arranging.cancel()
         self.runs.end()
+        self.hourglass.end()
         stopped = self.reflector.stopService()
         return DeferredList([stopped, self.runs.ended()], consumeErrors=True)
 
@@ -240,6 +243,7 @@ class WatchService(Service):
                 losing, is_asked = probed.losing.losing(now_ns), bool(probed.address or probed.why)
                 look = PeerNow(probed.counts.heard_ns, losing, is_asked, probed.why)
                 self.noticing.look(name, look, patience, now_ns)
+        self.hourglass.tick()
 
     def _give_peers_their_rate(self) -> None:
         """Let the guard answer peers four times what they are to send, by their addresses."""

@@ -7,7 +7,7 @@ raises nothing: it would end the run.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import ceil
 from typing import Any
 
@@ -24,6 +24,7 @@ from udpecho.ping.plan import MIN_INTERVAL_NS, Plan
 from udpecho.reactors import IDatagramReactor
 from udpecho.watch.counts import FATES, Histogram, PeerCounts
 from udpecho.watch.losses import LosingFlows
+from udpecho.watch.minutes import PeerDay
 from udpecho.watch.settings import ProbeSettings
 from udpecho.watch.targets import Wanted
 
@@ -49,6 +50,7 @@ class Probed:
     """Why it has no address, if it has none."""
 
     last_round: int = 0
+    day: PeerDay = field(default_factory=PeerDay)
 
     def is_called(self, wanted: Wanted) -> None:
         """Have other labels at the same address."""

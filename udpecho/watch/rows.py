@@ -44,4 +44,7 @@ class OwnRow:
 
     def known(self, source: str, peer: str) -> Cell:
         """Tell what this node knows of a peer."""
-        return UNKNOWN
+        probed = self._node.roll.get(peer)
+        if probed is None:
+            return UNKNOWN
+        return probed.day.lately(self._node.hourglass.number, probed.counts)
