@@ -234,6 +234,32 @@ def test_a_listen_string_that_means_nothing_is_one_line() -> None:
         WatchService(bench.hosts[0], config)
 
 
+def test_paths_told_where_another_process_may_share_the_port_is_one_line() -> None:
+    text = "[reflect]\nlisten = 'udp:7:reusePort=yes'\ntell_paths = true"
+    config = read_config(text, "watch.toml", "a")
+    with pytest.raises(
+        BadConfig, match=r"^watch.toml:1: expected \[reflect\] tell_paths or \[refl"
+    ):
+        WatchService(Nodes(1).hosts[0], config)
+
+
+def test_what_the_log_advises_is_spelt_as_the_file_has_it() -> None:
+    bench = Nodes(2)
+    bench.begin(0, "[reflect]\nlisten = 'udp:7:interface=127.0.0.1'")
+    bench.begin(1, bench.text(1, []))
+    source = ("192.0.2.77", 53)
+    bench.net.forge(b"x", source=source, to=(bench.addresses[1], 1060))
+    bench.net.advance(1)
+    said = [each["log_format"].format(**each) for each in bench.events]
+    assert said[0] == (
+        "udpecho answers at 127.0.0.1:7, this machine only; to serve the network: [reflect] listen"
+        ' = "udp:1060"'
+    )
+    assert said[-1].endswith("; [reflect] allow_source_port answers a port like this")
+    assert not any("--" in each for each in said)
+    bench.stop()
+
+
 def test_a_host_that_is_gone_is_lost_and_comes_back() -> None:
     bench = Nodes(2)
     node = bench.begin(0, bench.text(0, [1]))

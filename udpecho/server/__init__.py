@@ -12,6 +12,7 @@ __all__ = [
     "InheritedSocket",
     "Listen",
     "ServerCounters",
+    "Spelling",
     "UdpAddress",
     "check_told_alone",
     "everywhere",
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from udpecho.server.server import EchoServer as EchoServer
     from udpecho.server.server import ServerCounters as ServerCounters
     from udpecho.server.service import EchoService as EchoService
+    from udpecho.server.spelling import Spelling as Spelling
 else:
     __getattr__ = Door(
         globals(),
@@ -60,5 +62,6 @@ else:
                 "ServerCounters",
             ),
             "service": ("EchoService",),
+            "spelling": ("Spelling",),
         },
     )

@@ -15,6 +15,7 @@ from udpecho.columns import Columns
 from udpecho.guard.prefixes import unpack_host
 from udpecho.guard.reasons import Reason
 from udpecho.peer import format_peer
+from udpecho.server.spelling import OPTIONS, Spelling
 
 KEPT = 8
 """Sources kept for each reason: whoever sent more than an eighth of it is one."""
@@ -30,10 +31,6 @@ ONE_IN = 16
 
 _UNSAID = frozenset({Reason.DISCARDED})  # what the operator asked for is no news
 _BY_PEER = frozenset({Reason.SERVICE_PORT, Reason.OWN_PORT})  # the port is the trouble: name it
-_ADVICE = {
-    Reason.SERVICE_PORT: "; --allow-source-port answers a port like this",
-    Reason.OVER_RATE: "; see --rate, --burst and --exempt",
-}
 
 
 class TopSources:
@@ -91,8 +88,12 @@ class Sample:
 class Unanswered:
     """Counts what was not answered, and words at most one line for each reason in 30 s."""
 
-    def __init__(self, unsaid: Iterable[Reason] = ()) -> None:
-        """Count all, and say nothing of some reasons."""
+    def __init__(self, unsaid: Iterable[Reason] = (), spelling: Spelling = OPTIONS) -> None:
+        """Count all, and say nothing of some reasons; spelling has the options to name."""
+        self._advice = {
+            Reason.SERVICE_PORT: f"; {spelling.source_port} answers a port like this",
+            Reason.OVER_RATE: f"; see {spelling.rate}",
+        }
         self._no_news = _UNSAID.union(unsaid)
         self.counts: Counter[Reason] = Counter()
         """Datagrams not answered since the start, by reason; exact."""
@@ -137,7 +138,7 @@ class Unanswered:
         sources = self._top.pop(reason).most(NAMED)
         names = ", ".join(f"{name} ({about}{count})" for name, count in sources)
         noun = "datagram" if times == 1 else "datagrams"
-        advice = _ADVICE.get(reason, "")
+        advice = self._advice.get(reason, "")
         return f"not answered: {reason.value}: {times} {noun}; top sources: {names}{advice}"
 
 

@@ -21,6 +21,7 @@ from udpecho.port import Batch, omit_path_mtu
 from udpecho.reactors import clock_of
 from udpecho.refusal import Refusal
 from udpecho.server.notices import Notices, Unanswered
+from udpecho.server.spelling import OPTIONS, Spelling
 from udpecho.server.teller import Teller
 
 _ONE_LESS = bytes([0, *range(255)])
@@ -100,10 +101,12 @@ class EchoServer(DatagramProtocol):
         guard: Guard | None = None,
         *,
         tell_paths: bool | Teller = False,
+        spelling: Spelling = OPTIONS,
     ) -> None:
         """Answer what the guard lets pass; with tell_paths, questions about paths too (telling).
 
-        Servers of one service share a guard and a teller.
+        Servers of one service share a guard and a teller. spelling has the options to name in the
+        log.
         """
         self._now = now or time.monotonic
         self._takes_clock = now is None
@@ -114,7 +117,7 @@ class EchoServer(DatagramProtocol):
         if self._teller:
             self.errorsReceived = self._refused
         # Who traces a path sends what can't be answered, and that is no news then.
-        self._unanswered = Unanswered({Reason.TTL_SPENT} if self._teller else ())
+        self._unanswered = Unanswered({Reason.TTL_SPENT} if self._teller else (), spelling)
         self._log = log or Logger()
         self._received = self._echoed = self._bytes_received = self._bytes_echoed = 0
         self._send_errors: Counter[str] = Counter()

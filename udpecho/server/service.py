@@ -18,7 +18,6 @@ from twisted.logger import Logger
 from udpecho.errors import PortUnavailable
 from udpecho.guard.guard import Guard
 from udpecho.guard.policy import Policy
-from udpecho.hosts import DEFAULT_PORT
 from udpecho.peer import format_peer, is_loopback
 from udpecho.port import UdpPort, adopt_udp, leave_to_others, listen_udp, why_not_ours
 from udpecho.reactors import AnyReactor, datagram_reactor, monotonic_clock
@@ -32,9 +31,8 @@ from udpecho.server.addresses import (
     trial,
 )
 from udpecho.server.server import EchoServer, ServerCounters
+from udpecho.server.spelling import OPTIONS, Spelling
 from udpecho.server.teller import Teller
-
-_LOOPBACK_HINT = f", this machine only; to serve the network: --listen=udp:{DEFAULT_PORT}"
 
 
 class _Served(EchoServer):
@@ -70,8 +68,12 @@ class EchoService(Service):
         *,
         stock_port: bool = False,
         tell_paths: bool = False,
+        guard: Guard | None = None,
+        spelling: Spelling = OPTIONS,
     ) -> None:
         """Make the service; stock_port permits Twisted's own port beyond loopback, if ours can't.
+
+        A guard decides in place of one by the policy; spelling has the options to name in the log.
 
         With tell_paths it answers questions about what became of probes (docs/path.md), in place
         of echoing them. Raises ValueError where another process has the port, too, which would be
@@ -85,7 +87,9 @@ class EchoService(Service):
         self._listens = tuple(listens)
         self._now = monotonic_clock(self._reactor)
         self._log = log or Logger()
-        self._guard = Guard(policy)  # one: a source's rate is what it asks of all addresses
+        self._spelling = spelling
+        # One: a source's rate is what it asks of all addresses.
+        self._guard = guard or Guard(policy)
         if tell_paths:
             check_told_alone(self._listens)
         self._teller = tell_paths and Teller(self._guard.policy)
@@ -107,7 +111,7 @@ class EchoService(Service):
         if not self._stock_port:
             for listen in self._listens:
                 with doing_without(listen):
-                    _want_our_port(listen)
+                    _want_our_port(listen, self._spelling)
         try:
             for listen in self._listens:
                 with doing_without(listen):
@@ -204,8 +208,11 @@ class EchoService(Service):
         self._log.info(
             "udpecho answers at {addresses}{hint}",
             addresses=", ".join(map(format_peer, addresses)),
-            hint=_LOOPBACK_HINT if all(is_loopback(host) for host, _ in addresses) else "",
+            hint=self._hint() if all(is_loopback(host) for host, _ in addresses) else "",
         )
+
+    def _hint(self) -> str:
+        return f", this machine only; to serve the network: {self._spelling.listen}"
 
     def _listen(self) -> None:
         self._process = os.getpid()
@@ -226,7 +233,7 @@ class EchoService(Service):
 
     def _new_server(self) -> EchoServer:
         now, log, guard, teller = self._now, self._log, self._guard, self._teller
-        return _Served(self._port_gone, now, log, guard, tell_paths=teller)
+        return _Served(self._port_gone, now, log, guard, tell_paths=teller, spelling=self._spelling)
 
     def _opened(self, port: UdpPort, server: EchoServer) -> None:
         self._ports.append(port)
@@ -238,12 +245,13 @@ class EchoService(Service):
         self._bound.clear()
 
 
-def _want_our_port(listen: Listen) -> None:
+def _want_our_port(listen: Listen, spelling: Spelling) -> None:
     """Raise PortUnavailable for what our own port can't serve, and no other should."""
     with trial(listen) as (host, skt):
         why = None if is_loopback(host) else why_not_ours(skt)
     if why is not None:
         raise PortUnavailable(
             f"udpecho's own port can't serve {host} ({why}), and Twisted's would answer broadcasts,"
-            " loop with other servers and stand still under floods; --stock-port permits it"
+            f" loop with other servers and stand still under floods; {spelling.stock_port} permits"
+            " it"
         )

@@ -10,12 +10,28 @@ from twisted.python.systemd import ListenFDs
 
 from udpecho.guard.ratelimit import MAX_RATE, cost
 from udpecho.reactors import AnyReactor
-from udpecho.server import LOOPBACK, EchoService, Listen, listen
+from udpecho.server import (
+    LOOPBACK,
+    EchoService,
+    Listen,
+    Spelling,
+    check_told_alone,
+    listen,
+)
 from udpecho.watch.settings import ProbeSettings, ReflectSettings
 from udpecho.watch.tables import BadConfig
 
 PEERS_SHARE = 4
 """How many times as much as the mesh's plan sends to us a peer may ask."""
+
+
+SPELLING = Spelling(
+    '[reflect] listen = "udp:1060"',
+    "[reflect] allow_source_port",
+    "[reflect] rate, burst and exempt",
+    "[reflect] stock_port = true",
+)
+"""The service's options, as a node's file has them."""
 
 
 def peers_rate(probe: ProbeSettings, nodes: int = 1) -> int:
@@ -35,6 +51,7 @@ def reflector_of(
         log,
         stock_port=reflect.stock_port,
         tell_paths=reflect.tell_paths,
+        spelling=SPELLING,
     )
 
 
@@ -42,7 +59,10 @@ def listens_of(reflect: ReflectSettings, inherited: ListenFDs) -> list[Listen]:
     """Read where a node reflects; raises BadConfig."""
     try:
         given = [each for text in reflect.listen for each in listen(text, inherited)]
+        if reflect.tell_paths:
+            check_told_alone(given)
     except ValueError as error:
         what = str(error).replace("--listen", "[reflect] listen", 1)
+        what = what.replace("--tell-paths", "[reflect] tell_paths", 1)
         raise BadConfig(f"{reflect.where}: {what}") from None
     return given or cast(list[Listen], list(LOOPBACK))
