@@ -27,6 +27,7 @@ from udpecho.watch.losses import LosingFlows
 from udpecho.watch.minutes import PeerDay
 from udpecho.watch.settings import ProbeSettings
 from udpecho.watch.targets import Wanted
+from udpecho.watch.traced import PeerPaths
 
 LOST_NS = 2_000_000_000
 """After its timeout a probe is late for so long, and then lost."""
@@ -51,6 +52,8 @@ class Probed:
 
     last_round: int = 0
     day: PeerDay = field(default_factory=PeerDay)
+    paths: PeerPaths = field(default_factory=PeerPaths)
+    """Which paths its flows take, and where they lose, as far as that was traced."""
 
     def is_called(self, wanted: Wanted) -> None:
         """Have other labels at the same address."""
@@ -67,11 +70,13 @@ class Probed:
         self.counts.begin_again()
         self.losing = LosingFlows(flows)
         self.last_round = 0
+        self.paths.begin_again()
 
     def begin_again(self) -> None:
         """Compare flows anew: they are others."""
         self.losing.begin_again()
         self.last_round = 0
+        self.paths.begin_again()
 
 
 def new_probed(wanted: Wanted, flows: int) -> Probed:
