@@ -1,26 +1,30 @@
-"""What Prometheus' own checker says of what a node tells."""
+"""What Prometheus' own checker says of what a node tells, and of the rules in deploy/."""
 
 from __future__ import annotations
 
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.live.alerting import RULES, Mesh, Trial, firing
 from tests.watch.test_metrics import HARD, Scraped
 
-PROMTOOL = shutil.which("promtool")
+PROMTOOL = shutil.which("promtool") or ""
+pytestmark = pytest.mark.skipif(not PROMTOOL, reason="promtool is not installed")
+
+FOUR = ["a", "b", "c", "d"]
 
 
-@pytest.mark.skipif(PROMTOOL is None, reason="promtool is not installed")
 def test_it_finds_no_fault(tmp_path: Path) -> None:
     scraped = Scraped(tmp_path)
     for number in range(60):
         scraped.node.roll[HARD].losing.lost(1, number)
     scraped.node.roll[HARD].losing.settle(60, scraped.node.now_ns())
     checked = subprocess.run(
-        [PROMTOOL or "", "check", "metrics"],
+        [PROMTOOL, "check", "metrics"],
         input=scraped.text().encode(),
         capture_output=True,
         timeout=60,
@@ -28,3 +32,271 @@ def test_it_finds_no_fault(tmp_path: Path) -> None:
     )
     assert (checked.returncode, checked.stdout, checked.stderr) == (0, b"", b"")
     scraped.bench.stop()
+
+
+def test_the_rules_are_rules() -> None:
+    checked = subprocess.run(
+        [PROMTOOL, "check", "rules", "--lint=all", "--lint-fatal", str(RULES)],
+        capture_output=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def one_pair(share: float, since: int, until: int) -> Callable[[str, str, int], float]:
+    """Have a share of what a sends to b be lost from one second to another."""
+    return lambda source, target, at: (
+        share if (source, target) == ("a", "b") and since <= at < until else 0.0
+    )
+
+
+A_TO_B = firing("UdpechoPairLoses", instance="a", peer="b")
+
+
+@pytest.mark.parametrize("share", [0.025, 0.1, 1.0])
+def test_a_pair_that_loses_is_told_in_half_a_minute_once_and_till_a_minute_after(
+    tmp_path: Path, share: float
+) -> None:
+    """A link at 10 % of which a quarter of the flows are, one at 10 %, one that is down."""
+    trial = Trial(Mesh(FOUR, 900, loss=one_pair(share, 200, 600)))
+    trial.is_quiet(0, 200)
+    trial.fires(225, A_TO_B)
+    trial.fires(600, A_TO_B)
+    trial.is_quiet(655, 900)
+    trial.began_once(A_TO_B)
+    assert trial.failures(PROMTOOL, tmp_path) == ""
+
+
+def test_a_scrape_a_minute_is_enough(tmp_path: Path) -> None:
+    """It takes two scrapes that see losses, and five minutes without."""
+    trial = Trial(Mesh(FOUR, 1800, scrape=60, loss=one_pair(0.1, 605, 1200)), interval=15)
+    trial.is_quiet(0, 600)
+    trial.fires(750, A_TO_B)
+    trial.fires(1200, A_TO_B)
+    trial.is_quiet(1560, 1800)
+    trial.began_once(A_TO_B)
+    assert trial.failures(PROMTOOL, tmp_path) == ""
+
+
+def test_rare_losses_come_and_go_without_an_alert_that_does(tmp_path: Path) -> None:
+    """0.6 %: a flow of 16 at 10 %."""
+    trial = Trial(Mesh(FOUR, 2400, loss=one_pair(0.00625, 200, 1800)))
+    trial.is_quiet(0, 200)
+    trial.fires(1800, A_TO_B)
+    trial.is_quiet(2110, 2400)
+    trial.began_once(A_TO_B)
+    assert trial.failures(PROMTOOL, tmp_path) == ""
+
+
+def test_a_blip_is_no_alert(tmp_path: Path) -> None:
+    for share, seconds in ((1.0, 1), (0.3, 4)):
+        trial = Trial(Mesh(FOUR, 400, loss=one_pair(share, 200, 200 + seconds)))
+        trial.is_quiet(0, 400)
+        assert trial.failures(PROMTOOL, tmp_path) == ""
+
+
+def test_a_network_that_loses_a_little_everywhere_is_no_alert(tmp_path: Path) -> None:
+    """0.05 %, of 56 pairs."""
+    trial = Trial(Mesh([*"abcdefgh"], 1800, loss=lambda *_: 0.0005))
+    trial.is_quiet(0, 1800)
+    assert trial.failures(PROMTOOL, tmp_path) == ""
+
+
+NODES = [f"n{number}" for number in range(32)]
+
+
+@pytest.mark.parametrize("share", [0.1, 1.0])
+def test_all_that_lose_towards_one_are_one_alert(tmp_path: Path, share: float) -> None:
+    """Not 31; and none of the node itself, which loses towards all as much."""
+
+    def loss(source: str, target: str, at: int) -> float:
+        return share if "n7" in (source, target) and 450 <= at < 600 else 0.0
+
+    mesh = Mesh(NODES, 900, scrape=15, loss=loss, pairs=lambda *pair: "n7" in pair)
+    trial = Trial(mesh, interval=15)
+    alert = firing("UdpechoPeerLoses", peer="n7")
+    trial.is_quiet(0, 450)
+    trial.fires(495, alert)
+    trial.fires(600, alert)
+    trial.is_quiet(675, 900)
+    trial.began_once(alert)
+    assert trial.failures(PROMTOOL, tmp_path) == ""
+
+
+def test_one_that_loses_towards_all_is_one_alert(tmp_path: Path) -> None:
+    """Where peers are called otherwise than nodes are."""
+
+    def loss(source: str, _: str, at: int) -> float:
+        return 0.1 if source == "n7" and 150 <= at < 300 else 0.0
+
+    trial = Trial(Mesh(NODES[:12], 400, loss=loss))
+    alert = firing("UdpechoNodeLoses", instance="n7")
+    trial.fires(175, alert)
+    trial.is_quiet(355, 400)
+    trial.began_once(alert)
+    assert trial.failures(PROMTOOL, tmp_path) == ""
+
+
+def test_a_counter_that_begins_anew_lost_nothing(tmp_path: Path) -> None:
+    """A node that is started again within a scrape, after an hour of losses and more."""
+    before = Mesh(["a", "b"], 600, is_up=lambda node, at: node != "a" or at != 299)
+    series = before.series()
+    for fate, each in (("lost", 1000), ("replied", 100_000)):
+        row = series[
+            f'udpecho_probes_total{{job="udpecho",instance="a",peer="b",outcome="{fate}"}}'
+        ]
+        for place in range(300 // 5):
+            row[place] = str(int(row[place]) + each)
+    trial = Trial(before)
+    trial.is_quiet(0, 600)
+    assert trial.failures(PROMTOOL, tmp_path, series) == ""
+
+
+def test_a_node_that_is_started_again_is_no_alert(tmp_path: Path) -> None:
+    """Six seconds, in which all lose what they send to it."""
+    trial = Trial(Mesh(NODES[:8], 500, is_up=lambda node, at: node != "n3" or not 300 <= at < 306))
+    trial.is_quiet(0, 500)
+    assert trial.failures(PROMTOOL, tmp_path) == ""
+
+
+def test_a_node_that_is_down_is_told_by_all_others_at_once(tmp_path: Path) -> None:
+    trial = Trial(Mesh(NODES[:8], 900, is_up=lambda node, at: node != "n3" or not 300 <= at < 600))
+    lost, down = firing("UdpechoPeerLoses", peer="n3"), firing("UdpechoNodeDown", instance="n3")
+    trial.fires(325, lost)
+    trial.fires(595, lost, down)
+    trial.is_quiet(655, 900)
+    trial.began_once(lost, down)
+    assert trial.failures(PROMTOOL, tmp_path) == ""
+
+
+def test_a_peer_that_leaves_and_comes_back_is_no_alert(tmp_path: Path) -> None:
+    trial = Trial(
+        Mesh(FOUR, 900, has=lambda _, target, at: target != "b" or not 300 <= at < 400)
+    )  # its counters begin at 0 again
+    trial.is_quiet(0, 900)
+    assert trial.failures(PROMTOOL, tmp_path) == ""
+
+
+def test_one_that_has_left_its_source_is_no_alert(tmp_path: Path) -> None:
+    """It is silent, and was taken out of service."""
+    leaving = [
+        (f'udpecho_peer_leaving{{job="udpecho",instance="{each}",peer="d"}}', "_x60 1x59 stale")
+        for each in "abc"
+    ]
+    gone = Mesh(
+        FOUR, 900, more=leaving, loss=lambda _, target, at: float(target == "d" and at >= 300),
+        has=lambda _, target, at: target != "d" or at < 600,
+    )  # fmt: skip
+    trial = Trial(gone)
+    trial.is_quiet(0, 900)
+    assert trial.failures(PROMTOOL, tmp_path) == ""
+
+
+def test_scrapes_that_fail_for_half_a_minute_change_nothing(tmp_path: Path) -> None:
+    mesh = Mesh(
+        FOUR, 700, loss=one_pair(0.1, 200, 500),
+        is_scraped=lambda node, at: node != "a" or not 300 <= at < 330,
+    )  # fmt: skip
+    trial = Trial(mesh)
+    trial.fires(325, A_TO_B)
+    trial.is_quiet(555, 700)
+    trial.began_once(A_TO_B)
+    assert trial.failures(PROMTOOL, tmp_path) == ""
+
+
+@pytest.mark.parametrize("scrape", [5, 60])
+def test_a_node_that_is_late_tells_of_itself_and_of_no_loss(tmp_path: Path, scrape: int) -> None:
+    """Nor do others of it: who is short of CPU answers late, too."""
+    mesh = Mesh(
+        FOUR, 1800, scrape=scrape, is_late=lambda node, at: node == "a" and 600 <= at < 1200,
+        loss=lambda source, target, at: 0.2 * ("a" in (source, target) and 610 <= at < 1200),
+    )  # fmt: skip
+    trial = Trial(mesh, interval=scrape // 4 or 5)
+    late = firing("UdpechoNodeLate", instance="a")
+    trial.is_quiet(0, 700)
+    trial.fires(1200, late)
+    trial.is_quiet(1620, 1800)
+    trial.began_once(late)
+    assert trial.failures(PROMTOOL, tmp_path) == ""
+
+
+def test_a_loss_that_is_known_stays_so_when_the_node_is_late_as_well(tmp_path: Path) -> None:
+    mesh = Mesh(
+        FOUR, 900, loss=one_pair(0.1, 200, 600),
+        is_late=lambda node, at: node == "a" and 300 <= at < 310,
+    )  # fmt: skip
+    trial = Trial(mesh)
+    trial.began_once(A_TO_B)
+    trial.fires(600, A_TO_B)
+    assert trial.failures(PROMTOOL, tmp_path) == ""
+
+
+def test_what_comes_back_after_it_was_lost_was_sent_once(tmp_path: Path) -> None:
+    trial = Trial(Mesh(["a", "b"], 600, loss=lambda *_: 1.0, belated=True))
+    labels = '{__name__="udpecho:pair_loss:ratio",job="udpecho",instance="a",peer="b"}'
+    trial.has('udpecho:pair_loss:ratio{instance="a"}', 590, (labels, 1.0))
+    assert trial.failures(PROMTOOL, tmp_path) == ""
+
+
+def test_shares_are_of_all_that_was_sent(tmp_path: Path) -> None:
+    """All of a's to b and none of its others are a third of all."""
+    mesh = Mesh(FOUR, 600, loss=lambda s, t, _: float((s, t) == ("a", "b")))
+    trial = Trial(mesh)
+    labels = '{__name__="udpecho:node_loss:ratio",job="udpecho",instance="a"}'
+    trial.has('udpecho:node_loss:ratio{instance="a"}', 590, (labels, 1 / 3))
+    assert trial.failures(PROMTOOL, tmp_path) == ""
+
+
+@pytest.mark.parametrize(
+    ("metric", "values", "alertname", "source"),
+    [
+        ("udpecho_config_last_reload_successful", "1x19 0x40", "UdpechoReloadFailed", None),
+        ("udpecho_source_up", "1x19 0x40", "UdpechoSourceDown", "dns:x"),
+        ("udpecho_peers_probed", "3x19 0x80", "UdpechoProbesNobody", None),
+        ("udpecho_peers_left_out", "0x19 2x80", "UdpechoPeersLeftOut", None),
+    ],
+)
+def test_what_else_is_amiss(
+    tmp_path: Path, metric: str, values: str, alertname: str, source: str | None
+) -> None:
+    labels = {"instance": "a"} | ({} if source is None else {"source": source})
+    named = ",".join(f'{name}="{value}"' for name, value in labels.items())
+    more = [(f'{metric}{{job="udpecho",{named}}}', values)]
+    trial = Trial(Mesh(["a", "b"], 500, more=more))
+    trial.is_quiet(0, 100)
+    alert = firing(alertname, **labels)
+    trial.fires(290 if "x40" in values else 495, alert)
+    assert trial.failures(PROMTOOL, tmp_path) == ""
+
+
+def test_no_node_at_all(tmp_path: Path) -> None:
+    trial = Trial(Mesh([], 400))
+    trial.fires(400, firing("UdpechoNoNode"))
+    assert trial.failures(PROMTOOL, tmp_path) == ""
+
+
+def test_flows_that_lose_are_one_alert_with_a_verdict_and_without(tmp_path: Path) -> None:
+    """The node holds what flows lose for five minutes; the alert ends with the losses."""
+    a_to_b = 'job="udpecho",instance="a",peer="b"'
+    more = [
+        (f'udpecho_flow_losing{{{a_to_b},flow="{flow}"}}', f"_x{begun} 1x{120 - begun} stale")
+        for flow, begun in (("3", 50), ("7", 55))
+    ]
+    verdict = {"direction": "there", "segment": "10.0.0.1 > 10.0.0.2"}
+    named = ",".join(f'{name}="{value}"' for name, value in verdict.items())
+    more.append((f"udpecho_verdict{{{a_to_b},{named}}}", "_x60 1x52 stale"))
+    trial = Trial(Mesh(["a", "b"], 700, loss=one_pair(0.1, 200, 500), more=more))
+    flows = firing("UdpechoFlowsLose", instance="a", peer="b")
+    segment = firing("UdpechoSegmentLoses", **verdict)
+    trial.fires(250, A_TO_B, flows)
+    trial.fires(310, A_TO_B, flows, segment)
+    trial.says(
+        290, flows,
+        summary="2 flows from a to b lose more than the others: 3 7", segment="not known",
+    )  # fmt: skip
+    trial.says(
+        310, flows, summary="2 flows from a to b lose more than the others: 3 7",
+        segment="there: 10.0.0.1 > 10.0.0.2",
+    )  # fmt: skip
+    trial.is_quiet(555, 700)
+    trial.began_once(A_TO_B, flows, segment)
+    assert trial.failures(PROMTOOL, tmp_path) == ""

@@ -43,6 +43,7 @@ def test_a_reply_after_a_loss_is_late_beside_it_once() -> None:
     peer.add(0, fate(Surplus.DUPLICATE, 8))
     assert counted(peer) == {"lost": 1, "late": 1}
     assert peer.surplus[Surplus.DUPLICATE] == 2
+    assert peer.belated == 1
 
 
 def test_at_another_address_probes_are_numbered_anew_and_counters_go_on() -> None:

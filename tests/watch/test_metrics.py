@@ -10,6 +10,8 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as read_text
 
 from tests.watch.nodes import Nodes, fates
+from udpecho.instrument.probe import ProbeFate
+from udpecho.ping.outcome import Outcome, Surplus
 from udpecho.watch.counts import BOUNDS_NS
 from udpecho.watch.metrics import MOST_FLOW_PEERS, Metrics
 
@@ -95,6 +97,32 @@ def test_a_flow_that_loses_is_told(tmp_path: Path) -> None:
     scraped.node.roll[HARD].losing.settle(60, scraped.node.now_ns())
     [sample] = scraped.read()["udpecho_flow_losing"].samples
     assert (sample.labels, sample.value) == ({"peer": HARD, "flow": "1"}, 1)
+    scraped.bench.stop()
+
+
+def test_a_probe_that_is_counted_twice_is_told(tmp_path: Path) -> None:
+    scraped = Scraped(tmp_path)
+    counts = scraped.node.roll[HARD].counts
+    before = values(scraped.read()["udpecho_probes"], peer=HARD)
+    counts.add(0, Outcome(ProbeFate.LOST, 0, flow_sequence=10**6))
+    counts.add(0, Outcome(Surplus.DUPLICATE, 0, flow_sequence=10**6, rtt_ns=4 * 10**9))
+    read = scraped.read()
+    after = values(read["udpecho_probes"], peer=HARD)
+    belated = values(read["udpecho_probes_belated"], peer=HARD)
+    assert sum(after.values()) - sum(belated.values()) == sum(before.values()) + 1
+    scraped.bench.stop()
+
+
+def test_one_that_no_source_names_is_told_while_it_is_silent(tmp_path: Path) -> None:
+    scraped = Scraped(tmp_path)
+    assert scraped.read()["udpecho_peer_leaving"].samples == []
+    (tmp_path / "peers.json").write_text('[{"targets": ["192.0.2.2"], "labels": {"name": "a"}}]')
+    scraped.bench.net.advance(15)
+    leaving = values(scraped.read()["udpecho_peer_leaving"])
+    assert leaving["udpecho_peer_leaving|192.0.2.77:7"] == 1
+    assert "udpecho_peer_leaving|a" not in leaving
+    scraped.bench.net.advance(300)
+    assert scraped.read()["udpecho_peer_leaving"].samples == []
     scraped.bench.stop()
 
 

@@ -89,6 +89,9 @@ class PeerCounts:
         self.want(flows)
         self.rtt = Histogram()
         self.surplus = dict.fromkeys(Surplus, 0)
+        self.belated = 0
+        """How many probes are counted twice, as lost and then as late."""
+
         self.readdressed = 0
         self.heard_ns: int | None = None
         """When a reply came last that was whole."""
@@ -110,6 +113,7 @@ class PeerCounts:
         kind, counts = outcome.kind, self.flows[flow]
         if isinstance(kind, Surplus):
             if kind is Surplus.DUPLICATE and counts.is_belated(outcome.flow_sequence):
+                self.belated += 1
                 self._hear(outcome)
             else:
                 self.surplus[kind] += 1

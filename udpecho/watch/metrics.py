@@ -29,7 +29,9 @@ _REASONS = {reason: reason.name.lower() for reason in Reason}
 class PeerSeries:
     """The names of a peer's series, made once."""
 
-    __slots__ = ("fates", "flows", "hops", "losing", "name", "readdressed", "rtt", "surplus")
+    __slots__ = (
+        "belated", "fates", "flows", "hops", "losing", "name", "readdressed", "rtt", "surplus",
+    )  # fmt: skip
 
     def __init__(self, name: str) -> None:
         peer = ("peer", name)
@@ -37,6 +39,7 @@ class PeerSeries:
         self.fates = [
             series("udpecho_probes_total", [peer, ("outcome", fate.value)]) for fate in FATES
         ]
+        self.belated = series("udpecho_probes_belated_total", [peer])
         self.surplus = [
             series("udpecho_surplus_total", [peer, ("kind", kind.value)]) for kind in Surplus
         ]
@@ -87,6 +90,11 @@ class Metrics:
             (samples(self._of(name).fates, each.counts.total()) for name, each in peers),
         )  # fmt: skip
         yield (
+            "udpecho_probes_belated", "counter",
+            "Probes that are counted twice: as lost, and as late when they came back after that.",
+            (f"{self._of(name).belated}{each.counts.belated}\n" for name, each in peers),
+        )  # fmt: skip
+        yield (
             "udpecho_probe_rtt_seconds", "histogram",
             "Round trips of the probes that came back whole.",
             (_histogram(self._of(name).rtt, each.counts.rtt) for name, each in peers),
@@ -117,6 +125,15 @@ class Metrics:
             "udpecho_peer_info", "gauge",
             "The peers that are probed: where, in which zone, and by whom they are named.",
             (_info(name, each) for name, each in peers),
+        )  # fmt: skip
+        yield (
+            "udpecho_peer_leaving", "gauge",
+            "1 for each peer that no source names any more, and that is probed while it is silent.",
+            (
+                f"{series('udpecho_peer_leaving', [('peer', name)])}1\n"
+                for name, _ in peers
+                if self._node.members.is_leaving(name)
+            ),
         )  # fmt: skip
 
     def _flows(self, peers: Peers) -> Iterator[Family]:
