@@ -70,7 +70,13 @@ class Metrics:
         peers = list(self._node.roll.items())
         for name in self._series.keys() - self._node.roll.keys():
             del self._series[name]
-        for families in (self._peers(peers), self._flows(peers), self._node_s(), self._config_s()):
+        for families in (
+            self._peers(peers),
+            self._who(peers),
+            self._flows(peers),
+            self._node_s(),
+            self._config_s(),
+        ):
             for name, kind, about, lines in families:
                 yield header(name, kind, about, openmetrics=openmetrics)
                 yield from lines
@@ -107,6 +113,8 @@ class Metrics:
                 for name, each in peers
             ),
         )  # fmt: skip
+
+    def _who(self, peers: Peers) -> Iterator[Family]:
         yield (
             "udpecho_peer_readdressed", "counter",
             "Times that a peer's name had another address, where its flows are new ones.",
