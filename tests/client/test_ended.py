@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from udpecho.client import ended
-from udpecho.client.ended import Ended, Unclaimed
+from udpecho.client.ended import Ended, Unclaimed, key_of
+
+KEY = key_of("peer", b"data")
 
 LATE, DUPLICATE = Unclaimed.LATE, Unclaimed.DUPLICATE
 
@@ -21,17 +23,17 @@ LATE, DUPLICATE = Unclaimed.LATE, Unclaimed.DUPLICATE
 def test_what_a_datagram_is(answered: bool | None, heard: list[Unclaimed | None]) -> None:
     memory = Ended()
     if answered is not None:
-        memory.remember("key", answered)
-    assert [memory.recall("key") for _ in heard] == heard
-    assert memory.recall("another") is None
+        memory.remember(KEY, answered)
+    assert [memory.recall(KEY) for _ in heard] == heard
+    assert memory.recall(key_of("another", None)) is None
 
 
 def test_the_latest_end_counts() -> None:
     """The same bytes, asked for again in vain, are late when they come."""
     memory = Ended()
-    memory.remember("key", answered=True)
-    memory.remember("key", answered=False)
-    assert memory.recall("key") is LATE
+    memory.remember(KEY, answered=True)
+    memory.remember(KEY, answered=False)
+    assert memory.recall(KEY) is LATE
 
 
 def test_so_many_at_least_and_twice_as_many_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -48,5 +50,5 @@ def test_so_many_at_least_and_twice_as_many_at_most(monkeypatch: pytest.MonkeyPa
 def test_a_long_key_is_not_kept() -> None:
     """A client that asks with 64 KiB each time remembers numbers."""
     memory = Ended()
-    memory.remember(bytes(65507), answered=True)
+    memory.remember(key_of("peer", bytes(65507)), answered=True)
     assert all(type(key) is int for key in memory._young)

@@ -7,6 +7,7 @@ import struct
 from collections.abc import Callable
 from ctypes import c_void_p
 from errno import EAGAIN, ENOMEM, EPERM
+from itertools import product
 from typing import Any, cast
 
 import pytest
@@ -67,8 +68,7 @@ class Kernel:
         self.known = sent_to(layout, socket.inet_pton(layout.family, host)) if host else b""
         self.socket = Socket()
         self.inbox = Inbox(-1, layout, self.known, self._receive, timed=timed)
-        self.names = self.inbox._times.names if self.inbox._times else self.inbox.memory
-        self.begin = (0 if timed else NAME) + len(self.known)
+        self._stand(timed)
         self.reply = Echo(cast(socket.socket, self.socket), self.inbox, self._send)
         self.batch = Batch(self.inbox, self.reply)
         self.memory = self.inbox.memory
@@ -76,6 +76,16 @@ class Kernel:
         self.controls: list[int] = []
         self.refuses: dict[int, int] = {}
         self.fails = 0
+
+    def be_timed(self, timed: bool) -> None:
+        """Tell when each comes from now on, or not."""
+        self.inbox.be_timed(timed)
+        self._stand(timed)
+
+    def _stand(self, timed: bool) -> None:
+        """Learn where names and control messages stand."""
+        self.names = self.inbox._times.names if self.inbox._times else self.inbox.memory
+        self.begin = (0 if timed else NAME) + len(self.known)
 
     def gives(self, *items: Item) -> Batch:
         """Have the batch receive these."""
@@ -483,6 +493,22 @@ def test_when_each_came_is_told_aside(layout: Layout) -> None:
         assert [each.timestamp_ns for _, each in batch] == batch.arrivals()
         assert batch._inbox.records() == plain.inbox.records()
         assert (plain.batch.arrivals(), plain.batch.first_arrival()) == ([], None)
+
+
+def test_a_batch_tells_the_times_if_they_are_wanted_for_it() -> None:
+    """One after the other, of whatever sizes: what one way has left is in no other's way."""
+    kernel, plain = Kernel(timed=True), Kernel()
+    items = [ipv4(b"a", ttl=9), ipv4(b"bb", ttl=8), ipv4(b"c", ttl=9)]
+    for turn, (timed, count) in enumerate(product((False, True, True, False), (3, 1, 2, 3)), 1):
+        kernel.be_timed(timed)
+        some = items[:count]
+        batch = kernel.gives(*([at(turn, 0, each) for each in some] if timed else some))
+        assert batch.first_arrival() == (turn * 1_000_000_000 if timed else None)
+        assert batch.arrivals() == [turn * 1_000_000_000] * count * timed
+        assert list(batch.untimed()) == list(plain.gives(*some))
+        assert batch._inbox.records() == plain.inbox.records()
+        batch.echo()
+        assert [data for _, _, data in kernel.sent[-count:]] == [data for *_, data in some]
 
 
 def test_the_first_is_told_however_they_stand() -> None:

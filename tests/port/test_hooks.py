@@ -59,7 +59,7 @@ class SaysNone(Current):
 class CatchAll(DatagramProtocol):
     """Has an attribute of any name, as rpcudp's protocol has."""
 
-    def __getattr__(self, name: str) -> Callable[..., None]:
+    def __getattr__(self, name: str) -> Callable[..., Any]:
         return lambda *_: None
 
 

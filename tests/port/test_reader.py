@@ -152,6 +152,39 @@ def test_a_batch_that_is_not_full_is_the_last(clock: Clock) -> None:
     assert protocol.batches == 1
 
 
+class Asked(Protocol):
+    """Says whether it wants to know when what comes next came."""
+
+    def __init__(self, clock: Clock, *says: Any) -> None:
+        super().__init__(clock)
+        self._says = list(says)
+
+    def wantsTimestamps(self) -> bool:
+        said = self._says.pop(0)
+        if isinstance(said, BaseException):
+            raise said
+        return bool(said)
+
+
+def test_each_reading_tells_the_times_if_the_protocol_wants_them(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who does not say is told, and so is who can't say."""
+    told: list[bool] = []
+    monkeypatch.setattr(KernelSocket, "tell_times", lambda self, wanted: told.append(wanted))
+    reader = reader_of(Asked(clock, False, True, ValueError("?"), False), 1)
+    told.clear()
+    logged: list[str] = []
+    monkeypatch.setattr(Logger, "failure", lambda self, text, **_: logged.append(text))
+    for _ in range(4):
+        reader.read()
+    assert told == [False, True, True, False]
+    assert len(logged) == 1
+    reader.serve(Protocol(clock))
+    reader.read()
+    assert told[4:] == [True], "once, and nothing is asked"
+
+
 def test_what_is_too_long_is_left_out_of_its_batch_and_of_no_other() -> None:
     """The protocol is told which, to count it."""
     kernel, quiet = Kernel(), cast(Any, Quiet())

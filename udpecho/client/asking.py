@@ -103,7 +103,7 @@ class AskingClient(DatagramProtocol):
     def peerRefused(self, refusal: Refusal) -> None:
         """Hear that ICMP refused a datagram: fail what that ends."""
         if refusal.to is not None:
-            self._refuse(refusal.to, self._pending.refused(refusal.to, refusal.data))
+            refuse(self._pending, refusal.to, self._pending.refused(refusal.to, refusal.data))
 
     def _unsent_request(self, data: bytes, peer: Peer | None) -> Request | None:
         """Find the request whose attempt the kernel would not send after all."""
@@ -193,6 +193,10 @@ class AskingClient(DatagramProtocol):
         oldest = self._ages.since(first, now)
         self._pending.hear(batch.untimed(), now, self._not_a_reply, ages, oldest)
 
+    def wantsTimestamps(self) -> bool:
+        """Tell whether it matters when what is read next came (our own port's hook)."""
+        return self._pending.wants_times(self._now())
+
     def _not_a_reply(self, data: bytes, peer: Peer) -> None:
         unclaimed = self._pending.unclaimed(peer, data)
         if unclaimed is Unclaimed.LATE:
@@ -209,9 +213,6 @@ class AskingClient(DatagramProtocol):
                     self._on_stranger(data, peer, reason)
                 except BaseException:  # or replies that came with it would be lost
                     self._log.failure("on_stranger failed")
-
-    def _refuse(self, peer: Peer, requests: list[Request]) -> None:
-        self._pending.fail(requests, lambda _: Refused(f"{format_peer(peer)} refused"))
 
     # Sockets.
 
@@ -258,6 +259,11 @@ class AskingClient(DatagramProtocol):
             duplicates=self._duplicates,
             strangers=self._strangers,
         )
+
+
+def refuse(pending: Pending, peer: Peer, requests: list[Request]) -> None:
+    """Fail requests that a peer refused."""
+    pending.fail(requests, lambda _: Refused(f"{format_peer(peer)} refused"))
 
 
 def _misused(is_open: bool, length: int) -> Exception:

@@ -15,7 +15,7 @@ from typing import Self, cast
 
 from twisted.internet.defer import Deferred
 
-from udpecho.client.asking import WINDOW, AskingClient, OnStranger
+from udpecho.client.asking import WINDOW, AskingClient, OnStranger, refuse
 from udpecho.client.patience import LOOKUP, RETRIES, TIMEOUT
 from udpecho.client.request import Reply, Request
 from udpecho.client.sockets import connect, connect_again, pending_error
@@ -251,7 +251,7 @@ class ConnectedEchoClient(AskingClient):
         writing = self._writing
         unsent = writing if writing is not None and writing.attempts == 1 else None
         owed = self._pending.owed_by(self.peer)
-        self._refuse(self.peer, [request for request in owed if request is not unsent])
+        refuse(self._pending, self.peer, [request for request in owed if request is not unsent])
 
     def _write(self, request: Request) -> None:
         outer, self._writing = self._writing, request

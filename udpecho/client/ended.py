@@ -16,32 +16,40 @@ class Unclaimed(Enum):
     LATE = "its request had ended before it came"
 
 
-class Ended:
-    """Ended requests, in bounded memory: two generations of hashes, the older dropped.
+def key_of(peer: Hashable, token: Hashable) -> int:
+    """Give what stands for a peer and a token, which may be 64 KiB long: a hash.
 
-    A hash (of 64 bits, seeded by the interpreter) stands for the keys, which may be 64 KiB long.
+    It has 64 bits, and is seeded by the interpreter.
     """
+    return hash((peer, token))
+
+
+class Ended:
+    """Ended requests by their keys, in bounded memory: two generations, the older dropped."""
 
     def __init__(self) -> None:
-        self._young: dict[int, bool] = {}  # by hash: whether it was answered
+        self._young: dict[int, bool] = {}  # by key: whether it was answered
         self._old: dict[int, bool] = {}
 
     def __len__(self) -> int:
         """Count what is remembered."""
         return len(self._young) + len(self._old)
 
-    def remember(self, key: Hashable, answered: bool) -> None:
+    def __contains__(self, key: int) -> bool:
+        """Tell whether a request with this key has ended lately."""
+        return key in self._young or key in self._old
+
+    def remember(self, key: int, answered: bool) -> None:
         """Note that a request with this key has ended."""
         if len(self._young) >= REMEMBERED:
             self._old, self._young = self._young, {}
-        self._young[hash(key)] = answered
+        self._young[key] = answered
 
-    def recall(self, key: Hashable) -> Unclaimed | None:
+    def recall(self, key: int) -> Unclaimed | None:
         """Tell what a datagram with this key is; after a late one, what follows is a duplicate."""
-        hashed = hash(key)
-        answered = self._young.get(hashed)
+        answered = self._young.get(key)
         if answered is None:
-            answered = self._old.get(hashed)
+            answered = self._old.get(key)
         if answered is None:
             return None
         if answered:

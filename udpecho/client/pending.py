@@ -16,13 +16,14 @@ from operator import attrgetter
 from twisted.internet.defer import CancelledError, Deferred
 
 from udpecho.client.deadlines import Deadlines
-from udpecho.client.ended import Ended, Unclaimed
-from udpecho.client.quotes import Quotes
+from udpecho.client.ended import Ended, Unclaimed, key_of
+from udpecho.client.freshness import Freshness
+from udpecho.client.owed import Owed
 from udpecho.client.request import Reply, Request, in_order, join, longer, part, timed_out
 from udpecho.peer import Peer
 
 
-class Pending:
+class Pending(Owed):
     """The outstanding requests; no operation costs more when there are more of them.
 
     transmit(request) sends an attempt, and may settle the request at once. alarm(when) asks
@@ -42,22 +43,18 @@ class Pending:
         verify_echo: bool = True,
         flushed: Callable[[], list[tuple[float, float]]] = list,
     ) -> None:
-        self._transmit, self._now = transmit, now
-        self._window, self._verify_peer, self._verify_echo = window, verify_peer, verify_echo
-        self._debtor: Callable[[Peer], Peer | None] = lambda peer: peer if verify_peer else None
+        super().__init__(verify_peer=verify_peer, verify_echo=verify_echo)
+        self._transmit, self._now, self._window = transmit, now, window
         self._unresolved: dict[Request, None] = {}
         self._waiting: OrderedDict[Request, None] = OrderedDict()
-        self._owed: dict[Peer | None, dict[bytes | None, Request]] = {}
-        """By debtor and by token the oldest request in flight that has them."""
-
         self._deadlines = Deadlines(alarm, flushed)
-        self._quotes: Quotes | None = None  # until something is refused
         self._ended = Ended()
+        self._freshness = Freshness()
         self.in_flight = 0
         """How many requests have been sent and not ended."""
 
         self._held = False  # whether what waits is to wait on, room or not
-        self._serial = self._heard = 0  # requests and batches so far
+        self._serial = 0  # requests so far
         self.ended: defaultdict[type, int] = defaultdict(int)
         """How many requests ended with what: Reply, CancelledError or another exception."""
 
@@ -73,36 +70,13 @@ class Pending:
         requests = [*in_flight, *self._waiting, *self._unresolved]
         return sorted(requests, key=attrgetter("serial"))
 
-    def debtors(self) -> list[Peer | None]:
-        """List who owes at least one reply, whoever was asked first coming first."""
-        return list(self._owed)
-
-    def owed_by(self, peer: Peer) -> Iterator[Request]:
-        """Go through the requests in flight that this peer owes a reply."""
-        return in_order(self._owed.get(self._debtor(peer), {}))
-
-    def oldest(self, peer: Peer, data: bytes) -> Request | None:
-        """Find the request that a datagram answers."""
-        owed = self._owed.get(self._debtor(peer))
-        return None if owed is None else owed.get(data if self._verify_echo else None)
-
-    def refused(self, peer: Peer, quoted: bytes) -> list[Request]:
-        """List the requests that a refusal ends: the oldest that it quotes, as a reply does.
-
-        RFC 792 lets it quote nothing. Anyone can forge that one: it ends nothing with verify_echo,
-        and all that the peer owes without.
-        """
-        if not quoted:
-            return [] if self._verify_echo else list(self.owed_by(peer))
-        if self._quotes is None:
-            self._quotes = Quotes(map(in_order, self._owed.values()))
-        owed = self._owed.get(self._debtor(peer), {})
-        oldest = owed.get(quoted) or self._quotes.find(peer, quoted)
-        return [oldest] if oldest else []
-
     def unclaimed(self, peer: Peer, data: bytes) -> Unclaimed | None:
         """Tell what a datagram is that answers no request, or None if it is a stranger's."""
-        return self._ended.recall((peer, data if self._verify_echo else None))
+        return self._ended.recall(key_of(peer, data if self._verify_echo else None))
+
+    def wants_times(self, now: float) -> bool:
+        """Tell whether it matters when exactly what is read now came: most often it does not."""
+        return self._freshness.is_in_doubt or self._deadlines.has_overdue(now)
 
     # In.
 
@@ -168,8 +142,11 @@ class Pending:
                 join(oldest, request)
             if self._quotes is not None:
                 self._quotes.add(request)
-            request.heard = self._heard
+            request.heard = self._freshness.heard
             request.sent_at = self._now()
+            key = request.key = key_of(request.peer, request.token)
+            alike = oldest is not request or not self._verify_peer or key in self._ended
+            self._freshness.sends(request.sent_at, alike)
         else:
             request.begin(self._now())
         request.attempts += 1
@@ -192,7 +169,7 @@ class Pending:
         ages() tells how many seconds ago each came, oldest at most, to what was sent later.
         """
         by_debtor, verify_peer, verify_echo = self._owed, self._verify_peer, self._verify_echo
-        heard = self._heard = self._heard + 1
+        heard = self._freshness.hears(now, oldest)
         told: Sequence[float] | None = None if ages else ()
         if ages and self._deadlines.has_overdue(now) and (told := ages()):
             datagrams = self._judged(zip(datagrams, told, strict=False), now)
@@ -290,7 +267,7 @@ class Pending:
                 del self._owed[request.debtor]
         if self._quotes is not None:
             self._quotes.remove(request)
-        self._ended.remember((request.peer, token), way is Reply)
+        self._ended.remember(request.key, way is Reply)
 
     def _go_on(self) -> None:
         """Do what follows when a request has left."""

@@ -40,6 +40,9 @@ class Request(Deferred[Reply]):
     token: bytes | None
     """With what: the bytes that were sent, or any."""
 
+    key: int
+    """What stands for its peer and token among requests that have ended."""
+
     retries: int
     patience: float
     """Seconds that the latest attempt waits, or the first one will."""

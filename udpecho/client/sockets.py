@@ -25,6 +25,9 @@ class Owner(Protocol):
     def batchReceived(self, batch: Batch) -> None:
         """Take what arrived together."""
 
+    def wantsTimestamps(self) -> bool:
+        """Tell whether it matters when what is read next came."""
+
     def refused(self, transport: UdpPort) -> None:
         """Hear that ICMP refused something."""
 
@@ -75,6 +78,10 @@ class Leg(DatagramProtocol):
     def batchReceived(self, batch: Batch) -> None:
         """Hand on what arrived together."""
         self._client.batchReceived(batch)
+
+    def wantsTimestamps(self) -> bool:
+        """Hand on what is wanted."""
+        return self._client.wantsTimestamps()
 
     def peerRefused(self, refusal: Refusal) -> None:
         """Hand on a refusal."""

@@ -124,9 +124,12 @@ def describe_arrivals(skt: socket.socket, destination: bool = True) -> None:
         skt.setsockopt(level, option, wanted)
 
 
-def stamp_arrivals(skt: socket.socket) -> None:
-    """Have each datagram come with the time of its arrival, in ns (socket(7), SO_TIMESTAMP)."""
-    skt.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+def stamp_arrivals(skt: socket.socket, told: bool = True) -> None:
+    """Have each datagram come with the time of its arrival, in ns (socket(7), SO_TIMESTAMP).
+
+    Of a socket that was told so once the kernel notes it, told or not: of what is queued, too.
+    """
+    skt.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, told)
 
 
 def queue_errors(skt: socket.socket) -> None:

@@ -41,6 +41,13 @@ class IBatchProtocol(Interface):
         senders' addresses don't tell the interface.
         """
 
+    def wantsTimestamps() -> bool:
+        """Tell whether the next batch is to tell when its datagrams came.
+
+        It is asked before each reading, of a port with timestamps=True: to tell takes time, and
+        the kernel notes it anyway. Without this, every batch does.
+        """
+
     def peerRefused(refusal: Refusal) -> None:  # noqa: N805
         """Hear that ICMP refused a datagram.
 

@@ -37,6 +37,19 @@ from udpecho.port.portsocket import HEAD
 _NOTHING = Columns(b"", b"")
 
 
+class _Form:
+    """How datagrams are received: with their times of arrival, or without."""
+
+    def __init__(self, memory: Memory, layout: Layout, untold: int, timed: bool) -> None:
+        self.times = times = TimesOfArrival(memory) if timed else None
+        self.before = BEFORE if times else 0
+        begin = NAME + untold - self.before
+        self.headers = Headers(memory, layout, begin, times.names if times else None)
+        self.headers.sizes[:] = full(LONGEST)
+        self.headers.control_sizes[:] = full(CONTROL - untold + self.before)
+        self.fresh = self.headers.map[: BATCH * HEADER]
+
+
 class Inbox:
     """Room for up to 128 items, filled again and again."""
 
@@ -88,30 +101,37 @@ class Inbox:
         self.memory = Memory()
         for at in self.memory.record_at:
             self.memory.write(at + NAME, known)
-        self._times = times = TimesOfArrival(self.memory) if timed else None
-        self._before = BEFORE if times else 0
-        begin = NAME + self.untold - self._before
-        self.headers = Headers(self.memory, layout, begin, times.names if times else None)
-        self.headers.sizes[:] = full(LONGEST)
-        self.headers.control_sizes[:] = full(CONTROL - self.untold + self._before)
-        self._headers_map = self.headers.map
-        self._receive, self._first = receive, self.headers.at[0]
+        self._forms: dict[bool, _Form] = {}
+        self._receive = receive
         self._told_too_much = told_too_much
         self._cutter = Cutter(self.memory, layout)
         self._heads = self.memory.words(HEAD // 8)
         self._described = b""  # the records that the columns were cut from
         self._columns = _NOTHING
-        self._fresh = self._written = self._headers_map[: BATCH * HEADER]
-        self._known = b""
         self._lengths: list[int] = []
         self._nbytes = [0]
         self._found: list[int] = []  # the times of unusual records
-        self._put = False  # whether records had to be put in order
         self._as_they_came = self._in_order = b""
         self._datagrams = 0
         self.turn = self.count = self.datagrams = self.nbytes = self.longest = self.first = 0
         self.trains = {}
+        self.be_timed(timed)
         self.sizes = self.headers.lengths[:0]
+
+    def be_timed(self, timed: bool) -> None:
+        """Have the kernel tell when each datagram comes, from the next receive() on, or not.
+
+        There may be nothing in it, nor anything known.
+        """
+        form = self._forms.get(timed)
+        if form is None:
+            form = self._forms[timed] = _Form(self.memory, self.layout, self.untold, timed)
+        self.headers, self._times, self._before = form.headers, form.times, form.before
+        self._headers_map, self._first = form.headers.map, form.headers.at[0]
+        self._fresh = self._written = form.fresh
+        self._known = b""
+        self._put = False  # whether records had to be put in order
+        self.first = 0
 
     def receive(self) -> int:
         """Take what the socket has; return how many items, or -errno."""
@@ -167,14 +187,10 @@ class Inbox:
         """Count the bytes of an item's data."""
         return self._lengths[index]
 
-    def data(self, index: int) -> bytes:
-        """Copy an item's data."""
-        slot = self.memory.slot_at[index]
-        return self.memory.read(slot, slot + self._lengths[index])
-
     def datagrams_at(self, index: int) -> list[bytes]:
         """Copy an item's datagrams."""
-        data, segment = self.data(index), self.trains.get(index)
+        slot, segment = self.memory.slot_at[index], self.trains.get(index)
+        data = self.memory.read(slot, slot + self._lengths[index])
         if segment is None:
             return [data]
         return [data[at : at + segment] for at in range(0, len(data), segment)]

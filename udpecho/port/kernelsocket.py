@@ -32,6 +32,7 @@ class KernelSocket:
         self._reactor = reactor
         self.handle = skt
         self._queues_errors = self._said = False
+        self._notes_times = self._tells_times = False
         self._errors: ErrorBatch | None = None
         self._opened = ExitStack()
         self._opened.callback(skt.close)
@@ -47,6 +48,7 @@ class KernelSocket:
         self._opened.callback(self.watch.close)
         known = self._known_of_arrivals() if by_batch and not timestamps else b""
         self._wanted = not known, timestamps, trains
+        self._notes_times = self._tells_times = timestamps
         self._describe()
         self.inbox = Inbox(
             fd, self.layout, known, told_too_much=self._describe_less, timed=timestamps
@@ -55,6 +57,17 @@ class KernelSocket:
         self.echo = Echo(skt, self.inbox)
         self.connection = Connection(skt, self.layout)
         forks.tell(self)
+
+    def tell_times(self, wanted: bool) -> None:
+        """Have what is received next come with its times of arrival, if they are noted, or not.
+
+        The kernel goes on noting them, since it was asked once (sock_enable_timestamp).
+        """
+        wanted = wanted and self._notes_times
+        if wanted is not self._tells_times:
+            self._tells_times = wanted
+            calls.stamp_arrivals(self.handle, wanted)
+            self.inbox.be_timed(wanted)
 
     def set_receive_buffer(self, size: int) -> int:
         """Ask for a receive buffer of this many bytes; return what was granted."""
@@ -124,7 +137,8 @@ class KernelSocket:
         destination, timestamps, trains = self._wanted
         calls.describe_arrivals(self.handle, destination)
         if timestamps:
-            calls.stamp_arrivals(self.handle)
+            calls.stamp_arrivals(self.handle)  # once at least, to have them noted
+            calls.stamp_arrivals(self.handle, self._tells_times)
         if trains:
             calls.take_trains(self.handle)
         if self._queues_errors:

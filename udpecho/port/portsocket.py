@@ -185,6 +185,9 @@ class PortSocket(Protocol):
     def open(self, *, by_batch: bool, trains: bool, timestamps: bool) -> None:
         """Get ready to receive: batches or one by one, trains together, with times of arrival."""
 
+    def tell_times(self, wanted: bool) -> None:
+        """Have what is received next come with its times of arrival, if they are noted, or not."""
+
     def set_receive_buffer(self, size: int) -> int:
         """Ask for a receive buffer of this many bytes; return what was granted."""
 

@@ -74,6 +74,8 @@ class Reader:
         self._by_batch = may_have_hook(protocol, "batchReceived")
         self._by_peer = has_hook(protocol, "peerRefused")
         self._batches = BATCHES if self._by_batch else 1
+        self._asks = has_hook(protocol, "wantsTimestamps")
+        self._socket.tell_times(True)
         self._all_errors = has_hook(protocol, "errorsReceived")
         if self._all_errors:
             self._socket.queue_all_errors()
@@ -136,6 +138,8 @@ class Reader:
         if self._held or self._paused:
             return self._deliver_held()
         inbox = self._inbox
+        if self._asks:
+            self._socket.tell_times(self._wants_times())
         count = inbox.receive()
         if count < 0 and count != -EAGAIN:  # ICMP's, of something sent: taking it clears it
             self._errors_wait = True
@@ -163,6 +167,15 @@ class Reader:
         if self._writer.outbox.written:
             self._writer.flush()
         return count
+
+    def _wants_times(self) -> bool:
+        """Ask the protocol whether it matters when what comes next came."""
+        hook = getattr(self._protocol, "wantsTimestamps", None)
+        try:
+            return hook is None or bool(hook())
+        except BaseException:  # as Twisted's port does: what a hook raises closes nothing
+            self._log.failure("{protocol} failed on a question", protocol=self._protocol)
+            return True
 
     def _deliver_held(self) -> int:
         """Deliver what was received before a pause, unless there is another."""

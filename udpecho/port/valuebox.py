@@ -30,12 +30,16 @@ class ValueInbox:
         """Tell the senders' interfaces and the times of arrival, or not."""
         self._socket = skt
         self.layout = layout
-        self._interfaces, self._timestamps = interfaces, timestamps
+        self._interfaces, self._timed = interfaces, timestamps
         self.items: Sequence[Received] = ()
         self.turn = self.count = self.datagrams = self.nbytes = self.longest = 0
         self.trains: dict[int, int] = {}  # there are none
         self._known: tuple[bytes, list[int]] = b"", []  # what the columns were cut from
         self._columns = Columns(b"", b"")
+
+    def be_timed(self, timed: bool) -> None:
+        """Tell when each datagram comes, from the next receive() on, or not."""
+        self._timed = timed
 
     def receive(self) -> int:
         """Take what the socket has; return how many datagrams, or -errno."""
@@ -44,7 +48,11 @@ class ValueInbox:
         except OSError as error:
             self.forget()
             return -(error.errno or EIO)
-        self._take(items)
+        self.turn += 1
+        self.items = items
+        self.count = self.datagrams = len(items)
+        lengths = self.lengths
+        self.nbytes, self.longest = sum(lengths), max(lengths, default=0)
         return self.count or -EAGAIN
 
     def forget(self) -> None:
@@ -52,13 +60,6 @@ class ValueInbox:
         self.turn += 1
         self.items = ()
         self.count = self.datagrams = self.nbytes = self.longest = 0
-
-    def _take(self, items: Sequence[Received]) -> None:
-        self.turn += 1
-        self.items = items
-        self.count = self.datagrams = len(items)
-        lengths = self.lengths
-        self.nbytes, self.longest = sum(lengths), max(lengths, default=0)
 
     @property
     def lengths(self) -> list[int]:
@@ -68,7 +69,7 @@ class ValueInbox:
     @property
     def stamps(self) -> list[int]:
         """When each came, in ns of the network's time; empty if that is not asked for."""
-        return [each.when for each in self.items] if self._timestamps else []
+        return [each.when for each in self.items] if self._timed else []
 
     @property
     def first(self) -> int:
@@ -127,9 +128,7 @@ class ValueInbox:
 
     def _record(self, item: Received) -> bytes:
         _, _, source, asked, local, _, ttl, tos, when = item
-        return _record(
-            self.layout, source, asked, local, ttl, tos, when if self._timestamps else None
-        )
+        return _record(self.layout, source, asked, local, ttl, tos, when if self._timed else None)
 
     def _address(self, item: Received) -> Address:
         interface = item.interface if self._interfaces else ""

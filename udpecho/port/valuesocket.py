@@ -57,6 +57,10 @@ class ValueSocket:
         self.connection = Connection(skt, layout, lambda each: skt.disconnect())
         self.watch = Unwatched()
 
+    def tell_times(self, wanted: bool) -> None:
+        """Have what is received next come with its times of arrival, if they are noted, or not."""
+        self.inbox.be_timed(wanted and self._timestamps)
+
     def set_receive_buffer(self, size: int) -> int:
         """Ask for a receive buffer of this many bytes; return what was granted."""
         return self._socket.set_receive_buffer(size)
