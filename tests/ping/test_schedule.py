@@ -129,6 +129,28 @@ def test_those_who_come_one_by_one_are_as_far_from_each_other_as_can_be() -> Non
     assert places.targets == [1] * 200
 
 
+def test_those_who_are_to_be_together_share_a_place_before_another_is_begun() -> None:
+    schedule = Schedule(100 * MS, together=8)
+    for number in range(20):
+        schedule.join(target(number), 0)
+    at = Counter(schedule.place(each) for each in schedule.targets)
+    assert sorted(at.values()) == [4, 8, 8]
+    for number in (0, 1, 2):
+        schedule.leave(target(number))
+    schedule.join(target(20), 0)
+    at = Counter(schedule.place(each) for each in schedule.targets)
+    assert sorted(at.values()) == [4, 6, 8], "the fullest of those that want more"
+
+
+@given(st.integers(1, 60), st.integers(1, 400))
+def test_places_are_even_once_all_have_their_company(together: int, targets: int) -> None:
+    places = Places(100 * MS, together)
+    for _ in range(targets):
+        places.targets[places.emptiest()] += 1
+    assert max(places.targets) <= max(together, -(-targets // 20))
+    assert sum(0 < each < together for each in places.targets) <= 1
+
+
 class Comings(RuleBasedStateMachine):
     """Targets come and go while time goes by: nobody's probes are lost, moved, or too many."""
 

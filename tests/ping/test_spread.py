@@ -41,6 +41,23 @@ def test_the_scale_ends_where_the_library_ends(digits: int) -> None:
     assert sum(spread.counts) == 3
 
 
+def test_without_digits_there_are_moments_alone() -> None:
+    moments, whole = Spread(None), Spread(2)
+    for time in (5, 3, 9):
+        moments.record(time)
+        whole.record(time)
+    both = Spread(None)
+    both.include(Spread(None))
+    both.include(moments)
+    d, same = both.distribution(), whole.distribution()
+    assert (d.count, d.min_ns, d.mean_ns, d.max_ns, d.stddev_ns) == (
+        same.count, same.min_ns, same.mean_ns, same.max_ns, same.stddev_ns,
+    )  # fmt: skip
+    assert d.median_ns is d.p90_ns is d.p99_ns is d.p999_ns is None
+    assert both.counts is None
+    assert Spread(None).distribution() == Distribution(0)
+
+
 class TestDistribution:
     def test_of_nothing_has_no_value_anywhere(self) -> None:
         assert Spread(3).distribution() == Distribution(0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -34,6 +35,24 @@ def test_only_what_may_still_be_overtaken_is_remembered() -> None:
     tally.add(fate(ProbeFate.REPLIED, 1000, MS))
     assert (tally.arrivals.reordered, tally.arrivals.extent) == (1, 10)
     assert not tally.arrivals.records
+
+
+def test_in_outline_all_is_counted_but_percentiles_and_order() -> None:
+    outlined, whole = Stats(1, outline=True), Stats(1)
+    for stats in (outlined, whole):
+        stats.sent([FLOW] * 4, 7)
+        for index, rtt_ns in ((1, 2 * MS), (3, MS), (2, 4 * MS)):
+            stats.add(fate(ProbeFate.REPLIED, index, rtt_ns))
+        stats.add(fate(ProbeFate.LOST, 4))
+        stats.add(fate(Surplus.DUPLICATE, 1, 9 * MS))
+    assert outlined.glance() == whole.glance()
+    assert outlined.losers() == whole.losers()
+    ours, all_of_it = outlined.summary(0).figures, whole.summary(0).figures
+    rtt = replace(all_of_it.rtt, median_ns=None, p90_ns=None, p99_ns=None, p999_ns=None)
+    assert ours == replace(
+        all_of_it, rtt=rtt, jitter_ns=None, reordered=0, reordering_extent=0,
+    )  # fmt: skip
+    assert all_of_it.reordered == 1
 
 
 @pytest.mark.parametrize(

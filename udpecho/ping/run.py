@@ -66,7 +66,7 @@ class Ping:
         self._on_sent: Callable[[Sequence[Probe]], None] = ignore
         self._on_late: Callable[[int], None] = ignore
         self._ledger = Ledger(plan.size, plan.timeout_ns, lost_ns=plan.lost_ns)
-        self._stats = Stats(plan.hosts * plan.flows, plan.ttl)
+        self._stats = Stats(plan.hosts * plan.flows, plan.ttl, outline=plan.outline)
         self.roster = Roster(instrument, plan, self._ledger, self._stats, connected=connected)
         self._company = company or Alone()
         self._guest: Guest | None = None

@@ -3,7 +3,8 @@
 The schedule is isochronous: a probe is due at a time that its turn and its target's place in
 the interval decide, however late those before it were. A target keeps its place for as long as
 it stays. One that comes gets the place where fewest are: so no place ever has more than one
-beyond an even share of the most targets that there were at once.
+beyond an even share of the most targets that there were at once. Where some are to be probed
+together, so that a wake-up serves them all, it gets one that has fewer than these before.
 """
 
 from __future__ import annotations
@@ -41,8 +42,10 @@ def _scattered(number: int) -> list[int]:
 class Places:
     """The places in an interval, and how many targets are probed at each."""
 
-    def __init__(self, interval_ns: int) -> None:
+    def __init__(self, interval_ns: int, together: int = 1) -> None:
+        """Begin with nobody; so many are to share a place before another is begun."""
         self._interval_ns = interval_ns
+        self._together = together
         self.grain_ns = max(min(GRAIN_NS, interval_ns), -(-interval_ns // MOST_PLACES))
         number = -(-interval_ns // self.grain_ns)
         self.targets = [0] * number
@@ -53,8 +56,12 @@ class Places:
         return number * self._interval_ns // of // self.grain_ns
 
     def emptiest(self) -> int:
-        """Return the place where fewest are."""
-        return min(self._order, key=self.targets.__getitem__)
+        """Return the place that was begun and wants more; else that where fewest are."""
+        return min(self._order, key=self._wants)
+
+    def _wants(self, place: int) -> int:
+        targets = self.targets[place]
+        return -targets if targets < self._together else targets
 
 
 class Group:
@@ -83,11 +90,11 @@ class Slot(NamedTuple):
 class Schedule:
     """The slots as time goes by: which is due, and when the next one is."""
 
-    def __init__(self, interval_ns: int) -> None:
-        """Begin with nobody to probe, at 0 until start()."""
+    def __init__(self, interval_ns: int, together: int = 1) -> None:
+        """Begin with nobody to probe, at 0 until start(); of together see Plan."""
         self._interval_ns = interval_ns
         self._start_ns = 0
-        self._places = Places(interval_ns)
+        self._places = Places(interval_ns, together)
         self._groups: dict[int, list[Group]] = {}
         self._of: dict[Target, Group] = {}
         self._due: list[tuple[int, int, Group]] = []

@@ -47,6 +47,10 @@ class Scale:
         start: int = self._histogram.get_value_from_index(bucket)
         return (start + int(self._histogram.get_value_from_index(bucket + 1))) // 2
 
+    def empty(self) -> array[int]:
+        """Make all counts at once, so that none takes memory only when it is first used."""
+        return array("I", [0]) * self.buckets
+
 
 scale_of = cache(Scale)
 
@@ -56,8 +60,9 @@ class Spread:
 
     __slots__ = ("_scale", "_squares", "count", "counts", "max_ns", "min_ns", "sum_ns")
 
-    def __init__(self, digits: int) -> None:
-        self._scale = scale_of(digits)
+    def __init__(self, digits: int | None) -> None:
+        """Begin with none. Without digits there are moments, and no percentiles."""
+        self._scale = None if digits is None else scale_of(digits)
         self.counts: array[int] | None = None
         """How many times fell into each bucket; a host that never replies costs nothing."""
 
@@ -66,15 +71,18 @@ class Spread:
 
     def record(self, time_ns: int, times: int = 1) -> None:
         """Add a time, which is not negative, once or several times."""
-        counts = self.counts
-        if counts is None:
-            counts = self.counts = self._empty()
-            self.min_ns = time_ns
-        counted_ns = time_ns if time_ns < LONGEST_NS else LONGEST_NS
         scale = self._scale
-        half = scale.half
-        shift = (counted_ns | scale.mask).bit_length() - half - 1
-        counts[((shift - scale.unit) << half) + (counted_ns >> shift)] += times  # as the library's
+        if scale is not None:
+            counts = self.counts
+            if counts is None:
+                counts = self.counts = scale.empty()
+            counted_ns = time_ns if time_ns < LONGEST_NS else LONGEST_NS
+            half = scale.half
+            shift = (counted_ns | scale.mask).bit_length() - half - 1
+            place = ((shift - scale.unit) << half) + (counted_ns >> shift)  # as the library's
+            counts[place] += times
+        if not self.count:
+            self.min_ns = time_ns
         self.count += times
         self.sum_ns += times * time_ns
         self._squares += times * time_ns * time_ns
@@ -85,13 +93,14 @@ class Spread:
 
     def include(self, other: Spread) -> None:
         """Add all the times of another spread of the same number of digits."""
-        if other.counts is None:
+        if not other.count:
             return
-        if self.counts is None:
-            self.counts = self._empty()
+        if self._scale is not None and other.counts is not None:
+            own, others = self.counts or self._scale.empty(), other.counts
+            add_array(own.buffer_info()[0], others.buffer_info()[0], len(own), own.itemsize)
+            self.counts = own
+        if not self.count:
             self.min_ns = other.min_ns
-        own, others = self.counts, other.counts
-        add_array(own.buffer_info()[0], others.buffer_info()[0], len(own), own.itemsize)
         self.count += other.count
         self.sum_ns += other.sum_ns
         self._squares += other._squares
@@ -100,16 +109,19 @@ class Spread:
 
     def distribution(self) -> Distribution:
         """Describe the times recorded so far."""
-        if self.counts is None:
+        if not self.count:
             return Distribution()
         low, high = self.min_ns, self.max_ns
-        middles = self._middles(self.counts)
-        median, p90, p99, p999 = (min(max(middle, low), high) for middle in middles)
+        percentiles: list[int] | list[None] = [None] * len(PERMILLES)
+        if self._scale is not None and self.counts is not None:
+            middles = self._middles(self._scale, self.counts)
+            percentiles = [min(max(middle, low), high) for middle in middles]
+        median, p90, p99, p999 = percentiles
         stddev = isqrt(self.count * self._squares - self.sum_ns**2) // self.count
         mean = self.sum_ns // self.count
         return Distribution(self.count, low, mean, median, p90, p99, p999, high, stddev)
 
-    def _middles(self, counts: array[int]) -> Iterator[int]:
+    def _middles(self, scale: Scale, counts: array[int]) -> Iterator[int]:
         """Find the middle of the bucket in which each percentile is, by nearest rank.
 
         The library's own search is Python code for every bucket: 5 s for 10,000 hosts.
@@ -117,8 +129,4 @@ class Spread:
         ranks = list(accumulate(counts))
         for permille in PERMILLES:
             rank = -(-self.count * permille // 1000)
-            yield self._scale.middle(bisect_left(ranks, rank))
-
-    def _empty(self) -> array[int]:
-        """Make all counts at once, so that none takes memory only when it is first used."""
-        return array("I", [0]) * self._scale.buckets
+            yield scale.middle(bisect_left(ranks, rank))

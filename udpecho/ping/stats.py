@@ -29,12 +29,20 @@ class Stats:
 
     ttl is what the probes are sent with; None if that is what hosts usually send with. Fates of
     a flow may be missing: most_held says when one that has not come is not waited for any more.
+    Of what outline is see Plan.
     """
 
-    def __init__(self, flows: int, ttl: int | None = None, *, most_held: int = MOST_HELD) -> None:
+    def __init__(
+        self,
+        flows: int,
+        ttl: int | None = None,
+        *,
+        most_held: int = MOST_HELD,
+        outline: bool = False,
+    ) -> None:
         self._ttl = ttl
         self._most_held = most_held
-        self._digits = 3 if flows <= MANY_FLOWS else 2
+        self._digits = None if outline else 3 if flows <= MANY_FLOWS else 2
         self._tallies: dict[Flow, Tally] = {}
         self._gone = Total(self._digits)
         self._strangers = 0

@@ -17,18 +17,22 @@ sends back the TTL it got less one, as udpecho's does, replies with what the pro
 FATES = frozenset(ProbeFate)
 LOSSES = FATES - WHOLE
 
+_ANY_ORDER = Arrivals()
+"""Of a flow of which nobody asks in which order its replies come."""
+
 
 class Tally:
     """One flow's figures as they grow."""
 
     __slots__ = ("arrivals", "flow", "kinds", "rtts", "sent", "successions", "ttl")
 
-    def __init__(self, flow: Flow, digits: int, most_held: int = MOST_HELD) -> None:
+    def __init__(self, flow: Flow, digits: int | None, most_held: int = MOST_HELD) -> None:
+        """Begin with none. Without digits there are no percentiles, and no order of arrival."""
         self.flow = flow
         self.sent = 0
         self.kinds: Counter[ProbeFate | Surplus] = Counter()
         self.rtts = Spread(digits)
-        self.arrivals = Arrivals()
+        self.arrivals = _ANY_ORDER if digits is None else Arrivals()
         self.successions = Successions(most_held)
         self.ttl: int | None = None
 
@@ -56,7 +60,8 @@ class Tally:
             self.rtts.record(rtt_ns)
             self.ttl = outcome.ttl
             self.successions.record(index, rtt_ns)
-            self.arrivals.record(index, rtt_ns, self.successions.undecided)
+            if self.arrivals is not _ANY_ORDER:
+                self.arrivals.record(index, rtt_ns, self.successions.undecided)
         else:
             self.successions.record(index, None)
 
@@ -64,7 +69,7 @@ class Tally:
 class Total:
     """Flows added up. What is a matter of order (bursts, IPDV, reordering) stays per flow."""
 
-    def __init__(self, digits: int) -> None:
+    def __init__(self, digits: int | None) -> None:
         self.sent = 0
         self.kinds: Counter[ProbeFate | Surplus] = Counter()
         self.rtts = Spread(digits)

@@ -32,8 +32,9 @@ from udpecho.watch.traced import PeerPaths
 LOST_NS = 2_000_000_000
 """After its timeout a probe is late for so long, and then lost."""
 
-FEW_DIGITS = 257
-"""Flows from which a run keeps percentiles with two digits: 13 kB a flow in place of 90."""
+TOGETHER = 16
+"""Peers that are probed at one time, where there are so many: to be woken costs as much as to probe
+16 peers."""
 
 SETTLE_NS = 500_000_000
 """How much later than that all fates of a round are known, at most."""
@@ -88,6 +89,21 @@ Roll = dict[str, Probed]
 """Peers by name."""
 
 
+def plan_of(settings: ProbeSettings) -> Plan:
+    """Say what a run is to do, to nobody at first."""
+    return Plan(
+        targets=(),
+        interval_ns=max(round(settings.interval * 1e9) // settings.flows, MIN_INTERVAL_NS),
+        timeout_ns=round(settings.timeout * 1e9),
+        size=settings.size,
+        flows=settings.flows,
+        traffic_class=settings.dscp << 2 or None,
+        lost_ns=LOST_NS,
+        together=TOGETHER,
+        outline=True,
+    )
+
+
 class Prober:
     """Probes the peers of a roll."""
 
@@ -115,22 +131,11 @@ class Prober:
             on_unresolved=_ignore,
             on_naming=self._named,
         )
-        interval_ns = round(settings.interval * 1e9)
-        timeout_ns = round(settings.timeout * 1e9)
-        traffic_class = settings.dscp << 2 or None
-        plan = Plan(
-            targets=(),
-            interval_ns=max(interval_ns // settings.flows, MIN_INTERVAL_NS),
-            timeout_ns=timeout_ns,
-            size=settings.size,
-            flows=settings.flows,
-            traffic_class=traffic_class,
-            expected=ceil(FEW_DIGITS / settings.flows),
-            lost_ns=LOST_NS,
-        )
-        options = SocketOptions(traffic_class=traffic_class)
+        plan = plan_of(settings)
+        options = SocketOptions(traffic_class=plan.traffic_class)
         instrument = choose_instrument(reactor, options, size=settings.size)
-        self._unsettled = ceil((timeout_ns + LOST_NS + SETTLE_NS) / interval_ns) + 1
+        known_ns = plan.timeout_ns + LOST_NS + SETTLE_NS
+        self._unsettled = ceil(known_ns / (settings.interval * 1e9)) + 1
         """Rounds of which not all fates may be known."""
 
         self._now = instrument.now

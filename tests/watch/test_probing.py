@@ -1,0 +1,25 @@
+"""What probing costs a node: how often it is woken, and what it keeps of each flow."""
+
+from __future__ import annotations
+
+from tests.watch.nodes import Nodes
+from udpecho.watch.probing import TOGETHER, plan_of
+from udpecho.watch.settings import ProbeSettings
+
+
+def test_peers_are_probed_together_so_that_few_wake_ups_serve_them_all() -> None:
+    nodes = Nodes(TOGETHER + 1)
+    node = nodes.begin(0, nodes.text(0, range(1, TOGETHER + 1), "[probe]\nflows = 4"))
+    for at in range(1, TOGETHER + 1):
+        nodes.begin(at, nodes.text(at, []))
+    nodes.net.advance(10)
+    sent = sum(flow.sent for each in node.roll.values() for flow in each.counts.flows)
+    assert 39 * TOGETHER <= sent <= 41 * TOGETHER
+    assert sum(node.runs.lateness.buckets) <= 41, "one for all peers, four times a second"
+    nodes.stop()
+
+
+def test_a_run_keeps_of_a_flow_what_a_node_tells_and_no_percentiles() -> None:
+    plan = plan_of(ProbeSettings(interval=1.0, flows=16, dscp=46))
+    assert plan.outline
+    assert (plan.interval_ns, plan.traffic_class) == (62_500_000, 184)
