@@ -261,3 +261,18 @@ def test_a_node_s_file_that_can_not_be_is_one_line(
     assert str(caught.value.code).startswith(f"udpecho: {file}{text}")
     assert "\n" not in str(caught.value.code)
     assert isinstance(caught.value, Exception)
+
+
+def test_events_are_asked_for_beside_watch() -> None:
+    for arguments, file in (
+        (["--watch=a", "--events"], "-"),
+        (["--events=b", "--watch=a"], "b"),
+        (["--watch=a"], None),
+    ):
+        options = Options()
+        options.parseOptions(arguments)
+        assert options["events"] == file
+    with pytest.raises(
+        SystemExit, match=r"^udpecho: expected --events beside --watch, got it alon"
+    ):
+        Options().parseOptions(["--events"])

@@ -39,7 +39,7 @@ _GROUPS = {
     "Whom to answer:": ("allow", "deny", "allow-source-port"),
     "How often:": ("rate", "burst", "slip", "ipv4-prefix", "ipv6-prefix", "exempt"),
     "How:": ("keep-ttl", "discard", "tell-paths", "stock-port"),
-    "A node of a mesh, in place of all that:": ("watch",),
+    "A node of a mesh, in place of all that:": ("watch", "events"),
     "And:": ("help", "version"),
 }
 
@@ -129,12 +129,15 @@ class Options(usage.Options):
         self["networks"] = {"allow": [], "deny": [], "exempt": list(_DEFAULTS.exempt)}
         self["source ports"] = frozenset[int]()
         self["watch"] = None
+        self["events"] = None
         self._inherited = inherited_sockets()
         self._said: list[str] = []
 
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
         """Parse; twistd and twist would print all of their help around an error's one line."""
         self._said = [each for each in options or () if each.startswith("-")]
+        if options is not None:  # an option of getopt's has a value always or never
+            options = ["--events=-" if each == "--events" else each for each in options]
         try:
             super().parseOptions(options)  # type: ignore[no-untyped-call]
         except usage.UsageError as error:
@@ -144,6 +147,12 @@ class Options(usage.Options):
     def opt_watch(self, file: str) -> None:
         """Reflect and probe as this file says (docs/watch.md), where the other options stand, too. SIGHUP has it read again."""  # noqa: E501
         self["watch"] = file
+
+    def opt_events(self, file: str) -> None:
+        """Write what happens to this file, a JSON object a line; --events alone: to standard output."""  # noqa: E501
+        if file == "-" and self.parent and not self.parent.get("nodaemon", True):
+            raise usage.UsageError("expected --events=FILE, or twistd --nodaemon, got --events")
+        self["events"] = file
 
     def opt_version(self) -> None:
         """Print udpecho's version and exit."""
@@ -183,10 +192,12 @@ class Options(usage.Options):
     def postOptions(self) -> None:
         """Let --port and --interface be the short form of one --listen, and make the policy."""
         if self["watch"] is not None:
-            others = [each for each in self._said if not each.startswith("--watch")]
+            others = [each for each in self._said if not each.startswith(("--watch", "--events"))]
             if others:
                 where = "it stands in [reflect] of that file"
                 raise usage.UsageError(f"expected --watch alone, got {others[0]!r}: {where}")
+        elif self["events"] is not None:
+            raise usage.UsageError("expected --events beside --watch, got it alone")
         port, interface = self["port"], self["interface"]
         if self["listens"]:
             if port is not None or interface is not None:
@@ -286,4 +297,4 @@ def _node(reactor: Any, options: Any, log: Logger) -> Service:
     except ModuleNotFoundError as error:
         what = f"expected the watch extra, as {error.name} is missing"
         raise CannotStart(f"udpecho: --watch: {what}: pip install 'udpecho[watch]'") from None
-    return node_process(reactor, options["watch"], options["inherited"], log)
+    return node_process(reactor, options["watch"], options["inherited"], log, options["events"])

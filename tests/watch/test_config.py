@@ -92,8 +92,11 @@ def test_an_empty_file_is_a_node_that_is_asked_by_this_machine_alone() -> None:
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        ("[nod]", '1: expected node, reflect, probe, peers, mesh, trace or web, got \'nod\'; did'
-                  " you mean node?"),
+        (
+            "[nod]",
+            "1: expected node, reflect, probe, peers, mesh, trace, events or web, got 'nod'; did"
+            " you mean node?",
+        ),
         ("node = 3", "1: node: expected a table, [node], got 3"),
         ("peers = 3", "1: peers: expected tables, [[peers]], got 3"),
         ("[peers]\nhosts=[]", "1: peers: expected tables, [[peers]], got a table"),
@@ -140,6 +143,17 @@ def test_an_empty_file_is_a_node_that_is_asked_by_this_machine_alone() -> None:
                                     ' "all", got \'some\''),
         ("[mesh]\nweb = 'http://x'", "2: [mesh] web: expected an URL with {address} in it, as"
                                      " http://{address}:8060, got 'http://x'"),
+        ("[events]\nlog = 1", "2: [events] log: expected true or false, got 1"),
+        ("[events]\nfile = 7", "2: [events] file: expected a file's path, got 7"),
+        ("[events]\nwebhook = 'x'", "2: [events] webhook: expected an URL, as http://HOST/PATH"),
+        (
+            "[events]\nwebhook = 'http://a:b@c/'",
+            "2: [events] webhook: expected an URL without a password, got one with @",
+        ),
+        (
+            "[events]\nca_file = 'x'",
+            "2: [events] ca_file: expected it beside webhook, got it alone",
+        ),
         ("[trace]\nwhen = 'now'", '2: [trace] when: expected "losing" or "never", got \'now\''),
         ("[web]\nlisten = 'udp:1'", "2: [web] listen: expected tcp:PORT[:interface=ADDRESS],"
                                     " ssl:PORT:… or unix:PATH, got 'udp:1'"),

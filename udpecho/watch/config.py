@@ -32,6 +32,7 @@ from udpecho.watch.settings import (
     MOST_FANOUT,
     MOST_PEERS,
     Config,
+    EventSettings,
     Fanout,
     MeshSettings,
     NodeSettings,
@@ -43,7 +44,7 @@ from udpecho.watch.settings import (
 )
 from udpecho.watch.tables import Table, TomlText, bad_value
 
-TABLES = ("node", "reflect", "probe", "peers", "mesh", "trace", "web")
+TABLES = ("node", "reflect", "probe", "peers", "mesh", "trace", "events", "web")
 
 SHORTEST_INTERVAL, LONGEST_INTERVAL = 0.1, 3600.0
 LONGEST_TIMEOUT = 60.0
@@ -69,6 +70,7 @@ def read_config(text: str, file: str, host: str) -> Config:
         tuple(map(_peers, toml.tables("peers"))),
         _mesh(toml.table("mesh")),
         _trace(toml.table("trace")),
+        _events(toml.table("events")),
         _web(toml.table("web")),
     )
 
@@ -168,8 +170,10 @@ def _host(option: str, value: object) -> str:
 
 def _url(option: str, value: object) -> str:
     text = words("an URL, as http://HOST/PATH")(option, value)
-    if not _URL.fullmatch(text):
+    if not _URL.fullmatch(text) or not text.isascii():
         raise bad_value(option, "an URL, as http://HOST/PATH", value)
+    if "@" in text.split("/")[2]:
+        raise ValueError(f"{option}: expected an URL without a password, got one with @")
     return text
 
 
@@ -202,6 +206,24 @@ def _template(option: str, value: object) -> str:
 def _trace(table: Table) -> TraceSettings:
     settings = TraceSettings(table.take("when", choice("losing", "never"), "losing"))
     table.end()
+    return settings
+
+
+def _events(table: Table) -> EventSettings:
+    path = words("a file's path")
+    settings = EventSettings(
+        table.take("log", flag, True),
+        table.take("file", path, None),
+        table.take("webhook", _url, None),
+        table.take("credentials_file", path, None),
+        table.take("ca_file", path, None),
+        table.where,
+    )
+    table.end()
+    if settings.webhook is None:
+        for each in ("credentials_file", "ca_file"):
+            if each in table:
+                raise table.bad(each, f"[events] {each}: expected it beside webhook, got it alone")
     return settings
 
 

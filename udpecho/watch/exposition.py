@@ -7,9 +7,13 @@ long. The two differ in what a counter's family is called, and in an end that is
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeAlias
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+
+Family: TypeAlias = tuple[str, str, str, Iterator[str]]
+"""A family's name without _total, its kind, what it is about, and its samples."""
 
 END = "# EOF\n"
 """What OpenMetrics ends with."""

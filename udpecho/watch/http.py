@@ -57,14 +57,14 @@ class HttpSource:
 
 def fetcher(reactor: Any) -> Fetch:
     """Make what gets pages: no redirects, and no more than a list of peers may have."""
-    pool = _QuietPool(reactor, persistent=False)  # type: ignore[no-untyped-call]
+    pool = QuietPool(reactor, persistent=False)  # type: ignore[no-untyped-call]
     agent = Agent(reactor, connectTimeout=ANSWER_SECONDS, pool=pool)
     headers = Headers({"Accept": ["application/json"], "User-Agent": ["udpecho"]})
 
     async def fetch(url: str) -> bytes:
         response = await agent.request(b"GET", url.encode("ascii"), headers)
         if response.code != 200:
-            response.deliverBody(_Refused())
+            response.deliverBody(TakesNothing())
             raise CantFetch(f"expected status 200, got {response.code}")
         body = _Body(LONGEST_LIST)
         response.deliverBody(body)
@@ -86,11 +86,13 @@ class _QuietFactory(HTTPConnectionPool._factory):  # type: ignore[misc, valid-ty
     noisy = False
 
 
-class _QuietPool(HTTPConnectionPool):
+class QuietPool(HTTPConnectionPool):
+    """Keeps connections, and says nothing of them."""
+
     _factory = _QuietFactory
 
 
-class _Refused(Protocol):
+class TakesNothing(Protocol):
     """Takes nothing of a body."""
 
     def connectionMade(self) -> None:

@@ -16,7 +16,8 @@ from udpecho.peer import format_peer
 from udpecho.ping.outcome import Surplus
 from udpecho.ping.tally import hops
 from udpecho.watch.counts import BOUNDS_NS, FATES, Histogram
-from udpecho.watch.exposition import END, header, histogram_series, samples, series
+from udpecho.watch.event_metrics import event_families
+from udpecho.watch.exposition import END, Family, header, histogram_series, samples, series
 from udpecho.watch.node import WatchService
 from udpecho.watch.probing import Probed
 
@@ -75,6 +76,7 @@ class Metrics:
             self._who(peers),
             self._flows(peers),
             self._node_s(),
+            event_families(self._node.events, self._node.outlets),
             self._config_s(),
         ):
             for name, kind, about, lines in families:
@@ -183,13 +185,6 @@ class Metrics:
             "udpecho_peers_left_out", "gauge", "Peers beyond max_peers, which nobody probes.",
             node.members.left_out,
         )  # fmt: skip
-        yield (
-            "udpecho_events", "counter", "What was told as it happened, by its kind.",
-            (
-                f"{series('udpecho_events_total', [('kind', kind)])}{times}\n"
-                for kind, times in node.events.counts.items()
-            ),
-        )  # fmt: skip
         counters = node.reflector.counters()
         fates = {"echoed": counters.echoed}
         fates |= {_REASONS[reason]: counters.unanswered.get(reason, 0) for reason in Reason}
@@ -249,9 +244,6 @@ class Metrics:
 
 
 Peers = list[tuple[str, Probed]]
-
-Family = tuple[str, str, str, Iterator[str]]
-"""A family's name without _total, its kind, what it is about, and its samples."""
 
 
 def _histogram(prefixes: list[str], histogram: Histogram) -> str:

@@ -25,6 +25,7 @@ from udpecho.watch.learning import Learning
 from udpecho.watch.membership import Membership
 from udpecho.watch.noticing import Noticing, PeerNow, patience_ns
 from udpecho.watch.ourselves import is_own_address
+from udpecho.watch.outlets import Outlets
 from udpecho.watch.pieces import in_pieces
 from udpecho.watch.probing import LOST_NS, Roll, new_probed
 from udpecho.watch.reflecting import peers_rate, reflector_of
@@ -73,8 +74,8 @@ class WatchService(Service):
         self._seconds = monotonic_clock(self._reactor)
         self._log = log or Logger()
         self.events = Events(wall, self._log)
-        """What happens, for whoever listens."""
-
+        self.outlets = Outlets(self._reactor, self.events, base, self._seconds, self._log)
+        self.outlets.check(config.events)
         self.noticing = Noticing(self.events.tell)
         self.reflector = reflector_of(reactor, config.reflect, inherited, self._log)
         self.members = Membership(config.probe.interval, config.mesh.max_peers)
@@ -100,6 +101,7 @@ class WatchService(Service):
         """Reflect, probe, and learn who there is. Raises what EchoService's start raises."""
         self.reflector.startService()
         super().startService()  # type: ignore[no-untyped-call]
+        self.outlets.begin(self.config.events, self.config.node)
         self.runs.begin(self.config.probe)
         self.learning.set_sources(self.config.peers)
         self._tick()
@@ -125,9 +127,11 @@ class WatchService(Service):
         what = self.config.needs_restart(config)
         if what is not None:
             raise ValueError(f"{what} has changed: that needs a restart")
+        self.outlets.check(config.events)
         before, self.config = self.config, config
         self.members.set_limits(config.probe.interval, config.mesh.max_peers)
         if self.running:
+            self.outlets.begin(config.events, config.node)
             self.learning.set_sources(config.peers)
             if before.probe != config.probe:
                 self._probe_anew()

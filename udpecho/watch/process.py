@@ -13,6 +13,7 @@ from twisted.python.systemd import ListenFDs
 
 from udpecho.server import CannotStart, mind_process, one_line_if_not
 from udpecho.watch.serving import node_service
+from udpecho.watch.settings import STANDARD_OUTPUT
 from udpecho.watch.tables import BadConfig
 
 
@@ -30,12 +31,19 @@ class NodeService(MultiService):
             super().startService()  # type: ignore[no-untyped-call]
 
 
-def node_process(reactor: Any, file: str, inherited: ListenFDs, log: Logger) -> Service:
-    """Make a node of a mesh from its file; raises CannotStart, with one line, if it can't be."""
+def node_process(
+    reactor: Any, file: str, inherited: ListenFDs, log: Logger, events_file: str | None = None
+) -> Service:
+    """Make a node of a mesh from its file; raises CannotStart, with one line, if it can't be.
+
+    events_file is where events go, whatever the file says; "-" is standard output.
+    """
+    if events_file is not None and events_file != STANDARD_OUTPUT:
+        events_file = str(Path(events_file).absolute())  # not within the directory of the other
     service = NodeService()  # type: ignore[no-untyped-call]
     try:
         node, reading = node_service(
-            service, reactor, Path(file), socket.gethostname(), inherited, log
+            service, reactor, Path(file), socket.gethostname(), inherited, log, events_file
         )
     except BadConfig as error:
         raise CannotStart(f"udpecho: {error}") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from twisted.web.server import Site
 from udpecho.watch.events import ReloadRefused
 from udpecho.watch.node import WatchService
 from udpecho.watch.rereading import Rereading, config_of
-from udpecho.watch.settings import WebSettings
+from udpecho.watch.settings import Config, WebSettings
 from udpecho.watch.tables import BadConfig
 from udpecho.watch.web import site_of
 
@@ -76,16 +77,23 @@ def node_service(
     host: str,
     inherited: ListenFDs | None,
     log: Logger,
+    events_file: str | None = None,
 ) -> tuple[WatchService, Rereading]:
     """Make all of a node from its file, within a service; host is its name unless it says another.
 
-    Raises BadConfig.
+    events_file is where events go whatever the file says. Raises BadConfig.
     """
-    config = config_of(path, host)
+
+    def heeding(config: Config) -> Config:
+        if events_file is None:
+            return config
+        return replace(config, events=replace(config.events, file=events_file))
+
+    config = heeding(config_of(path, host))
     base = path.absolute().parent
     node = WatchService(reactor, config, base=base, inherited=inherited, log=log)
     reading = Rereading(
-        reactor, path, host, node.reload, node.reloads, log,
+        reactor, path, host, lambda config: node.reload(heeding(config)), node.reloads, log,
         lambda why: node.events.tell(ReloadRefused(why)),
     )  # fmt: skip
     web = WebService(reactor, config.web, site_of(reactor, node, log))

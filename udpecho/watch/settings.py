@@ -84,6 +84,23 @@ class TraceSettings:
     when: str = "losing"
 
 
+STANDARD_OUTPUT = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class EventSettings:
+    """[events]: where it is told what happens."""
+
+    log: bool = True
+    file: str | None = None
+    """A path, or STANDARD_OUTPUT."""
+
+    webhook: str | None = None
+    credentials_file: str | None = None
+    ca_file: str | None = None
+    where: Where = ""
+
+
 @dataclass(frozen=True, slots=True)
 class WebSettings:
     """[web]: where it tells what it knows, and who may look."""
@@ -106,6 +123,7 @@ class Config:
     peers: tuple[PeerSource, ...] = ()
     mesh: MeshSettings = MeshSettings()
     trace: TraceSettings = TraceSettings()
+    events: EventSettings = EventSettings()
     web: WebSettings = WebSettings()
 
     def needs_restart(self, other: Config) -> str | None:
