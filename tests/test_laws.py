@@ -101,7 +101,7 @@ PURE = frozenset(
         "watch.history", "watch.losses", "watch.mesh", "watch.noticing", "watch.pages",
         "watch.readers", "watch.rings", "watch.scale", "watch.search_names", "watch.settings",
         "watch.tables", "watch.toml_lines",
-        "watch.minutes", "watch.sampling",
+        "watch.bounds", "watch.lossy", "watch.minutes", "watch.sampling",
     }
 )  # fmt: skip
 """Rooms that do no I/O and are told the time."""

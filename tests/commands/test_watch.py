@@ -1,4 +1,4 @@
-"""udpecho watch --check: what a file would have a node do, or one line."""
+"""udpecho watch: its options; and --check, what a file would have a node do, or one line."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.commands.test_main import told
+from udpecho.commands.watch_options import WatchOptions, WatchSettings
 
 GOOD = """
 [node]
@@ -87,12 +88,48 @@ def test_what_can_not_be_is_one_line(
     assert errors.count("\n") == 1
 
 
-def test_without_a_file_it_says_what_is_wanted(capsys: pytest.CaptureFixture[str]) -> None:
-    status, _, errors = told("watch", capsys=capsys)
-    assert (status, errors) == (
-        2,
-        "udpecho: expected --check FILE, as a node is run by twistd, got nothing\n",
-    )
+def test_a_file_that_can_not_be_read_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert told("watch", "--check", "/no/such", capsys=capsys)[2] == (
         "udpecho: can't read /no/such: No such file or directory\n"
     )
+
+
+def test_what_is_asked_of_it() -> None:
+    assert WatchOptions().settings([]) == WatchSettings(interval=0.5)
+    assert WatchOptions().settings(["a.example", "::1"]) == WatchSettings(
+        hosts=("a.example", "::1")
+    )
+    words = "-qi2 --flows=4 -s100 -W.5 --web=80 -p7 a.example b.example:9"
+    assert WatchOptions().settings(words.split()) == WatchSettings(
+        hosts=("a.example", "b.example:9"),
+        port=7,
+        interval=2.0,
+        flows=4,
+        size=100,
+        timeout=0.5,
+        web=80,
+        quiet=True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [
+        ("--check f h", "--check: expected no HOST, got 'h'"),
+        ("--check f -i2", "--check: expected no other option"),
+        ("--check f -q", "--check: expected no other option"),
+        ("--check f --check f", "--check: expected one FILE, got two"),
+        ("-p7", "-p: expected a host, too; nodes of our own have ports of their own"),
+        ("-i.05 h", "-i: expected a number from 0.1 to 3600, got '.05'"),
+        ("--flows=257", "--flows: expected a whole number from 1 to 256, got '257'"),
+        ("--web=x", "--web: expected a port from 0 to 65535, got 'x'"),
+        ("h:x", "HOST[:PORT]: expected a port from 1 to 65535, got 'x'"),
+        ("h 7", "HOST[:PORT]: expected a host, not a number alone, got '7'; for the port of all"),
+        ("-c5 h", "expected an option, got '-c'"),
+    ],
+)
+def test_what_can_not_be_asked(words: str, what: str, capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, errors = told("watch", *words.split(), capsys=capsys)
+    assert (status, out) == (2, "")
+    assert errors.startswith(f"udpecho: {what}")
+    assert errors.count("\n") == 1

@@ -14,7 +14,7 @@ import pytest
 from tests.live.conftest import bound
 from tests.live.program import PATIENCE, environment, udpecho
 
-COMMANDS = ["help", "ping", "json", "send", "talk", "report", "path", "wrong"]
+COMMANDS = ["help", "ping", "json", "send", "talk", "report", "path", "watch", "wrong"]
 
 
 @pytest.fixture
@@ -41,6 +41,7 @@ def line_of(name: str, record: Path, where: str) -> list[str]:
             "talk": ["talk"],
             "report": ["report", "--lines", str(record)],
             "path": ["path", "--demo"],
+            "watch": ["watch", "--web=0"],
             "wrong": ["pign"],
         }[name]
     )

@@ -312,6 +312,7 @@ task.react(lambda reactor: ensureDeferred(main(reactor)))
         ("hdrh", ["ping"], "udpecho[ping]"),
         ("hdrh.histogram", ["report", "-"], "udpecho[ping]"),
         ("matplotlib", ["ping", "-c1", "--plot=x.svg"], "udpecho[plot]"),
+        ("hdrh", ["watch"], "udpecho[watch]"),
     ],
 )
 def test_without_the_extra_it_says_what_to_install(

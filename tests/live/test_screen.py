@@ -227,7 +227,7 @@ def test_a_pipe_has_80_columns_or_what_COLUMNS_says(said: str, widest: int) -> N
 
 
 @pytest.mark.parametrize("columns", [40, 80, 200])
-@pytest.mark.parametrize("command", ["", "ping", "report", "send", "talk"])
+@pytest.mark.parametrize("command", ["", "ping", "path", "report", "send", "talk", "watch"])
 def test_help_fits(command: str, columns: int) -> None:
     """On whichever Python: from 3.14 on argparse has colours of its own."""
     done = subprocess.run(

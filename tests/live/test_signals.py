@@ -38,6 +38,7 @@ def command(name: str, where: str) -> list[str]:
         "talk": [],
         "report": ["-"],
         "path": ["--flows=2", where],
+        "watch": ["-q", "--web=0", where],
     }
     return udpecho(name, *arguments[name])
 
@@ -53,7 +54,7 @@ def before_our_first_line(errors: str) -> bool:
 
 
 @pytest.mark.parametrize("number", [INT, TERM, HUP])
-@pytest.mark.parametrize("name", ["ping", "send", "talk", "report", "path"])
+@pytest.mark.parametrize("name", ["ping", "send", "talk", "report", "path", "watch"])
 def test_at_the_start(name: str, number: signal.Signals, tmp_path: Path) -> None:
     """Before there is anything to sum up it dies as by the signal, without a word."""
     with silent() as where:

@@ -46,6 +46,8 @@ def test_roff_has_nothing_to_say_of_a_page(file: str) -> None:
         (["udpecho", "send", "-a", "m"], "matching"),
         (["udpecho", "ping", "--targets", "noxf"], "noxfile.py"),
         (["udpecho", "report", "noxf"], "noxfile.py"),
+        (["udpecho", "watch", "--ch"], "--check"),
+        (["udpecho", "watch", "--check", "noxf"], "noxfile.py"),
     ],
     ids=" ".join,
 )

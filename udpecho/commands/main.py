@@ -60,7 +60,7 @@ COMMANDS: dict[str, tuple[Callable[[], Parser], str]] = {
     "ping": (_ping, "Measure loss, delay, jitter and reordering."),
     "path": (_path, "Show all paths to a host, hop by hop."),
     "report": (_report, "Show a saved ping again."),
-    "watch": (_watch, "Look at the configuration of a node of a mesh."),
+    "watch": (_watch, "Probe hosts without end, and show a page of it."),
 }
 """Each command: what reads its options, and what it does."""
 

@@ -32,7 +32,7 @@ ALL_IS_LOADED = 1.0
 
 def run(name: str, asked: Any) -> NoReturn:
     """Run a command by what its options' room has made of a command line; leaves by SystemExit."""
-    if name in ("report", "watch"):
+    if name == "report" or (name == "watch" and asked.check is not None):
         leave(_at_once(name, asked))
     leave(_in_reactor(_command(name, asked)))
 
@@ -51,6 +51,10 @@ def _command(name: str, asked: Any) -> Command:
         from udpecho.commands.path import path_command
 
         return lambda reactor, heed: path_command(reactor, asked, say, heed)
+    if name == "watch":
+        from udpecho.commands.watch import watch_command
+
+        return lambda reactor, heed: watch_command(reactor, asked, say, complain, heed)
     assert name == "talk"
     from udpecho.commands.talk import talk
 
@@ -65,9 +69,9 @@ def _at_once(name: str, asked: Any) -> int:
             from udpecho.commands.report import report_command
 
             return report_command(asked, say, complain)
-        from udpecho.commands.watch import watch_command
+        from udpecho.commands.watch import check_command
 
-        return watch_command(asked, say)
+        return check_command(asked, say)
     except UdpEchoError as error:
         complain(f"udpecho: {error}")
         return FAILED

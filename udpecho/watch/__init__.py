@@ -7,6 +7,7 @@ from udpecho.doors import Door
 __all__ = [
     "BadConfig",
     "Config",
+    "Desk",
     "Mesh",
     "WatchService",
     "check_file",
@@ -17,6 +18,7 @@ __all__ = [
 if TYPE_CHECKING:
     from udpecho.watch.checking import check_file as check_file
     from udpecho.watch.config import read_config as read_config
+    from udpecho.watch.desk import Desk as Desk
     from udpecho.watch.mesh import Mesh as Mesh
     from udpecho.watch.node import WatchService as WatchService
     from udpecho.watch.process import node_process as node_process
@@ -28,6 +30,7 @@ else:
         {
             "checking": ("check_file",),
             "config": ("read_config",),
+            "desk": ("Desk",),
             "mesh": ("Mesh",),
             "node": ("WatchService",),
             "process": ("node_process",),

@@ -18,6 +18,12 @@ from udpecho.peer import MAX_PORT
 from udpecho.ping.ledger import MAX_SIZE, MIN_SIZE
 from udpecho.values import naming
 from udpecho.watch.access import check_access, check_endpoint
+from udpecho.watch.bounds import (
+    LONGEST_INTERVAL,
+    LONGEST_TIMEOUT,
+    MOST_FLOWS,
+    SHORTEST_INTERVAL,
+)
 from udpecho.watch.readers import (
     LONGEST_NAME,
     choice,
@@ -46,9 +52,6 @@ from udpecho.watch.tables import Table, TomlText, bad_value
 
 TABLES = ("node", "reflect", "probe", "peers", "mesh", "trace", "events", "web")
 
-SHORTEST_INTERVAL, LONGEST_INTERVAL = 0.1, 3600.0
-LONGEST_TIMEOUT = 60.0
-MOST_FLOWS = 256
 MOST_HOSTS = 1000
 """Of one list in the file: more are read from elsewhere."""
 

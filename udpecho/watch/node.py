@@ -12,11 +12,11 @@ from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.python.systemd import ListenFDs
 
 from udpecho.hosts import canonical_host
 from udpecho.peer import Peer, format_peer
 from udpecho.reactors import AnyReactor, datagram_reactor, monotonic_clock
+from udpecho.server import EchoService
 from udpecho.watch.choosing import Choosing
 from udpecho.watch.events import PeerReaddressed
 from udpecho.watch.happenings import Events
@@ -51,7 +51,7 @@ class WatchService(Service):
         config: Config,
         *,
         base: Path = Path(),
-        inherited: ListenFDs | None = None,
+        reflector: EchoService | None = None,
         resolver: Resolver | None = None,
         fetch: Fetch | None = None,
         log: Logger | None = None,
@@ -59,9 +59,9 @@ class WatchService(Service):
     ) -> None:
         """Make a node; the paths in its configuration are within base.
 
-        inherited has the sockets that systemd handed down; resolver and fetch are asked in place of
-        the system's DNS and of the web; wall tells the seconds since 1970. Raises BadConfig for a
-        listen string that means nothing.
+        A reflector answers in place of one that the configuration tells of; resolver and fetch are
+        asked in place of the system's DNS and of the web; wall tells the seconds since 1970. Raises
+        BadConfig for a listen string that means nothing.
         """
         self.config = config
         self.roll: Roll = {}
@@ -77,7 +77,7 @@ class WatchService(Service):
         self.outlets = Outlets(self._reactor, self.events, base, self._seconds, self._log)
         self.outlets.check(config.events)
         self.noticing = Noticing(self.events.tell)
-        self.reflector = reflector_of(reactor, config.reflect, inherited, self._log)
+        self.reflector = reflector or reflector_of(reactor, config.reflect, self._log)
         self.members = Membership(config.probe.interval, config.mesh.max_peers)
         self.choosing = Choosing(self._is_ours, self._is_our_port)
         self.learning = Learning(

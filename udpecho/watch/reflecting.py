@@ -41,9 +41,12 @@ def peers_rate(probe: ProbeSettings, nodes: int = 1) -> int:
 
 
 def reflector_of(
-    reactor: AnyReactor, reflect: ReflectSettings, inherited: ListenFDs | None, log: Logger
+    reactor: AnyReactor, reflect: ReflectSettings, log: Logger, inherited: ListenFDs | None = None
 ) -> EchoService:
-    """Make a node's echo service. Raises BadConfig."""
+    """Make a node's echo service; inherited has the sockets that systemd handed down.
+
+    Raises BadConfig.
+    """
     return EchoService(
         reactor,
         listens_of(reflect, inherited or ListenFDs([])),

@@ -17,6 +17,7 @@ from twisted.web.server import Site
 
 from udpecho.watch.events import ReloadRefused
 from udpecho.watch.node import WatchService
+from udpecho.watch.reflecting import reflector_of
 from udpecho.watch.rereading import Rereading, config_of
 from udpecho.watch.settings import Config, WebSettings
 from udpecho.watch.tables import BadConfig
@@ -91,7 +92,8 @@ def node_service(
 
     config = heeding(config_of(path, host))
     base = path.absolute().parent
-    node = WatchService(reactor, config, base=base, inherited=inherited, log=log)
+    reflector = reflector_of(reactor, config.reflect, log, inherited)
+    node = WatchService(reactor, config, base=base, reflector=reflector, log=log)
     reading = Rereading(
         reactor, path, host, lambda config: node.reload(heeding(config)), node.reloads, log,
         lambda why: node.events.tell(ReloadRefused(why)),

@@ -51,7 +51,7 @@ function _shtab_udpecho_using
 end
 
 set -g _shtab_udpecho_commands send talk ping path report watch
-set -g _shtab_udpecho_opts_with_value --accept --check --clock --count --deadline --dscp --every --flows --from --host --interface --interval --max-loss --most-hops --mtu-discovery --plot --port --record --resolve --retries --size --sport --targets --timeout --to --tos --ttl -I -M -Q -W -a -c -i -m -o -p -r -s -t -w
+set -g _shtab_udpecho_opts_with_value --accept --check --clock --count --deadline --dscp --every --flows --from --host --interface --interval --max-loss --most-hops --mtu-discovery --plot --port --record --resolve --retries --size --sport --targets --timeout --to --tos --ttl --web -I -M -Q -W -a -c -i -m -o -p -r -s -t -w
 
 complete -c udpecho -e
 complete -c udpecho -f
@@ -136,7 +136,14 @@ complete -c udpecho -n '_shtab_udpecho_using report' -l plot -xka "(__fish_compl
 complete -c udpecho -n '_shtab_udpecho_using report' -s h -l help -d 'Show this, and exit.'
 complete -c udpecho -n '_shtab_udpecho_using report' -l version -d 'Show the version, and exit.'
 complete -c udpecho -n '_shtab_udpecho_using report; and test $_shtab_udpecho_npos -ge 0' -ka "(__fish_complete_path (commandline -ct))" -d 'What --json has written.'
-complete -c udpecho -n '_shtab_udpecho_using; and test $_shtab_udpecho_npos -eq 0' -a watch -d 'Look at the configuration of a node of a mesh.'
-complete -c udpecho -n '_shtab_udpecho_using watch' -l check -xka "(__fish_complete_path (commandline -ct))" -d 'Look at this configuration, in TOML.'
+complete -c udpecho -n '_shtab_udpecho_using; and test $_shtab_udpecho_npos -eq 0' -a watch -d 'Probe hosts without end, and show a page of it.'
+complete -c udpecho -n '_shtab_udpecho_using watch' -s p -l port -x -d 'Port of hosts that name none; 1060 unless said.'
+complete -c udpecho -n '_shtab_udpecho_using watch' -s i -l interval -x -d 'Between two probes of a flow, 0.1 to 3600; 1 unless said, 0.5 with no host.'
+complete -c udpecho -n '_shtab_udpecho_using watch' -l flows -x -d 'Source ports to probe each host from, 1 to 256; 16 unless said.'
+complete -c udpecho -n '_shtab_udpecho_using watch' -s s -l size -x -d 'Bytes of payload, 16 to 65507; 56 unless said.'
+complete -c udpecho -n '_shtab_udpecho_using watch' -s W -l timeout -x -d 'Seconds after which a reply is late; 1 unless said.'
+complete -c udpecho -n '_shtab_udpecho_using watch' -l web -x -d 'The page'"'"'s port on 127.0.0.1; the first of 8060 to 8079 that is free unless said, 0 for any.'
+complete -c udpecho -n '_shtab_udpecho_using watch' -s q -l quiet -d 'Print the page'"'"'s address, and no more.'
+complete -c udpecho -n '_shtab_udpecho_using watch' -l check -xka "(__fish_complete_path (commandline -ct))" -d 'Say what a node with this configuration, in TOML, would probe, how often, and what its peers'"'"' guards must allow; what is wrong is one line.'
 complete -c udpecho -n '_shtab_udpecho_using watch' -s h -l help -d 'Show this, and exit.'
 complete -c udpecho -n '_shtab_udpecho_using watch' -l version -d 'Show the version, and exit.'
