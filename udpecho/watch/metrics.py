@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from itertools import accumulate
 
 from udpecho import __version__
-from udpecho.guard.reasons import Reason
 from udpecho.peer import format_peer
 from udpecho.ping.outcome import Surplus
 from udpecho.ping.tally import hops
@@ -20,11 +19,10 @@ from udpecho.watch.event_metrics import event_families
 from udpecho.watch.exposition import END, Family, header, histogram_series, samples, series
 from udpecho.watch.node import WatchService
 from udpecho.watch.probing import Probed
+from udpecho.watch.reflecting import fates_of
 
 MOST_FLOW_PEERS = 100
 """Peers up to which each flow has counters of its own: 16 flows of 100 peers are 8,000 series."""
-
-_REASONS = {reason: reason.name.lower() for reason in Reason}
 
 
 class PeerSeries:
@@ -186,15 +184,12 @@ class Metrics:
             node.members.left_out,
         )  # fmt: skip
         counters = node.reflector.counters()
-        fates = {"echoed": counters.echoed}
-        fates |= {_REASONS[reason]: counters.unanswered.get(reason, 0) for reason in Reason}
-        fates |= {f"not_sent_{name}": times for name, times in counters.send_errors.items()}
         yield (
             "udpecho_reflector_datagrams", "counter",
             "Datagrams that the reflector received, by what it did or why it did not.",
             (
                 f"{series('udpecho_reflector_datagrams_total', [('fate', fate)])}{times}\n"
-                for fate, times in fates.items()
+                for fate, times in fates_of(counters).items()
             ),
         )  # fmt: skip
         received, echoed = counters.bytes_received, counters.bytes_echoed

@@ -73,6 +73,7 @@ class WatchService(Service):
         self._reactor = datagram_reactor(reactor)
         self._seconds = monotonic_clock(self._reactor)
         self._log = log or Logger()
+        self._wall = wall
         self.events = Events(wall, self._log)
         self.outlets = Outlets(self._reactor, self.events, base, self._seconds, self._log)
         self.outlets.check(config.events)
@@ -86,9 +87,8 @@ class WatchService(Service):
         )  # fmt: skip
         self.runs = Runs(self._reactor, self.roll, self._addressed, self._probe_anew, self._log)
         self.hourglass = Hourglass(self._reactor, self.roll, self.runs.lateness, self._log)
-        self._has_new_addresses = False
+        self._has_new_addresses = self._arrange_again = False
         self._arranging: Deferred[None] | None = None
-        self._arrange_again = False
         self._alarm: IDelayedCall | None = None
 
     # Its life.
@@ -148,6 +148,10 @@ class WatchService(Service):
     def now_ns(self) -> int:
         """Tell the time by which it is judged who loses."""
         return round(self._seconds() * 1e9)
+
+    def unix_seconds(self) -> float:
+        """Tell the time by the wall clock, in seconds since 1970."""
+        return self._wall()
 
     # Who is probed.
 

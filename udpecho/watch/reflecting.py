@@ -9,11 +9,13 @@ from twisted.logger import Logger
 from twisted.python.systemd import ListenFDs
 
 from udpecho.guard.ratelimit import MAX_RATE, cost
+from udpecho.guard.reasons import Reason
 from udpecho.reactors import AnyReactor
 from udpecho.server import (
     LOOPBACK,
     EchoService,
     Listen,
+    ServerCounters,
     Spelling,
     check_told_alone,
     listen,
@@ -69,3 +71,13 @@ def listens_of(reflect: ReflectSettings, inherited: ListenFDs) -> list[Listen]:
         what = what.replace("--tell-paths", "[reflect] tell_paths", 1)
         raise BadConfig(f"{reflect.where}: {what}") from None
     return given or cast(list[Listen], list(LOOPBACK))
+
+
+def fates_of(counters: ServerCounters) -> dict[str, int]:
+    """Count the datagrams that came by what was done with them, or why they were not answered."""
+    fates = {"echoed": counters.echoed}
+    fates |= {name: counters.unanswered.get(reason, 0) for reason, name in _REASONS.items()}
+    return fates | {f"not_sent_{name}": times for name, times in counters.send_errors.items()}
+
+
+_REASONS = {reason: reason.name.lower() for reason in Reason}

@@ -11,6 +11,7 @@ from twisted.web.server import Request, Site
 
 from udpecho.hosts import canonical_host
 from udpecho.watch.answers import PageSender, Route, header_of, said
+from udpecho.watch.api import Api
 from udpecho.watch.exposition import OPENMETRICS, TEXT, wants_openmetrics
 from udpecho.watch.metrics import Metrics
 from udpecho.watch.node import WatchService
@@ -109,4 +110,5 @@ def site_of(reactor: Any, node: WatchService, log: Logger, rows: GridRows | None
     """
     answers = PageSender(reactor, log)
     shown = Showing(node, rows or OwnRow(node), answers).routes()
-    return WatchSite(Front(node, {**told_to_machines(node, answers), **shown}), reactor)
+    told = {**told_to_machines(node, answers), **Api(node, answers).routes()}
+    return WatchSite(Front(node, {**told, **shown}), reactor)
