@@ -1,36 +1,10 @@
-"""When it matters that the kernel tells when a datagram came, and when it does not."""
+"""For how long it matters that the kernel tells when a datagram came."""
 
 from __future__ import annotations
 
 import pytest
 
 from udpecho.client.freshness import Freshness
-from udpecho.reactors import TURN_SECONDS
-
-SOON, LATER = TURN_SECONDS / 2, TURN_SECONDS * 2
-
-
-@pytest.mark.parametrize(
-    ("after", "alike", "doubt", "why"),
-    [
-        (SOON, False, False, "what is read together was there before, and nobody was asked so"),
-        (SOON, True, True, "an earlier reply may lie there"),
-        (LATER, False, True, "anything may have come since"),
-    ],
-)
-def test_a_request_is_in_doubt(after: float, alike: bool, doubt: bool, why: str) -> None:
-    fresh = Freshness()
-    fresh.hears(5.0, 0.0)
-    fresh.sends(5.0 + after, alike)
-    assert fresh.is_in_doubt is doubt, why
-
-
-def test_the_first_request_is_in_doubt() -> None:
-    """The socket may have been open for long."""
-    fresh = Freshness()
-    assert not fresh.is_in_doubt
-    fresh.sends(0.0, alike=False)
-    assert fresh.is_in_doubt
 
 
 @pytest.mark.parametrize(
@@ -45,7 +19,7 @@ def test_doubt_ends_once_what_is_read_came_after_the_request(
     oldest: float, doubt: bool, why: str
 ) -> None:
     fresh = Freshness()
-    fresh.sends(5.0, alike=True)
+    fresh.doubts(5.0)
     fresh.hears(6.0, oldest)
     assert fresh.is_in_doubt is doubt, why
 
@@ -53,8 +27,8 @@ def test_doubt_ends_once_what_is_read_came_after_the_request(
 def test_the_last_request_counts() -> None:
     """What came between two requests is too old for the second."""
     fresh = Freshness()
-    fresh.sends(5.0, alike=True)
-    fresh.sends(6.0, alike=True)
+    fresh.doubts(5.0)
+    fresh.doubts(6.0)
     fresh.hears(7.0, 1.5)
     assert fresh.is_in_doubt
 

@@ -31,6 +31,7 @@ from udpecho.client.pending import Pending
 from udpecho.client.request import MAX_BACKOFF, Reply, Request
 from udpecho.errors import ClientClosed, Refused, ReplyTimeout, SendFailed
 from udpecho.peer import Peer
+from udpecho.reactors import TURN_SECONDS
 
 Outcome = Reply | Exception
 
@@ -227,6 +228,47 @@ class OneByOne(SynchronousTestCase):
                     self.assertNoResult(asked)
                     self.assertIs(asker.hear(age=0.0), asked)
                 self.assertEqual(asker.leftovers(), [])
+
+    def test_whether_it_matters_when_what_is_read_next_came(self) -> None:
+        """Right after a batch was read, a request that is like no other is not in doubt."""
+        for earlier, later, wanted in (
+            ({"host": "192.0.2.2"}, 0.0, False),
+            ({"data": b"y"}, 0.0, False),
+            ({}, 0.0, True),
+            ({"host": "192.0.2.2"}, 2 * TURN_SECONDS, True),
+        ):
+            for is_answered in (True, False):
+                with self.subTest(earlier=earlier, later=later, is_answered=is_answered):
+                    asker = Asker()
+                    asked = [asker.ask(**earlier)]
+                    asker.clock.advance(0.1)
+                    if is_answered:
+                        asker.hear(**earlier)
+                    asker.hear("192.0.2.9", b"a stranger's", age=0.0)
+                    self.assertIs(asker.pending.wants_times(asker.clock.seconds()), False)
+                    asker.clock.advance(later)
+                    asked.append(asker.ask())
+                    self.assertIs(asker.pending.wants_times(asker.clock.seconds()), wanted)
+                    asker.clock.advance(0.01)
+                    asker.hear("192.0.2.9", b"a stranger's", age=0.0)
+                    self.assertIs(asker.pending.wants_times(asker.clock.seconds()), False)
+                    asker.clock.rightNow += 5.0
+                    self.assertIs(asker.pending.wants_times(asker.clock.seconds()), True, "over")
+                    asker.close()
+                    for each in asked:
+                        each.addErrback(lambda _: None)
+
+    def test_who_believes_anyone_is_always_in_doubt(self) -> None:
+        """What anyone says may answer any request."""
+        clock = Clock()
+        pending = Pending(
+            lambda _: None, lambda _: None, clock.seconds, 8, verify_peer=False, verify_echo=False
+        )
+        pending.hear([], 0.0, lambda *_: None)
+        asked = pending.ask(b"x", ("192.0.2.1", 7), 1.0, 0)
+        self.assertTrue(pending.wants_times(0.0))
+        pending.settle(asked, ClientClosed("closed"))
+        self.failureResultOf(asked, ClientClosed)
 
     def test_a_reply_may_be_older_than_the_attempt_that_crossed_it(self) -> None:
         """But not than the first: it can be of any attempt."""

@@ -15,14 +15,16 @@ from udpecho.reactors import TURN_SECONDS
 class Freshness:
     """How many batches were heard, and since when what lies in the socket may deceive."""
 
-    __slots__ = ("_heard_at", "_since", "heard")
+    __slots__ = ("_since", "heard", "until")
 
     def __init__(self) -> None:
         """Know nothing of what lies in the socket."""
         self.heard = 0
         """How many batches have been heard."""
 
-        self._heard_at = -inf
+        self.until = -inf
+        """Until when nothing new lies there but replies, it is taken; who asks later doubts."""
+
         self._since: float | None = None
 
     @property
@@ -32,16 +34,12 @@ class Freshness:
 
     def hears(self, now: float, oldest: float) -> int:
         """Count a batch that was read now, and has nothing older than that; give its number."""
-        self._heard_at = now
+        self.until = now + TURN_SECONDS
         if self._since is not None and self._since < now - oldest:
             self._since = None  # all that was there before has been read
         self.heard += 1
         return self.heard
 
-    def sends(self, now: float, alike: bool) -> None:
-        """Note that a request is sent; alike: so was an earlier one, whose reply may lie there.
-
-        Unless a batch was read just now, anything may.
-        """
-        if alike or now - self._heard_at > TURN_SECONDS:
-            self._since = now
+    def doubts(self, now: float) -> None:
+        """Note that a request is sent which something seems to answer that lies there already."""
+        self._since = now

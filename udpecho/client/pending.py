@@ -142,11 +142,13 @@ class Pending(Owed):
                 join(oldest, request)
             if self._quotes is not None:
                 self._quotes.add(request)
-            request.heard = self._freshness.heard
-            request.sent_at = self._now()
-            key = request.key = key_of(request.peer, request.token)
-            alike = oldest is not request or not self._verify_peer or key in self._ended
-            self._freshness.sends(request.sent_at, alike)
+            fresh = self._freshness
+            request.heard = fresh.heard
+            now = request.sent_at = self._now()
+            key = request.key = hash((request.peer, request.token))  # key_of, which takes a call
+            is_alone = oldest is request and self._verify_peer
+            if now > fresh.until or key in self._ended or not is_alone:
+                fresh.doubts(now)
         else:
             request.begin(self._now())
         request.attempts += 1
