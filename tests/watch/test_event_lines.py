@@ -33,9 +33,9 @@ SCHEMA = json.loads(resources.files("udpecho.watch").joinpath("events.schema.jso
 EXAMPLES: list[Event] = [
     FlowLosing("b", 3),
     FlowRecovered("b", 3),
-    VerdictGiven("b", "there", "between hop 2 and hop 3", (3, 5), "all that lose pass it"),
+    VerdictGiven("b", "out", "between hop 2 and hop 3", (3, 5), "all that lose pass it"),
     VerdictGiven("b", "unknown", ""),
-    VerdictWithdrawn("b", "there", "between hop 2 and hop 3"),
+    VerdictWithdrawn("b", "out", "between hop 2 and hop 3"),
     PathChanged("b", 3, "1f", "2e"),
     PathChanged("b", None, "1f", "2e"),
     PeerSilent("b", 3.0),
