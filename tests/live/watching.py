@@ -1,0 +1,205 @@
+"""A node of a mesh as a process of a test: its file, its metrics, its events and its log."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+import signal
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+
+from tests.live.conftest import free_port
+from tests.live.program import Program, environment, twistd
+
+PATIENCE = 60.0
+"""Seconds to wait for what should take a few, on a machine with other work."""
+
+TEXT = """
+[node]
+name = "node"
+[reflect]
+listen = "udp:{own}:interface=127.0.0.1"
+[probe]
+interval = 0.25
+flows = 4
+[web]
+listen = "tcp:{web}:interface=127.0.0.1"
+"""
+
+
+class Watching:
+    """A node's process; leaving the context ends it as an operator does."""
+
+    def __init__(
+        self,
+        directory: Path,
+        more: str = "",
+        *,
+        options: Sequence[str] = (),
+        within: Callable[[Sequence[str]], list[str]] = list,
+        command: Sequence[str] = (),
+        env: Mapping[str, str] | None = None,
+    ) -> None:
+        """Begin. more is what its file has besides; within makes a command run elsewhere."""
+        self.own, self.web = free_port(), free_port()
+        self.file = directory / "watch.toml"
+        self.text = TEXT.format(own=self.own, web=self.web)
+        self.put(more)
+        arguments = ["udpecho", f"--watch={self.file}", *options]
+        run = [*command, *arguments[0:]] if command else twistd(*arguments)
+        self.program = Program(within(run), directory, env={**environment(), **(env or {})})
+
+    def __enter__(self) -> Watching:
+        self.program.__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        try:
+            if error[0] is None:
+                self.program.stop()
+                assert "Traceback" not in self.log
+                assert "udpecho has stopped" in self.log
+        finally:
+            self.program.__exit__(*error)
+
+    @property
+    def log(self) -> str:
+        """What it has logged so far."""
+        return self.program.output + self.program.errors
+
+    def put(self, more: str) -> None:
+        """Have its file say this besides."""
+        other = self.file.with_suffix(".new")
+        other.write_text(self.text + more)
+        other.replace(self.file)
+
+    def hang_up(self) -> None:
+        """Have it read its file again."""
+        self.program.signal(signal.SIGHUP)
+
+    def get(self, path: str = "/metrics") -> str:
+        """Ask it for a page."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.web, timeout=10)
+        try:
+            connection.request("GET", path)
+            return connection.getresponse().read().decode()
+        finally:
+            connection.close()
+
+    def values(self) -> dict[str, float]:
+        """Scrape it."""
+        lines = (line for line in self.get().splitlines() if not line.startswith("#"))
+        return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
+
+    def value(self, series: str) -> float:
+        """Scrape it, and give one value; 0 if it has none."""
+        return self.values().get(series, 0.0)
+
+    def is_probing(self, peer: str, times: int = 8) -> bool:
+        """Tell whether a peer has answered it so often."""
+        return self.value(f'udpecho_probes_total{{peer="{peer}",outcome="replied"}}') >= times
+
+
+def events_of(file: Path) -> list[dict[str, Any]]:
+    """Read events; a line that is being written is left out."""
+    if not file.exists():
+        return []
+    text = file.read_text()
+    return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
+
+
+def kinds_of(events: list[dict[str, Any]]) -> list[str]:
+    return [each["type"] for each in events]
+
+
+def until(is_so: Callable[[], Any], patience: float = PATIENCE) -> None:
+    """Wait until something is so."""
+    ends = time.monotonic() + patience
+    while True:
+        with suppress(OSError, http.client.HTTPException):
+            if is_so():
+                return
+        assert time.monotonic() < ends, "it is not so in time"
+        time.sleep(0.1)
+
+
+@contextmanager
+def reflector(
+    directory: Path, port: int, *options: str, address: str = "127.0.0.1"
+) -> Iterator[Program]:
+    """Have an echo service that watches nobody."""
+    listen = f"--listen=udp:{port}:interface={address}"
+    with Program(twistd("udpecho", listen, *options), directory) as program:
+        program.wait_for("answering|listening|on port|udp")
+        yield program
+
+
+class Hook(BaseHTTPRequestHandler):
+    """Takes what is posted, or does what its server is told to do."""
+
+    server: HookServer
+
+    def do_POST(self) -> None:
+        """Answer."""
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.asked.append((self.path, dict(self.headers)))
+        if self.server.hangs.is_set():
+            self.server.released.wait(PATIENCE)
+            return
+        self.send_response(self.server.status)
+        self.send_header("Location", "/elsewhere")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+        if self.server.status == 200:
+            self.server.bodies.append(json.loads(body))
+
+    def log_message(self, *_: object) -> None:
+        """Print nothing."""
+
+
+class HookServer(ThreadingHTTPServer):
+    """Where events are posted to."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Hook)
+        self.status = 200
+        self.hangs, self.released = Event(), Event()
+        self.asked: list[tuple[str, dict[str, str]]] = []
+        self.bodies: list[dict[str, Any]] = []
+
+    @property
+    def url(self) -> str:
+        """Where it is."""
+        return f"http://127.0.0.1:{self.server_address[1]}/hook"
+
+    def events(self) -> list[dict[str, Any]]:
+        """Give what it took."""
+        return [event for body in self.bodies for event in body["events"]]
+
+
+@contextmanager
+def hook_server() -> Iterator[HookServer]:
+    """Have a server of webhooks."""
+    with HookServer() as server:
+        thread = Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.released.set()
+            server.shutdown()
+            thread.join(PATIENCE)
+
+
+def series_of_peers(values: Mapping[str, float]) -> dict[str, float]:
+    """Choose the counters of peers."""
+    grows = re.compile(r"_(total|count|bucket|sum)\{")
+    return {each: values[each] for each in values if "peer=" in each and grows.search(each)}
