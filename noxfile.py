@@ -132,6 +132,13 @@ def paths(session: nox.Session) -> None:
 
 
 @HERE
+def mesh(session: nox.Session) -> None:
+    """Have 20 nodes, a Prometheus and an Alertmanager hear of faults; 45 minutes, as root."""
+    python(session, "tests.bench.mesh", *session.posargs)
+    python(session, "tests.bench.mesh", "--quiet=30", *session.posargs)
+
+
+@HERE
 def pages(session: nox.Session) -> None:
     """Make the man pages and the shells' completions anew, after an option has changed."""
     python(session, "tests.workshop.shellpages")

@@ -300,3 +300,11 @@ def test_flows_that_lose_are_one_alert_with_a_verdict_and_without(tmp_path: Path
     trial.is_quiet(555, 700)
     trial.began_once(A_TO_B, flows, segment)
     assert trial.failures(PROMTOOL, tmp_path) == ""
+
+
+def test_the_files_beside_the_rules_are_right() -> None:
+    for path in sorted(RULES.parent.glob("prometheus*.yml")):
+        checked = subprocess.run(
+            [PROMTOOL, "check", "config", str(path)], capture_output=True, timeout=60, check=False
+        )
+        assert checked.returncode == 0, checked.stdout + checked.stderr

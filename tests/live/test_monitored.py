@@ -1,0 +1,113 @@
+"""Three nodes, a Prometheus, an Alertmanager and a webhook: the short form of tests.bench.mesh."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from random import Random
+from threading import Thread
+
+import pytest
+
+from tests.live.conftest import bound, free_port, needs
+from tests.live.monitored import Monitoring, monitoring, why_not
+from tests.live.program import ROOT, Program, run, twistd
+
+pytestmark = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
+
+NAMES = ("one", "two", "three")
+
+CONFIG = """
+[node]
+name = "{name}"
+[reflect]
+listen = "udp:{udp}:interface=127.0.0.1"
+[probe]
+interval = 0.5
+flows = 8
+[[peers]]
+file = "peers.json"
+[web]
+listen = "tcp:{web}:interface=127.0.0.1"
+"""
+
+
+class Lossy:
+    """Answers as an echo server does, but for what it loses."""
+
+    def __init__(self) -> None:
+        self.share = 0.0
+        self._random = Random(1)
+        self._socket = bound()
+        self._socket.settimeout(None)
+        self.port: int = self._socket.getsockname()[1]
+        self._thread = Thread(target=self._answer, daemon=True)
+        self._thread.start()
+
+    def _answer(self) -> None:
+        while True:
+            data, sender = self._socket.recvfrom(2048)
+            if not data:
+                return
+            if self._random.random() >= self.share:
+                self._socket.sendto(data, sender)
+
+    def stop(self) -> None:
+        """Answer no more."""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ends:
+            ends.sendto(b"", ("127.0.0.1", self.port))
+        self._thread.join(20)
+        self._socket.close()
+
+
+@pytest.fixture
+def lossy() -> Iterator[Lossy]:
+    made = Lossy()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def monitored(tmp_path: Path, lossy: Lossy) -> Iterator[Monitoring]:
+    """Have three nodes and one whom only they know."""
+    udp, web = ({name: free_port() for name in NAMES} for _ in range(2))
+    peers = {**udp, "four": lossy.port}
+    (tmp_path / "peers.json").write_text(
+        json.dumps(
+            [
+                {"targets": [f"127.0.0.1:{port}"], "labels": {"name": name}}
+                for name, port in peers.items()
+            ]
+        )
+    )
+    with ExitStack() as stack:
+        for name in NAMES:
+            file = tmp_path / f"{name}.toml"
+            file.write_text(CONFIG.format(name=name, udp=udp[name], web=web[name]))
+            node = Program(twistd("udpecho", f"--watch={file}"), tmp_path)
+            stack.enter_context(node).wait_for("udpecho answers")
+        targets = {name: f"127.0.0.1:{port}" for name, port in web.items()}
+        ports = free_port(), free_port(), free_port()
+        yield stack.enter_context(monitoring(tmp_path, targets, ports, seconds=1))
+
+
+def test_a_loss_is_an_alert_and_its_end_is_told(monitored: Monitoring, lossy: Lossy) -> None:
+    monitored.wait_until("count(udpecho:often)", len(NAMES))
+    assert monitored.webhook.told == []
+    lossy.share = 0.2
+    firing = monitored.webhook.wait_for("firing", 90, alertname="UdpechoPeerLoses")
+    assert firing.labels["peer"] == "four"
+    lossy.share = 0.0
+    monitored.webhook.wait_for("resolved", 120, alertname="UdpechoPeerLoses")
+    others = [each for each in monitored.webhook.told if each.labels.get("peer") != "four"]
+    assert others == []
+
+
+@needs("amtool")
+def test_alertmanagers_file_is_right(tmp_path: Path) -> None:
+    file = ROOT / "deploy/prometheus/alertmanager.yml"
+    checked = run(["amtool", "check-config", str(file)], tmp_path)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
