@@ -50,8 +50,8 @@ def leaves(names: Sequence[str]) -> Iterator[Leaves]:
         for number, spine in enumerate(MEMBERS):
             _join(at, spine, LEFT, f"10.9.{number}")
             _join(at, spine, RIGHT, f"10.9.{number + 10}")
-            for leaf, network in ((LEFT, number), (RIGHT, number + 10)):
-                at[spine].ip("route", "add", f"{_SIDES[leaf]}.0.0/16", "via", f"10.9.{network}.2")
+            for leaf, link in ((LEFT, number), (RIGHT, number + 10)):
+                at[spine].ip("route", "add", f"{_SIDES[leaf]}.0.0/16", "via", f"10.9.{link}.2")
         for leaf, other, first in ((LEFT, RIGHT, 0), (RIGHT, LEFT, 10)):
             ways = [f"nexthop via 10.9.{first + number}.1".split() for number in range(4)]
             words = [word for way in ways for word in way]
