@@ -17,6 +17,7 @@ HEIGHT = 200
 """Of the smoke, in pixels; its width is the page's, whatever the columns."""
 
 LOSS_HEIGHT = 30
+LATENESS_HEIGHT = 40
 ROW = 9
 """Of a flow."""
 
@@ -45,7 +46,7 @@ def smoke(columns: Columns, start: int, stop: int) -> Iterator[str]:
     """
     top, shapes = top_of(columns), HEIGHT + _GAP + LOSS_HEIGHT
     yield from _begin("smoke", shapes, len(columns), f"round trips up to {duration(top)}, and loss")
-    heights = [_heights(each, top) for each in columns]
+    heights = [_heights(each, top, HEIGHT) for each in columns]
     for low, high in _BANDS:
         yield from _band(heights, low, high)
     yield from _by_class("m", columns, lambda x, each: _median(x, heights[x]))
@@ -53,6 +54,19 @@ def smoke(columns: Columns, start: int, stop: int) -> Iterator[str]:
     yield "</svg>"
     yield f'<text class="top" x="2" y="12">{duration(top)}</text>'
     yield from _end(start, stop, shapes)
+
+
+def lateness(columns: Columns, start: int, stop: int) -> Iterator[str]:
+    """Draw how late probes left, in the smoke's bands: what rises here is no network's."""
+    top = top_of(columns)
+    title = f"this node's lateness up to {duration(top)}"
+    yield from _begin("lateness", LATENESS_HEIGHT, len(columns), title)
+    heights = [_heights(each, top, LATENESS_HEIGHT) for each in columns]
+    for low, high in _BANDS:
+        yield from _band(heights, low, high)
+    yield "</svg>"
+    yield f'<text class="top" x="2" y="12">{duration(top)}</text>'
+    yield from _end(start, stop, LATENESS_HEIGHT)
 
 
 def flows_by_time(columns: Columns, start: int, stop: int, flows: int) -> Iterator[str]:
@@ -100,11 +114,11 @@ def top_of(columns: Columns) -> int:
     return above(min(highest, _HEADROOM * max(rtt[-2] for rtt in known)))
 
 
-def _heights(minute: Minute | None, top: int) -> tuple[int, ...] | None:
+def _heights(minute: Minute | None, top: int, height: int) -> tuple[int, ...] | None:
     """Give the places of a column's quantiles, from above; None if there are none."""
     if minute is None or not minute.rtt_ns:
         return None
-    return tuple(HEIGHT - min(HEIGHT * ns // top, HEIGHT) for ns in minute.rtt_ns)
+    return tuple(height - min(height * ns // top, height) for ns in minute.rtt_ns)
 
 
 def _share(minute: Minute, row: int) -> float | None:

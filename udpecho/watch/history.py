@@ -109,6 +109,11 @@ class History:
         return known[len(known) // 2] if len(known) >= USUAL_MINUTES else None
 
     @property
+    def first(self) -> int | None:
+        """The number of the first minute; None before there is one."""
+        return self._first if self._last >= 0 else None
+
+    @property
     def last(self) -> int | None:
         """The number of the last minute; None before the first."""
         return self._last if self._last >= 0 else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -24,18 +24,24 @@ class Hourglass:
     def __init__(
         self,
         reactor: IReactorTime,
+        wall: Callable[[], float],
         roll: Roll,
         lateness: Histogram,
         log: Logger,
     ) -> None:
         self.lateness = LatenessDay(lateness)
         self._reactor = reactor
+        self._wall = wall
         self._seconds = monotonic_clock(reactor)
         self._roll = roll
         self._log = log
         self._turning: Deferred[None] | None = None
         self.number = int(self._seconds() // MINUTE)
         """Of the minute that runs."""
+
+    def wall_number(self) -> int:
+        """Tell what a wall clock calls the minute that runs: minutes since 1970."""
+        return int(self._wall() // MINUTE)
 
     def tick(self) -> None:
         """End the minute if it is over."""

@@ -86,7 +86,7 @@ class WatchService(Service):
             resolver=resolver, fetch=fetch,
         )  # fmt: skip
         self.runs = Runs(self._reactor, self.roll, self._addressed, self._probe_anew, self._log)
-        self.hourglass = Hourglass(self._reactor, self.roll, self.runs.lateness, self._log)
+        self.hourglass = Hourglass(self._reactor, wall, self.roll, self.runs.lateness, self._log)
         self._has_new_addresses = self._arrange_again = False
         self._arranging: Deferred[None] | None = None
         self._alarm: IDelayedCall | None = None

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from udpecho.shown import harmless
-from udpecho.watch.charts import Columns, flows_by_time, smoke
+from udpecho.watch.charts import Columns, flows_by_time, lateness, smoke
 from udpecho.watch.scale import class_of, duration, percent
 from udpecho.widths import cut
 
@@ -53,8 +53,9 @@ class Pair(NamedTuple):
     flows: int
     verdict: Sequence[str] = ()
     figures: Sequence[tuple[str, str]] = ()
-    path: str = ""
-    lateness: str = ""
+    lateness: Columns = ()
+    paths: Iterator[str] = iter(())
+    """A picture of them, as HTML."""
 
 
 def name(text: str) -> str:
@@ -119,22 +120,40 @@ def _brief(loss: float) -> str:
 def pair(told: Pair) -> Iterator[str]:
     """Draw all that this node knows of one peer."""
     yield f'<p><a href="/">all peers</a></p><h1>{name(told.node)} to {name(told.peer)}</h1>'
-    yield '<div id="verdict">'
-    for line in told.verdict:
+    for piece, pieces in pair_pieces(told):
+        yield f'<div id="{piece}">'
+        yield from pieces
+        yield "</div>"
+    yield _SCALE
+
+
+def pair_pieces(told: Pair) -> Iterator[tuple[str, Iterator[str]]]:
+    """Give the pieces of a pair's page, each with the id of what it is in."""
+    yield "verdict", _verdict(told.verdict)
+    yield "figures", _figures(told.figures)
+    yield "smoke", _titled("Round trips, and loss beneath", smoke(*told[2:5]))
+    late = lateness(told.lateness, told.start, told.stop)
+    yield "lateness", _titled("How late this node itself was", late)
+    flows = flows_by_time(*told[2:6])
+    yield "flows", _titled("Loss of each flow", flows)
+    yield "paths", told.paths
+
+
+def _verdict(lines: Iterable[str]) -> Iterator[str]:
+    for line in lines:
         yield f'<p class="verdict">{escape(harmless(line))}</p>'
-    yield '</div><table class="figures" id="figures"><tbody>'
-    for what, value in told.figures:
+
+
+def _figures(figures: Iterable[tuple[str, str]]) -> Iterator[str]:
+    yield '<table class="figures"><tbody>'
+    for what, value in figures:
         yield f'<tr><th scope="row">{escape(what)}</th><td>{escape(harmless(value))}</td></tr>'
-    yield '</tbody></table><h2>Round trips, and loss beneath</h2><div id="smoke">'
-    yield from smoke(told.columns, told.start, told.stop)
-    yield "</div>"
-    if told.lateness:
-        yield f"<h2>How late this node itself was</h2>{told.lateness}"
-    yield '<h2>Loss of each flow</h2><div id="flows">'
-    yield from flows_by_time(told.columns, told.start, told.stop, told.flows)
-    yield f"</div>{_SCALE}"
-    if told.path:
-        yield f'<h2>Paths</h2><div id="paths">{told.path}</div>'
+    yield "</tbody></table>"
+
+
+def _titled(title: str, pieces: Iterable[str]) -> Iterator[str]:
+    yield f"<h2>{title}</h2>"
+    yield from pieces
 
 
 _SCALE = '<p class="scale faint">Loss: {}</p>'.format(

@@ -11,8 +11,11 @@ UNKNOWN = "u"
 """The class of what nothing is known of: grey, never as good as what loses nothing."""
 
 _UNITS = ((1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "µs"))
-_HOURS = (1, 2, 3, 6, 12, 24)
+_STEPS = (1, 2, 5, 10, 30, 60, 120, 180, 360, 720, 1440)
 _MOST_LABELS = 9
+
+SPANS = (10, 30, 60, 180, 360, 720, 1440)
+"""Minutes that a chart may show: the least that has room for what is known."""
 
 
 def class_of(loss: float | None) -> str:
@@ -51,9 +54,13 @@ def above(ns: int) -> int:
         decade *= 10
 
 
+def span(minutes: int) -> int:
+    """Tell how many minutes a chart shows of which so many are known."""
+    return next((each for each in SPANS if each >= minutes), SPANS[-1])
+
+
 def hours(start: int, stop: int) -> Iterator[tuple[int, str]]:
     """Give minutes (numbered from 1970) to be labelled between two, with their times in UTC."""
-    length = (stop - start) / 60
-    step = next((each for each in _HOURS if length / each <= _MOST_LABELS), _HOURS[-1]) * 60
+    step = next((each for each in _STEPS if (stop - start) / each <= _MOST_LABELS), _STEPS[-1])
     for minute in range(-(-start // step) * step, stop, step):
         yield minute, f"{minute // 60 % 24:02}:{minute % 60:02}"

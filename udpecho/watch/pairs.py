@@ -1,0 +1,103 @@
+"""What is told of one peer on its page: its day, its figures, and in words what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from udpecho.peer import format_peer
+from udpecho.ping.outcome import Surplus
+from udpecho.ping.tally import hops
+from udpecho.watch.counts import FATES
+from udpecho.watch.history import History, Minute, thinned
+from udpecho.watch.node import WatchService
+from udpecho.watch.pages import Pair
+from udpecho.watch.probing import Probed
+from udpecho.watch.scale import duration, percent, span
+
+COLUMNS = 720
+"""Of a chart, which is 1,200 pixels wide at most: two minutes each of a day."""
+
+LATE_NS = 5_000_000
+"""From which 99th percentile of lateness on what is lost may be this node's own fault."""
+
+MOST_NAMED = 8
+"""Flows that are named one by one."""
+
+
+def pair_of(node: WatchService, probed: Probed) -> Iterator[Pair | None]:
+    """Gather what is told of a peer, in short steps: None until the last of them."""
+    number, lateness = node.hourglass.number, node.hourglass.lateness
+    known = [each.first for each in (probed.day.history, lateness.history)]
+    start = number + 1 - span(number + 1 - min((e for e in known if e is not None), default=number))
+    columns: list[Minute | None] = []
+    late: list[Minute | None] = []
+    for into, history in ((columns, probed.day.history), (late, lateness.history)):
+        for column in _minutes(history, start, number):
+            into.append(column)
+            yield None
+    columns.append(probed.day.running(number, probed.counts))
+    late.append(lateness.running(number))
+    shift = node.hourglass.wall_number() - number
+    yield Pair(
+        node.config.node.name,
+        probed.wanted.name,
+        columns,
+        start + shift,
+        number + 1 + shift,
+        len(probed.counts.flows),
+        tuple(_wrong(node, probed, late[-2:])),
+        tuple(_figures(probed, number)),
+        late,
+    )
+
+
+def _minutes(history: History, start: int, stop: int) -> Iterator[Minute | None]:
+    return thinned(history, start, stop, COLUMNS)
+
+
+def _wrong(node: WatchService, probed: Probed, late: Sequence[Minute | None]) -> Iterator[str]:
+    """Say in words what is wrong with a peer, or with this node."""
+    if probed.address is None:
+        yield f"It has no address: {probed.why}." if probed.why else "Its address is not known yet."
+    losing = probed.losing.losing(node.now_ns())
+    if losing:
+        yield f"{_flows(losing)} more than the others of {len(probed.counts.flows)}."
+    slowest = max((each.rtt_ns[-1] for each in late if each and each.rtt_ns), default=0)
+    if slowest > LATE_NS:
+        yield (
+            f"This node itself is late by {duration(slowest)}: "
+            "loss and slow replies may be its own fault."
+        )
+
+
+def _flows(flows: Sequence[int]) -> str:
+    """Name flows that lose, as a sentence's beginning."""
+    if len(flows) == 1:
+        return f"Flow {flows[0]} loses"
+    named = ", ".join(map(str, flows[:MOST_NAMED]))
+    more = f" and {len(flows) - MOST_NAMED} more" if len(flows) > MOST_NAMED else ""
+    return f"Flows {named}{more} lose"
+
+
+def _figures(probed: Probed, number: int) -> Iterator[tuple[str, str]]:
+    wanted, counts = probed.wanted, probed.counts
+    lately, usual = probed.day.lately(number, counts), probed.day.usual(number)
+    yield "loss of the last five minutes", percent(lately.loss)
+    if lately.p99_ns is not None:
+        told = f", usually {duration(usual)}" if usual is not None else ""
+        yield "99th percentile of round trips", duration(lately.p99_ns) + told
+    sent = sum(flow.sent for flow in counts.flows)
+    fates = zip(FATES, counts.total(), strict=True)
+    told = ", ".join(f"{times:,} {fate.value}" for fate, times in fates if times)
+    yield "probes since this node began", f"{sent:,} sent" + (f", {told}" if told else "")
+    for kind in (Surplus.DUPLICATE, Surplus.FORGED):
+        if counts.surplus[kind]:
+            yield f"{kind.value} datagrams", f"{counts.surplus[kind]:,}"
+    if counts.ttl is not None:
+        yield "hops back, by the TTL", str(hops(counts.ttl))
+    yield "address", format_peer(probed.address) if probed.address else "not known"
+    if counts.readdressed:
+        yield "times at another address", str(counts.readdressed)
+    if wanted.zone:
+        yield "zone", wanted.zone
+    yield "named by", wanted.source
