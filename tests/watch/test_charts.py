@@ -9,7 +9,7 @@ import pytest
 
 from udpecho.watch.charts import HEIGHT, LOSS_HEIGHT, ROW, Columns, flows_by_time, smoke, top_of
 from udpecho.watch.history import FLOWS_KEPT, Minute
-from udpecho.watch.scale import above, class_of, duration, hours, percent
+from udpecho.watch.scale import SPANS, above, class_of, duration, hours, percent
 
 RTT = (100_000, 200_000, 300_000, 400_000, 500_000, 600_000, 900_000)
 DAY = 24 * 60
@@ -102,9 +102,11 @@ def test_round_numbers_and_times() -> None:
 
 
 def test_hours_are_few_and_round() -> None:
-    for start, stop in ((7, 67), (3, DAY + 3), (0, 12 * 60)):
-        labels = list(hours(start, stop))
-        assert 1 <= len(labels) <= 9
-        assert all(start <= minute < stop and minute % 60 == 0 for minute, _ in labels)
-    assert [text for _, text in hours(0, 120)] == ["00:00", "01:00"]
+    for length in SPANS:
+        for start in (0, 7):
+            labels = list(hours(start, start + length))
+            assert 3 <= len(labels) <= 9
+            assert all(start <= minute < start + length for minute, _ in labels)
+            assert length < 360 or all(minute % 60 == 0 for minute, _ in labels)
+    assert [text for _, text in hours(0, 120)] == ["00:00", "00:30", "01:00", "01:30"]
     assert not re.search(r"[<&]", "".join(text for _, text in hours(0, DAY)))

@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import udpecho.watch
-from udpecho.watch.pages import Cell, Pair, grid, name, page, pair
+from udpecho.watch.pages import Cell, Pair, front, grid, name, page, pair
+from udpecho.watch.tiles import Tile, tiles
+from udpecho.watch.views import Section, drawn
 
 ROOM = Path(udpecho.watch.__file__).parent
 EVIL = "<script>alert(1)</script>\"'&\x1b[31m\u202e"
@@ -43,19 +45,21 @@ class Read(HTMLParser):
         self.text += data
 
 
-def told(peer: str = "b", **more: object) -> Pair:
-    return Pair("a", peer, [None] * 10, 0, 1440, 4)._replace(**more)  # type: ignore[arg-type]
+def told(**more: object) -> Pair:
+    return Pair([None] * 10, 0, 1440, 4)._replace(**more)  # type: ignore[arg-type]
 
 
 def pages_of(text: str) -> list[str]:
     """Make each page with a text wherever one of others can stand."""
     cells = {text: Cell(0.5, 10, True)}
-    figures, verdict = [(text, text)], [text, text]
+    shown = told(figures=[(text, text)], verdict=[text, text])
+    peers = [Tile(text, Cell(0.5, 10, True)), Tile(text, Cell(), [None] * 60)]
     return [
         "".join(
             page(text, grid(text, [text, "x"], [text, "x"], lambda s, p: cells.get(p, Cell())))
         ),
-        "".join(page(text, pair(told(text, node=text, figures=figures, verdict=verdict)), text)),
+        "".join(page(text, drawn(pair(text, text, [None, shown])), text)),
+        "".join(page(text, drawn(front(text, iter([Section("peers", tiles(peers))]))), text)),
     ]
 
 

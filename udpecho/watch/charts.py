@@ -32,8 +32,9 @@ _PIECE = 128
 _BANDS = tuple((low, len(QUANTILES) - 1 - low) for low in range(MEDIAN))
 """Of quantiles, the widest first: lowest with highest, and so on."""
 
-_HEADROOM = 4
-"""Times the greatest 90th percentile that is drawn at most: one slow reply flattens nothing."""
+_HEADROOM, _MOSTLY = 4, 0.95
+"""Times the 90th percentile that is drawn at most, where one column of twenty may be above that: a
+slow minute flattens no day."""
 
 Columns = Sequence[Minute | None]
 
@@ -111,7 +112,8 @@ def top_of(columns: Columns) -> int:
     if not known:
         return above(1)
     highest = max(rtt[-1] for rtt in known)
-    return above(min(highest, _HEADROOM * max(rtt[-2] for rtt in known)))
+    usual = sorted(rtt[-2] for rtt in known)[int(_MOSTLY * (len(known) - 1))]
+    return above(min(highest, _HEADROOM * usual))
 
 
 def _heights(minute: Minute | None, top: int, height: int) -> tuple[int, ...] | None:

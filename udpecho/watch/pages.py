@@ -14,6 +14,7 @@ from urllib.parse import quote
 from udpecho.shown import harmless
 from udpecho.watch.charts import Columns, flows_by_time, lateness, smoke
 from udpecho.watch.scale import class_of, duration, percent
+from udpecho.watch.views import PageView, Section
 from udpecho.widths import cut
 
 SECURITY = (
@@ -23,6 +24,8 @@ SECURITY = (
 """The Content-Security-Policy of every page: nothing of others, nothing inline."""
 
 NAME_COLUMNS = 60
+_CELLS = 25
+"""Of a grid, drawn at a time: of this node's own each takes 40 µs."""
 
 
 class Cell(NamedTuple):
@@ -43,10 +46,8 @@ Known = Callable[[str, str], Cell]
 
 
 class Pair(NamedTuple):
-    """What is told of this node and one peer: a day in columns, its flows, a verdict in words."""
+    """What is told of a peer: a day in columns, its flows, what is wrong in words, and figures."""
 
-    node: str
-    peer: str
     columns: Columns
     start: int
     stop: int
@@ -54,7 +55,7 @@ class Pair(NamedTuple):
     verdict: Sequence[str] = ()
     figures: Sequence[tuple[str, str]] = ()
     lateness: Columns = ()
-    paths: Iterator[str] = iter(())
+    paths: Iterable[str] = ()
     """A picture of them, as HTML."""
 
 
@@ -76,17 +77,25 @@ def page(title: str, pieces: Iterable[str], events: str = "") -> Iterator[str]:
     yield '<p id="live" class="faint" role="status"></p></main></body></html>\n'
 
 
+def link_to(peer: str) -> str:
+    """Give the address of a peer's page, as an attribute's value."""
+    return f"/pair/{quote(peer, safe='')}"
+
+
 def grid(node: str, sources: Sequence[str], peers: Sequence[str], known: Known) -> Iterator[str]:
     """Draw who loses on the way to whom, a row for each source; this node's row leads further."""
-    yield f"<h1>{name(node)}: who loses on the way to whom</h1>{_LEGEND}"
-    yield '<table class="grid" id="grid"><thead><tr><td></td>'
+    yield f"<h2>The mesh</h2>{_LEGEND}"
+    yield '<div class="wide" tabindex="0" role="group" aria-label="grid">'
+    yield '<table class="grid"><thead><tr><td></td>'
     yield "".join(f'<th scope="col">{name(peer)}</th>' for peer in peers)
     yield "</tr></thead><tbody>"
     for source in sources:
         yield f'<tr><th scope="row">{name(source)}</th>'
-        yield "".join(_cell(source, peer, known(source, peer), node) for peer in peers)
+        for at in range(0, len(peers), _CELLS):
+            some = peers[at : at + _CELLS]
+            yield "".join(_cell(source, peer, known(source, peer), node) for peer in some)
         yield "</tr>"
-    yield "</tbody></table>"
+    yield "</tbody></table></div>"
 
 
 _LEGEND = (
@@ -106,7 +115,7 @@ def _cell(source: str, peer: str, cell: Cell, node: str) -> str:
         if cell.p99_ns is not None:
             said += f", p99 {duration(cell.p99_ns)}"
         said += ", slow" if cell.slow else ""
-        text = f'<a href="/pair/{quote(peer, safe="")}" aria-label="{said}">{text}</a>'
+        text = f'<a href="{link_to(peer)}" aria-label="{said}">{text}</a>'
     return f'<td class="{class_of(cell.loss)}{slow}">{text}</td>'
 
 
@@ -117,26 +126,33 @@ def _brief(loss: float) -> str:
     return "<1" if loss < 0.01 else f"{min(int(loss * 100), 99 if loss < 1 else 100)}"
 
 
-def pair(told: Pair) -> Iterator[str]:
-    """Draw all that this node knows of one peer."""
-    yield f'<p><a href="/">all peers</a></p><h1>{name(told.node)} to {name(told.peer)}</h1>'
-    for piece, pieces in pair_pieces(told):
-        yield f'<div id="{piece}">'
-        yield from pieces
-        yield "</div>"
-    yield _SCALE
+def front(node: str, sections: Iterator[Section | None]) -> PageView:
+    """Make the page that tells of all peers."""
+    above = f'<nav><a href="/reflector">who asks this node</a></nav><h1>From {name(node)}</h1>'
+    return PageView(node, above + _SCALE, sections)
 
 
-def pair_pieces(told: Pair) -> Iterator[tuple[str, Iterator[str]]]:
-    """Give the pieces of a pair's page, each with the id of what it is in."""
-    yield "verdict", _verdict(told.verdict)
-    yield "figures", _figures(told.figures)
-    yield "smoke", _titled("Round trips, and loss beneath", smoke(*told[2:5]))
+def pair(node: str, peer: str, told: Iterable[Pair | None]) -> PageView:
+    """Make the page that tells all that this node knows of one peer; None is a step."""
+    above = f'<nav><a href="/">all peers</a></nav><h1>{name(node)} to {name(peer)}</h1>'
+    return PageView(peer, above, _pair(told), _SCALE)
+
+
+def _pair(steps: Iterable[Pair | None]) -> Iterator[Section | None]:
+    for told in steps:
+        yield None
+        if told is not None:
+            yield from _sections(told)
+
+
+def _sections(told: Pair) -> Iterator[Section]:
+    yield Section("verdict", _verdict(told.verdict))
+    yield Section("figures", _figures(told.figures))
+    yield Section("smoke", _titled("Round trips, and loss beneath", smoke(*told[:3])))
     late = lateness(told.lateness, told.start, told.stop)
-    yield "lateness", _titled("How late this node itself was", late)
-    flows = flows_by_time(*told[2:6])
-    yield "flows", _titled("Loss of each flow", flows)
-    yield "paths", told.paths
+    yield Section("lateness", _titled("How late this node itself was", late))
+    yield Section("flows", _titled("Loss of each flow", flows_by_time(*told[:4])))
+    yield Section("paths", told.paths)
 
 
 def _verdict(lines: Iterable[str]) -> Iterator[str]:

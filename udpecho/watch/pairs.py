@@ -14,8 +14,8 @@ from udpecho.watch.pages import Pair
 from udpecho.watch.probing import Probed
 from udpecho.watch.scale import duration, percent, span
 
-COLUMNS = 720
-"""Of a chart, which is 1,200 pixels wide at most: two minutes each of a day."""
+COLUMNS = 480
+"""Of a chart, which is 1,200 pixels wide at most: three minutes each of a day."""
 
 LATE_NS = 5_000_000
 """From which 99th percentile of lateness on what is lost may be this node's own fault."""
@@ -39,8 +39,6 @@ def pair_of(node: WatchService, probed: Probed) -> Iterator[Pair | None]:
     late.append(lateness.running(number))
     shift = node.hourglass.wall_number() - number
     yield Pair(
-        node.config.node.name,
-        probed.wanted.name,
         columns,
         start + shift,
         number + 1 + shift,

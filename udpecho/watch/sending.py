@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
+from typing import Any
 
 from twisted.internet.interfaces import IDelayedCall, IPushProducer, IReactorTime
 from twisted.logger import Logger
@@ -81,7 +82,13 @@ class Sending:
     def _too_slow(self) -> None:
         """Hang up: a page that is cut short must not look whole."""
         self.stopProducing()
-        self._request.channel.loseConnection()
+        hang_up(self._request)
+
+
+def hang_up(request: Request) -> None:
+    """Hang up on who does not read: to wait until he has could take for ever."""
+    transport: Any = request.channel.transport
+    transport.abortConnection()
 
 
 def gzipped(chunks: Iterator[bytes]) -> Iterator[bytes]:

@@ -1,4 +1,4 @@
-"""The pages by their addresses, and what they are made of."""
+"""The pages by their addresses, and the streams that tell of changes of them."""
 
 from __future__ import annotations
 
@@ -6,14 +6,22 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
 from twisted.web.server import Request
 
 from udpecho.watch.answers import PageSender, Route, said, whole
+from udpecho.watch.history import thinned
 from udpecho.watch.node import WatchService
-from udpecho.watch.pages import SECURITY, grid, page, pair
+from udpecho.watch.pages import SECURITY, front, grid, page, pair
 from udpecho.watch.pairs import pair_of
-from udpecho.watch.probing import Probed
 from udpecho.watch.rows import GridRows
+from udpecho.watch.streams import Streams
+from udpecho.watch.tiles import MOST_SPARKS, MOST_TILES, SPARK_MINUTES, Tile, badness, tiles
+from udpecho.watch.views import PageView, Piece, Section, drawn, pieces
+
+EVENTS = "/events"
+"""Before the address of the page whose changes are told."""
 
 PAIR = "/pair/"
 """Before a peer's name, in which a slash is %2F."""
@@ -26,40 +34,71 @@ _FILES = {"/watch.css": "text/css; charset=utf-8", "/watch.js": "text/javascript
 class Showing:
     """What a person sees of a node."""
 
-    def __init__(self, node: WatchService, rows: GridRows, answers: PageSender) -> None:
+    def __init__(
+        self,
+        reactor: IReactorTime,
+        node: WatchService,
+        rows: GridRows,
+        answers: PageSender,
+        log: Logger,
+    ) -> None:
         self._node = node
         self._rows = rows
         self._answers = answers
+        self._streams = Streams(reactor, log)
 
     def routes(self) -> Mapping[str, Route]:
         """List what it answers, by path."""
-        pages: dict[str, Route] = {"/": self._grid, PAIR: self._pair}
-        return pages | {path: _file(path, kind) for path, kind in _FILES.items()}
+        pages: dict[str, Route] = dict.fromkeys(("/", PAIR), self._page)
+        events: dict[str, Route] = {f"{EVENTS}/": self._events}
+        return pages | events | {path: _file(path, kind) for path, kind in _FILES.items()}
 
-    def _grid(self, request: Request) -> bytes | int:
-        self._rows.looked_at()
-        name = self._node.config.node.name
-        rows = self._rows
-        pieces = grid(name, rows.sources(), rows.peers(), rows.known)
-        return self._page(request, name, pieces)
-
-    def _pair(self, request: Request) -> bytes | int:
-        name = unquote_to_bytes(request.path.removeprefix(PAIR.encode())).decode("utf-8", "replace")
-        probed = self._node.roll.get(name)
+    def _view(self, path: str) -> PageView | None:
+        """Make the page at a path; None if there is none, or none any more."""
+        node = self._node
+        if path == "/":
+            return front(node.config.node.name, self._front())
+        name = unquote_to_bytes(path.removeprefix(PAIR)).decode("utf-8", "replace")
+        probed = node.roll.get(name)
         if probed is None:
+            return None
+        return pair(node.config.node.name, name, pair_of(node, probed))
+
+    def _page(self, request: Request) -> bytes | int:
+        path = request.path.decode("ascii", "replace")
+        view = self._view(path)
+        if view is None:
             return said(request, 404, "no such peer")
-        return self._page(request, name, self._drawn(probed))
-
-    def _drawn(self, probed: Probed) -> Iterator[str]:
-        for told in pair_of(self._node, probed):
-            if told is None:
-                yield ""
-            else:
-                yield from pair(told)
-
-    def _page(self, request: Request, title: str, pieces: Iterator[str]) -> bytes | int:
         request.setHeader("Content-Security-Policy", SECURITY)
-        return self._answers.send(request, HTML, page(title, pieces))
+        return self._answers.send(request, HTML, page(view.title, drawn(view), EVENTS + path))
+
+    def _events(self, request: Request) -> bytes | int:
+        path = request.path.decode("ascii", "replace").removeprefix(EVENTS)
+        if (path != "/" and not path.startswith(PAIR)) or self._view(path) is None:
+            return said(request, 404, "no such page")
+
+        def draw() -> Iterator[Piece | None] | None:
+            view = self._view(path)
+            return None if view is None else pieces(view)
+
+        return self._streams.open(request, path, draw)
+
+    def _front(self) -> Iterator[Section | None]:
+        """Make the sections of all peers, in short steps."""
+        self._rows.looked_at()
+        number, roll = self._node.hourglass.number, list(self._node.roll.items())
+        found: list[Tile] = []
+        for name, probed in roll:
+            cell = probed.day.lately(number, probed.counts)
+            hour = thinned(probed.day.history, number - SPARK_MINUTES, number, SPARK_MINUTES)
+            found.append(Tile(name, cell, tuple(hour) if len(roll) <= MOST_SPARKS else ()))
+            yield None
+        shown = sorted(found, key=badness)[:MOST_TILES] if len(found) > MOST_TILES else found
+        yield Section("peers", tiles(shown, len(found) - len(shown)))
+        sources = self._rows.sources()
+        if len(sources) > 1:
+            name, peers = self._node.config.node.name, self._rows.peers()
+            yield Section("grid", grid(name, sources, peers, self._rows.known))
 
 
 def _file(path: str, kind: str) -> Route:

@@ -6,10 +6,12 @@ from io import BytesIO
 from typing import Any
 
 from twisted.internet.protocol import connectionDone
+from twisted.logger import ILogObserver, LogEvent, Logger
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
 from twisted.web.resource import Resource
 from twisted.web.server import Request, Site
+from zope.interface import provider
 
 MOST_CONNECTIONS = 128
 """At once; who comes beyond is hung up on. Prometheus, kubelet and some browsers need 20."""
@@ -30,10 +32,16 @@ class WatchRequest(Request):
         self.channel.loseConnection()
 
 
+@provider(ILogObserver)
+def _nobody(_: LogEvent) -> None:
+    """Hear what Twisted logs of a connection: a line for each that says nothing for too long."""
+
+
 class WatchChannel(HTTPChannel):
     """A connection that is counted while it lasts."""
 
     factory: WatchSite
+    _log = Logger(observer=_nobody)
 
     def connectionMade(self) -> None:
         """Count it."""

@@ -109,6 +109,6 @@ def site_of(reactor: Any, node: WatchService, log: Logger, rows: GridRows | None
     rows has what the grid shows; this node's own row unless said.
     """
     answers = PageSender(reactor, log)
-    shown = Showing(node, rows or OwnRow(node), answers).routes()
+    shown = Showing(reactor, node, rows or OwnRow(node), answers, log).routes()
     told = {**told_to_machines(node, answers), **Api(node, answers).routes()}
     return WatchSite(Front(node, {**told, **shown}), reactor)

@@ -1,0 +1,82 @@
+"""The pages as they are served: of peers that there are, whatever they are called."""
+
+from __future__ import annotations
+
+import gzip
+from urllib.parse import quote
+
+import pytest
+
+from tests.watch.test_pages import EVIL, Read
+from tests.watch.test_web import LOCAL, Bench
+from udpecho.watch.pages import SECURITY, link_to
+from udpecho.watch.probing import new_probed
+from udpecho.watch.targets import Wanted
+
+NAMES = ["a/b?c#d%2F", EVIL, "<b>", "[::1]:7", "\u00e4\U0001f600", "x" * 253]
+
+
+def get(bench: Bench, path: str, status: int = 200) -> str:
+    found, headers, body = bench.ask(f"GET {path} HTTP/1.1", LOCAL, "Accept-Encoding: gzip")
+    assert found == status
+    if headers.get("content-encoding") == "gzip":
+        body = gzip.decompress(body)
+    return body.decode()
+
+
+def test_the_front_page_has_a_tile_for_each_peer_and_says_what_is_not_known() -> None:
+    bench = Bench(3)
+    read = Read(get(bench, "/"))
+    links = [str(each["href"]) for tag, each in read.elements if tag == "a"]
+    pairs = [each for each in links if each.startswith("/pair/")]
+    assert len(pairs) == 3
+    assert read.text.count("?") + read.text.count("100 %") == 3
+    for each in pairs:
+        assert "smoke" in get(bench, each)
+    assert ("body", {"data-events": "/events/"}) in read.elements
+    bench.stop()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_peers_page_whatever_it_is_called(name: str) -> None:
+    bench = Bench(0)
+    bench.node.roll[name] = new_probed(Wanted(name, "192.0.2.9", 7, EVIL, EVIL), 2)
+    path = link_to(name)
+    text = get(bench, path)
+    assert not Read(text).open
+    assert "<script>alert" not in text
+    assert f'data-events="/events{path}"' in text
+    assert get(bench, f"/events{path}x", 404)
+    del bench.node.roll[name]
+    get(bench, path, 404)
+    bench.stop()
+
+
+@pytest.mark.parametrize("path", ["/pair/", "/pair/%", "/pair/%ff%fe", "/pair/198.51.100.9", "/x"])
+def test_what_is_no_page_is_404(path: str) -> None:
+    bench = Bench(1)
+    get(bench, path, 404)
+    bench.stop()
+
+
+def test_pages_may_load_what_is_ours_and_nothing_else() -> None:
+    bench = Bench(1)
+    for path in ("/", f"/pair/{quote('198.51.100.1:1060')}"):
+        _, headers, _ = bench.ask(f"GET {path} HTTP/1.1", LOCAL)
+        assert headers["content-security-policy"] == SECURITY
+        status, _, body = bench.ask(f"HEAD {path} HTTP/1.1", LOCAL)
+        assert (status, body) == (200, b"")
+    for path, kind in (("/watch.css", "text/css"), ("/watch.js", "text/javascript")):
+        _, headers, body = bench.ask(f"GET {path} HTTP/1.1", LOCAL)
+        assert headers["content-type"] == f"{kind}; charset=utf-8"
+        assert body
+    bench.stop()
+
+
+def test_a_day_that_is_young_is_drawn_as_wide_as_a_whole_one() -> None:
+    bench = Bench(1)
+    bench.nodes.net.advance(5 * 60)
+    text = get(bench, "/pair/198.51.100.1%3A1060")
+    assert 'viewBox="0 0 10 ' in text
+    assert "100 %" in Read(text).text
+    bench.stop()
