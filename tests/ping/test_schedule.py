@@ -151,6 +151,34 @@ def test_places_are_even_once_all_have_their_company(together: int, targets: int
     assert sum(0 < each < together for each in places.targets) <= 1
 
 
+def test_several_turns_may_be_had_at_once_and_then_none_for_as_long() -> None:
+    schedule = Schedule(10 * MS, at_once=3)
+    schedule.join(target(0), 0)
+    schedule.start(5 * MS)
+    assert taken(schedule, 5 * MS) == [(0, 5), (1, 5), (2, 5)]
+    assert schedule.next_ns == 35 * MS
+    assert taken(schedule, 35 * MS, 2) == [(3, 35), (4, 35)], "a pause between them moves nothing"
+    assert schedule.next_ns == 35 * MS
+    schedule.join(target(1), 36 * MS, place=1)
+    assert taken(schedule, 36 * MS) == [(5, 35)]
+    assert taken(schedule, 40 * MS) == [(3, 40), (4, 40), (5, 40)], "who comes begins with all"
+    assert taken(schedule, 65 * MS) == [(6, 65), (7, 65), (8, 65)]
+
+
+@given(st.integers(1, 300), st.integers(MIN_INTERVAL_NS, 2 * SECOND), st.integers(1, 8))
+def test_at_once_or_not_each_target_has_as_many_turns(
+    hosts: int, interval_ns: int, at_once: int
+) -> None:
+    schedule = Schedule(interval_ns, at_once=at_once)
+    for number in range(hosts):
+        schedule.join(target(number), 0)
+    times = due_times(schedule, 2 * at_once * interval_ns - 1)
+    assert Counter(each for _, whom in times for each in whom) == dict.fromkeys(
+        map(target, range(hosts)), 2 * at_once
+    )
+    assert max(len(whom) for _, whom in times) <= TOGETHER
+
+
 class Comings(RuleBasedStateMachine):
     """Targets come and go while time goes by: nobody's probes are lost, moved, or too many."""
 

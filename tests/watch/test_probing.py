@@ -9,13 +9,19 @@ from udpecho.watch.settings import ProbeSettings
 
 def test_peers_are_probed_together_so_that_few_wake_ups_serve_them_all() -> None:
     nodes = Nodes(TOGETHER + 1)
-    node = nodes.begin(0, nodes.text(0, range(1, TOGETHER + 1), "[probe]\nflows = 4"))
+    node = nodes.begin(0, nodes.text(0, range(1, TOGETHER + 1), "[probe]\nflows = 8"))
     for at in range(1, TOGETHER + 1):
         nodes.begin(at, nodes.text(at, []))
     nodes.net.advance(10)
     sent = sum(flow.sent for each in node.roll.values() for flow in each.counts.flows)
-    assert 39 * TOGETHER <= sent <= 41 * TOGETHER
-    assert sum(node.runs.lateness.buckets) <= 41, "one for all peers, four times a second"
+    assert 79 * TOGETHER <= sent <= 88 * TOGETHER
+    assert sum(node.runs.lateness.buckets) <= 88, "one of each flow, for all peers"
+    record = nodes.net.record
+    peers = {nodes.addresses[at] for at in range(1, TOGETHER + 1)}
+    times = {
+        each.sent for each in record.sent(source=nodes.addresses[0]) if each.destination[0] in peers
+    }
+    assert len(times) <= 22, "two times a second, for four flows each"
     nodes.stop()
 
 

@@ -32,9 +32,10 @@ class Plan:
     run waits for the last ones. Every target is probed from as many source ports as there are
     flows, in turn: these, or what the system chooses. ttl and traffic_class are what the probes
     are sent with, None for what the system chooses. A probe without a reply is lost lost_ns after
-    its timeout, None for as late as may be; a reply after that is a duplicate. Of those that come
-    while it goes on, together are probed at one time before another time is begun. In outline,
-    percentiles and the order of arrival are not kept: a flow takes 1 kB in place of 14 or 90.
+    its timeout, None for as late as may be; a reply after that is a duplicate. Of targets that come
+    while it goes on, together are probed at one time before another time is begun; at_once of each
+    one's probes leave at one time, and then none for as many intervals. In outline, percentiles
+    and the order of arrival are not kept: a flow takes 1 kB in place of 14 or 90.
     """
 
     targets: tuple[Target, ...]
@@ -50,6 +51,7 @@ class Plan:
     answers: int | None = None
     lost_ns: int | None = None
     together: int = 1
+    at_once: int = 1
     outline: bool = False
 
     def __post_init__(self) -> None:

@@ -44,7 +44,7 @@ class Roster:
         self._retired: dict[Target, int] = {}
         """Each with a probe's number, before which all of its own are."""
 
-        self._schedule = Schedule(plan.interval_ns, plan.together)
+        self._schedule = Schedule(plan.interval_ns, plan.together, plan.at_once)
         self._goes_on = False
         self._woken = False
 

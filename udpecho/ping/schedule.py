@@ -90,11 +90,14 @@ class Slot(NamedTuple):
 class Schedule:
     """The slots as time goes by: which is due, and when the next one is."""
 
-    def __init__(self, interval_ns: int, together: int = 1) -> None:
-        """Begin with nobody to probe, at 0 until start(); of together see Plan."""
-        self._interval_ns = interval_ns
+    def __init__(self, interval_ns: int, together: int = 1, at_once: int = 1) -> None:
+        """Begin with nobody to probe, at 0 until start(); of together and at_once see Plan."""
+        self._at_once = at_once
+        self._interval_ns = at_once * interval_ns
+        """From one time to the next, at which a target has so many turns."""
+
         self._start_ns = 0
-        self._places = Places(interval_ns, together)
+        self._places = Places(self._interval_ns, together)
         self._groups: dict[int, list[Group]] = {}
         self._of: dict[Target, Group] = {}
         self._due: list[tuple[int, int, Group]] = []
@@ -184,7 +187,8 @@ class Schedule:
                 self.leave(target)
             group.last = min(group.members.values(), default=inf)
         if group.members:
-            heappush(self._due, (due_ns + self._interval_ns, number, group))
+            passes = group.turn % self._at_once == 0
+            heappush(self._due, (due_ns + passes * self._interval_ns, number, group))
         else:
             self._drop(group)
         return Slot(group, turn, done), self._start_ns + due_ns
@@ -201,8 +205,9 @@ class Schedule:
                 return group
         offset_ns = place * self._places.grain_ns
         passed_ns = now_ns - self._start_ns - offset_ns
-        group = Group(place, max(0, -(-passed_ns // self._interval_ns)))
+        time = max(0, -(-passed_ns // self._interval_ns))
+        group = Group(place, time * self._at_once)
         groups.append(group)
         self._made += 1
-        heappush(self._due, (offset_ns + group.turn * self._interval_ns, self._made, group))
+        heappush(self._due, (offset_ns + time * self._interval_ns, self._made, group))
         return group

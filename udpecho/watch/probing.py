@@ -32,9 +32,9 @@ from udpecho.watch.traced import PeerPaths
 LOST_NS = 2_000_000_000
 """After its timeout a probe is late for so long, and then lost."""
 
-TOGETHER = 16
-"""Peers that are probed at one time, where there are so many: to be woken costs as much as to probe
-16 peers."""
+TOGETHER, FLOWS_AT_ONCE = 8, 4
+"""Peers that are probed at one time, where there are so many, and flows of each: to be woken costs
+a node as much as 16 probes, and one that reflects as much as 4 that come together."""
 
 SETTLE_NS = 500_000_000
 """How much later than that all fates of a round are known, at most."""
@@ -100,6 +100,7 @@ def plan_of(settings: ProbeSettings) -> Plan:
         traffic_class=settings.dscp << 2 or None,
         lost_ns=LOST_NS,
         together=TOGETHER,
+        at_once=min(FLOWS_AT_ONCE, settings.flows),
         outline=True,
     )
 
