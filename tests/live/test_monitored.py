@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -63,16 +64,17 @@ class Lossy:
         self._socket.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def lossy() -> Iterator[Lossy]:
     made = Lossy()
     yield made
     made.stop()
 
 
-@pytest.fixture
-def monitored(tmp_path: Path, lossy: Lossy) -> Iterator[Monitoring]:
+@pytest.fixture(scope="module")
+def monitored(tmp_path_factory: pytest.TempPathFactory, lossy: Lossy) -> Iterator[Monitoring]:
     """Have three nodes and one whom only they know."""
+    tmp_path = tmp_path_factory.mktemp("monitored")
     udp, web = ({name: free_port() for name in NAMES} for _ in range(2))
     peers = {**udp, "four": lossy.port}
     (tmp_path / "peers.json").write_text(
@@ -104,6 +106,52 @@ def test_a_loss_is_an_alert_and_its_end_is_told(monitored: Monitoring, lossy: Lo
     monitored.webhook.wait_for("resolved", 120, alertname="UdpechoPeerLoses")
     others = [each for each in monitored.webhook.told if each.labels.get("peer") != "four"]
     assert others == []
+
+
+DASHBOARD = ROOT / "deploy/grafana/udpecho.json"
+
+SET_BY_GRAFANA = {"$instance": ".*", "$peer": ".*", "$__rate_interval": "30s"}
+
+OF_FAULTS = ("udpecho_verdict", "udpecho_flow_losing", "reload_successful")
+"""What is said only where something is amiss that is not so here."""
+
+
+def expressions() -> list[str]:
+    """List what the dashboard asks Prometheus for, as Grafana would."""
+    board = json.loads(DASHBOARD.read_text())
+    found = [each["expr"] for panel in board["panels"] for each in panel.get("targets", ())]
+    found += [each["expr"] for each in board["annotations"]["list"]]
+    for variable in board["templating"]["list"]:
+        if variable["type"] == "query":
+            found.append(re.fullmatch(r"label_values\((.*), \w+\)", variable["definition"])[1])  # type: ignore[index]
+    for name, value in SET_BY_GRAFANA.items():
+        found = [each.replace(name, value) for each in found]
+    return found
+
+
+def test_the_dashboard_asks_for_what_there_is(monitored: Monitoring, lossy: Lossy) -> None:
+    lossy.share = 0.2
+    monitored.wait_until('count(ALERTS{alertstate="firing"})', 1, 90)
+    asked = expressions()
+    assert len(asked) > 20
+    for each in asked:
+        found = monitored.query(each)
+        assert found or any(name in each for name in OF_FAULTS), each
+        assert "NaN" not in [value["value"][1] for value in found], each
+
+
+def test_the_dashboards_panels_have_a_place_each() -> None:
+    taken: set[tuple[int, int]] = set()
+    board = json.loads(DASHBOARD.read_text())
+    for panel in board["panels"]:
+        at = panel["gridPos"]
+        assert at["x"] + at["w"] <= 24, panel["title"]
+        squares = {
+            (at["x"] + right, at["y"] + down) for right in range(at["w"]) for down in range(at["h"])
+        }
+        assert not squares & taken, panel["title"]
+        taken |= squares
+    assert len({panel["id"] for panel in board["panels"]}) == len(board["panels"])
 
 
 @needs("amtool")
