@@ -103,7 +103,7 @@ PURE = frozenset(
         "watch.readers", "watch.rings", "watch.scale", "watch.search_names", "watch.settings",
         "watch.tables", "watch.toml_lines",
         "watch.bounds", "watch.lossy", "watch.minutes", "watch.sampling",
-        "watch.tiles", "watch.views",
+        "watch.tiles", "watch.views", "watch.askers",
     }
 )  # fmt: skip
 """Rooms that do no I/O and are told the time."""

@@ -6,6 +6,7 @@ import gzip
 from urllib.parse import quote
 
 import pytest
+from twisted.internet.protocol import DatagramProtocol
 
 from tests.watch.test_pages import EVIL, Read
 from tests.watch.test_web import LOCAL, Bench
@@ -79,4 +80,28 @@ def test_a_day_that_is_young_is_drawn_as_wide_as_a_whole_one() -> None:
     text = get(bench, "/pair/198.51.100.1%3A1060")
     assert 'viewBox="0 0 10 ' in text
     assert "100 %" in Read(text).text
+    bench.stop()
+
+
+def test_the_reflectors_page_tells_who_asks_and_what_is_not_answered_and_why() -> None:
+    bench = Bench(0)
+    nodes = bench.nodes
+    assert "look again" in get(bench, "/reflector")
+    asker = nodes.net.host("198.51.100.7")
+    nodes.net.link(asker, nodes.router, delay=0.001)
+    port = asker.listenUDP(0, DatagramProtocol())
+    low = asker.listenUDP(7, DatagramProtocol())
+    for each in (port, port, port, low):
+        each.write(b"x", (nodes.addresses[0], 1060))
+    nodes.net.advance(2)
+    text = Read(get(bench, "/reflector")).text
+    assert "4 datagrams" in text
+    assert "from a service's port1" in text
+    assert "198.51.100.7" in text
+    nodes.net.advance(200)
+    port.write(b"x", (nodes.addresses[0], 1060))
+    nodes.net.advance(1)
+    assert all(each._hear is None for each in bench.node.reflector._servers.values())
+    for each in (port, low):
+        each.stopListening()
     bench.stop()

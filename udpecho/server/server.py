@@ -124,6 +124,14 @@ class EchoServer(DatagramProtocol):
         self._columns: Columns | None = None  # of the last batch, and its replies' TTLs and TOS
         self._ttls = self._tos = b""
         self._notices: Notices[str] = Notices()
+        self._hear: Callable[[Columns], bool] | None = None
+
+    def listen_in(self, hear: Callable[[Columns], bool]) -> None:
+        """Have this told of each batch that comes, before it is judged, for as long as it says so.
+
+        It must be quick, and raise nothing.
+        """
+        self._hear = hear
 
     def startProtocol(self) -> None:
         """Learn our own port, from which nothing is to be answered, and trust no word of paths."""
@@ -142,6 +150,8 @@ class EchoServer(DatagramProtocol):
         self._bytes_received += len(datagram)
         columns = Columns(addr[1].to_bytes(2, "big"), pack_host(addr[0]), sizes=(len(datagram),))
         now = self._now()
+        if self._hear is not None and not self._hear(columns):
+            self._hear = None
         unanswered = self._guard.judge(columns, now)
         if unanswered:
             self._note(unanswered, columns, now)
@@ -164,6 +174,8 @@ class EchoServer(DatagramProtocol):
         """Send a batch back in place, less what must not be answered (our own port's hook)."""
         columns = batch.columns()
         now = self._now()
+        if self._hear is not None and not self._hear(columns):
+            self._hear = None
         unanswered = self._guard.judge(columns, now)
         if batch.not_whole:
             unanswered = dict.fromkeys(batch.not_whole, Reason.NOT_WHOLE) | dict(unanswered)

@@ -15,6 +15,7 @@ from twisted.internet.interfaces import IReactorFDSet
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
+from udpecho.columns import Columns
 from udpecho.errors import PortUnavailable
 from udpecho.guard.guard import Guard
 from udpecho.guard.policy import Policy
@@ -185,6 +186,11 @@ class EchoService(Service):
     def set_peers(self, addresses: Iterable[str], rate: int) -> None:
         """Give each of these addresses a rate of its own, in tokens a second (see the guard)."""
         self._guard.set_peers(addresses, rate)
+
+    def listen_in(self, hear: Callable[[Columns], bool]) -> None:
+        """Have this told of each batch that comes to what is open now (see EchoServer)."""
+        for server in self._servers.values():
+            server.listen_in(hear)
 
     def addresses(self) -> list[tuple[str, int]]:
         """List the addresses and ports that are open."""

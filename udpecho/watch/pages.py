@@ -147,11 +147,11 @@ def _pair(steps: Iterable[Pair | None]) -> Iterator[Section | None]:
 
 def _sections(told: Pair) -> Iterator[Section]:
     yield Section("verdict", _verdict(told.verdict))
-    yield Section("figures", _figures(told.figures))
-    yield Section("smoke", _titled("Round trips, and loss beneath", smoke(*told[:3])))
+    yield Section("figures", figures_table(told.figures))
+    yield Section("smoke", titled("Round trips, and loss beneath", smoke(*told[:3])))
     late = lateness(told.lateness, told.start, told.stop)
-    yield Section("lateness", _titled("How late this node itself was", late))
-    yield Section("flows", _titled("Loss of each flow", flows_by_time(*told[:4])))
+    yield Section("lateness", titled("How late this node itself was", late))
+    yield Section("flows", titled("Loss of each flow", flows_by_time(*told[:4])))
     yield Section("paths", told.paths)
 
 
@@ -160,14 +160,20 @@ def _verdict(lines: Iterable[str]) -> Iterator[str]:
         yield f'<p class="verdict">{escape(harmless(line))}</p>'
 
 
-def _figures(figures: Iterable[tuple[str, str]]) -> Iterator[str]:
+def figures_table(figures: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """Make a table of what is told in a few words each."""
     yield '<table class="figures"><tbody>'
     for what, value in figures:
-        yield f'<tr><th scope="row">{escape(what)}</th><td>{escape(harmless(value))}</td></tr>'
+        yield f'<tr><th scope="row">{_text(what)}</th><td>{_text(value)}</td></tr>'
     yield "</tbody></table>"
 
 
-def _titled(title: str, pieces: Iterable[str]) -> Iterator[str]:
+def _text(text: str) -> str:
+    return escape(harmless(text))
+
+
+def titled(title: str, pieces: Iterable[str]) -> Iterator[str]:
+    """Put a heading above pieces."""
     yield f"<h2>{title}</h2>"
     yield from pieces
 

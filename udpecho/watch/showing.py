@@ -10,11 +10,13 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.web.server import Request
 
+from udpecho.reactors import monotonic_clock
 from udpecho.watch.answers import PageSender, Route, said, whole
 from udpecho.watch.history import thinned
 from udpecho.watch.node import WatchService
 from udpecho.watch.pages import SECURITY, front, grid, page, pair
 from udpecho.watch.pairs import pair_of
+from udpecho.watch.reflector_page import ReflectorPage
 from udpecho.watch.rows import GridRows
 from udpecho.watch.streams import Streams
 from udpecho.watch.tiles import MOST_SPARKS, MOST_TILES, SPARK_MINUTES, Tile, badness, tiles
@@ -23,6 +25,7 @@ from udpecho.watch.views import PageView, Piece, Section, drawn, pieces
 EVENTS = "/events"
 """Before the address of the page whose changes are told."""
 
+REFLECTOR = "/reflector"
 PAIR = "/pair/"
 """Before a peer's name, in which a slash is %2F."""
 
@@ -45,11 +48,12 @@ class Showing:
         self._node = node
         self._rows = rows
         self._answers = answers
+        self._reflector = ReflectorPage(node, monotonic_clock(reactor))
         self._streams = Streams(reactor, log)
 
     def routes(self) -> Mapping[str, Route]:
         """List what it answers, by path."""
-        pages: dict[str, Route] = dict.fromkeys(("/", PAIR), self._page)
+        pages: dict[str, Route] = dict.fromkeys(("/", REFLECTOR, PAIR), self._page)
         events: dict[str, Route] = {f"{EVENTS}/": self._events}
         return pages | events | {path: _file(path, kind) for path, kind in _FILES.items()}
 
@@ -58,6 +62,8 @@ class Showing:
         node = self._node
         if path == "/":
             return front(node.config.node.name, self._front())
+        if path == REFLECTOR:
+            return self._reflector.view()
         name = unquote_to_bytes(path.removeprefix(PAIR)).decode("utf-8", "replace")
         probed = node.roll.get(name)
         if probed is None:
@@ -74,7 +80,8 @@ class Showing:
 
     def _events(self, request: Request) -> bytes | int:
         path = request.path.decode("ascii", "replace").removeprefix(EVENTS)
-        if (path != "/" and not path.startswith(PAIR)) or self._view(path) is None:
+        is_page = path in ("/", REFLECTOR) or path.startswith(PAIR)
+        if not is_page or self._view(path) is None:
             return said(request, 404, "no such page")
 
         def draw() -> Iterator[Piece | None] | None:
