@@ -243,6 +243,14 @@ def test_a_target_without_routers_is_said_to_be_reached_by_how_many_and_how_fast
     ]
 
 
+def test_how_far_a_target_is_whose_distance_is_not_known() -> None:
+    """As where fewer hops were to be looked at (-m) than there are."""
+    flow = replace(path(0, "10.0.0.1", "10.1.0.1"), distance=None)
+    for at_most, far in ((None, "somewhere behind hop 2"), (5, "at most 3 hops on")):
+        paths = Paths("h", ("192.0.2.1", 7), (replace(flow, at_most=at_most),))
+        assert text(paths)[-1] == f"then h, {far}: reached by 1 of 1 flow"
+
+
 def test_labels_are_told() -> None:
     stacks = ((17, 30), (17, 31), (17, 30, 5), ())
     flows = [

@@ -91,4 +91,6 @@ def _distance(reached: Sequence[Path]) -> str:
         )
     known = max((len(path.hops) for path in reached), default=0)
     most = [path.at_most for path in reached if path.at_most is not None]
-    return f", at most {max(1, max(most) - known)} hops on" if most else ""
+    if most:
+        return f", at most {max(1, max(most) - known)} hops on"
+    return f", somewhere behind hop {known}" if known else ""
