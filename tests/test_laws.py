@@ -98,7 +98,8 @@ PURE = frozenset(
         "testing.faults", "testing.icmp", "testing.filters", "testing.limits", "testing.pacing",
         "testing.packet", "testing.passage", "testing.timeline", "testing.way",
         "watch.charts", "watch.counts", "watch.events", "watch.exposition", "watch.graph",
-        "watch.history", "watch.json_text", "watch.losses", "watch.mesh", "watch.noticing",
+        "watch.hearsay", "watch.history", "watch.json_text", "watch.losses", "watch.mesh",
+        "watch.noticing",
         "watch.pages",
         "watch.readers", "watch.rings", "watch.scale", "watch.search_names", "watch.settings",
         "watch.tables", "watch.toml_lines",
@@ -156,6 +157,7 @@ EXTRAS = {
     "show.heat": "matplotlib",
     "show.path_plot": "matplotlib",
     "show.clock_axis": "matplotlib",
+    "watch.trust": "service_identity",
 }
 TEST_TOOLS = {"testing.pytest_plugin": "pytest"}
 """What a room for test authors imports inside functions: it is there where the room is used."""
@@ -680,6 +682,7 @@ SETS: dict[str, str] = {
     "show.table": "Twisted's LoopingCall takes its clock so",
     "commands.path_live": "as show.table",
     "commands.streams": "print() writes to sys.stdout, whatever that is",
+    "watch.fetching": "Twisted's client takes no argument for how much it reads",
     "testing.record": "its book is kept in the passages, whose fields nobody else writes",
     "testing.host": "Twisted's DelayedCall leaves it to the reactor to say that it was called",
 }

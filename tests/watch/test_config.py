@@ -47,6 +47,7 @@ http = "https://sd.example/targets"
 [mesh]
 fanout = 16
 web = "http://{address}:8060"
+credentials_file = "who"
 max_peers = 100
 [trace]
 when = "losing"
@@ -75,10 +76,12 @@ def test_all_that_a_file_may_say() -> None:
         PeerSource("file", ("peers.json",), None, None, "watch.toml:23"),
         PeerSource("http", ("https://sd.example/targets",), None, None, "watch.toml:25"),
     )
-    assert config.mesh == MeshSettings(16, "http://{address}:8060", 100)
+    assert config.mesh == MeshSettings(
+        16, "http://{address}:8060", 100, "who", None, "watch.toml:27"
+    )
     assert config.trace == TraceSettings("losing")
     assert config.web == WebSettings(
-        ("tcp:8060:interface=127.0.0.1",), ("fra-1.example",), where="watch.toml:33"
+        ("tcp:8060:interface=127.0.0.1",), ("fra-1.example",), where="watch.toml:34"
     )
 
 
@@ -143,6 +146,19 @@ def test_an_empty_file_is_a_node_that_is_asked_by_this_machine_alone() -> None:
                                     ' "all", got \'some\''),
         ("[mesh]\nweb = 'http://x'", "2: [mesh] web: expected an URL with {address} in it, as"
                                      " http://{address}:8060, got 'http://x'"),
+        ("[mesh]\nweb = 'http://{address}:0'", "2: [mesh] web: expected an URL with {address}"),
+        ("[mesh]\nweb = 'http://{address}:99999'", "2: [mesh] web: expected an URL with"),
+        ("[mesh]\nweb = 'http://u:p@{address}'", "2: [mesh] web: expected an URL with"),
+        ("[mesh]\nweb = 'http://{address}?x'", "2: [mesh] web: expected an URL with"),
+        ("[mesh]\nweb = 'http://x/{address}'", "2: [mesh] web: expected an URL with"),
+        ("[mesh]\nweb = 'http://{address}/{address}'", "2: [mesh] web: expected an URL with"),
+        ("[mesh]\nweb = 'http://[{address}]'", "2: [mesh] web: expected an URL with"),
+        ("[mesh]\ncredentials_file = 'x'", "2: [mesh] credentials_file: expected it beside web, got"
+                                           " it alone"),
+        ("[mesh]\nca_file = 'x'", "2: [mesh] ca_file: expected it beside web, got it alone"),
+        ("[mesh]\nweb = 'http://{address}'\nca_file = 'x'", "3: [mesh] ca_file: expected web as"
+                                                            " https://…, got another"),
+        ("[mesh]\nca_file = 7", "2: [mesh] ca_file: expected a file's path, got 7"),
         ("[events]\nlog = 1", "2: [events] log: expected true or false, got 1"),
         ("[events]\nfile = 7", "2: [events] file: expected a file's path, got 7"),
         ("[events]\nwebhook = 'x'", "2: [events] webhook: expected an URL, as http://HOST/PATH"),

@@ -119,3 +119,12 @@ def test_the_script_and_the_style_are_ours_and_short() -> None:
     assert script.count("\n") < 200
     for text in (script, style):
         assert not [each for each in ("http:", "https:", "url(", "import") if each in text]
+
+
+def test_what_is_to_be_known_of_a_row_is_told() -> None:
+    def note(source: str) -> str:
+        return "" if source == "a" else "no answer: <b>\x1b"
+
+    text = "".join(grid("a", ["a", "x"], ["a", "x"], lambda s, p: Cell(), note))
+    assert '<th scope="row">a</th>' in text
+    assert '<small title="no answer: &lt;b&gt;\\x1b">no answer: &lt;b&gt;\\x1b</small>' in text

@@ -18,8 +18,9 @@ from twisted.names.authority import FileAuthority
 from udpecho.testing import MemoryNetwork
 from udpecho.watch.again import AFTER_A_FAULT, Again
 from udpecho.watch.dns import RETRIES, SHORTEST_TTL, DnsSource
+from udpecho.watch.fetching import CantFetch
 from udpecho.watch.files import LOOK_SECONDS, FileSource
-from udpecho.watch.http import EVERY_SECONDS, CantFetch, HttpSource
+from udpecho.watch.http import EVERY_SECONDS, HttpSource
 from udpecho.watch.search_names import SearchList
 from udpecho.watch.targets import LONGEST_LIST, Wanted
 

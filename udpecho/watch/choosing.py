@@ -35,6 +35,10 @@ class Choosing:
         """List all peers but this node, be they probed by it or not."""
         return [each for name, each in self._known.items() if name not in self._ourselves]
 
+    def ours(self) -> list[Wanted]:
+        """List the peers that are this node."""
+        return [self._known[name] for name in sorted(self._ourselves & self._known.keys())]
+
     def choose(
         self, named: dict[str, Wanted], node: NodeSettings, mesh: MeshSettings
     ) -> Iterator[dict[str, Wanted] | None]:

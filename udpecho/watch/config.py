@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from typing import Literal, cast
+from urllib.parse import urlsplit
 
 from udpecho.dscp import dscp_named
 from udpecho.guard.policy import Policy, network, source_ports
@@ -56,6 +57,9 @@ MOST_HOSTS = 1000
 """Of one list in the file: more are read from elsewhere."""
 
 _SOURCES = ("hosts", "file", "dns", "http")
+_TEMPLATE = re.compile(r"https?://[!-\"$->A-~]+")
+"""Without ?, # and @: it is asked for others' paths, and told to Prometheus."""
+
 _URL = re.compile(r"https?://[^\s/?#]+[^\s#]*")
 
 
@@ -181,13 +185,30 @@ def _url(option: str, value: object) -> str:
 
 
 def _mesh(table: Table) -> MeshSettings:
+    path = words("a file's path")
     settings = MeshSettings(
         table.take("fanout", _fanout, "auto"),
         table.take("web", _template, None),
         table.take("max_peers", whole(1, MOST_PEERS), MOST_PEERS),
+        table.take("credentials_file", path, None),
+        table.take("ca_file", path, None),
+        table.where,
     )
     table.end()
+    if settings.web is None:
+        _not_alone(table, "mesh", "web")
+    elif settings.ca_file is not None and not settings.web.startswith("https:"):
+        message = "[mesh] ca_file: expected web as https://…, got another"
+        raise table.bad("ca_file", message)
     return settings
+
+
+def _not_alone(table: Table, title: str, option: str) -> None:
+    """Raise BadConfig for files that only serve to ask somebody, if nobody is asked."""
+    for each in ("credentials_file", "ca_file"):
+        if each in table:
+            message = f"[{title}] {each}: expected it beside {option}, got it alone"
+            raise table.bad(each, message)
 
 
 def _fanout(option: str, value: object) -> Fanout:
@@ -201,7 +222,12 @@ def _fanout(option: str, value: object) -> Fanout:
 def _template(option: str, value: object) -> str:
     expected = "an URL with {address} in it, as http://{address}:8060"
     text = words(expected)(option, value)
-    if text.count("{address}") != 1 or not _URL.fullmatch(text.replace("{address}", "host")):
+    example = text.replace("{address}", "192.0.2.1")
+    try:
+        host = urlsplit(example).hostname if urlsplit(example).port != 0 else None
+    except ValueError:
+        host = None
+    if text.count("{address}") != 1 or host != "192.0.2.1" or not _TEMPLATE.fullmatch(example):
         raise bad_value(option, expected, value)
     return text
 
@@ -224,9 +250,7 @@ def _events(table: Table) -> EventSettings:
     )
     table.end()
     if settings.webhook is None:
-        for each in ("credentials_file", "ca_file"):
-            if each in table:
-                raise table.bad(each, f"[events] {each}: expected it beside webhook, got it alone")
+        _not_alone(table, "events", "webhook")
     return settings
 
 

@@ -8,6 +8,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 
+VERSION = 1
+"""Of the records of /api/v1: another if a key goes, or means something else."""
+
 Record = Mapping[str, object]
 
 

@@ -14,11 +14,12 @@ from udpecho.watch.again import Again
 from udpecho.watch.files import FileSource
 from udpecho.watch.membership import Membership
 from udpecho.watch.settings import PeerSource
-from udpecho.watch.targets import Wanted, wanted
+from udpecho.watch.targets import LONGEST_LIST, Wanted, wanted
 
 if TYPE_CHECKING:  # each takes what many nodes don't need: twisted.names, twisted.web
     from udpecho.watch.dns import DnsSource, Resolver, SystemResolver
-    from udpecho.watch.http import Fetch, HttpSource
+    from udpecho.watch.fetching import Fetch
+    from udpecho.watch.http import HttpSource
 
 
 @dataclass(slots=True, eq=False)
@@ -148,9 +149,10 @@ class Learning:
         return self._dns(name, port, source.zone or "", hears)
 
     def _http(self, url: str, port: int, zone: str | None, hears: Learned) -> HttpSource:
-        from udpecho.watch.http import HttpSource, fetcher
+        from udpecho.watch.fetching import fetcher
+        from udpecho.watch.http import HttpSource
 
-        self._fetch = self._fetch or fetcher(self._reactor)
+        self._fetch = self._fetch or fetcher(self._reactor, LONGEST_LIST)
         return HttpSource(url, port, zone, hears, self._fetch)
 
     def _dns(self, name: str, port: int, zone: str, hears: Learned) -> DnsSource:

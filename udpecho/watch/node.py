@@ -36,7 +36,7 @@ from udpecho.watch.targets import Wanted
 
 if TYPE_CHECKING:
     from udpecho.watch.dns import Resolver
-    from udpecho.watch.http import Fetch
+    from udpecho.watch.fetching import Fetch
 
 TICK_SECONDS = 1.0
 """How often it is seen who is silent, who has left, and which flows lose."""
@@ -80,7 +80,7 @@ class WatchService(Service):
         self.noticing = Noticing(self.events.tell)
         self.reflector = reflector or reflector_of(reactor, config.reflect, self._log)
         self.members = Membership(config.probe.interval, config.mesh.max_peers)
-        self.choosing = Choosing(self._is_ours, self._is_our_port)
+        self.choosing = Choosing(self.is_ours, self._is_our_port)
         self.learning = Learning(
             self._reactor, base, self.members, self._seconds, self._arrange, self._log,
             resolver=resolver, fetch=fetch,
@@ -219,10 +219,11 @@ class WatchService(Service):
         self._has_new_addresses = True
         if before is not None:
             self.events.tell(PeerReaddressed(name, format_peer(before), format_peer(peer)))
-        if self._is_ours(peer) and self.choosing.found_ourselves(name):
+        if self.is_ours(peer) and self.choosing.found_ourselves(name):
             self._reactor.callLater(0, self._arrange)
 
-    def _is_ours(self, peer: Peer) -> bool:
+    def is_ours(self, peer: Peer) -> bool:
+        """Tell whether this node answers at an address and port, or may if it is asked there."""
         return self._is_our_port(peer[1]) and is_own_address(self._reactor, peer[0])
 
     def _is_our_port(self, port: int) -> bool:

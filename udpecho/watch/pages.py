@@ -82,15 +82,24 @@ def link_to(peer: str) -> str:
     return f"/pair/{quote(peer, safe='')}"
 
 
-def grid(node: str, sources: Sequence[str], peers: Sequence[str], known: Known) -> Iterator[str]:
-    """Draw who loses on the way to whom, a row for each source; this node's row leads further."""
+def grid(
+    node: str,
+    sources: Sequence[str],
+    peers: Sequence[str],
+    known: Known,
+    note: Callable[[str], str] = lambda _: "",
+) -> Iterator[str]:
+    """Draw who loses on the way to whom, a row for each source; this node's row leads further.
+
+    note says what is to be known of a row, in a few words.
+    """
     yield f"<h2>The mesh</h2>{_LEGEND}"
     yield '<div class="wide" tabindex="0" role="group" aria-label="grid">'
     yield '<table class="grid"><thead><tr><td></td>'
     yield "".join(f'<th scope="col">{name(peer)}</th>' for peer in peers)
     yield "</tr></thead><tbody>"
     for source in sources:
-        yield f'<tr><th scope="row">{name(source)}</th>'
+        yield f'<tr><th scope="row">{name(source)}{_note(note(source))}</th>'
         for at in range(0, len(peers), _CELLS):
             some = peers[at : at + _CELLS]
             yield "".join(_cell(source, peer, known(source, peer), node) for peer in some)
@@ -103,6 +112,11 @@ _LEGEND = (
     "lost, and <b>?</b> where nothing is known. A frame marks round trips far above what is "
     "usual.</p>"
 )
+
+
+def _note(text: str) -> str:
+    said = escape(harmless(text))
+    return f' <small title="{said}">{said}</small>' if text else ""
 
 
 def _cell(source: str, peer: str, cell: Cell, node: str) -> str:

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IConsumer, IReactorTime
-from twisted.web.client import Agent, BrowserLikePolicyForHTTPS
+from twisted.web.client import Agent
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IBodyProducer
 from zope.interface import implementer
 
+from udpecho.watch.fetching import CantFetch, QuietPool, TakesNothing
 from udpecho.watch.files import read_text
-from udpecho.watch.http import CantFetch, QuietPool, TakesNothing
+from udpecho.watch.trust import policy_for
 
 ANSWER_SECONDS = 5.0
-
-_PEM = re.compile("-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 
 Post: TypeAlias = Callable[[bytes], Deferred[int]]
 """Posts a body; fires with the status that it was answered with, or fails with any exception, whose
@@ -36,7 +34,7 @@ def poster(
     Raises OSError or ValueError for what can't be read, and ModuleNotFoundError without pyOpenSSL.
     """
     agent = Agent(
-        reactor, _policy(url, ca_file), connectTimeout=ANSWER_SECONDS,
+        reactor, policy_for(url, ca_file), connectTimeout=ANSWER_SECONDS,
         pool=QuietPool(reactor, persistent=False),  # type: ignore[no-untyped-call]
     )  # fmt: skip
     if credentials_file is not None:
@@ -89,22 +87,3 @@ def _bearer(file: Path) -> bytes:
     if not token or not token.isascii() or not token.isprintable() or " " in token:
         raise ValueError(f"expected a token in one line, got none: {file}")
     return f"Bearer {token}".encode()
-
-
-def _policy(url: str, ca_file: Path | None) -> BrowserLikePolicyForHTTPS:
-    """Say whose certificates are believed. Raises as poster()."""
-    if not url.startswith("https:"):
-        return BrowserLikePolicyForHTTPS()
-    from twisted.internet.ssl import Certificate, trustRootFromCertificates
-
-    if ca_file is None:
-        return BrowserLikePolicyForHTTPS()
-    try:
-        found = [Certificate.loadPEM(each) for each in _PEM.findall(read_text(ca_file))]
-    except Exception as error:  # whatever OpenSSL makes of it
-        found, why = [], str(error)
-    else:
-        why = "none"
-    if not found:
-        raise ValueError(f"expected certificates in PEM, got {why}: {ca_file}")
-    return BrowserLikePolicyForHTTPS(trustRootFromCertificates(found))

@@ -14,14 +14,11 @@ from udpecho.ping.outcome import Surplus
 from udpecho.ping.tally import hops
 from udpecho.watch.counts import BOUNDS_NS, FATES, Histogram
 from udpecho.watch.history import FLOWS_KEPT, MINUTES, QUANTILES, Minute, together
-from udpecho.watch.json_text import Record
+from udpecho.watch.json_text import VERSION, Record
 from udpecho.watch.minutes import LATELY
 from udpecho.watch.node import WatchService
 from udpecho.watch.probing import Probed
 from udpecho.watch.reflecting import fates_of
-
-VERSION = 1
-"""Of the records: another if a key goes, or means something else."""
 
 MINUTE = 60
 """Seconds."""

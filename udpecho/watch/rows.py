@@ -24,6 +24,9 @@ class GridRows(Protocol):
     def known(self, source: str, peer: str) -> Cell:
         """Tell what a node knows of a peer, in well under a millisecond."""
 
+    def note(self, source: str) -> str:
+        """Tell in a few words what is to be known of a row; "" if it is as it should be."""
+
 
 class OwnRow:
     """The row of this node alone."""
@@ -48,3 +51,7 @@ class OwnRow:
         if probed is None:
             return UNKNOWN
         return probed.day.lately(self._node.hourglass.number, probed.counts)
+
+    def note(self, source: str) -> str:
+        """Tell nothing: what is known here is as it should be."""
+        return ""

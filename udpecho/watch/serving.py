@@ -16,7 +16,9 @@ from twisted.python.systemd import ListenFDs
 from twisted.web.server import Site
 
 from udpecho.watch.events import ReloadRefused
+from udpecho.watch.mesh_rows import MeshRows
 from udpecho.watch.node import WatchService
+from udpecho.watch.others import Others
 from udpecho.watch.reflecting import reflector_of
 from udpecho.watch.rereading import Rereading, config_of
 from udpecho.watch.settings import Config, WebSettings
@@ -94,11 +96,18 @@ def node_service(
     base = path.absolute().parent
     reflector = reflector_of(reactor, config.reflect, log, inherited)
     node = WatchService(reactor, config, base=base, reflector=reflector, log=log)
+    others = Others(reactor, node, base)
+    others.check(config.mesh)
+
+    def take(config: Config) -> None:
+        others.check(config.mesh)
+        node.reload(heeding(config))
+
     reading = Rereading(
-        reactor, path, host, lambda config: node.reload(heeding(config)), node.reloads, log,
+        reactor, path, host, take, node.reloads, log,
         lambda why: node.events.tell(ReloadRefused(why)),
     )  # fmt: skip
-    web = WebService(reactor, config.web, site_of(reactor, node, log))
-    for each in (node, reading, web):
+    web = WebService(reactor, config.web, site_of(reactor, node, log, MeshRows(node, others)))
+    for each in (node, others, reading, web):
         each.setServiceParent(every)  # type: ignore[no-untyped-call]
     return node, reading

@@ -75,6 +75,9 @@ class MeshSettings:
     fanout: Fanout = "auto"
     web: str | None = None
     max_peers: int = MOST_PEERS
+    credentials_file: str | None = None
+    ca_file: str | None = None
+    where: Where = ""
 
 
 @dataclass(frozen=True, slots=True)

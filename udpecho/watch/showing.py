@@ -105,7 +105,7 @@ class Showing:
         sources = self._rows.sources()
         if len(sources) > 1:
             name, peers = self._node.config.node.name, self._rows.peers()
-            yield Section("grid", grid(name, sources, peers, self._rows.known))
+            yield Section("grid", grid(name, sources, peers, self._rows.known, self._rows.note))
 
 
 def _file(path: str, kind: str) -> Route:

@@ -12,6 +12,7 @@ from twisted.web.server import Request, Site
 from udpecho.hosts import canonical_host
 from udpecho.watch.answers import PageSender, Route, header_of, said
 from udpecho.watch.api import Api
+from udpecho.watch.discovery import Discovery
 from udpecho.watch.exposition import OPENMETRICS, TEXT, wants_openmetrics
 from udpecho.watch.metrics import Metrics
 from udpecho.watch.node import WatchService
@@ -109,6 +110,11 @@ def site_of(reactor: Any, node: WatchService, log: Logger, rows: GridRows | None
     rows has what the grid shows; this node's own row unless said.
     """
     answers = PageSender(reactor, log)
-    shown = Showing(reactor, node, rows or OwnRow(node), answers, log).routes()
-    told = {**told_to_machines(node, answers), **Api(node, answers).routes()}
-    return WatchSite(Front(node, {**told, **shown}), reactor)
+    routes = dict(told_to_machines(node, answers))
+    for room in (
+        Api(node, answers),
+        Discovery(node, answers),
+        Showing(reactor, node, rows or OwnRow(node), answers, log),
+    ):
+        routes |= room.routes()
+    return WatchSite(Front(node, routes), reactor)

@@ -1,0 +1,289 @@
+"""The whole mesh on one page: who is asked, when and how often, and what is made of an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from twisted.internet.defer import Deferred, fail, succeed
+
+from tests.watch.nodes import Nodes
+from tests.watch.test_hearsay import peer, row
+from udpecho.watch.config import read_config
+from udpecho.watch.fetching import CantFetch, Fetch
+from udpecho.watch.mesh_rows import MeshRows
+from udpecho.watch.others import (
+    ASKED_AT_ONCE,
+    CACHED_SECONDS,
+    KEPT_SECONDS,
+    OLD_SECONDS,
+    OPEN_SECONDS,
+    Others,
+)
+from udpecho.watch.pages import UNKNOWN, Cell
+from udpecho.watch.tables import BadConfig
+
+WEB = "[probe]\nflows = 1\n[mesh]\nfanout = 'all'\nweb = 'http://{address}:8060/'\n"
+
+
+class Asked:
+    """The others of a node in memory, and what they are asked."""
+
+    def __init__(self, peers: int, more: str = WEB, fetch: Fetch | None = None) -> None:
+        self.nodes = Nodes(1)
+        named: list[int | str] = [f"198.51.100.{n + 1}:1060" for n in range(peers)]
+        self.node = self.nodes.begin(0, self.nodes.text(0, named, more))
+        self.nodes.net.advance(0.1)
+        self.urls: list[str] = []
+        self.waiting: list[Deferred[bytes]] = []
+        self.others = Others(self.nodes.hosts[0], self.node, fetch_of=lambda _: fetch or self.fetch)
+        self.others.startService()
+        self.rows = MeshRows(self.node, self.others)
+
+    def fetch(self, url: str) -> Deferred[bytes]:
+        self.urls.append(url)
+        self.waiting.append(Deferred())
+        return self.waiting[-1]
+
+    def look(self) -> list[str]:
+        """Look at the page, and tell who is asked."""
+        before = len(self.urls)
+        self.rows.looked_at()
+        return self.urls[before:]
+
+    def advance(self, seconds: float) -> None:
+        self.nodes.net.advance(seconds)
+
+    def stop(self) -> None:
+        self.others.stopService()
+        self.nodes.stop()
+
+
+def name(number: int) -> str:
+    return f"198.51.100.{number}:1060"
+
+
+def test_nobody_is_asked_until_somebody_looks() -> None:
+    asked = Asked(2)
+    asked.advance(100)
+    assert asked.urls == []
+    assert asked.look() == [f"http://198.51.100.{n}:8060/api/v1/row" for n in (1, 2)]
+    assert asked.rows.sources() == asked.rows.peers() == ["node-0", name(1), name(2)]
+    assert asked.rows.note("node-0") == ""
+    asked.waiting[0].callback(row(peer(name(2), loss=0.25), peer("node-0", loss=0, slow=False)))
+    asked.advance(0)
+    assert asked.rows.known(name(1), name(2)) == Cell(0.25, 7, slow=True)
+    assert asked.rows.known(name(1), "node-0") == Cell(0, 7)
+    assert asked.rows.note(name(1)) == ""
+    assert asked.rows.known(name(2), name(1)) == UNKNOWN
+    assert asked.rows.known("node-0", name(1)).loss == 1.0
+    asked.stop()
+
+
+def test_others_without_a_template_are_not_asked() -> None:
+    asked = Asked(2, "")
+    assert asked.look() == []
+    assert asked.rows.sources() == ["node-0"]
+    assert asked.rows.peers() == [name(1), name(2)]
+    asked.stop()
+
+
+def test_they_are_asked_again_while_somebody_looks_and_not_too_often() -> None:
+    asked = Asked(1)
+    assert len(asked.look()) == 1
+    asked.waiting[0].callback(row(peer(name(1))))
+    asked.advance(CACHED_SECONDS - 1)
+    assert asked.look() == []
+    asked.advance(2)
+    assert len(asked.urls) == 1
+    assert len(asked.look()) == 1
+    assert asked.look() == []
+    asked.waiting[1].errback(CantFetch("no answer within 2 s"))
+    assert asked.look() == []
+    asked.advance(CACHED_SECONDS)
+    assert len(asked.look()) == 1
+    asked.stop()
+
+
+def test_a_few_are_asked_at_once_and_no_more_when_nobody_looks() -> None:
+    asked = Asked(3 * ASKED_AT_ONCE)
+    assert len(asked.look()) == ASKED_AT_ONCE
+    for waiting in asked.waiting[:3]:
+        waiting.errback(CantFetch("refused"))
+    assert len(asked.urls) == ASKED_AT_ONCE + 3
+    asked.advance(OPEN_SECONDS + 1)
+    asked.waiting[3].errback(CantFetch("refused"))
+    assert len(asked.urls) == ASKED_AT_ONCE + 3
+    assert asked.rows.note(name(20)) == "not asked yet"
+    # 7 are still asked, so one more may be, and it is who was asked least lately.
+    assert len(asked.look()) == 1
+    asked.stop()
+
+
+def test_all_are_asked_though_all_fail_at_once() -> None:
+    calls: list[str] = []
+
+    def fetch(url: str) -> Deferred[bytes]:
+        calls.append(url)
+        return fail(CantFetch("no route"))
+
+    asked = Asked(250, fetch=fetch)
+    asked.look()
+    assert len(calls) == len(set(calls)) == 200
+    assert len(asked.rows.sources()) == 201
+    assert {asked.rows.note(each) for each in asked.rows.sources()[1:]} == {"no answer: no route"}
+    asked.stop()
+
+
+def test_what_is_old_says_so_and_is_forgotten() -> None:
+    asked = Asked(2)
+    asked.look()
+    asked.waiting[0].callback(row(peer(name(2))))
+    asked.advance(OLD_SECONDS + 1)
+    assert asked.rows.note(name(1)) == "1 min old"
+    asked.look()
+    asked.waiting[2].errback(CantFetch("expected status 200, got 302"))
+    assert asked.rows.note(name(1)) == "no answer: expected status 200, got 302; 1 min old"
+    assert asked.rows.known(name(1), name(2)).loss == 0.5
+    asked.advance(KEPT_SECONDS - OLD_SECONDS)
+    assert asked.rows.known(name(1), name(2)) == UNKNOWN
+    assert asked.rows.note(name(1)) == "no answer: expected status 200, got 302"
+    asked.stop()
+
+
+@pytest.mark.parametrize(
+    ("answer", "note"),
+    [
+        (b"<html>", "no answer: expected a node's row, got another record"),
+        (b'{"peers":[\n', "no answer: expected a row of schema 1, got another"),
+        (row(peer())[:-4], "no answer: expected a whole row, got a part of one"),
+    ],
+)
+def test_nonsense_spoils_its_own_row_alone(answer: bytes, note: str) -> None:
+    asked = Asked(2)
+    asked.look()
+    asked.waiting[1].callback(row(peer(name(1))))
+    asked.waiting[0].callback(answer)
+    asked.advance(0)
+    assert asked.rows.note(name(1)) == note
+    assert asked.rows.known(name(2), name(1)).loss == 0.5
+    assert asked.rows.sources() == ["node-0", name(1), name(2)]
+    asked.stop()
+
+
+def test_a_liar_invents_no_node_and_a_reason_is_harmless_and_short() -> None:
+    asked = Asked(2)
+    asked.look()
+    asked.waiting[0].callback(row(peer("<b>new</b>"), peer(name(1), loss=0)))
+    asked.waiting[1].errback(CantFetch("\x1b[31mred\x1b[0m" + "x" * 1000 + "\nmore"))
+    asked.advance(0)
+    assert asked.rows.sources() == ["node-0", name(1), name(2)]
+    note = asked.rows.note(name(2))
+    assert note.startswith("no answer: \\x1b[31mred")
+    assert len(note) < 200
+    assert "\n" not in note
+    asked.stop()
+
+
+def test_others_are_known_by_name_or_by_address_and_this_node_too() -> None:
+    nodes = Nodes(3)
+    text = nodes.text(0, ["host-2.example:1060", 2, "192.0.2.1:1060"], WEB)
+    node = nodes.begin(0, text)
+    nodes.net.advance(3)
+    others = Others(nodes.hosts[0], node, fetch_of=lambda _: lambda _: succeed(told))
+    others.startService()
+    rows = MeshRows(node, others)
+    assert node.roll.keys() == {"host-2.example:1060", "192.0.2.3:1060"}
+    told = row(
+        peer("their-name-of-2", address="192.0.2.2:1060", loss=0.1),
+        peer("their-name-of-us", address="192.0.2.1:1060", loss=0.2),
+        peer("somebody", address="192.0.2.9:1060", loss=0.3),
+        peer("192.0.2.3:1060", address=None, loss=0.4),
+        peer("odd", address="no/address:x", loss=0.5),
+    )
+    rows.looked_at()
+    nodes.net.advance(1)
+    source = "192.0.2.3:1060"
+    assert rows.known(source, "host-2.example:1060").loss == 0.1
+    assert rows.known(source, "node-0").loss == 0.2
+    assert rows.known(source, "192.0.2.3:1060").loss == 0.4
+    assert len(rows.sources()) == 3
+    others.stopService()
+    nodes.stop()
+
+
+def test_where_a_node_is_asked() -> None:
+    nodes = Nodes(2)
+    node = nodes.begin(0, nodes.text(0, ["host-2.example:1060", "[2001:db8::1]:7"], WEB))
+    nodes.net.advance(3)
+    others = Others(nodes.hosts[0], node)
+    others.neighbours.look()
+    pages = [others.neighbours.page(each) for each in others.neighbours.names]
+    assert pages == ["http://192.0.2.2:8060", "http://[2001:db8::1]:8060"]
+    nodes.reload(0, nodes.text(0, ["host-2.example:1060"], WEB.replace("http:", "https:")))
+    nodes.net.advance(3)
+    others.neighbours.look()
+    pages = [others.neighbours.page(each) for each in others.neighbours.names]
+    assert pages[0] == "https://host-2.example:8060"
+    nodes.stop()
+
+
+def test_a_reload_has_them_asked_elsewhere_or_no_more() -> None:
+    asked = Asked(1)
+    asked.look()
+    asked.waiting[0].callback(row(peer(name(1))))
+    asked.advance(CACHED_SECONDS)
+    named: list[int | str] = [name(1)]
+    asked.nodes.reload(0, asked.nodes.text(0, named, WEB.replace("8060", "81")))
+    assert asked.look() == ["http://198.51.100.1:81/api/v1/row"]
+    asked.nodes.reload(0, asked.nodes.text(0, named, ""))
+    asked.advance(CACHED_SECONDS)
+    assert asked.look() == []
+    assert asked.rows.sources() == ["node-0"]
+    asked.stop()
+
+
+def test_a_peer_that_is_gone_has_no_row() -> None:
+    asked = Asked(2)
+    asked.look()
+    asked.waiting[0].callback(row(peer(name(2))))
+    asked.nodes.reload(0, asked.nodes.text(0, [name(2)], WEB))
+    asked.advance(KEPT_SECONDS + 3)
+    asked.look()
+    assert asked.rows.sources() == ["node-0", name(2)]
+    assert asked.rows.known(name(1), name(2)) == UNKNOWN
+    asked.stop()
+
+
+def no_openssl(_: object) -> Fetch:
+    raise ModuleNotFoundError("No module named 'OpenSSL'", name="OpenSSL")
+
+
+@pytest.mark.parametrize(
+    ("more", "fetch_of", "line"),
+    [
+        ("credentials_file = 'none'", None, "credentials_file: can't read none: No such file or"),
+        ("credentials_file = '.'", None, "credentials_file: can't read .: Is a directory"),
+        ("credentials_file = 'bad'", None, "credentials_file: expected USER:PASSWORD in one line"),
+        (
+            "credentials_file = '/dev/null'",
+            None,
+            "credentials_file: expected a file, got what",
+        ),
+        ("", no_openssl, "web: expected pyOpenSSL and service-identity for https, got no OpenSSL"),
+    ],
+)
+def test_what_is_wrong_is_one_line(
+    tmp_path: Path, more: str, fetch_of: Callable[[Any], Fetch] | None, line: str
+) -> None:
+    (tmp_path / "bad").write_text("user\nuser:password\n")
+    config = read_config(f"[mesh]\nweb = 'http://{{address}}'\n{more}", "watch.toml", "n")
+    asked = Asked(0)
+    others = Others(asked.nodes.hosts[0], asked.node, tmp_path, fetch_of)
+    with pytest.raises(BadConfig) as raised:
+        others.check(config.mesh)
+    said = str(raised.value).replace(str(tmp_path), "")
+    assert said.startswith(f"watch.toml:1: [mesh] {line}")
+    asked.stop()

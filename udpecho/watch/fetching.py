@@ -1,0 +1,177 @@
+"""What a server has at an URL: no redirect is followed, and nobody sends us more than we take."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import IAddress, IReactorTime
+from twisted.internet.protocol import Protocol
+from twisted.python.failure import Failure
+from twisted.web._newclient import HTTP11ClientProtocol
+from twisted.web.client import (
+    Agent,
+    BrowserLikePolicyForHTTPS,
+    HTTPConnectionPool,
+    ResponseDone,
+    ResponseFailed,
+    ResponseNeverReceived,
+)
+from twisted.web.http import PotentialDataLoss
+from twisted.web.http_headers import Headers
+
+ANSWER_SECONDS = 10.0
+
+MOST_HEAD = 16_384
+"""Bytes of an answer's status and headers."""
+
+READ_BYTES = 4096
+"""Read in one turn of the reactor: what comes in the smallest parts then takes 2 ms."""
+
+_HEAD_ENDS = re.compile(rb"\n\r?\n")
+_NOT_YET = re.compile(rb"HTTP/[0-9.]+ 1[0-9][0-9]")
+"""A status that another is to follow (RFC 9110, section 15.2): we ask for none."""
+
+Fetch: TypeAlias = Callable[[str], Deferred[bytes]]
+"""Gets what an URL has; fails with any exception, whose text says why."""
+
+
+class CantFetch(Exception):
+    """A page can't be had; the text says why."""
+
+
+def fetcher(
+    reactor: Any,
+    most: int,
+    seconds: float = ANSWER_SECONDS,
+    *,
+    policy: BrowserLikePolicyForHTTPS | None = None,
+    authorization: Callable[[], bytes | None] = lambda: None,
+) -> Fetch:
+    """Make what gets JSON of so many bytes at most, within seconds.
+
+    policy says whose certificates are believed; authorization gives the header of this name, each
+    time, and whatever it raises is why nothing was fetched.
+    """
+    pool = QuietPool(reactor, persistent=False)  # type: ignore[no-untyped-call]
+    if policy is None:
+        policy = BrowserLikePolicyForHTTPS()
+    agent = Agent(reactor, policy, connectTimeout=seconds, pool=pool)
+
+    async def fetch(url: str) -> bytes:
+        headers = Headers({"Accept": ["application/json"], "User-Agent": ["udpecho"]})
+        allowed = authorization()
+        if allowed is not None:
+            headers.addRawHeader("Authorization", allowed)
+        try:
+            response = await agent.request(b"GET", url.encode("ascii"), headers)
+        except (ResponseFailed, ResponseNeverReceived):
+            raise CantFetch("the answer broke off") from None
+        if response.code != 200:
+            response.deliverBody(TakesNothing())
+            raise CantFetch(f"expected status 200, got {response.code}")
+        body = _Body(most)
+        response.deliverBody(body)
+        return await body.whole
+
+    def too_late(_: object, waited: float) -> bytes:
+        raise CantFetch(f"no answer within {waited:g} s")
+
+    def fetch_in_time(url: str) -> Deferred[bytes]:
+        clock: IReactorTime = reactor
+        return Deferred.fromCoroutine(fetch(url)).addTimeout(seconds, clock, too_late)
+
+    return fetch_in_time
+
+
+class _Bounded(HTTP11ClientProtocol):
+    """Hangs up on who sends headers without end, and reads a little at a time."""
+
+    transport: Any
+
+    def __init__(self, quiescent: Any) -> None:
+        super().__init__(quiescent)  # type: ignore[no-untyped-call]
+        self._head: bytes | None = b""
+
+    def connectionMade(self) -> None:
+        """Have the socket read little, of TLS that which is below, and await no farewell."""
+        below = self.transport
+        below.loseConnection = below.abortConnection
+        while below is not None:
+            below.bufferSize = READ_BYTES
+            below = getattr(below, "transport", None)
+        super().connectionMade()
+
+    def dataReceived(self, data: bytes) -> None:
+        """Take some more of an answer, unless its head is too long or none."""
+        if self._head is not None:
+            self._head += data
+            ended = _HEAD_ENDS.search(self._head)
+            if len(self._head) > MOST_HEAD or (ended and _NOT_YET.match(self._head)):
+                self.transport.abortConnection()
+                return
+            if ended:
+                self._head = None
+        super().dataReceived(data)  # type: ignore[no-untyped-call]
+
+
+class _QuietFactory(HTTPConnectionPool._factory):  # type: ignore[misc, valid-type]
+    """Makes no line in the log of each question."""
+
+    noisy = False
+
+    def buildProtocol(self, addr: IAddress | None) -> HTTP11ClientProtocol:
+        """Make a connection's protocol."""
+        return _Bounded(self._quiescentCallback)
+
+
+class QuietPool(HTTPConnectionPool):
+    """Keeps connections, and says nothing of them."""
+
+    _factory = _QuietFactory
+
+
+class TakesNothing(Protocol):
+    """Takes nothing of a body."""
+
+    def connectionMade(self) -> None:
+        """Hang up."""
+        assert self.transport is not None
+        self.transport.loseConnection()
+
+
+class _Body(Protocol):
+    """Takes a body, if it isn't too long."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._data = bytearray()
+        self.whole: Deferred[bytes] = Deferred(lambda _: self._hang_up())
+
+    def dataReceived(self, data: bytes) -> None:
+        """Keep a part of it."""
+        self._data += data
+        if len(self._data) > self._most:
+            self._end(CantFetch(f"expected {self._most} bytes at most, got more"))
+            self._hang_up()
+
+    def connectionLost(self, reason: Failure = Failure(ConnectionDone())) -> None:  # noqa: B008
+        """Fire, with the whole of it or why there is none."""
+        if reason.check(ResponseDone, PotentialDataLoss):
+            self._end(bytes(self._data))
+        else:
+            self._end(CantFetch("the answer broke off"))
+
+    def _hang_up(self) -> None:
+        if self.transport is not None:
+            self.transport.loseConnection()
+
+    def _end(self, result: bytes | CantFetch) -> None:
+        if not self.whole.called:
+            if isinstance(result, bytes):
+                self.whole.callback(result)
+            else:
+                self.whole.errback(result)
