@@ -1,9 +1,10 @@
 """Run a program under a filter of system calls: python -m tests.live.filtered FILTER COMMAND.
 
 "family" is what RestrictAddressFamilies=none and MemoryDenyWriteExecute=yes do: no socket can be
-opened, no memory is both written and executed. CALL=ERROR has a call fail: recvmmsg=ENOSYS is a
-kernel without it. Names of system calls, separated by commas, are all that is allowed beside: the
-rest fails with EPERM, as by SystemCallFilter=. For x86-64 (seccomp(2), bpf; systemd.exec(5)).
+opened, no memory is both written and executed; "memory" is the latter alone. CALL=ERROR has a call
+fail: recvmmsg=ENOSYS is a kernel without it. Names of system calls, separated by commas, are all
+that is allowed beside: the rest fails with EPERM, as by SystemCallFilter=. For x86-64 (seccomp(2),
+bpf; systemd.exec(5)).
 """
 
 from __future__ import annotations
@@ -50,9 +51,13 @@ def numbers() -> dict[str, int]:
 
 def family() -> bytes:
     """Deny sockets, and memory to write and execute."""
+    return failing(_SOCKET, EAFNOSUPPORT) + memory()
+
+
+def memory() -> bytes:
+    """Deny memory to write and execute."""
     return b"".join(
         (
-            failing(_SOCKET, EAFNOSUPPORT),
             statement(_EQUAL, _MMAP, 0, 5),
             statement(_LOAD, _THIRD_ARGUMENT),
             statement(_ANY_BIT, _PROT_EXEC, 0, 2),
@@ -84,6 +89,8 @@ def program(text: str) -> bytes:
     for kind in kinds:
         if kind == "family":
             body += family()
+        elif kind == "memory":
+            body += memory()
         elif "=" in kind:
             name, _, error = kind.partition("=")
             number, code = numbers().get(name), getattr(errno, error, None)

@@ -7,21 +7,28 @@ import re
 import shlex
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.live.conftest import Start, addresses, echo, needs
 from tests.live.pages import ROOT
 from tests.live.program import python, run
+from udpecho.watch import read_config
 
 DEPLOY = ROOT / "deploy"
 
 
 @needs("systemd-analyze")
-def test_systemd_units(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("names", "exposure"),
+    [(("udpecho.service", "udpecho.socket"), 1.0), (("udpecho-watch.service",), 1.6)],
+    ids=["service", "watch"],
+)
+def test_systemd_units(tmp_path: Path, names: tuple[str, ...], exposure: float) -> None:
     """Nothing is wrong with the units, by systemd, and the service is safe."""
     units = []
-    for name in ("udpecho.service", "udpecho.socket"):
+    for name in names:
         # verify wants the program to be there, and to be one.
         text = (DEPLOY / name).read_text().replace("/opt/udpecho/bin/twistd", "/bin/true")
         (tmp_path / name).write_text(text)
@@ -29,21 +36,53 @@ def test_systemd_units(tmp_path: Path) -> None:
     verified = run(["systemd-analyze", "verify", *units], tmp_path)
     assert "udpecho" not in verified.stdout + verified.stderr  # it grumbles about others' units
     rated = run(["systemd-analyze", "security", "--offline=yes", units[0]], tmp_path)
-    level = re.search(r"exposure level for udpecho.service: ([0-9.]+)", rated.stdout)
+    level = re.search(rf"exposure level for {re.escape(names[0])}: ([0-9.]+)", rated.stdout)
     assert level is not None, rated.stdout + rated.stderr
-    assert float(level[1]) < 1
+    assert float(level[1]) < exposure
+
+
+def manifests(name: str) -> list[Any]:
+    """Read a manifest's documents, each of Kubernetes' schema and with nothing that it lacks."""
+    validate = pytest.importorskip("kubernetes_validate", reason="kubernetes-validate is missing")
+    yaml = pytest.importorskip("yaml", reason="PyYAML is missing")
+    documents = list(yaml.safe_load_all((DEPLOY / name).read_text()))
+    for document in documents:
+        validate.validate(document, validate.latest_version(), strict=True)
+    return documents
 
 
 def test_kubernetes_manifest() -> None:
-    """The manifest is of Kubernetes' schema, with nothing that it does not know."""
-    validate = pytest.importorskip("kubernetes_validate", reason="kubernetes-validate is missing")
-    yaml = pytest.importorskip("yaml", reason="PyYAML is missing")
-    documents = list(yaml.safe_load_all((DEPLOY / "kubernetes.yaml").read_text()))
+    documents = manifests("kubernetes.yaml")
     assert [part["kind"] for part in documents] == ["Deployment", "Service"]
-    for document in documents:
-        validate.validate(document, validate.latest_version(), strict=True)
     [container] = documents[0]["spec"]["template"]["spec"]["containers"]
     assert container["args"] == command_of_the_image()
+
+
+def test_the_watchs_manifest_is_of_one_mind() -> None:
+    """Ports, names and paths are the same wherever they stand, and the node takes its file."""
+    config_map, daemons, service, policy = manifests("kubernetes-watch.yaml")
+    assert {each["metadata"]["namespace"] for each in (config_map, daemons, service, policy)} == {
+        "monitoring"
+    }
+    config = read_config(config_map["data"]["watch.toml"], "watch.toml", "pod-1")
+    name = service["metadata"]["name"]
+    assert [each.names for each in config.peers] == [(f"{name}.monitoring.svc",)]
+    pod = daemons["spec"]["template"]
+    [container] = pod["spec"]["containers"]
+    ports = {each["name"]: each["containerPort"] for each in container["ports"]}
+    assert config.reflect.listen == (f"udp:{ports['udpecho']}",)
+    assert config.web.listen == (f"tcp:{ports['web']}",)
+    [mount], [volume] = container["volumeMounts"], pod["spec"]["volumes"]
+    assert volume["configMap"]["name"] == config_map["metadata"]["name"]
+    assert container["args"][-1] == f"--watch={mount['mountPath']}/watch.toml"
+    assert container["args"][:-1] == command_of_the_image()[:-1]
+    labels = pod["metadata"]["labels"]
+    for each in (daemons["spec"]["selector"]["matchLabels"], service["spec"]["selector"]):
+        assert each == labels
+    assert policy["spec"]["podSelector"]["matchLabels"] == labels
+    allowed = [port["port"] for rule in policy["spec"]["ingress"] for port in rule["ports"]]
+    assert allowed == [ports["udpecho"], ports["web"]]
+    assert service["spec"]["publishNotReadyAddresses"] is True
 
 
 def instructions() -> list[tuple[str, str]]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 import socket
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ from typing import Any
 import pytest
 import pytest_twisted  # type: ignore[import-untyped]
 
-from tests.live.conftest import Start, addresses, bound, echo
+from tests.live.conftest import Start, addresses, bound, echo, free_port
 from tests.live.filtered import HEADER
 from tests.live.program import ROOT, activated, environment, python, run, twistd, udpecho
 from udpecho.errors import PortUnavailable
@@ -53,16 +55,16 @@ def systems_set(name: str) -> Iterator[str]:
             yield line
 
 
-def units_filter() -> str:
-    """Read what deploy/udpecho.service allows, and what systemd would deny beside it."""
-    unit = (ROOT / "deploy/udpecho.service").read_text()
-    assert "RestrictAddressFamilies=none\n" in unit
+def units_filter(name: str = "udpecho.service") -> str:
+    """Read what a unit in deploy/ allows, and what systemd would deny beside it."""
+    unit = (ROOT / "deploy" / name).read_text()
+    kind = "family" if "RestrictAddressFamilies=none\n" in unit else "memory"
     assert "MemoryDenyWriteExecute=yes\n" in unit
     allowed: set[str] = set()
     for line in re.findall(r"^SystemCallFilter=(.*)$", unit, re.MULTILINE):
         named = {call for each in line.lstrip("~").split() for call in systems_set(each)}
         allowed = allowed - named if line.startswith("~") else allowed | named
-    return ",".join(["family", *sorted(allowed)])
+    return ",".join([kind, *sorted(allowed)])
 
 
 def reply_ttl(server: tuple[str, int], ttl: int) -> int:
@@ -87,6 +89,38 @@ def test_our_port_serves_under_the_units_filter(unit: bool, start: Start) -> Non
         assert reply_ttl(("127.0.0.1", port), 50) == 49
         assert "Twisted's UDP port" not in service.output
         service.stop()
+
+
+def test_a_node_watches_under_its_units_filter(start: Start, tmp_path: Path) -> None:
+    """It asks itself at its other address, and a name that the C library looks up."""
+    port, web = free_port(), free_port()
+    file = tmp_path / "watch.toml"
+    file.write_text(
+        f"""
+        [reflect]
+        listen = "udp:{port}:interface=127.0.0.1"
+        [probe]
+        interval = 0.2
+        [[peers]]
+        hosts = ["localhost:{port}"]
+        [[peers]]
+        file = "peers.json"
+        [web]
+        listen = "tcp:{web}:interface=127.0.0.1"
+        """
+    )
+    with bound() as nobody:
+        where = f"127.0.0.1:{nobody.getsockname()[1]}"
+        (tmp_path / "peers.json").write_text(json.dumps([{"targets": [where]}]))
+        kinds = units_filter("udpecho-watch.service")
+        node = start(filtered(kinds, *twistd("udpecho", f"--watch={file}")))
+        addresses(node)
+        nobody.recvfrom(2048)  # it probes
+    url = f"http://127.0.0.1:{web}/metrics"
+    with urllib.request.urlopen(url, timeout=20) as answer:
+        assert b"udpecho_peers_probed 1" in answer.read()
+    node.stop()
+    assert "Traceback" not in node.output
 
 
 @pytest.mark.parametrize("denied", NO_BATCHES)
