@@ -34,6 +34,20 @@ HOUR = 3_600_000 * MS
             "the kernel stamped one of two",
         ),
         (
+            At(0, HOUR),
+            At(25 * MS, HOUR + 25 * MS, HOUR + 5 * MS),
+            5 * MS,
+            Clock.USER,
+            "a driver stamps no departure, and the reply was read 20 ms after it came",
+        ),
+        (
+            At(0, HOUR),
+            At(5 * MS, 2 * HOUR, 2 * HOUR - 1),
+            5 * MS,
+            Clock.USER,
+            "the same, and the wall clock was set",
+        ),
+        (
             At(0, HOUR, HOUR + 10),
             At(25 * MS, HOUR + 25 * MS, HOUR + 7010),
             7000,

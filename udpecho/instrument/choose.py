@@ -12,16 +12,22 @@ from udpecho.reactors import IDatagramReactor, IDatagramSockets
 
 
 def choose_instrument(
-    reactor: IDatagramReactor, options: SocketOptions, *, size: int, stamps: bool = True
+    reactor: IDatagramReactor,
+    options: SocketOptions,
+    *,
+    size: int,
+    stamps: bool = True,
+    rest_ns: int = 0,
 ) -> Instrument:
     """Return the best instrument that there is for this reactor, for probes of this size.
 
-    Raises OSError if the options need what only Linux has.
+    rest_ns is for how long what comes may wait to be read where the kernel stamps it. Raises
+    OSError if the options need what only Linux has.
     """
     if IReactorFDSet.providedBy(reactor) and has_batches():
         from udpecho.instrument.kernel import KernelInstrument
 
-        return KernelInstrument(reactor, options, size=size, stamps=stamps)
+        return KernelInstrument(reactor, options, size=size, stamps=stamps, rest_ns=rest_ns)
     if IDatagramSockets.providedBy(reactor):
         from udpecho.instrument.values import ValueInstrument
 

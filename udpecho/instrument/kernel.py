@@ -6,7 +6,6 @@ descriptor: an error queue then is something to read, whatever the reactor makes
 
 from __future__ import annotations
 
-import select
 import socket
 from time import monotonic, monotonic_ns
 from typing import Any
@@ -19,9 +18,9 @@ from zope.interface import implementer
 from udpecho.instrument.bulk import Intake, Outlet
 from udpecho.instrument.clocks import read_clocks
 from udpecho.instrument.instrument import Observer, ProbeSocket, SocketOptions
+from udpecho.instrument.lookout import MOST_SOCKETS, Lookout
 from udpecho.instrument.stamped import StampedSocket
 from udpecho.instrument.stamps import Stamp
-from udpecho.kernel.wake import ExactTimer
 from udpecho.peer import Peer, is_ipv6
 from udpecho.reactors import TURN_SECONDS
 
@@ -31,26 +30,37 @@ BATCH = 64
 ROOM = 2048
 """Bytes taken of a datagram at least, whatever size we sent: a longer one is corrupt anyway."""
 
+STAMPS_BEGIN_NS = 1_000_000_000
+"""When what comes is surely stamped as it comes: a worker of the kernel's turns that on for the
+first who asks, and what comes before is stamped when it is read."""
+
 
 @implementer(IReadDescriptor)
 class KernelInstrument:
     """Sockets that the kernel stamps, and a timer of its own; an Instrument."""
 
     def __init__(
-        self, reactor: Any, options: SocketOptions, *, size: int, stamps: bool = True
+        self,
+        reactor: Any,
+        options: SocketOptions,
+        *,
+        size: int,
+        stamps: bool = True,
+        rest_ns: int = 0,
     ) -> None:
-        """Take the options for all sockets. With stamps=False the process's clock alone counts."""
+        """Take the options for all sockets. With stamps=False the process's clock alone counts.
+
+        rest_ns is for how long what comes may wait to be read, as long as the kernel stamps all.
+        """
         self._reactor = reactor
         self._options = options
         self._intake = Intake(max(ROOM, size + 1))
         self._outlet = Outlet(size)
         self._stamps = stamps
-        self._epoll = select.epoll()
-        self._timer = ExactTimer()
-        self._epoll.register(self._timer.fileno(), select.EPOLLIN)
+        self._lookout = Lookout(rest_ns)
+        self._begun_ns = 0
         self._sockets: dict[int, StampedSocket] = {}
         self._dropped = 0  # by those that were shut
-        self._wake_at_ns: int | None = None
         self._observer: Observer | None = None
 
     def now(self) -> int:
@@ -80,14 +90,14 @@ class KernelInstrument:
                 stamped.close()
                 raise
         self._sockets[stamped.fileno()] = stamped
-        self._epoll.register(stamped.fileno(), select.EPOLLIN | select.EPOLLERR)
+        self._lookout.add(stamped.fileno())
         return stamped
 
     def shut(self, socket: ProbeSocket) -> None:
         """Close one of the sockets, for good."""
         [(fd, opened)] = [each for each in self._sockets.items() if each[1] is socket]
         self._dropped += opened.dropped
-        self._epoll.unregister(fd)
+        self._lookout.remove(fd)
         del self._sockets[fd]
         opened.close()
 
@@ -95,12 +105,13 @@ class KernelInstrument:
         """Tell the observer from now on, and return when that is."""
         self._observer = observer
         self._reactor.addReader(self)
-        return read_clocks()
+        begun = read_clocks()
+        self._begun_ns = begun.monotonic_ns
+        return begun
 
     def wake_at(self, monotonic_ns: int) -> None:
         """Call due() at that time, and caught_up() when what came before it has been read."""
-        self._wake_at_ns = monotonic_ns
-        self._timer.set(monotonic_ns)
+        self._lookout.wake_at(monotonic_ns)
 
     def dropped(self) -> int:
         """Count the datagrams that came and found no room, until it is closed."""
@@ -114,33 +125,42 @@ class KernelInstrument:
         for opened in self._sockets.values():
             opened.close()
         self._sockets.clear()
-        self._timer.close()
-        self._epoll.close()
+        self._lookout.close()
         return succeed(None)
 
     # IReadDescriptor
 
     def fileno(self) -> int:
         """Return the descriptor of the epoll in which all others stand."""
-        return -1 if self._epoll.closed else self._epoll.fileno()
+        return self._lookout.fileno()
 
     def doRead(self) -> None:
         """Send what is due; then take what has come, and only then look for what has not.
 
         Nothing delays a probe that could be done after it, and a reply read late is not late.
         """
-        due = self._wake_at_ns is not None and monotonic_ns() >= self._wake_at_ns
+        lookout, now_ns = self._lookout, monotonic_ns()
+        due = lookout.is_due(now_ns)
         if due and self._observer is not None:
             self._observer.due()
+        if lookout.rests(now_ns):
+            return
         until = monotonic() + TURN_SECONDS
-        for fd, _ in self._poll():
+        ready = lookout.look()
+        left = len(ready) == MOST_SOCKETS
+        for fd in ready:
             opened = self._sockets.get(fd)
             if opened is not None:
-                self._read(opened)
+                left |= self._read(opened)
             if monotonic() > until:
+                lookout.go_on()
                 return
-        if due and self._observer is not None:
-            self._observer.caught_up()
+        if left and lookout.rest_ns:
+            lookout.go_on()
+        elif self._observer is not None:
+            if due or lookout.rest_ns:
+                self._observer.caught_up()
+            self._rest(now_ns, due or bool(ready))
 
     def connectionLost(self, reason: Failure | None = None) -> None:
         """Do nothing: the reactor ends, and whoever opened this closes it."""
@@ -149,18 +169,33 @@ class KernelInstrument:
         """Return the name that log lines bear."""
         return "udpecho ping"
 
-    def _poll(self) -> list[tuple[int, int]]:
-        return [] if self._epoll.closed else self._epoll.poll(0, BATCH)
+    def _rest(self, now_ns: int, has_work: bool) -> None:
+        """Rest, if something was done and more is to come: its stamps tell when."""
+        if not self._lookout.rest_ns or self._observer is None:
+            return
+        begins = now_ns - self._begun_ns < STAMPS_BEGIN_NS
+        if (
+            has_work
+            and not begins
+            and all(each.sends.are_stamped for each in self._sockets.values())
+        ):
+            self._lookout.rest(now_ns)
+        else:
+            self._lookout.wake()
 
-    def _read(self, opened: StampedSocket) -> None:
-        """Take a batch, then the stamps: so that every probe answered in it has its own."""
+    def _read(self, opened: StampedSocket) -> bool:
+        """Take a batch, then the stamps: so that every probe answered in it has its own.
+
+        Tell whether there may be more.
+        """
         batches = list(opened.arrivals(BATCH))
         refusals = opened.notices(2 * BATCH)
         for refused in refusals:
             if self._observer is None:  # it had all it waited for
-                return
+                return False
             self._observer.refused(refused)
         for arrivals, stamp in batches:
             if self._observer is None:
-                return
+                return False
             self._observer.came(opened, arrivals, stamp)
+        return any(len(arrivals) == BATCH for arrivals, _ in batches)

@@ -43,6 +43,11 @@ class NumberedSends:
         self._sent: dict[int, Probe] = {}
         self.begin()
 
+    @property
+    def are_stamped(self) -> bool:
+        """Whether the kernel stamps what departs, as far as is known, and what comes."""
+        return self.stamps and self.any_stamped
+
     def begin(self) -> None:
         """Have the kernel stamp, and count sends from 0: both of us, whatever failed before."""
         if not self.stamps:

@@ -93,7 +93,7 @@ class StampedSocket:
             self._socket.close()
             raise
         self.port = int(self._socket.getsockname()[1])
-        self._sends = NumberedSends(self._socket, stamps=stamps)
+        self.sends = NumberedSends(self._socket, stamps=stamps)
 
     def fileno(self) -> int:
         """Return the descriptor."""
@@ -133,7 +133,7 @@ class StampedSocket:
         unsent: list[Unsent] = []
         if self._hears_hops:
             self._empty_notices()
-        if len(probes) > 1 and self._sends.any_stamped:
+        if len(probes) > 1 and self.sends.any_stamped:
             for at in range(0, len(probes), BATCH):
                 self._send_together(probes[at : at + BATCH], payloads[at : at + BATCH], unsent)
         else:
@@ -162,7 +162,7 @@ class StampedSocket:
                 failed = error.errno or errno.EIO
                 self._count_anew()
             else:
-                self._sends.add([probe])
+                self.sends.add([probe])
                 return 0
         return failed
 
@@ -178,7 +178,7 @@ class StampedSocket:
         What is taken together has one reading of the clocks. Where only they tell the time,
         each is taken by itself.
         """
-        at_once = most if self._sends.stamps else 1
+        at_once = most if self.sends.stamps else 1
         for _ in range(0, most, at_once):
             if not self._intake.take(self.fileno(), at_once):
                 break
@@ -198,7 +198,7 @@ class StampedSocket:
         if not count:
             return 0
         records = intake.records()
-        others = self._sends.departed(departures(records, intake.control_sizes()))
+        others = self.sends.departed(departures(records, intake.control_sizes()))
         if others:
             data = intake.data()
             for index in others:
@@ -221,7 +221,7 @@ class StampedSocket:
             self._count_anew()
             self._send_together([probe], [payload], unsent)  # which knows what to do
         else:
-            self._sends.add([probe])
+            self.sends.add([probe])
 
     def _send_together(
         self, probes: Sequence[Probe], payloads: Sequence[bytes], unsent: list[Unsent]
@@ -237,7 +237,7 @@ class StampedSocket:
             """Send some, and keep count as the kernel does."""
             sent = outlet.send(fd, start, stop)
             if sent > 0:
-                self._sends.add(probes[start : start + sent])
+                self.sends.add(probes[start : start + sent])
             if sent < stop - start:
                 self._count_anew()
             return sent
@@ -278,9 +278,9 @@ class StampedSocket:
 
     def _count_anew(self) -> None:
         """After a failed send, which some kernels count: forget the count, but no stamp."""
-        if self._sends.stamps:
+        if self.sends.stamps:
             self._empty_notices()
-            self._sends.begin()
+            self.sends.begin()
 
     def _empty_notices(self) -> None:
         """Read the error queue: what ICMP said of one datagram would fail the next one's send."""

@@ -45,15 +45,15 @@ def round_trip(
 ) -> tuple[int, Clock]:
     """Return the time between two moments, and the clock that told it.
 
-    departed_ns and arrived_ns are the kernel's stamps, where it gave any. The process reads its
-    clocks before it sends and after it receives, so that the kernel's difference is never truly
-    the longer one.
+    departed_ns and arrived_ns are the kernel's stamps, where it gave any: not every driver stamps
+    what departs. The process reads its clocks before it sends and after it receives, so that the
+    kernel's difference is never truly the longer one.
     """
     by_process = came.monotonic_ns - sent.monotonic_ns
-    if departed_ns is None or arrived_ns is None:
+    if arrived_ns is None:
         return max(by_process, 0), _USER
     step = (came.wall_ns - sent.wall_ns) - by_process
-    by_kernel = arrived_ns - departed_ns
+    by_kernel = arrived_ns - (sent.wall_ns if departed_ns is None else departed_ns)
     if abs(step) > STEP_NS or not 0 <= by_kernel <= by_process + STEP_NS:
         return max(by_process, 0), _USER
-    return by_kernel, _KERNEL
+    return by_kernel, _USER if departed_ns is None else _KERNEL

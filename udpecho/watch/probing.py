@@ -36,6 +36,10 @@ TOGETHER, FLOWS_AT_ONCE = 8, 4
 """Peers that are probed at one time, where there are so many, and flows of each: to be woken costs
 a node as much as 16 probes, and one that reflects as much as 4 that come together."""
 
+REST_NS = 20_000_000
+"""For how long a reply may wait to be read: the kernel has stamped when it came, and to be woken
+for each would cost more than all else."""
+
 SETTLE_NS = 500_000_000
 """How much later than that all fates of a round are known, at most."""
 
@@ -134,7 +138,7 @@ class Prober:
         )
         plan = plan_of(settings)
         options = SocketOptions(traffic_class=plan.traffic_class)
-        instrument = choose_instrument(reactor, options, size=settings.size)
+        instrument = choose_instrument(reactor, options, size=settings.size, rest_ns=REST_NS)
         known_ns = plan.timeout_ns + LOST_NS + SETTLE_NS
         self._unsettled = ceil(known_ns / (settings.interval * 1e9)) + 1
         """Rounds of which not all fates may be known."""
