@@ -103,7 +103,7 @@ PURE = frozenset(
         "watch.pages",
         "watch.readers", "watch.rings", "watch.scale", "watch.search_names", "watch.settings",
         "watch.tables", "watch.toml_lines",
-        "watch.bounds", "watch.lossy", "watch.minutes", "watch.sampling",
+        "watch.bounds", "watch.lossy", "watch.minutes", "watch.passwords", "watch.sampling",
         "watch.tiles", "watch.views", "watch.askers",
     }
 )  # fmt: skip
@@ -115,7 +115,8 @@ TOUCHES_THE_REACTOR = {"commands.running", "tap"}
 TWISTED = ("twisted", "zope")
 PURE_MODULES = frozenset(
     {
-        "__future__", "array", "bisect", "collections", "collections.abc", "dataclasses", "difflib",
+        "__future__", "array", "base64", "bisect", "collections", "collections.abc", "dataclasses",
+        "difflib",
         "enum", "errno", "functools", "hashlib", "heapq", "html", "ipaddress", "itertools",
         "json", "math", "operator", "re", "reprlib",
         "struct", "tomllib", "types", "typing", "unicodedata",
@@ -153,6 +154,7 @@ INPUT_AND_OUTPUT = (
 )  # fmt: skip
 EXTRAS = {
     "ping.spread": "hdrh",
+    "watch.hashing_child": "bcrypt",
     "show.plot": "matplotlib",
     "show.heat": "matplotlib",
     "show.path_plot": "matplotlib",

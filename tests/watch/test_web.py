@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from twisted.logger import Logger
 from tests.examples import given, st
 from tests.watch.nodes import Nodes
 from udpecho.watch.answers import MOST_PAGES
+from udpecho.watch.gate import Gate
 from udpecho.watch.sending import WHOLE_SECONDS, takes_gzip
 from udpecho.watch.site import IDLE_SECONDS, MOST_CONNECTIONS
 from udpecho.watch.web import (
@@ -40,14 +42,19 @@ class Transport(StringTransportWithDisconnection):
 class Bench:
     """A node with a page, and who asks it."""
 
-    def __init__(self, peers: int = 0, **options: Any) -> None:
+    def __init__(
+        self,
+        peers: int = 0,
+        gated: Callable[[Any, Logger], Gate] = lambda *_: None,  # type: ignore
+    ) -> None:
         self.nodes = Nodes(1)
         named: list[int | str] = [f"198.51.100.{n + 1}:1060" for n in range(peers)]
         more = "[web]\nhosts = ['fra-1.example']\n[probe]\nflows = 1\n[mesh]\nfanout = 'all'"
         self.node = self.nodes.begin(0, self.nodes.text(0, named, more))
         self.nodes.net.advance(0.1)
         log = Logger(observer=self.nodes.events.append)  # type: ignore[arg-type]
-        self.site: Any = site_of(self.nodes.hosts[0], self.node, log)
+        gate = gated(self.nodes.hosts[0], log)
+        self.site: Any = site_of(self.nodes.hosts[0], self.node, log, gate=gate)
 
     def connect(self) -> tuple[Any, Transport]:
         channel, transport = self.site.buildProtocol(None), Transport()

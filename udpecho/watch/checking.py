@@ -15,6 +15,7 @@ from udpecho.hosts import DEFAULT_PORT
 from udpecho.peer import is_loopback
 from udpecho.server import UdpAddress
 from udpecho.watch.files import read_text
+from udpecho.watch.gate import read_password_file
 from udpecho.watch.mesh import fanout_of
 from udpecho.watch.reflecting import PEERS_SHARE, listens_of, peers_rate
 from udpecho.watch.rereading import config_of
@@ -33,6 +34,7 @@ def check_file(path: Path, host: str) -> Iterator[str]:
     where = _listens(config.reflect)
     site: Any = Site(Resource())
     WebService(None, config.web, site)
+    read_password_file(config.web, path.absolute().parent)
     known, unknown = _peers(config, path.absolute().parent)
     zone = f" in zone {config.node.zone}" if config.node.zone else ""
     yield f"node {config.node.name}{zone}"

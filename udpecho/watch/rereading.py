@@ -53,10 +53,12 @@ class Rereading(Service):
         reloads: Reloads,
         log: Logger,
         on_refused: Callable[[str], None] = lambda _: None,
+        also_changed: Callable[[], bool] = lambda: False,
     ) -> None:
         """Begin when started. take has a configuration in force, or refuses it by an error.
 
-        on_refused hears why, in a line.
+        on_refused hears why, in a line; also_changed tells whether something else has that the
+        configuration names.
         """
         self._reactor = reactor
         self._file = ChangingFile(path)
@@ -65,6 +67,7 @@ class Rereading(Service):
         self._reloads = reloads
         self._log = log
         self._on_refused = on_refused
+        self._also_changed = also_changed
         self._alarm: IDelayedCall | None = None
 
     def startService(self) -> None:
@@ -96,5 +99,6 @@ class Rereading(Service):
 
     def _look(self) -> None:
         self._alarm = self._reactor.callLater(LOOK_SECONDS, self._look)
-        if self._file.has_changed():
+        has_changed, also = self._file.has_changed(), self._also_changed()
+        if has_changed or also:
             self.read_again()

@@ -15,7 +15,10 @@ from twisted.python.failure import Failure
 from twisted.python.systemd import ListenFDs
 from twisted.web.server import Site
 
+from udpecho.reactors import monotonic_clock
 from udpecho.watch.events import ReloadRefused
+from udpecho.watch.gate import Gate, read_password_file
+from udpecho.watch.hashing import Hashing
 from udpecho.watch.mesh_rows import MeshRows
 from udpecho.watch.node import WatchService
 from udpecho.watch.others import Others
@@ -31,16 +34,13 @@ class WebService(Service):
 
     def __init__(self, reactor: Any, web: WebSettings, site: Site) -> None:
         """Read the endpoints. Raises BadConfig for what can't be served."""
-        if web.password_file is not None:
-            raise BadConfig(f"{web.where}: [web] password_file: passwords can't be asked for yet")
         self._site = site
         self._endpoints = []
         for text in web.listen:
             try:
                 self._endpoints.append(serverFromString(reactor, text))
             except Exception as error:  # whatever an endpoint's parser makes of it
-                line = str(error).splitlines() or [type(error).__name__]
-                raise BadConfig(f"{web.where}: [web] listen: {text!r}: {line[0]}") from None
+                raise BadConfig(f"{web.where}: [web] listen: {text!r}: {_why(error)}") from None
         self._ports: list[IListeningPort] = []
 
     def privilegedStartService(self) -> None:
@@ -73,6 +73,13 @@ class WebService(Service):
             failure.raiseException()
 
 
+def _why(error: Exception) -> str:
+    """Word in a line why an endpoint can't be."""
+    if isinstance(error, ImportError):
+        return f"{error.name} is missing, which comes with: pip install 'udpecho[watch-access]'"
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
 def node_service(
     every: MultiService,
     reactor: Any,
@@ -98,16 +105,21 @@ def node_service(
     node = WatchService(reactor, config, base=base, reflector=reflector, log=log)
     others = Others(reactor, node, base)
     others.check(config.mesh)
+    hashing = Hashing(reactor)
+    listed = read_password_file(config.web, base)
+    gate = Gate(listed, hashing.check, monotonic_clock(reactor), log)
 
     def take(config: Config) -> None:
         others.check(config.mesh)
+        listed = read_password_file(config.web, base)
         node.reload(heeding(config))
+        gate.put(listed)
 
     reading = Rereading(
         reactor, path, host, take, node.reloads, log,
-        lambda why: node.events.tell(ReloadRefused(why)),
+        lambda why: node.events.tell(ReloadRefused(why)), gate.has_changed,
     )  # fmt: skip
-    web = WebService(reactor, config.web, site_of(reactor, node, log, MeshRows(node, others)))
-    for each in (node, others, reading, web):
+    web = WebService(reactor, config.web, site_of(reactor, node, log, MeshRows(node, others), gate))
+    for each in (node, others, reading, hashing, web):
         each.setServiceParent(every)  # type: ignore[no-untyped-call]
     return node, reading

@@ -75,5 +75,9 @@ class WatchSite(Site):
             return None
         return super().buildProtocol(addr)  # type: ignore[no-untyped-call]
 
+    def acceptableProtocols(self) -> list[bytes]:
+        """Offer within TLS what a channel speaks, though more may be installed (h2)."""
+        return [b"http/1.1"]
+
     def log(self, request: Any) -> None:
         """Write no line for each request."""

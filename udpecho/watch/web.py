@@ -14,6 +14,7 @@ from udpecho.watch.answers import PageSender, Route, header_of, said
 from udpecho.watch.api import Api
 from udpecho.watch.discovery import Discovery
 from udpecho.watch.exposition import OPENMETRICS, TEXT, wants_openmetrics
+from udpecho.watch.gate import Gate
 from udpecho.watch.metrics import Metrics
 from udpecho.watch.node import WatchService
 from udpecho.watch.rows import GridRows, OwnRow
@@ -54,9 +55,12 @@ class Front(Resource):
 
     isLeaf = True
 
-    def __init__(self, node: WatchService, routes: Mapping[str, Route]) -> None:
+    def __init__(
+        self, node: WatchService, routes: Mapping[str, Route], gate: Gate | None = None
+    ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._node = node
+        self._gate = gate
         self._paths = {path.encode(): route for path, route in routes.items()}
         self._below = [each for each in self._paths if each.endswith(b"/") and each != b"/"]
 
@@ -67,10 +71,16 @@ class Front(Resource):
         if request.method not in (b"GET", b"HEAD"):
             request.setHeader("Allow", "GET, HEAD")
             return said(request, 405, "GET and HEAD only")
-        path = request.path
-        if not path.startswith(b"/-/") and not self._may_be_asked(request):
+        if request.path.startswith(b"/-/"):
+            return self._answer(request)
+        if not self._may_be_asked(request):
             return said(request, 421, "asked by a name that is not this node's ([web] hosts)")
-        route = self._paths.get(path) or self._route_above(path)
+        if self._gate is not None:
+            return self._gate.let_through(request, self._answer)
+        return self._answer(request)
+
+    def _answer(self, request: Request) -> bytes | int:
+        route = self._paths.get(request.path) or self._route_above(request.path)
         return said(request, 404, "not found") if route is None else route(request)
 
     def _route_above(self, path: bytes) -> Route | None:
@@ -104,10 +114,16 @@ def _state(request: Request, is_so: bool) -> bytes:
     return said(request, 200 if is_so else 503, "yes" if is_so else "no")
 
 
-def site_of(reactor: Any, node: WatchService, log: Logger, rows: GridRows | None = None) -> Site:
+def site_of(
+    reactor: Any,
+    node: WatchService,
+    log: Logger,
+    rows: GridRows | None = None,
+    gate: Gate | None = None,
+) -> Site:
     """Make what serves a node's pages, to listen at an endpoint.
 
-    rows has what the grid shows; this node's own row unless said.
+    rows has what the grid shows, this node's own row unless said; a gate asks who may look.
     """
     answers = PageSender(reactor, log)
     routes = dict(told_to_machines(node, answers))
@@ -117,4 +133,4 @@ def site_of(reactor: Any, node: WatchService, log: Logger, rows: GridRows | None
         Showing(reactor, node, rows or OwnRow(node), answers, log),
     ):
         routes |= room.routes()
-    return WatchSite(Front(node, routes), reactor)
+    return WatchSite(Front(node, routes, gate), reactor)
