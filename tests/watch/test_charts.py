@@ -54,7 +54,7 @@ def test_what_lost_all_has_no_round_trips_but_the_highest_bar() -> None:
 
 
 def test_one_slow_reply_flattens_nothing() -> None:
-    assert top_of([column(), column(rtt=(*RTT[:-1], 10**9))]) == above(4 * RTT[-2])
+    assert top_of([column(), column(rtt=(*RTT[:-1], 10**9))]) == above(2 * RTT[-2])
     assert top_of([None]) == top_of([column(100)]) == 1000
 
 

@@ -32,7 +32,7 @@ _PIECE = 128
 _BANDS = tuple((low, len(QUANTILES) - 1 - low) for low in range(MEDIAN))
 """Of quantiles, the widest first: lowest with highest, and so on."""
 
-_HEADROOM, _MOSTLY = 4, 0.95
+_HEADROOM, _MOSTLY = 2.5, 0.95
 """Times the 90th percentile that is drawn at most, where one column of twenty may be above that: a
 slow minute flattens no day."""
 
@@ -113,7 +113,7 @@ def top_of(columns: Columns) -> int:
         return above(1)
     highest = max(rtt[-1] for rtt in known)
     usual = sorted(rtt[-2] for rtt in known)[int(_MOSTLY * (len(known) - 1))]
-    return above(min(highest, _HEADROOM * usual))
+    return above(min(highest, round(_HEADROOM * usual)))
 
 
 def _heights(minute: Minute | None, top: int, height: int) -> tuple[int, ...] | None:

@@ -92,8 +92,13 @@ def hang_up(request: Request) -> None:
 
 
 def gzipped(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Compress, chunk by chunk."""
+    """Compress, chunk by chunk; the first is sent at once, that a page begins to show."""
     compressor = zlib.compressobj(GZIP_LEVEL, wbits=31)
+    for chunk in chunks:
+        yield compressor.compress(chunk) if chunk else b""
+        if chunk:
+            yield compressor.flush(zlib.Z_SYNC_FLUSH)
+            break
     for chunk in chunks:
         yield compressor.compress(chunk) if chunk else b""
     yield compressor.flush()

@@ -8,6 +8,7 @@
 
   // Who looks at a page in the background needs no news: one stream fewer for the node to feed.
   let stream = null;
+  const last = new Map();
 
   const say = (text) => {
     if (status.textContent !== text) status.textContent = text;
@@ -16,12 +17,12 @@
   const swap = (event) => {
     const { id, html } = JSON.parse(event.data);
     const old = document.getElementById(id);
-    if (!old || old.dataset.last === html) return;
+    if (!old || last.get(id) === html) return;
     const focused = old.contains(document.activeElement)
       ? document.activeElement.getAttribute("href")
       : null;
     old.innerHTML = html;
-    old.dataset.last = html;
+    last.set(id, html);
     if (focused !== null) {
       for (const link of old.querySelectorAll("a[href]")) {
         if (link.getAttribute("href") === focused) link.focus({ preventScroll: true });
