@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Event, Thread
-from typing import Any
+from typing import Any, Self
 
 from tests.live.conftest import free_port
 from tests.live.program import Program, environment, twistd
@@ -55,7 +55,7 @@ class Watching:
         run = [*command, *arguments[0:]] if command else twistd(*arguments)
         self.program = Program(within(run), directory, env={**environment(), **(env or {})})
 
-    def __enter__(self) -> Watching:
+    def __enter__(self) -> Self:
         self.program.__enter__()
         return self
 

@@ -282,11 +282,35 @@ class OneFamily:
 def test_a_family_that_has_no_answer_keeps_what_it_had() -> None:
     ipv4, ipv6 = dns.Record_A("10.0.0.2"), dns.Record_AAAA("2001:db8::1")
     broken = ValueError("odd \x1b answer")
-    resolver = OneFamily([[ipv4], [ipv4], broken], [[ipv6], broken, broken])
+    resolver = OneFamily([[ipv4], [ipv4], broken], [[ipv6], broken, [ipv6]])
     heard = Heard()
     source = DnsSource("x", 1, "", heard, resolver, SearchList())
     assert [now(source.ask()) for _ in range(3)] == [9, RETRIES[0], RETRIES[1]]
     assert heard.said == [["10.0.0.2:1", "[2001:db8::1]:1"]] * 3
+
+
+def test_a_server_that_falls_silent_is_told_as_such_though_its_names_are_known() -> None:
+    """Those known stay for five minutes: that is not for who asks to decide."""
+    bench = Bench()
+    bench.zone.put("udpecho", dns.Record_A("10.0.0.2", ttl=9))
+    source = bench.source("udpecho")
+    assert bench.ask(source) == 9
+    bench.port.stopListening()
+    bench.net.advance(0)
+    assert [bench.ask(source) for _ in range(2)] == [*RETRIES[:2]]
+    silent = f"DNS does not tell of udpecho.{ZONE}: no answer"
+    assert bench.heard.said == [["10.0.0.2:1060"], silent, silent]
+
+
+def test_what_is_known_of_one_name_of_the_search_list_is_not_taken_for_another() -> None:
+    """Or a lost answer about a name that there is not would have half of the peers leave."""
+    ipv4, ipv6 = dns.Record_A("10.0.0.2"), dns.Record_AAAA("2001:db8::1")
+    broken = ValueError("odd")
+    resolver = OneFamily([[], [ipv4], []], [[], [ipv6], broken])
+    heard = Heard()
+    source = DnsSource("x", 1, "", heard, resolver, SearchList(("a", "b"), 5))
+    assert [now(source.ask()) for _ in range(2)] == [9, RETRIES[0]]
+    assert heard.said == [["10.0.0.2:1", "[2001:db8::1]:1"], "DNS does not tell of x: odd"]
 
 
 # HTTP.

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
+from twisted.internet.base import BasePort
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.defer import TimeoutError as NoAnswer
+from twisted.internet.udp import Port
 from twisted.names import client
-from twisted.names.dns import AAAA, SRV, A, RRHeader
+from twisted.names.dns import AAAA, SRV, A, DNSDatagramProtocol, RRHeader
 from twisted.names.error import DNSNameError, DomainError
 from twisted.python.failure import Failure
 
@@ -51,12 +54,45 @@ class Resolver(Protocol):
         """Ask for SRV records."""
 
 
+class _DnsQuestion(DNSDatagramProtocol):
+    """A question: what can't be sent (there is no way to the server) goes unanswered."""
+
+    noisy = False
+
+    def writeMessage(self, message: Any, address: Any) -> None:
+        """Send it; else it is asked again when nothing has come."""
+        with suppress(OSError):
+            super().writeMessage(message, address)
+
+
+class _QuietPort(Port):
+    """A port for one question: Twisted's own has a line in the log whenever it is closed."""
+
+    def connectionLost(self, reason: object = None) -> None:
+        """Do what Port does but for that."""
+        self._realPortNumber = None
+        BasePort.connectionLost(self, reason)
+        self.protocol.doStop()
+        self.socket.close()
+        del self.socket, self.fileno
+        if hasattr(self, "d"):
+            self.d.callback(None)
+            del self.d
+
+
 class SystemResolver(client.Resolver):
     """Asks the servers of resolv.conf(5), and looks there for changes."""
 
     def __init__(self, reactor: Any) -> None:
         """Ask nothing yet."""
         super().__init__(resolv=str(RESOLV_CONF), reactor=reactor)  # type: ignore[no-untyped-call]
+
+    def _connectedProtocol(self, interface: str = "") -> DNSDatagramProtocol:
+        """Open a socket for one question, at a port that the kernel chooses."""
+        protocol = _DnsQuestion(self, reactor=self._reactor)  # type: ignore[no-untyped-call]
+        port = _QuietPort(0, protocol, interface, reactor=self._reactor)  # type: ignore[no-untyped-call]
+        port.startListening()  # type: ignore[no-untyped-call]
+        return protocol
 
     def end(self) -> None:
         """Look for changes no more."""
@@ -94,7 +130,9 @@ class DnsSource:
         if not name.startswith("_"):
             kinds = {A: resolver.lookupAddress, AAAA: resolver.lookupIPV6Address}
         self._kinds = kinds
-        self._last: dict[int, list[RRHeader]] = {}
+        self._last: dict[tuple[str, int], list[RRHeader]] = {}
+        """What was known of each name and kind."""
+
         self._failures = 0
 
     async def ask(self) -> float:
@@ -103,7 +141,7 @@ class DnsSource:
             results = await DeferredList(
                 [look_up(name, TIMEOUTS) for look_up in self._kinds.values()], consumeErrors=True
             )
-            records, why = self._records(results)
+            records, why = self._records(name, results)
             if why is not None:
                 delay = RETRIES[min(self._failures, len(RETRIES) - 1)]
                 self._failures += 1
@@ -120,19 +158,25 @@ class DnsSource:
         self._hears.failed(f"DNS has nobody by the name {self._name}")
         return SHORTEST_TTL
 
-    def _records(self, results: Sequence[tuple[bool, Any]]) -> tuple[list[RRHeader], str | None]:
-        """Collect what was found; of a kind whose question failed, what was known before."""
+    def _records(
+        self, name: str, results: Sequence[tuple[bool, Any]]
+    ) -> tuple[list[RRHeader], str | None]:
+        """Collect what was found; of a kind whose question failed, what was known before.
+
+        Nothing, if all failed: then it is the server that can't be asked.
+        """
         records: list[RRHeader] = []
-        why = None
+        why, failed = None, 0
         for kind, (is_answer, result) in zip(self._kinds, results, strict=True):
             if is_answer:
-                self._last[kind] = [each for each in result[0] if each.type == kind]
+                self._last[name, kind] = [each for each in result[0] if each.type == kind]
             elif result.check(DNSNameError):
-                self._last[kind] = []
+                self._last[name, kind] = []
             else:
                 why = _why(result)
-            records += self._last.get(kind, [])
-        return records, why
+                failed += 1
+            records += self._last.get((name, kind), [])
+        return records if failed < len(self._kinds) else [], why
 
     def _peers(self, records: list[RRHeader]) -> list[Wanted]:
         """Name each peer: SRV's by its target, others by address and port."""
