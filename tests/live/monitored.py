@@ -27,6 +27,8 @@ DEBIAN_TEMPLATES = Path("/usr/share/prometheus/alertmanager/default.tmpl")
 
 PATIENCE = 60.0
 
+READY = "Server is ready to receive web requests"
+
 Labels = Mapping[str, str]
 
 
@@ -112,6 +114,14 @@ class Monitoring:
             time.sleep(0.5)
 
 
+def prometheus(listen: str, file: str = "prometheus.yml") -> list[str]:
+    """Write the command line that has it scrape and remember."""
+    return [
+        PROMETHEUS, f"--config.file={file}", "--storage.tsdb.path=prometheus",
+        f"--web.listen-address={listen}",
+    ]  # fmt: skip
+
+
 def _plainly(what: Callable[[], Any]) -> Any:
     return what()
 
@@ -131,13 +141,10 @@ def monitoring(
     wrap has commands run elsewhere, and inside calls of ours: in a network namespace.
     """
     webhook = Webhook()
-    prometheus, alertmanager, ours = ports
+    remembers, alertmanager, ours = ports
     _configure(directory, targets, ports, f"{round(seconds * 1000)}ms")
     commands = [
-        [
-            PROMETHEUS, "--config.file=prometheus.yml", "--storage.tsdb.path=prometheus",
-            f"--web.listen-address=127.0.0.1:{prometheus}",
-        ],
+        prometheus(f"127.0.0.1:{remembers}"),
         [
             ALERTMANAGER, "--config.file=alertmanager.yml", "--storage.path=alertmanager",
             f"--web.listen-address=127.0.0.1:{alertmanager}", "--cluster.listen-address=",
@@ -151,10 +158,10 @@ def monitoring(
         stack.callback(server.shutdown)
         run = [stack.enter_context(Program(wrap(each), directory)) for each in commands]
         made = Monitoring(
-            f"http://127.0.0.1:{prometheus}", webhook, inside,
+            f"http://127.0.0.1:{remembers}", webhook, inside,
             lambda: "".join(each.errors for each in run),
         )  # fmt: skip
-        run[0].wait_for("Server is ready to receive web requests", PATIENCE)
+        run[0].wait_for(READY, PATIENCE)
         yield made
 
 
@@ -164,7 +171,7 @@ def _configure(
     """Write what both are to do; their YAML may be JSON."""
     _, alertmanager, ours = ports
     nodes = [{"targets": [at], "labels": {"instance": name}} for name, at in targets.items()]
-    prometheus = {
+    scraping = {
         "global": {
             "scrape_interval": every,
             "scrape_timeout": every,
@@ -181,7 +188,7 @@ def _configure(
         "route": {"receiver": "ours", "group_by": ["alertname"], **waits},
         "receivers": [{"name": "ours", "webhook_configs": [{"url": f"http://127.0.0.1:{ours}/"}]}],
     }
-    (directory / "prometheus.yml").write_text(json.dumps(prometheus))
+    (directory / "prometheus.yml").write_text(json.dumps(scraping))
     (directory / "alertmanager.yml").write_text(json.dumps(alerts))
 
 

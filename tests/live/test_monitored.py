@@ -14,7 +14,15 @@ from threading import Thread
 import pytest
 
 from tests.live.conftest import bound, free_port, needs
-from tests.live.monitored import Monitoring, monitoring, why_not
+from tests.live.monitored import (
+    READY,
+    RULES,
+    Monitoring,
+    Webhook,
+    monitoring,
+    prometheus,
+    why_not,
+)
 from tests.live.program import ROOT, Program, run, twistd
 
 pytestmark = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
@@ -152,6 +160,36 @@ def test_the_dashboards_panels_have_a_place_each() -> None:
         assert not squares & taken, panel["title"]
         taken |= squares
     assert len({panel["id"] for panel in board["panels"]}) == len(board["panels"])
+
+
+def test_nodes_are_found_by_what_a_node_lists(tmp_path: Path) -> None:
+    """As deploy/'s file asks, at other addresses; instance is what peers call the node."""
+    udp, web, port = free_port(), free_port(), free_port()
+    (tmp_path / "peers.json").write_text(
+        json.dumps([{"targets": [f"127.0.0.1:{udp}"], "labels": {"name": "one", "zone": "a"}}])
+    )
+    file = tmp_path / "one.toml"
+    mesh = f'[mesh]\nweb = "http://{{address}}:{web}"\n'
+    file.write_text(CONFIG.format(name="one", udp=udp, web=web) + mesh)
+    config = (ROOT / "deploy/prometheus/prometheus-sd.yml").read_text()
+    for old, new in (
+        ("10.0.0.1:8060", f"127.0.0.1:{web}"),
+        ("10.0.0.2:8060", f"127.0.0.1:{web}"),
+        ("udpecho.rules.yml", str(RULES)),
+        ("scrape_interval: 5s", "scrape_interval: 1s"),
+        ("refresh_interval: 30s", "refresh_interval: 1s"),
+    ):
+        assert old in config
+        config = config.replace(old, new)
+    (tmp_path / "prometheus.yml").write_text(config)
+    with (
+        Program(twistd("udpecho", f"--watch={file}"), tmp_path) as node,
+        Program(prometheus(f"127.0.0.1:{port}"), tmp_path) as scraping,
+    ):
+        node.wait_for("udpecho answers")
+        scraping.wait_for(READY, 60)
+        told = Monitoring(f"http://127.0.0.1:{port}", Webhook(), lambda ask: ask(), lambda: "")
+        told.wait_until('up{job="udpecho",instance="one",node_zone="a"}', 1)
 
 
 @needs("amtool")
