@@ -11,9 +11,12 @@ from twisted.logger import Logger
 from udpecho.testing import MemoryNetwork
 from udpecho.watch import WatchService, read_config
 from udpecho.watch.counts import FATES
-from udpecho.watch.probing import Probed
+from udpecho.watch.probed import Probed
 
 REFLECT = '[reflect]\nlisten = "udp:1060:interface={address}"\n'
+
+UNTRACED = '[trace]\nwhen = "never"'
+"""For tests that count each datagram."""
 
 
 class Nodes:

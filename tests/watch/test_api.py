@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 from twisted.logger import Logger
 
 from tests.examples import given, st
-from tests.watch.nodes import Nodes, fates
+from tests.watch.nodes import UNTRACED, Nodes, fates
 from tests.watch.test_web import LOCAL, Bench
 from udpecho.watch.json_text import with_list, written
 from udpecho.watch.web import site_of
@@ -49,7 +49,7 @@ class Mesh(Bench):
         self.node = self.nodes.begin(
             0, self.nodes.text(0, [], more), base=tmp_path, wall=lambda: 1e9
         )
-        self.nodes.begin(1, self.nodes.text(1, [0]))
+        self.nodes.begin(1, self.nodes.text(1, [0], UNTRACED))
         self.nodes.net.advance(10)
         log = Logger(observer=self.nodes.events.append)  # type: ignore[arg-type]
         self.site: Any = site_of(self.nodes.hosts[0], self.node, log)

@@ -40,7 +40,7 @@ def test_our_own_nodes_see_who_loses_and_which_flows() -> None:
     assert rows.known("nobody", OWN_NODES[0]) == UNKNOWN
     refused = lossy.reflector.counters().unanswered
     lost = sum(fates(node.roll[OWN_NODES[-1]])["lost"] for node in (first, second))
-    assert lost <= refused[Reason.DISCARDED] <= lost + 20  # of which it is not yet known
+    assert lost <= refused[Reason.DISCARDED] <= lost + 100  # not yet known, or no probes
     ended: list[Deferred[Any]] = [node.stopService() for node in nodes]
     done: list[Any] = []
     for each in ended:

@@ -11,7 +11,7 @@ import pytest
 from twisted.internet.defer import Deferred, succeed
 
 from tests.ping.test_lookups import Script
-from tests.watch.nodes import Nodes, fates, name_of
+from tests.watch.nodes import UNTRACED, Nodes, fates, name_of
 from udpecho.guard.reasons import Reason
 from udpecho.instrument.probe import ProbeFate
 from udpecho.server import EchoServer
@@ -40,7 +40,9 @@ def test_three_nodes_watch_each_other_and_none_itself() -> None:
             assert sum(probed.counts.rtt.buckets) == fates(probed)["replied"]
         assert sum(node.runs.lateness.buckets) > 0
         counters = node.reflector.counters()
-        assert counters.received == counters.echoed > 300
+        looked_at = counters.unanswered[Reason.TTL_SPENT]
+        assert counters.received - looked_at == counters.echoed > 300
+    assert bench.lines() == []
     bench.stop()
 
 
@@ -262,8 +264,8 @@ def test_what_the_log_advises_is_spelt_as_the_file_has_it() -> None:
 
 def test_a_host_that_is_gone_is_lost_and_comes_back() -> None:
     bench = Nodes(2)
-    node = bench.begin(0, bench.text(0, [1]))
-    bench.begin(1, bench.text(1, [0]))
+    node = bench.begin(0, bench.text(0, [1], UNTRACED))
+    bench.begin(1, bench.text(1, [0], UNTRACED))
     bench.net.advance(2)
     [probed] = node.roll.values()
     bench.links[1].at(2.0, loss=1.0)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from tests.watch.nodes import Nodes
+from tests.watch.nodes import UNTRACED, Nodes
 from udpecho.watch.probing import TOGETHER, plan_of
 from udpecho.watch.settings import ProbeSettings
 
 
 def test_peers_are_probed_together_so_that_few_wake_ups_serve_them_all() -> None:
     nodes = Nodes(TOGETHER + 1)
-    node = nodes.begin(0, nodes.text(0, range(1, TOGETHER + 1), "[probe]\nflows = 8"))
+    node = nodes.begin(0, nodes.text(0, range(1, TOGETHER + 1), f"[probe]\nflows = 8\n{UNTRACED}"))
     for at in range(1, TOGETHER + 1):
         nodes.begin(at, nodes.text(at, []))
     nodes.net.advance(10)

@@ -11,7 +11,7 @@ from twisted.internet.protocol import DatagramProtocol
 from tests.watch.test_pages import EVIL, Read
 from tests.watch.test_web import LOCAL, Bench
 from udpecho.watch.pages import SECURITY, link_to
-from udpecho.watch.probing import new_probed
+from udpecho.watch.probed import new_probed
 from udpecho.watch.targets import Wanted
 
 NAMES = ["a/b?c#d%2F", EVIL, "<b>", "[::1]:7", "\u00e4\U0001f600", "x" * 253]

@@ -8,7 +8,7 @@ missing is no evidence. Flows are asked in the order in which they are given.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from udpecho.path.agenda import ALIKE, Agenda
@@ -43,9 +43,14 @@ class Asker:
         for number, port in enumerate(source_ports):
             self.add(number, port)
 
-    def add(self, number: int, source_port: int) -> None:
-        """Ask of a flow, too, under this number; if it is known already, nothing changes."""
-        self._flows.setdefault(number, KnownFlow(number, source_port))
+    def add(
+        self, number: int, source_port: int, before: Mapping[int, tuple[str, ...]] | None = None
+    ) -> None:
+        """Ask of a flow, too, under this number; if it is known already, nothing changes.
+
+        before has who answered in an earlier look, by TTL: who answers otherwise is another.
+        """
+        self._flows.setdefault(number, KnownFlow(number, source_port, before=dict(before or {})))
         self._agenda = None
 
     def take(self, now_ns: int) -> Question | None:

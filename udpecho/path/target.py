@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from udpecho.instrument.probe import Flow, Probe
@@ -40,10 +40,12 @@ class TracedTarget:
             self.flows = list(now)
         return self.flows.index(flow)
 
-    def trace(self, flow: Flow, number: int) -> None:
-        """Trace a flow, under this number."""
+    def trace(
+        self, flow: Flow, number: int, before: Mapping[int, tuple[str, ...]] | None = None
+    ) -> None:
+        """Trace a flow, under this number; before is as Asker.add has it."""
         self.traced[flow] = number
-        self.asker.add(number, flow.port)
+        self.asker.add(number, flow.port, before)
         self.back.add(number, flow.port)
         for probe in self.first_lost.pop(flow, ()):
             self.misses(probe)

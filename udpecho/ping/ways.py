@@ -54,6 +54,10 @@ class Ways:
         """Return the socket of each flow."""
         return dict(self._sockets)
 
+    def socket(self, flow: Flow) -> ProbeSocket:
+        """Return the socket of a flow. Raises KeyError once it is closed."""
+        return self._sockets[flow]
+
     def number(self, flow: Flow) -> int | None:
         """Tell which of its target's flows one is, from 0; None once it is closed."""
         return self._number_of.get(flow)

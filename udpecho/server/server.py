@@ -117,7 +117,8 @@ class EchoServer(DatagramProtocol):
         if self._teller:
             self.errorsReceived = self._refused
         # Who traces a path sends what can't be answered, and that is no news then.
-        self._unanswered = Unanswered({Reason.TTL_SPENT} if self._teller else (), spelling)
+        traced = {Reason.TTL_SPENT} if self._teller else set()
+        self._unanswered = Unanswered(traced | spelling.unsaid, spelling)
         self._log = log or Logger()
         self._received = self._echoed = self._bytes_received = self._bytes_echoed = 0
         self._send_errors: Counter[str] = Counter()

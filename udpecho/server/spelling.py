@@ -1,9 +1,10 @@
-"""What an operator is told to set, as it is spelt where the service's options stand."""
+"""What an operator is told: which options to set, as they are spelt where they stand."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from udpecho.guard.reasons import Reason
 from udpecho.hosts import DEFAULT_PORT
 
 
@@ -15,6 +16,8 @@ class Spelling:
     source_port: str = "--allow-source-port"
     rate: str = "--rate, --burst and --exempt"
     stock_port: str = "--stock-port"
+    unsaid: frozenset[Reason] = frozenset()
+    """What is no news there, though it is counted."""
 
 
 OPTIONS = Spelling()

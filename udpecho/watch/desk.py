@@ -20,6 +20,7 @@ from udpecho.watch.counts import FATES
 from udpecho.watch.lossy import LossyGuard
 from udpecho.watch.node import WatchService
 from udpecho.watch.pages import UNKNOWN, Cell
+from udpecho.watch.reflecting import SPELLING
 from udpecho.watch.rows import OwnRow
 from udpecho.watch.serving import WebService
 from udpecho.watch.settings import (
@@ -105,7 +106,7 @@ def start_own_nodes(
     nodes = []
     for name in OWN_NODES:
         guard = LossyGuard(seed) if name == OWN_NODES[-1] else None
-        reflector = EchoService(reactor, [HERE], log=log, guard=guard)
+        reflector = EchoService(reactor, [HERE], log=log, guard=guard, spelling=SPELLING)
         config = Config(NodeSettings(name), probe=probe)
         node = WatchService(reactor, config, reflector=reflector, fetch=fetch, log=log)
         node.privilegedStartService()

@@ -13,7 +13,7 @@ from udpecho.reactors import monotonic_clock
 from udpecho.watch.counts import Histogram
 from udpecho.watch.minutes import LatenessDay
 from udpecho.watch.pieces import in_pieces
-from udpecho.watch.probing import Roll
+from udpecho.watch.probed import Roll
 
 MINUTE = 60.0
 

@@ -6,6 +6,8 @@ another test, and so does a quarter of an hour in which nobody was. Does no I/O;
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from udpecho.ping.losing import Losing
 
 LEVEL = 1e-5
@@ -51,6 +53,11 @@ class LosingFlows:
         """Name the flows that lose more than the others, or did five minutes ago."""
         self._held = {flow: until for flow, until in self._held.items() if until > now_ns}
         return sorted(self._held)
+
+    def blame(self, lost_ns: Mapping[int, int]) -> None:
+        """Hold flows, by when they lost last, that were found to lose more otherwise: together."""
+        for flow, last_ns in lost_ns.items():
+            self._held[flow] = max(self._held.get(flow, 0), last_ns + HELD_NS)
 
     def begin_again(self) -> None:
         """Forget all: the flows are others."""

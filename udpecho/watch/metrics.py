@@ -18,7 +18,7 @@ from udpecho.watch.counts import BOUNDS_NS, FATES, Histogram
 from udpecho.watch.event_metrics import event_families
 from udpecho.watch.exposition import END, Family, header, histogram_series, samples, series
 from udpecho.watch.node import WatchService
-from udpecho.watch.probing import Probed
+from udpecho.watch.probed import Probed
 from udpecho.watch.reflecting import fates_of
 
 MOST_FLOW_PEERS = 100

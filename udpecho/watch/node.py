@@ -27,7 +27,8 @@ from udpecho.watch.noticing import Noticing, PeerNow, patience_ns
 from udpecho.watch.ourselves import is_own_address
 from udpecho.watch.outlets import Outlets
 from udpecho.watch.pieces import in_pieces
-from udpecho.watch.probing import LOST_NS, Roll, new_probed
+from udpecho.watch.probed import Roll, new_probed
+from udpecho.watch.probing import LOST_NS
 from udpecho.watch.reflecting import peers_rate, reflector_of
 from udpecho.watch.rereading import Reloads
 from udpecho.watch.runs import Runs
@@ -68,8 +69,6 @@ class WatchService(Service):
         """The peers that are probed, by name."""
 
         self.reloads = Reloads()
-        """What became of configurations that were read again."""
-
         self._reactor = datagram_reactor(reactor)
         self._seconds = monotonic_clock(self._reactor)
         self._log = log or Logger()
@@ -85,7 +84,9 @@ class WatchService(Service):
             self._reactor, base, self.members, self._seconds, self._arrange, self._log,
             resolver=resolver, fetch=fetch,
         )  # fmt: skip
-        self.runs = Runs(self._reactor, self.roll, self._addressed, self._probe_anew, self._log)
+        self.runs = Runs(
+            self._reactor, self.roll, self._addressed, self._probe_anew, self._log, self.events.tell
+        )
         self.hourglass = Hourglass(self._reactor, wall, self.roll, self.runs.lateness, self._log)
         self._has_new_addresses = self._arrange_again = False
         self._arranging: Deferred[None] | None = None
@@ -102,7 +103,7 @@ class WatchService(Service):
         self.reflector.startService()
         super().startService()  # type: ignore[no-untyped-call]
         self.outlets.begin(self.config.events, self.config.node)
-        self.runs.begin(self.config.probe)
+        self.runs.begin(self.config.probe, self.config.trace)
         self.learning.set_sources(self.config.peers)
         self._tick()
 
@@ -130,6 +131,7 @@ class WatchService(Service):
         self.outlets.check(config.events)
         before, self.config = self.config, config
         self.members.set_limits(config.probe.interval, config.mesh.max_peers)
+        self.runs.tracing.set(config.trace)
         if self.running:
             self.outlets.begin(config.events, config.node)
             self.learning.set_sources(config.peers)
@@ -160,7 +162,7 @@ class WatchService(Service):
         if self.running:
             for probed in self.roll.values():
                 probed.want(self.config.probe.flows)
-            self.runs.begin(self.config.probe)
+            self.runs.begin(self.config.probe, self.config.trace)
             self._arrange()
 
     def _arrange(self) -> None:
@@ -252,6 +254,7 @@ class WatchService(Service):
                 losing, is_asked = probed.losing.losing(now_ns), bool(probed.address or probed.why)
                 look = PeerNow(probed.counts.heard_ns, losing, is_asked, probed.why)
                 self.noticing.look(name, look, patience, now_ns)
+            self.runs.tracing.settle(now_ns, self.roll)
         self.hourglass.tick()
 
     def _give_peers_their_rate(self) -> None:

@@ -11,7 +11,7 @@ from udpecho.watch.counts import FATES
 from udpecho.watch.history import History, Minute, thinned
 from udpecho.watch.node import WatchService
 from udpecho.watch.pages import Pair
-from udpecho.watch.probing import Probed
+from udpecho.watch.probed import Probed
 from udpecho.watch.scale import duration, percent, span
 
 COLUMNS = 480

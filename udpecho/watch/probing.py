@@ -7,14 +7,13 @@ raises nothing: it would end the run.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from math import ceil
 from typing import Any
 
 from twisted.internet.defer import Deferred
 
 from udpecho.errors import UdpEchoError
-from udpecho.instrument import SocketOptions, choose_instrument
+from udpecho.instrument import ProbeSocket, SocketOptions, choose_instrument
 from udpecho.instrument.probe import WHOLE, Flow, Probe
 from udpecho.peer import Peer
 from udpecho.ping import Lookups, Ping
@@ -22,12 +21,12 @@ from udpecho.ping.lookup_times import RESOLVE
 from udpecho.ping.outcome import Naming, Outcome, Readdressed
 from udpecho.ping.plan import MIN_INTERVAL_NS, Plan
 from udpecho.reactors import IDatagramReactor
-from udpecho.watch.counts import FATES, Histogram, PeerCounts
-from udpecho.watch.losses import LosingFlows
-from udpecho.watch.minutes import PeerDay
+from udpecho.watch.counts import FATES, Histogram
+from udpecho.watch.probed import Probed as Probed
+from udpecho.watch.probed import Roll as Roll
+from udpecho.watch.probed import new_probed as new_probed
 from udpecho.watch.settings import ProbeSettings
-from udpecho.watch.targets import Wanted
-from udpecho.watch.traced import PeerPaths
+from udpecho.watch.tracing import Tracer, Tracing
 
 LOST_NS = 2_000_000_000
 """After its timeout a probe is late for so long, and then lost."""
@@ -42,55 +41,6 @@ for each would cost more than all else."""
 
 SETTLE_NS = 500_000_000
 """How much later than that all fates of a round are known, at most."""
-
-
-@dataclass(slots=True, eq=False)
-class Probed:
-    """A peer, and what is known of it: counted for as long as it is one."""
-
-    wanted: Wanted
-    counts: PeerCounts
-    losing: LosingFlows
-    address: Peer | None = None
-    why: str = ""
-    """Why it has no address, if it has none."""
-
-    last_round: int = 0
-    day: PeerDay = field(default_factory=PeerDay)
-    paths: PeerPaths = field(default_factory=PeerPaths)
-    """Which paths its flows take, and where they lose, as far as that was traced."""
-
-    def is_called(self, wanted: Wanted) -> None:
-        """Have other labels at the same address."""
-        self.wanted = wanted
-
-    def moves(self, wanted: Wanted) -> None:
-        """Be where it is said now, under the same name; the address is still to be known."""
-        self.wanted = wanted
-        self.begin_again()
-
-    def want(self, flows: int) -> None:
-        """Be probed from so many flows from now on, which are others."""
-        self.counts.want(flows)
-        self.counts.begin_again()
-        self.losing = LosingFlows(flows)
-        self.last_round = 0
-        self.paths.begin_again()
-
-    def begin_again(self) -> None:
-        """Compare flows anew: they are others."""
-        self.losing.begin_again()
-        self.last_round = 0
-        self.paths.begin_again()
-
-
-def new_probed(wanted: Wanted, flows: int) -> Probed:
-    """Begin to count for a peer."""
-    return Probed(wanted, PeerCounts(flows), LosingFlows(flows))
-
-
-Roll = dict[str, Probed]
-"""Peers by name."""
 
 
 def plan_of(settings: ProbeSettings) -> Plan:
@@ -119,6 +69,7 @@ class Prober:
         roll: Roll,
         lateness: Histogram,
         on_address: Callable[[str, Peer, Peer | None], None],
+        tracing: Tracing,
     ) -> None:
         """Probe nobody yet; on_address hears who is where, and was elsewhere if that is new."""
         self._roll = roll
@@ -126,6 +77,7 @@ class Prober:
         self._on_address = on_address
         self._numbers: dict[str, int] = {}
         self._of: dict[Flow, tuple[Probed, int]] = {}
+        self._flows: dict[str, dict[int, Flow]] = {}
         self.strangers = 0
         self._lookups = Lookups(
             reactor,
@@ -145,7 +97,11 @@ class Prober:
 
         self._now = instrument.now
         self._run = Ping(instrument, plan, on_outcome=self._outcome, company=self._lookups)
-        self._run.listen(on_sent=self._sent, on_late=lateness.record)
+        self._tracer = Tracer(roll, self._flows_of, tracing, settings, self._unsettled)
+        self._run.listen(
+            on_overdue=self._tracer.overdue, on_sent=self._sent, on_late=lateness.record,
+            guest=self._tracer,
+        )  # fmt: skip
 
     def start(self) -> Deferred[Any]:
         """Begin; the Deferred fires when it has ended, or fails. Raises OSError."""
@@ -185,8 +141,7 @@ class Prober:
             known = self._of.get(probe.flow) or self._meet(probe.flow)
             if known is not None:
                 probed, number = known
-                probed.counts.sends(number)
-                probed.last_round = probe.flow_sequence
+                probed.sends(number, probe.flow_sequence)
 
     def _outcome(self, outcome: Outcome) -> None:
         flow = outcome.flow
@@ -197,17 +152,18 @@ class Prober:
         if known is None:
             return
         probed, number = known
-        probed.counts.add(number, outcome)
         kind, sequence = outcome.kind, outcome.flow_sequence
         if kind in FATES and kind not in WHOLE and sequence is not None:
             probed.losing.lost(number, sequence)
+            self._tracer.lost(probed, number, outcome)
+        probed.counts.add(number, outcome)
 
     def _named(self, naming: Naming) -> None:
         probed = self._roll.get(naming.name)
         if probed is None:
             return
         if not isinstance(naming, Readdressed):
-            probed.why = naming.reason
+            probed.is_nowhere(naming.reason)
             return
         before = naming.old or probed.address
         if before == naming.new:
@@ -215,8 +171,7 @@ class Prober:
         if before is not None:
             probed.counts.readdress()
             self._forget(naming.name)
-        probed.begin_again()
-        probed.address, probed.why = naming.new, ""
+        probed.is_at(naming.new)
         self._on_address(naming.name, naming.new, before)
 
     # Whose flow is which.
@@ -228,10 +183,19 @@ class Prober:
         if probed is None or number is None or flow.target not in self._numbers:
             return None
         self._of[flow] = probed, number
+        self._flows.setdefault(flow.target, {})[number] = flow
         return probed, number
 
+    def _flows_of(self, name: str) -> list[tuple[ProbeSocket, Flow]]:
+        """Give a peer's flows by number, with their sockets; none until each has been probed."""
+        flows = self._flows.get(name, {})
+        if len(flows) < self._run.plan.flows:
+            return []
+        return [(self._run.roster.ways.socket(flows[at]), flows[at]) for at in sorted(flows)]
+
     def _forget(self, name: str) -> None:
-        for flow in [flow for flow in self._of if flow.target == name]:
+        self._tracer.forget(name)
+        for flow in self._flows.pop(name, {}).values():
             del self._of[flow]
 
 

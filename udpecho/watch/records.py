@@ -17,7 +17,7 @@ from udpecho.watch.history import FLOWS_KEPT, MINUTES, QUANTILES, Minute, togeth
 from udpecho.watch.json_text import VERSION, Record
 from udpecho.watch.minutes import LATELY
 from udpecho.watch.node import WatchService
-from udpecho.watch.probing import Probed
+from udpecho.watch.probed import Probed
 from udpecho.watch.reflecting import fates_of
 
 MINUTE = 60

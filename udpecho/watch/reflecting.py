@@ -32,8 +32,10 @@ SPELLING = Spelling(
     "[reflect] allow_source_port",
     "[reflect] rate, burst and exempt",
     "[reflect] stock_port = true",
+    frozenset({Reason.TTL_SPENT}),
 )
-"""The service's options, as a node's file has them."""
+"""The service's options, as a node's file has them. Peers look at paths: that TTLs end here is no
+news."""
 
 
 def peers_rate(probe: ProbeSettings, nodes: int = 1) -> int:

@@ -13,8 +13,11 @@ from twisted.python.failure import Failure
 from udpecho.peer import Peer
 from udpecho.reactors import IDatagramReactor
 from udpecho.watch.counts import Histogram
-from udpecho.watch.probing import Prober, Roll
-from udpecho.watch.settings import ProbeSettings
+from udpecho.watch.events import Event
+from udpecho.watch.probed import Roll
+from udpecho.watch.probing import Prober
+from udpecho.watch.settings import ProbeSettings, TraceSettings
+from udpecho.watch.tracing import Tracing
 
 AGAIN_SECONDS = 10.0
 """After how long probing begins anew that has ended though nobody stopped it."""
@@ -30,6 +33,7 @@ class Runs:
         on_address: Callable[[str, Peer, Peer | None], None],
         broken_off: Callable[[], None],
         log: Logger,
+        tell: Callable[[Event], None],
     ) -> None:
         """Probe nobody yet. broken_off is called when probing is to begin anew."""
         self.lateness = Histogram()
@@ -39,16 +43,22 @@ class Runs:
         self._reactor = reactor
         self._roll = roll
         self._on_address = on_address
+        self.tracing = Tracing(tell, log)
+        """Whether paths are looked at, and the verdicts."""
+
         self._broken_off = broken_off
         self._log = log
         self._going_on: dict[Prober, Deferred[None]] = {}
         self._strangers = 0
         self._alarm: IDelayedCall | None = None
 
-    def begin(self, settings: ProbeSettings) -> None:
+    def begin(self, settings: ProbeSettings, trace: TraceSettings) -> None:
         """Probe so from now on; nobody at first. What went on before ends."""
         self.end()
-        prober = Prober(self._reactor, settings, self._roll, self.lateness, self._on_address)
+        self.tracing.set(trace)
+        prober = Prober(
+            self._reactor, settings, self._roll, self.lateness, self._on_address, self.tracing
+        )
         self.prober = prober
         self._going_on[prober] = prober.start().addBoth(self._ended, prober)
 

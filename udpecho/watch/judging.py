@@ -1,0 +1,153 @@
+"""What a peer's losses come to: its flows and their paths weighed beside those of a few others.
+
+Where all flows of a peer lose alike, only peers that lose nothing tell where: those with the most
+routers in common are compared. What looks like a rate limit is no verdict. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from heapq import nlargest
+from itertools import islice, takewhile
+from math import exp, lgamma, log
+
+from udpecho.path.hops import Paths
+from udpecho.path.judge import Losses, judge
+from udpecho.path.verdicts import State, Verdict
+from udpecho.show.path_text import segment_text, verdict_text
+from udpecho.show.sheet import ENDLESS
+from udpecho.watch.probed import Probed
+from udpecho.watch.suspects import Suspect, Suspects
+from udpecho.watch.traced import PeerVerdict
+
+BY_CHANCE = 1e-9
+"""The chance that flows which lose a part are named although all of the peer's fare alike: in one
+judgement, of which there are many. Three of 16 flows are named after 13 losses of theirs, one after
+8. Several segments are told only after twice as many: mostly one is found by then."""
+
+COMPARED = 4
+"""Other peers that are weighed beside one that loses."""
+
+MOST_FLOWS = 4
+"""Flows of each of these."""
+
+_GIVEN = (State.NAMED, State.CANDIDATES)
+
+MOST_LOOKED_THROUGH = 2000
+"""Peers among which those are searched."""
+
+
+def judged(
+    name: str,
+    roll: Mapping[str, Probed],
+    suspects: Suspects,
+    beside: Collection[str],
+    now_ns: int,
+) -> PeerVerdict | None:
+    """Judge where flows to a peer that loses die, beside other peers; None if that can't be told.
+
+    now_ns is the time by which flows lose more than others.
+    """
+    probed, suspect = roll[name], suspects.get(name)
+    if suspect is None or probed.address is None or not _is_seen(probed, suspect, now_ns):
+        return None
+    here = probed.paths.paths(name, probed.address, suspect.changed())
+    losses = _losses(here, suspect)
+    usual = max((sent for sent, _ in losses.values()), default=0)
+    looked_at = [here]
+    for other in beside:
+        each = roll.get(other)
+        if each is not None and each.address is not None and each.address != probed.address:
+            paths = _few(each.paths.paths(other, each.address))
+            looked_at.append(paths)
+            losses |= _losses(paths, suspects.get(other), usual)
+    ports = {path.source_port: path for path in here.paths}
+    found = judge(looked_at, losses)
+    theirs = [ports[port] for target, port in found.losing if target == name and port in ports]
+    flows = sorted(path.flow for path in theirs)
+    if not flows or found.state not in _GIVEN:
+        return None
+    enough = BY_CHANCE if found.state is State.NAMED else BY_CHANCE**2
+    is_part = all(path.reached for path in theirs)
+    if (is_part or found.state is not State.NAMED) and by_chance(suspect, flows) > enough:
+        return None
+    return _given(name, found, flows, now_ns)
+
+
+def by_chance(suspect: Suspect, flows: Collection[int]) -> float:
+    """Tell how likely it is that so much of what a peer loses is lost by some of its flows.
+
+    That is if all fare alike: each loss is then any probe's.
+    """
+    tolls = [suspect.toll(number) for number in range(len(suspect.flows))]
+    sent, lost = (sum(each) for each in zip(*tolls, strict=True))
+    theirs = sum(tolls[flow][0] for flow in flows), sum(tolls[flow][1] for flow in flows)
+    share = theirs[0] / max(1, sent)
+    if not 0 < share < 1 or theirs[1] <= share * lost:
+        return 1.0
+    chance = 0.0
+    for count in range(theirs[1], lost + 1):
+        ways = lgamma(lost + 1) - lgamma(count + 1) - lgamma(lost - count + 1)
+        term = exp(ways + count * log(share) + (lost - count) * log(1 - share))
+        chance += term
+        if term < chance * 1e-6:
+            break
+    return chance
+
+
+def most_alike(name: str, roll: Mapping[str, Probed]) -> list[str]:
+    """Name the few other peers whose known paths have the most routers in common with one's."""
+    theirs = roll[name].paths.routers()
+    others = (
+        (len(theirs & each.paths.routers()), other)
+        for other, each in islice(roll.items(), MOST_LOOKED_THROUGH)
+        if other != name and each.paths.known
+    )
+    return [other for _, other in nlargest(COMPARED, others)]
+
+
+def is_outdated(probed: Probed, suspect: Suspect) -> bool:
+    """Tell whether a flow died, or lives again, since its path was seen."""
+    return any(
+        suspect.is_dead(flow) is known.path.reached for flow, known in probed.paths.known.items()
+    )
+
+
+def _is_seen(probed: Probed, suspect: Suspect, now_ns: int) -> bool:
+    """Tell whether there was a look since it loses, at all flows that stand out, as they are."""
+    known, losing = probed.paths.known, probed.losing.losing(now_ns)
+    return (
+        suspect.looked_ns is not None
+        and all(flow in known for flow in losing)
+        and not is_outdated(probed, suspect)
+    )
+
+
+def _losses(paths: Paths, suspect: Suspect | None, usual: int = 0) -> Losses:
+    """Give what was sent and lost of some flows; of who loses nothing, as much as is usual."""
+    return {
+        (*paths.peer, path.source_port): list(
+            (usual, 0) if suspect is None else suspect.toll(path.flow)
+        )
+        for path in paths.paths
+    }
+
+
+def _few(paths: Paths) -> Paths:
+    """Leave out all but a few flows; what was seen of those that don't arrive tells nothing."""
+    return replace(paths, paths=tuple(path for path in paths.paths if path.reached)[:MOST_FLOWS])
+
+
+def _given(name: str, found: Verdict, flows: list[int], now_ns: int) -> PeerVerdict:
+    """Put a verdict into words."""
+    segments = [segment_text(each, name, found.direction) for each in found.segments]
+    said = takewhile(bool, verdict_text(found, ENDLESS))
+    return PeerVerdict(
+        found.direction.value,
+        ", or ".join(segments),
+        " ".join(each.strip() for each in said),
+        tuple(flows),
+        found.segments,
+        now_ns,
+    )
