@@ -98,6 +98,15 @@ def test_who_reads_slowly_gets_nothing_more_then_all_and_not_for_ever() -> None:
     bench.stop()
 
 
+def test_who_still_looks_when_a_node_ends_is_hung_up_on() -> None:
+    bench = Bench(1)
+    _, transport = look(bench)
+    bench.nodes.net.advance(ROUND_SECONDS)
+    bench.site.stopFactory()
+    assert not transport.connected
+    bench.stop()
+
+
 def test_nobody_looking_costs_nothing() -> None:
     bench = Bench(1)
     before = len(bench.nodes.hosts[0].getDelayedCalls())

@@ -24,7 +24,7 @@ SECURITY = (
 """The Content-Security-Policy of every page: nothing of others, nothing inline."""
 
 NAME_COLUMNS = 60
-_CELLS = 25
+_CELLS = 12
 """Of a grid, drawn at a time: of this node's own each takes 40 µs."""
 
 
@@ -140,9 +140,12 @@ def _brief(loss: float) -> str:
     return "<1" if loss < 0.01 else f"{min(int(loss * 100), 99 if loss < 1 else 100)}"
 
 
-def front(node: str, sections: Iterator[Section | None]) -> PageView:
-    """Make the page that tells of all peers."""
-    above = f'<nav><a href="/reflector">who asks this node</a></nav><h1>From {name(node)}</h1>'
+def front(node: str, sections: Iterator[Section | None], *, has_grid: bool = False) -> PageView:
+    """Make the page that tells of all peers, and of the mesh if it has a grid."""
+    links = '<a href="/reflector">who asks this node</a>'
+    if has_grid:
+        links = f'<a href="#grid">the mesh</a> {links}'
+    above = f"<nav>{links}</nav><h1>From {name(node)}</h1>"
     return PageView(node, above + _SCALE, sections)
 
 

@@ -61,7 +61,8 @@ class Showing:
         """Make the page at a path; None if there is none, or none any more."""
         node = self._node
         if path == "/":
-            return front(node.config.node.name, self._front())
+            has_grid = len(self._rows.sources()) > 1
+            return front(node.config.node.name, self._front(), has_grid=has_grid)
         if path == REFLECTOR:
             return self._reflector.view()
         name = unquote_to_bytes(path.removeprefix(PAIR)).decode("utf-8", "replace")

@@ -38,19 +38,19 @@ def _nobody(_: LogEvent) -> None:
 
 
 class WatchChannel(HTTPChannel):
-    """A connection that is counted while it lasts."""
+    """A connection that is known while it lasts."""
 
     factory: WatchSite
     _log = Logger(observer=_nobody)
 
     def connectionMade(self) -> None:
-        """Count it."""
-        self.factory.opens(1)
+        """Know it."""
+        self.factory.open.add(self)
         super().connectionMade()  # type: ignore[no-untyped-call]
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """Count it no more."""
-        self.factory.opens(-1)
+        """Know it no more."""
+        self.factory.open.discard(self)
         super().connectionLost(reason)  # type: ignore[no-untyped-call]
 
 
@@ -63,17 +63,20 @@ class WatchSite(Site):
 
     def __init__(self, resource: Resource, reactor: Any) -> None:
         super().__init__(resource, timeout=IDLE_SECONDS, reactor=reactor)  # type: ignore[no-untyped-call]
-        self._open = 0
-
-    def opens(self, more: int) -> None:
-        """Count connections."""
-        self._open += more
+        self.open: set[WatchChannel] = set()
+        """The connections that there are."""
 
     def buildProtocol(self, addr: Any) -> Any:
         """Take a connection, or hang up."""
-        if self._open >= MOST_CONNECTIONS:
+        if len(self.open) >= MOST_CONNECTIONS:
             return None
         return super().buildProtocol(addr)  # type: ignore[no-untyped-call]
+
+    def stopFactory(self) -> None:
+        """Hang up on all when it listens no more: a page that is looked at has no end."""
+        super().stopFactory()  # type: ignore[no-untyped-call]
+        for channel in list(self.open):
+            channel.loseConnection()  # type: ignore[no-untyped-call]
 
     def acceptableProtocols(self) -> list[bytes]:
         """Offer within TLS what a channel speaks, though more may be installed (h2)."""
