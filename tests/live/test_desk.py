@@ -49,8 +49,8 @@ def test_hosts_that_answer_and_that_do_not(start: Start) -> None:
         silent = f"127.0.0.1:{skt.getsockname()[1]}"
         watching = start(udpecho("watch", "-q", "--web=0", "-i.1", silent, "nobody.invalid"))
         page = got(address_of(watching))
-        assert f'<th scope="col">{silent}</th>' in page
-        assert '<th scope="col">nobody.invalid</th>' in page
+        assert silent in page
+        assert "nobody.invalid" in page
         skt.settimeout(20)
         data, peer = skt.recvfrom(2048)
         skt.sendto(data, peer)
