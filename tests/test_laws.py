@@ -94,7 +94,7 @@ PURE = frozenset(
         "commands.commandline",
         "show.csv_rows", "show.entries", "show.forms", "show.reading", "show.summing",
         "show.trace",
-        "watch.suspects", "watch.traced", "watch.verdicts",
+        "watch.path_metrics", "watch.suspects", "watch.traced", "watch.verdicts",
         "testing.faults", "testing.icmp", "testing.filters", "testing.limits", "testing.pacing",
         "testing.packet", "testing.passage", "testing.timeline", "testing.way",
         "watch.charts", "watch.counts", "watch.events", "watch.exposition", "watch.graph",

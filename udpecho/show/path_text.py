@@ -145,7 +145,7 @@ def verdict_text(verdict: Verdict, sheet: Sheet) -> Iterator[str]:
             each = "any of these segments"
         yield from sheet.wrap(f"{head}, and {_no_other(verdict)} passes {each}{way}:")
         for segment in verdict.segments:
-            yield from sheet.wrap(f"  {segment_text(segment, target, verdict.direction)}")
+            yield from sheet.wrap(f"  {_segment(segment, target, verdict.direction)}")
     yield ""
     yield from _evidence(verdict, sheet)
 
@@ -162,8 +162,7 @@ def _targets(verdict: Verdict) -> str:
     return next(iter(names)) if len(names) == 1 else f"{len(names)} hosts"
 
 
-def segment_text(segment: Segment, target: str, direction: Direction) -> str:
-    """Say between which hops a segment lies, and behind or through which flows die."""
+def _segment(segment: Segment, target: str, direction: Direction) -> str:
     back = direction is Direction.BACK
     first, last = (target, "this host") if back else ("this host", target)
     after = first if segment.after is None else _place(segment.after, back)

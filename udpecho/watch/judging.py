@@ -14,8 +14,8 @@ from math import exp, lgamma, log
 
 from udpecho.path.hops import Paths
 from udpecho.path.judge import Losses, judge
-from udpecho.path.verdicts import State, Verdict
-from udpecho.show.path_text import segment_text, verdict_text
+from udpecho.path.verdicts import Direction, Place, Segment, State, Verdict
+from udpecho.show.path_text import verdict_text
 from udpecho.show.sheet import ENDLESS
 from udpecho.watch.probed import Probed
 from udpecho.watch.suspects import Suspect, Suspects
@@ -139,13 +139,30 @@ def _few(paths: Paths) -> Paths:
     return replace(paths, paths=tuple(path for path in paths.paths if path.reached)[:MOST_FLOWS])
 
 
+def segment_name(segment: Segment, target: str, direction: Direction) -> str:
+    """Say in a few words where flows die: behind or through whom, else between whom."""
+    if segment.behind is not None:
+        return f"behind {_place(segment.behind, '')}"
+    if segment.within:
+        return f"through {', '.join(_place(each, '') for each in segment.within)}"
+    first, last = "this host", target
+    if direction is Direction.BACK:
+        first, last = last, first
+    return f"between {_place(segment.after, first)} and {_place(segment.before, last)}"
+
+
+def _place(place: Place | None, end: str) -> str:
+    """Name a router by two of its addresses at most, or the end where there is none."""
+    return end if place is None else " or ".join(sorted(place.addresses)[:2])
+
+
 def _given(name: str, found: Verdict, flows: list[int], now_ns: int) -> PeerVerdict:
     """Put a verdict into words."""
-    segments = [segment_text(each, name, found.direction) for each in found.segments]
+    segments = [segment_name(each, name, found.direction) for each in found.segments]
     said = takewhile(bool, verdict_text(found, ENDLESS))
     return PeerVerdict(
         found.direction.value,
-        ", or ".join(segments),
+        " or ".join(segments),
         " ".join(each.strip() for each in said),
         tuple(flows),
         found.segments,

@@ -18,6 +18,7 @@ from udpecho.watch.counts import BOUNDS_NS, FATES, Histogram
 from udpecho.watch.event_metrics import event_families
 from udpecho.watch.exposition import END, Family, header, histogram_series, samples, series
 from udpecho.watch.node import WatchService
+from udpecho.watch.path_metrics import path_families
 from udpecho.watch.probed import Probed
 from udpecho.watch.reflecting import fates_of
 
@@ -73,6 +74,7 @@ class Metrics:
             self._peers(peers),
             self._who(peers),
             self._flows(peers),
+            path_families([(name, each.paths) for name, each in peers], self._node.now_ns()),
             self._node_s(),
             event_families(self._node.events, self._node.outlets),
             self._config_s(),

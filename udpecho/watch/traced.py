@@ -45,7 +45,7 @@ class PeerVerdict:
     """As path.verdicts' Direction has it: out, back or unknown."""
 
     segment: str
-    """Between which hops, in words."""
+    """Behind or through whom flows die, or between whom, in a few words."""
 
     why: str
     """What it rests on, in words: how many flows lose, and who passes the segment."""
