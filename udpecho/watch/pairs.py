@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from udpecho.peer import format_peer
 from udpecho.ping.outcome import Surplus
@@ -11,17 +11,15 @@ from udpecho.watch.counts import FATES
 from udpecho.watch.history import History, Minute, thinned
 from udpecho.watch.node import WatchService
 from udpecho.watch.pages import Pair
+from udpecho.watch.paths_shown import named, paths_shown
 from udpecho.watch.probed import Probed
-from udpecho.watch.scale import duration, percent, span
+from udpecho.watch.scale import age, duration, percent, span
 
 COLUMNS = 480
 """Of a chart, which is 1,200 pixels wide at most: three minutes each of a day."""
 
 LATE_NS = 5_000_000
 """From which 99th percentile of lateness on what is lost may be this node's own fault."""
-
-MOST_NAMED = 8
-"""Flows that are named one by one."""
 
 
 def pair_of(node: WatchService, probed: Probed) -> Iterator[Pair | None]:
@@ -46,7 +44,14 @@ def pair_of(node: WatchService, probed: Probed) -> Iterator[Pair | None]:
         tuple(_wrong(node, probed, late[-2:])),
         tuple(_figures(probed, number)),
         late,
+        paths_shown(node.config.node.name, probed, _blamed(node, probed), node.now_ns()),
     )
+
+
+def _blamed(node: WatchService, probed: Probed) -> Collection[int]:
+    """Name the flows that lose: those of the verdict, if there is one."""
+    verdict = probed.paths.verdict
+    return probed.losing.losing(node.now_ns()) if verdict is None else verdict.flows
 
 
 def _minutes(history: History, start: int, stop: int) -> Iterator[Minute | None]:
@@ -58,23 +63,20 @@ def _wrong(node: WatchService, probed: Probed, late: Sequence[Minute | None]) ->
     if probed.address is None:
         yield f"It has no address: {probed.why}." if probed.why else "Its address is not known yet."
     losing = probed.losing.losing(node.now_ns())
-    if losing:
-        yield f"{_flows(losing)} more than the others of {len(probed.counts.flows)}."
+    verdict = probed.paths.verdict
+    if verdict is not None:
+        yield f"{verdict.why} (found {age(node.now_ns() - verdict.since_ns)} ago)"
+    others = sorted(set(losing) - set(() if verdict is None else verdict.flows))
+    if others:
+        verb = "loses" if len(others) == 1 else "lose"
+        flow = "Flow" if len(others) == 1 else "Flows"
+        yield f"{flow} {named(others)} {verb} more than the others of {len(probed.counts.flows)}."
     slowest = max((each.rtt_ns[-1] for each in late if each and each.rtt_ns), default=0)
     if slowest > LATE_NS:
         yield (
             f"This node itself is late by {duration(slowest)}: "
             "loss and slow replies may be its own fault."
         )
-
-
-def _flows(flows: Sequence[int]) -> str:
-    """Name flows that lose, as a sentence's beginning."""
-    if len(flows) == 1:
-        return f"Flow {flows[0]} loses"
-    named = ", ".join(map(str, flows[:MOST_NAMED]))
-    more = f" and {len(flows) - MOST_NAMED} more" if len(flows) > MOST_NAMED else ""
-    return f"Flows {named}{more} lose"
 
 
 def _figures(probed: Probed, number: int) -> Iterator[tuple[str, str]]:

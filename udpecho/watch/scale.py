@@ -11,6 +11,7 @@ UNKNOWN = "u"
 """The class of what nothing is known of: grey, never as good as what loses nothing."""
 
 _UNITS = ((1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "µs"))
+_LONG_UNITS = ((86_400, "days"), (3600, "h"), (60, "min"))
 _STEPS = (1, 2, 5, 10, 30, 60, 120, 180, 360, 720, 1440)
 _MOST_LABELS = 9
 
@@ -42,6 +43,15 @@ def duration(ns: float) -> str:
         if ns >= unit:
             return f"{ns / unit:.3g} {name}"
     return f"{ns:.0f} ns"
+
+
+def age(ns: int) -> str:
+    """Write how long something is ago, in its largest unit."""
+    seconds = max(ns, 0) // 1_000_000_000
+    for unit, name in _LONG_UNITS:
+        if seconds >= 2 * unit:
+            return f"{seconds // unit} {name}"
+    return f"{seconds} s"
 
 
 def above(ns: int) -> int:

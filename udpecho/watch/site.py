@@ -74,7 +74,7 @@ class WatchSite(Site):
 
     def stopFactory(self) -> None:
         """Hang up on all when it listens no more: a page that is looked at has no end."""
-        super().stopFactory()  # type: ignore[no-untyped-call]
+        super().stopFactory()
         for channel in list(self.open):
             channel.loseConnection()  # type: ignore[no-untyped-call]
 
