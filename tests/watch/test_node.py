@@ -305,3 +305,21 @@ def test_a_peer_whose_address_moved_keeps_its_name_and_counters() -> None:
     assert fates(probed)["replied"] >= 2 * 134
     assert len(probed.counts.flows) == 2
     bench.stop()
+
+
+def test_another_node_may_answer_at_the_same_port_of_another_address_of_this_machine() -> None:
+    nodes = Nodes(1)
+    second = nodes.net.host("192.0.2.7", "192.0.2.8")
+    nodes.net.link(second, nodes.router, delay=0.001)
+    nodes.hosts.append(second)
+    nodes.addresses.append("192.0.2.7")
+    both = ["192.0.2.7:1060", "192.0.2.8:1060", "192.0.2.1:1060"]
+    one = nodes.begin(1, nodes.text(1, both))
+    nodes.net.advance(1)
+    assert one.roll.keys() == {*both[1:]}
+    nodes.stop()
+    nodes = Nodes(1)
+    every = nodes.begin(0, nodes.text(0, both).replace("interface=192.0.2.1", "interface=0.0.0.0"))
+    nodes.net.advance(1)
+    assert every.roll.keys() == {*both[:2]}
+    nodes.stop()

@@ -14,7 +14,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from udpecho.hosts import canonical_host
-from udpecho.peer import Peer, format_peer
+from udpecho.peer import Peer, format_peer, is_wildcard
 from udpecho.reactors import AnyReactor, datagram_reactor, monotonic_clock
 from udpecho.server import EchoService
 from udpecho.watch.choosing import Choosing
@@ -225,8 +225,11 @@ class WatchService(Service):
             self._reactor.callLater(0, self._arrange)
 
     def is_ours(self, peer: Peer) -> bool:
-        """Tell whether this node answers at an address and port, or may if it is asked there."""
-        return self._is_our_port(peer[1]) and is_own_address(self._reactor, peer[0])
+        """Tell whether this node answers at an address and port."""
+        at = {host for host, port in self.reflector.addresses() if port == peer[1]}
+        return peer[0] in at or (
+            any(map(is_wildcard, at)) and is_own_address(self._reactor, peer[0])
+        )
 
     def _is_our_port(self, port: int) -> bool:
         return any(port == ours for _, ours in self.reflector.addresses())
