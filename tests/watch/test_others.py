@@ -234,10 +234,13 @@ def test_a_reload_has_them_asked_elsewhere_or_no_more() -> None:
     asked = Asked(1)
     asked.look()
     asked.waiting[0].callback(row(peer(name(1))))
-    asked.advance(CACHED_SECONDS)
+    asked.advance(1)
     named: list[int | str] = [name(1)]
     asked.nodes.reload(0, asked.nodes.text(0, named, WEB.replace("8060", "81")))
     assert asked.look() == ["http://198.51.100.1:81/api/v1/row"]
+    asked.waiting[1].callback(row(peer(name(1))))
+    asked.others.check(asked.node.config.mesh)
+    assert len(asked.look()) == 1
     asked.nodes.reload(0, asked.nodes.text(0, named, ""))
     asked.advance(CACHED_SECONDS)
     assert asked.look() == []

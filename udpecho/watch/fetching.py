@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
 from twisted.internet.defer import Deferred
@@ -68,8 +68,8 @@ def fetcher(
             headers.addRawHeader("Authorization", allowed)
         try:
             response = await agent.request(b"GET", url.encode("ascii"), headers)
-        except (ResponseFailed, ResponseNeverReceived):
-            raise CantFetch("the answer broke off") from None
+        except (ResponseFailed, ResponseNeverReceived) as error:
+            raise CantFetch(_why(error.reasons)) from None
         if response.code != 200:
             response.deliverBody(TakesNothing())
             raise CantFetch(f"expected status 200, got {response.code}")
@@ -85,6 +85,14 @@ def fetcher(
         return Deferred.fromCoroutine(fetch(url)).addTimeout(seconds, clock, too_late)
 
     return fetch_in_time
+
+
+def _why(reasons: Iterable[Failure]) -> str:
+    """Say why there is no answer: what came may be anything, but of TLS it is ours to tell."""
+    for each in reasons:
+        if type(each.value).__module__.partition(".")[0] in ("OpenSSL", "service_identity"):
+            return f"no TLS: {each.getErrorMessage()}"
+    return "the answer broke off"
 
 
 class _Bounded(HTTP11ClientProtocol):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +108,8 @@ class Others(Service):
         mesh = self._node.config.mesh
         if mesh != self._mesh:
             self._mesh, self._fetch = mesh, self._made(mesh)
+            for heard in self._heard.values():
+                heard.asked_at = -inf
         self._looked_at = self._seconds()
         self.neighbours.look()
         for name in self._heard.keys() - self.neighbours.names:
