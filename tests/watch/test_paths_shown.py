@@ -37,7 +37,7 @@ def test_paths_are_drawn_with_the_segment_that_is_blamed_and_the_verdict_in_word
     text = page_of(here)
     assert verdict.why in Read(text).text
     assert 'class="edge bad"' in text
-    assert four.members[1].address(four.r1) in unescape(text)
+    assert str(four.members[1].address(four.r1)) in unescape(text)
     assert TARGET in text
     for path, flows in here.peer().paths.by_id().items():
         assert f'<th scope="row">{path}</th><td>{", ".join(map(str, flows))}</td>' in text
