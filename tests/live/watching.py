@@ -43,17 +43,21 @@ class Watching:
         *,
         options: Sequence[str] = (),
         within: Callable[[Sequence[str]], list[str]] = list,
-        command: Sequence[str] = (),
-        env: Mapping[str, str] | None = None,
+        command: Sequence[str] | None = None,
     ) -> None:
-        """Begin. more is what its file has besides; within makes a command run elsewhere."""
+        """Begin. more is what its file has besides; within makes a command run elsewhere.
+
+        command is what runs it in place of twistd.
+        """
+        self.log_file: Path | None = None
+        """Where it logs, if not to standard output; gone when it ends."""
+
         self.own, self.web = free_port(), free_port()
         self.file = directory / "watch.toml"
         self.text = TEXT.format(own=self.own, web=self.web)
         self.put(more)
-        arguments = ["udpecho", f"--watch={self.file}", *options]
-        run = [*command, *arguments[0:]] if command else twistd(*arguments)
-        self.program = Program(within(run), directory, env={**environment(), **(env or {})})
+        run = [*(command or twistd()), "udpecho", f"--watch={self.file}", *options]
+        self.program = Program(within(run), directory, env=environment())
 
     def __enter__(self) -> Self:
         self.program.__enter__()
@@ -62,16 +66,19 @@ class Watching:
     def __exit__(self, *error: Any) -> None:
         try:
             if error[0] is None:
+                log = self.log
                 self.program.stop()
-                assert "Traceback" not in self.log
-                assert "udpecho has stopped" in self.log
+                log = log if self.log_file else self.log
+                assert "Traceback" not in log
+                assert self.log_file or "udpecho has stopped" in log
         finally:
             self.program.__exit__(*error)
 
     @property
     def log(self) -> str:
         """What it has logged so far."""
-        return self.program.output + self.program.errors
+        more = self.log_file.read_text() if self.log_file else ""
+        return self.program.output + self.program.errors + more
 
     def put(self, more: str) -> None:
         """Have its file say this besides."""
@@ -93,8 +100,11 @@ class Watching:
             connection.close()
 
     def values(self) -> dict[str, float]:
-        """Scrape it."""
-        lines = (line for line in self.get().splitlines() if not line.startswith("#"))
+        """Scrape it. Raises ConnectionError if it makes too many pages now."""
+        text = self.get()
+        if not text.startswith("# HELP"):
+            raise ConnectionError(text)
+        lines = (line for line in text.splitlines() if not line.startswith("#"))
         return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
 
     def value(self, series: str) -> float:
