@@ -14,9 +14,12 @@ from jsonschema import Draft202012Validator
 from twisted.logger import Logger
 
 from tests.examples import given, st
+from tests.routers import FourWays
 from tests.watch.nodes import UNTRACED, Nodes, fates
+from tests.watch.test_tracing import BEHIND, PEER, Watched
 from tests.watch.test_web import LOCAL, Bench
 from udpecho.watch.json_text import with_list, written
+from udpecho.watch.records import pair_head, row_head, row_records
 from udpecho.watch.web import site_of
 
 HARD = 'odd/"name" \\ of é?'
@@ -188,3 +191,25 @@ def test_a_list_is_json_with_an_item_a_line(head: Any, name: str, items: list[An
 def test_what_json_has_not_is_never_told(value: float) -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
         written({"loss": value})
+
+
+def test_where_flows_die_and_which_paths_they_take() -> None:
+    four = FourWays(1)
+    here = Watched(four)
+    here.run(60)
+    node, probed = here.node, here.peer()
+    calm = json.loads("".join(with_list(pair_head(node, PEER, probed), "minutes", [])))
+    paths = told("pair", json.dumps(calm).encode())["paths"]
+    assert sum(len(each["flows"]) for each in paths["known"]) == 16
+    assert {each["id"] for each in paths["known"]} == probed.paths.by_id().keys()
+    assert paths["known"][0]["hops"][0] != []
+    assert calm["peer"]["verdict"] is None
+    four.members[1].drop(0.3, to=BEHIND)
+    here.run(240)
+    row = told("row", "".join(with_list(row_head(node), "peers", row_records(node))).encode())
+    verdict = row["peers"][0]["verdict"]
+    known = probed.paths.verdict
+    assert known is not None
+    assert (verdict["why"], verdict["flows"]) == (known.why, list(known.flows))
+    assert verdict["age_seconds"] >= 0
+    here.stop()

@@ -19,6 +19,7 @@ from udpecho.watch.minutes import LATELY
 from udpecho.watch.node import WatchService
 from udpecho.watch.probed import Probed
 from udpecho.watch.reflecting import fates_of
+from udpecho.watch.traced import PeerPaths, PeerVerdict
 
 MINUTE = 60
 """Seconds."""
@@ -81,6 +82,7 @@ def pair_head(node: WatchService, name: str, probed: Probed) -> Record:
         "rtt": _histogram(counts.rtt),
         "readdressed": counts.readdressed,
         "hops": None if counts.ttl is None else hops(counts.ttl),
+        "paths": _paths(probed.paths, node.now_ns()),
     }
 
 
@@ -139,7 +141,43 @@ def _peer(node: WatchService, name: str, probed: Probed) -> Record:
         "silent": node.noticing.is_silent(name),
         "unheard_seconds": _unheard(node, probed),
         "losing": list(probed.losing.losing(now_ns)),
+        "verdict": _verdict(probed.paths.verdict, now_ns),
     }
+
+
+def _verdict(verdict: PeerVerdict | None, now_ns: int) -> Record | None:
+    """Tell where flows to a peer lose, if that is known."""
+    if verdict is None:
+        return None
+    return {
+        "direction": verdict.direction,
+        "segment": verdict.segment,
+        "why": verdict.why,
+        "flows": list(verdict.flows),
+        "age_seconds": _age(verdict.since_ns, now_ns),
+    }
+
+
+def _paths(paths: PeerPaths, now_ns: int) -> Record:
+    """Tell which paths the flows of a peer take, as far as they were looked at."""
+    return {
+        "looked_age_seconds": None if paths.looked_ns is None else _age(paths.looked_ns, now_ns),
+        "changes": paths.changes,
+        "mtu_bytes": None if paths.mtu is None else paths.mtu.bytes,
+        "known": [
+            {
+                "id": number,
+                "flows": flows,
+                "age_seconds": _age(max(paths.known[flow].since_ns for flow in flows), now_ns),
+                "hops": [list(hop) for hop in paths.known[flows[0]].hops],
+            }
+            for number, flows in paths.by_id().items()
+        ],
+    }
+
+
+def _age(since_ns: int, now_ns: int) -> float:
+    return round(max(0, now_ns - since_ns) / 1e9, 3)
 
 
 def _unheard(node: WatchService, probed: Probed) -> float | None:
