@@ -41,7 +41,7 @@ class Server:
 
     def __init__(self, process: subprocess.Popen[str], port: int) -> None:
         self._clock = (~process.pid << 3) | 2  # clock_getcpuclockid(3)
-        self._status = Path(f"/proc/{process.pid}/status")
+        self._pid = process.pid
         self.port = port
 
     def cpu(self) -> float:
@@ -50,8 +50,13 @@ class Server:
 
     def resident(self) -> int:
         """Read its resident memory, in KiB."""
-        line = next(s for s in self._status.read_text().splitlines() if s.startswith("VmRSS"))
-        return int(line.split()[1])
+        return resident_kib(self._pid)
+
+
+def resident_kib(process: int | str) -> int:
+    """Read a process's resident memory, in KiB; "self" is who asks."""
+    lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS"))
 
 
 @contextmanager

@@ -80,6 +80,7 @@ def network() -> Iterator[None]:
             f"ip -n {THERE} address add {SERVER}/24 dev wire",
             f"ip -n {HERE} link set wire up",
             f"ip -n {THERE} link set wire up",
+            f"ip -n {HERE} link set lo up",
             f"ip -n {THERE} link set lo up",
             f"ip -n {THERE} route add local 10.66.0.0/16 dev lo",
             f"ip -n {HERE} route add 10.66.0.0/16 via {SERVER}",

@@ -51,8 +51,11 @@ def test_it_looks_away_while_it_rests_and_still_wakes_when_it_was_asked_to() -> 
         lookout.wake_at(now_ns + HOUR)
         assert not is_readable(lookout.fileno())
         lookout.wake_at(now_ns)
-        assert lookout.is_due(now_ns)
         assert is_readable(lookout.fileno(), PATIENCE)
+        assert lookout.is_due(now_ns)
+        assert not lookout.is_due(now_ns)
+        lookout.settle()
+        assert not is_readable(lookout.fileno()), "it was due once"
         lookout.wake_at(now_ns + HOUR)
         lookout.wake()
         lookout.wake()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.watch.nodes import UNTRACED, Nodes
+from udpecho.ping import Ping
 from udpecho.watch.probing import TOGETHER, plan_of
 from udpecho.watch.settings import ProbeSettings
 
@@ -22,6 +25,19 @@ def test_peers_are_probed_together_so_that_few_wake_ups_serve_them_all() -> None
         each.sent for each in record.sent(source=nodes.addresses[0]) if each.destination[0] in peers
     }
     assert len(times) <= 22, "two times a second, for four flows each"
+    nodes.stop()
+
+
+def test_a_node_with_nothing_on_its_way_sleeps_until_the_next_probe(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    due, woken = Ping.due, []
+    monkeypatch.setattr(Ping, "due", lambda run: (woken.append(run), due(run)))
+    nodes = Nodes(2)
+    nodes.begin(0, nodes.text(0, [1], f"[probe]\nflows = 1\ninterval = 60.0\n{UNTRACED}"))
+    nodes.begin(1, nodes.text(1, [], UNTRACED))
+    nodes.net.advance(120)
+    assert 2 <= len(woken) <= 8
     nodes.stop()
 
 

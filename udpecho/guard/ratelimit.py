@@ -13,6 +13,7 @@ it. The table never grows and is never searched, so a million spoofed prefixes c
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import lru_cache
 from mmap import ACCESS_COPY, mmap
 from random import Random
 from typing import Literal
@@ -64,9 +65,7 @@ class RateLimiter:
         self._rate = rate
         self._capacity = burst * _TOKEN
         self._slip = slip
-        secret = Random(key)
-        self._placing = Placing(buckets, ipv4_prefix, ipv6_prefix, secret)
-        self._places = secret.randbytes(_PLACES)
+        self._placing, self._places = _secrets(key, buckets, ipv4_prefix, ipv6_prefix)
         # A bucket is how far it was from full, when that was, and how many came over the limit.
         self._spent = _zeros("q", 8 * buckets)
         self._when = _zeros("q", 8 * buckets)
@@ -130,6 +129,13 @@ class RateLimiter:
                 place = start + group * self._slip + chosen - first
                 if start <= place < stop:
                     yield place
+
+
+@lru_cache(maxsize=8)
+def _secrets(key: bytes, buckets: int, ipv4: int, ipv6: int) -> tuple[Placing, bytes]:
+    """Draw what a key decides: it takes 20 ms, and peers come and go under the same."""
+    secret = Random(key)
+    return Placing(buckets, ipv4, ipv6, secret), secret.randbytes(_PLACES)
 
 
 def _zeros(kind: Literal["q", "I"], size: int) -> memoryview[int]:

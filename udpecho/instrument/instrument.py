@@ -124,7 +124,7 @@ class Instrument(Protocol):
         """Tell the observer from now on, and return when that is."""
 
     def wake_at(self, monotonic_ns: int) -> None:
-        """Call due() at that time, and caught_up() after it; not at the one asked for before."""
+        """Call due() at that time, once, and caught_up() after it; not at the one asked before."""
 
     def dropped(self) -> int | None:
         """Count the datagrams that came and found no room; None if nothing tells."""

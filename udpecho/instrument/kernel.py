@@ -59,6 +59,7 @@ class KernelInstrument:
         self._stamps = stamps
         self._lookout = Lookout(rest_ns)
         self._begun_ns = 0
+        self._owes = False  # to say that all has been read
         self._sockets: dict[int, StampedSocket] = {}
         self._dropped = 0  # by those that were shut
         self._observer: Observer | None = None
@@ -142,7 +143,10 @@ class KernelInstrument:
         lookout, now_ns = self._lookout, monotonic_ns()
         due = lookout.is_due(now_ns)
         if due and self._observer is not None:
+            self._owes = True
             self._observer.due()
+        if due and self._observer is not None:
+            lookout.settle()
         if lookout.rests(now_ns):
             return
         until = monotonic() + TURN_SECONDS
@@ -158,7 +162,8 @@ class KernelInstrument:
         if left and lookout.rest_ns:
             lookout.go_on()
         elif self._observer is not None:
-            if due or lookout.rest_ns:
+            if self._owes or lookout.rest_ns:
+                self._owes = False
                 self._observer.caught_up()
             self._rest(now_ns, due or bool(ready))
 

@@ -16,6 +16,9 @@ MOST_SOCKETS = 64
 """Sockets looked at in a turn."""
 
 
+_NEVER_NS = 1 << 62
+
+
 class Lookout:
     """A timer and sockets in one epoll; in a second one those sockets that it may rest from."""
 
@@ -48,8 +51,16 @@ class Lookout:
         self._set()
 
     def is_due(self, now_ns: int) -> bool:
-        """Tell whether the time asked for has come."""
-        return self._wake_at_ns is not None and now_ns >= self._wake_at_ns
+        """Tell whether the time asked for has come; if so, none is asked for any more."""
+        due = self._wake_at_ns is not None and now_ns >= self._wake_at_ns
+        if due:
+            self._wake_at_ns = None
+        return due
+
+    def settle(self) -> None:
+        """Be readable no more for what was due, if no other time was asked for since."""
+        if self._wake_at_ns is None:
+            self._set()
 
     def rests(self, now_ns: int) -> bool:
         """Tell whether it is too early to look."""
@@ -89,6 +100,5 @@ class Lookout:
             self._epoll.register(self._sockets.fileno(), select.EPOLLIN)
 
     def _set(self) -> None:
-        times = [at for at in (self._wake_at_ns, self._rests_until_ns) if at is not None]
-        if times:
-            self._timer.set(min(times))
+        times = (self._wake_at_ns, self._rests_until_ns)
+        self._timer.set(min((at for at in times if at is not None), default=_NEVER_NS))

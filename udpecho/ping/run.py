@@ -34,7 +34,7 @@ BURST = 64
 """Probes after which a turn ends: after a pause many are due, and replies must be read too."""
 
 HEARTBEAT_NS = 100_000_000
-"""How often to look for what is overdue when no probe is due sooner."""
+"""How often to look for what is overdue, while there is any, when no probe is due sooner."""
 
 _Said = TypeVar("_Said", Outcome, Probe, Sequence[Probe], int)
 
@@ -162,8 +162,8 @@ class Ping:
         now_ns = self._instrument.now()
         if self._ends_at_ns is None:
             self._send_due(now_ns)
-        if self._ended_ns is None:
-            self._instrument.wake_at(self._next_ns(now_ns))
+        if self._ended_ns is None and (next_ns := self._next_ns(now_ns)) is not None:
+            self._instrument.wake_at(next_ns)
 
     def caught_up(self) -> None:
         """Give up what is lost, and end if it is time."""
@@ -253,12 +253,14 @@ class Ping:
         except BaseException:  # whoever listens must not end the instrument's reading
             self._end(Failure())
 
-    def _next_ns(self, now_ns: int) -> int:
+    def _next_ns(self, now_ns: int) -> int | None:
         deadline_ns = None if self._deadline is None else self._deadline.next_ns
         times = [self.roster.next_ns, deadline_ns]
         if self._ends_at_ns is not None:  # once that is past, it stays for its guest
             times = [self._ends_at_ns] if self._ends_at_ns > now_ns else []
-        return min([now_ns + HEARTBEAT_NS, *(time_ns for time_ns in times if time_ns is not None)])
+        if self._ledger.outstanding or self._guest is not None or self._ends_at_ns is not None:
+            times.append(now_ns + HEARTBEAT_NS)
+        return min((time_ns for time_ns in times if time_ns is not None), default=None)
 
     # Its end.
 
