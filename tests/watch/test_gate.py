@@ -62,6 +62,7 @@ class Guarded(Bench):
         channel, transport = self.connect()
         lines = [f"GET {path} HTTP/1.1", LOCAL, *headers, "", ""]
         channel.dataReceived("\r\n".join(lines).encode())
+        self.nodes.net.advance(0)
         return transport
 
     def end(self, transport: Any) -> int:

@@ -16,6 +16,7 @@ PEER = "/events/pair/198.51.100.1%3A1060"
 def look(bench: Bench, path: str = "/events/") -> tuple[Any, Transport]:
     channel, transport = bench.connect()
     channel.dataReceived(f"GET {path} HTTP/1.1\r\n{LOCAL}\r\n\r\n".encode())
+    bench.nodes.net.advance(0)
     return channel, transport
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
@@ -25,7 +25,26 @@ LOCAL = "Host: 127.0.0.1:8060"
 
 
 class Transport(StringTransportWithDisconnection):
-    """A connection whose reader may be slow."""
+    """A connection whose reader may be slow: he lets so many bytes wait, then there is no room."""
+
+    def __init__(self, room: int | None = None) -> None:
+        super().__init__()
+        self.room = room
+
+    def write(self, data: bytes) -> None:
+        super().write(data)
+        if self.room is not None and len(self.value()) > self.room:
+            assert self.producer is not None
+            self.producer.pauseProducing()
+
+    def writeSequence(self, data: Iterable[bytes]) -> None:
+        self.write(b"".join(data))
+
+    def reads_on(self) -> None:
+        """Have room for all from now on."""
+        self.room = None
+        assert self.producer is not None
+        self.producer.resumeProducing()
 
     def loseConnection(self) -> None:
         if self.connected:
@@ -56,8 +75,8 @@ class Bench:
         gate = gated(self.nodes.hosts[0], log)
         self.site: Any = site_of(self.nodes.hosts[0], self.node, log, gate=gate)
 
-    def connect(self) -> tuple[Any, Transport]:
-        channel, transport = self.site.buildProtocol(None), Transport()
+    def connect(self, room: int | None = None) -> tuple[Any, Transport]:
+        channel, transport = self.site.buildProtocol(None), Transport(room)
         transport.protocol = channel
         channel.callLater = self.nodes.hosts[0].callLater
         channel.makeConnection(transport)
@@ -174,30 +193,62 @@ def test_headers_without_end_and_silence_are_hung_up_on() -> None:
 def test_there_are_no_more_connections_than_may_be() -> None:
     bench = Bench()
     held = [bench.connect()[1] for _ in range(MOST_CONNECTIONS)]
-    assert bench.site.buildProtocol(None) is None
-    held[0].loseConnection()
-    assert bench.site.buildProtocol(None) is not None
+    _, another = bench.connect()
+    assert [each.connected for each in held] == [False] + [True] * (MOST_CONNECTIONS - 1)
+    assert bench.ask("GET /-/ready HTTP/1.1")[0] == 200  # whoever else says nothing
+    assert another.connected
+    for each in (*held, another):
+        each.loseConnection()
+    bench.stop()
+
+
+def test_who_is_being_answered_keeps_his_place() -> None:
+    bench = Bench()
+    held = []
+    for _ in range(MOST_CONNECTIONS):
+        channel, transport = bench.connect()
+        channel.dataReceived(f"GET /-/ready HTTP/1.1\r\n{LOCAL}\r\n\r\n".encode())
+        held.append(transport)
+    _, another = bench.connect()
+    assert not another.connected
+    assert all(each.connected for each in held)
+    bench.nodes.net.advance(1)
+    assert all(each.value().endswith(b"yes\n") for each in held)
+    assert bench.connect()[1].connected
     for each in held:
         each.loseConnection()
     bench.stop()
 
 
+def test_one_who_asks_much_at_once_is_answered_as_long_as_he_reads() -> None:
+    bench = Bench()
+    channel, transport = bench.connect()
+    channel.dataReceived(f"GET /-/ready HTTP/1.1\r\n{LOCAL}\r\n\r\n".encode() * 100)
+    assert transport.value() == b""
+    bench.nodes.net.advance(1)
+    assert transport.value().count(b"yes\n") == 100
+    channel.dataReceived(f"GET /-/ready HTTP/1.1\r\n{LOCAL}\r\n\r\n".encode())
+    channel.pauseProducing()  # he has read nothing of all that
+    bench.nodes.net.advance(1)
+    assert not transport.connected
+    bench.stop()
+
+
 def test_who_reads_slowly_gets_no_more_than_is_read_and_not_for_ever() -> None:
     bench = Bench(100)
-    channel, transport = bench.connect()
+    channel, transport = bench.connect(room=5000)
     channel.dataReceived(f"GET /metrics HTTP/1.1\r\n{LOCAL}\r\n\r\n".encode())
-    bench.nodes.net.advance(0)
-    channel.pauseProducing()
+    bench.nodes.net.advance(1)
     before = len(transport.value())
+    assert 5000 < before < 50_000
     bench.nodes.net.advance(5)
     assert len(transport.value()) == before
-    channel.resumeProducing()
+    transport.reads_on()
     bench.nodes.net.advance(1)
     assert transport.value().endswith(b"0\r\n\r\n")
     transport.loseConnection()
-    channel, transport = bench.connect()
+    channel, transport = bench.connect(room=5000)
     channel.dataReceived(f"GET /metrics HTTP/1.1\r\n{LOCAL}\r\n\r\n".encode())
-    channel.pauseProducing()
     bench.nodes.net.advance(WHOLE_SECONDS + 1)
     assert not transport.connected
     assert not transport.value().endswith(b"0\r\n\r\n")
@@ -208,9 +259,9 @@ def test_not_too_many_pages_are_made_at_once() -> None:
     bench = Bench(10)
     held = []
     for _ in range(MOST_PAGES):
-        channel, transport = bench.connect()
+        channel, transport = bench.connect(room=0)
         channel.dataReceived(f"GET /metrics HTTP/1.1\r\n{LOCAL}\r\n\r\n".encode())
-        channel.pauseProducing()
+        bench.nodes.net.advance(0.1)
         held.append(transport)
     status, headers, _ = bench.ask("GET /metrics HTTP/1.1", LOCAL)
     assert (status, headers["retry-after"]) == (503, "5")
