@@ -10,6 +10,8 @@ from twisted.internet.protocol import DatagramProtocol
 
 from tests.watch.test_pages import EVIL, Read
 from tests.watch.test_web import LOCAL, Bench
+from udpecho.watch.events import FlowLosing, PeerSilent, ReloadRefused
+from udpecho.watch.happened import MOST_LISTED
 from udpecho.watch.pages import SECURITY, link_to
 from udpecho.watch.probed import new_probed
 from udpecho.watch.targets import Wanted
@@ -104,4 +106,24 @@ def test_the_reflectors_page_tells_who_asks_and_what_is_not_answered_and_why() -
     assert all(each._hear is None for each in bench.node.reflector._servers.values())
     for each in (port, low):
         each.stopListening()
+    bench.stop()
+
+
+def test_what_happened_is_listed_and_on_a_peers_page_what_is_its() -> None:
+    bench = Bench(0)
+    for name in ("a", "<b>"):
+        bench.node.roll[name] = new_probed(Wanted(name, "192.0.2.9", 7), 2)
+    for event in (FlowLosing("a", 1), PeerSilent("<b>", 9.0, EVIL), ReloadRefused("x.toml:1: y")):
+        bench.node.events.tell(event)
+    bench.node.runs.end()
+    read = Read(get(bench, "/"))
+    words = read.text[read.text.index("What happened") :]
+    assert words.index("x.toml:1") < words.index("<b> is silent") < words.index("a: flow 1 loses")
+    of_one = Read(get(bench, "/pair/a")).text
+    assert "a: flow 1 loses" in of_one
+    assert "is silent" not in of_one
+    assert "<script>alert" not in get(bench, "/pair/%3Cb%3E")
+    for number in range(300):
+        bench.node.events.tell(FlowLosing("a", number))
+    assert get(bench, "/").count("<time ") == MOST_LISTED
     bench.stop()

@@ -55,7 +55,15 @@ def test_a_pairs_sections_are_told_until_it_is_no_peer_any_more() -> None:
     bench = Bench(1)
     _, transport = look(bench, PEER)
     bench.nodes.net.advance(ROUND_SECONDS)
-    assert list(told(transport)) == ["verdict", "figures", "smoke", "lateness", "flows", "paths"]
+    assert list(told(transport)) == [
+        "verdict",
+        "figures",
+        "smoke",
+        "lateness",
+        "flows",
+        "paths",
+        "happened",
+    ]
     bench.node.roll.clear()
     bench.nodes.net.advance(ROUND_SECONDS)
     assert transport.value().endswith(b"0\r\n\r\n")
@@ -92,7 +100,7 @@ def test_who_reads_slowly_gets_nothing_more_then_all_and_not_for_ever() -> None:
     assert transport.value() == b""
     channel.resumeProducing()
     bench.nodes.net.advance(ROUND_SECONDS)
-    assert list(told(transport)) == ["peers"]
+    assert list(told(transport)) == ["peers", "happened"]
     channel.pauseProducing()
     bench.nodes.net.advance(SLOW_SECONDS + 2 * ROUND_SECONDS)
     assert not transport.connected

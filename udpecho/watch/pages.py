@@ -58,6 +58,9 @@ class Pair(NamedTuple):
     paths: Iterable[str] = ()
     """A picture of them, as HTML."""
 
+    happened: Iterable[str] = ()
+    """What happened, as HTML."""
+
 
 def name(text: str) -> str:
     """Write a name so that it can do nothing: cut if it is too long, unusual signs spelt."""
@@ -170,6 +173,7 @@ def _sections(told: Pair) -> Iterator[Section]:
     yield Section("lateness", titled("How late this node itself was", late))
     yield Section("flows", titled("Loss of each flow", flows_by_time(*told[:4])))
     yield Section("paths", told.paths)
+    yield Section("happened", told.happened)
 
 
 def _verdict(lines: Iterable[str]) -> Iterator[str]:

@@ -8,6 +8,7 @@ from udpecho.peer import format_peer
 from udpecho.ping.outcome import Surplus
 from udpecho.ping.tally import hops
 from udpecho.watch.counts import FATES
+from udpecho.watch.happened import happened
 from udpecho.watch.history import History, Minute, thinned
 from udpecho.watch.node import WatchService
 from udpecho.watch.pages import Pair
@@ -18,8 +19,9 @@ from udpecho.watch.scale import age, duration, percent, span
 COLUMNS = 480
 """Of a chart, which is 1,200 pixels wide at most: three minutes each of a day."""
 
-LATE_NS = 5_000_000
-"""From which 99th percentile of lateness on what is lost may be this node's own fault."""
+LATE_NS = 100_000_000
+"""From which 99th percentile of lateness on what is lost may be this node's own fault: as the alert
+in deploy/ has it."""
 
 
 def pair_of(node: WatchService, probed: Probed) -> Iterator[Pair | None]:
@@ -45,6 +47,7 @@ def pair_of(node: WatchService, probed: Probed) -> Iterator[Pair | None]:
         tuple(_figures(probed, number)),
         late,
         paths_shown(node.config.node.name, probed, _blamed(node, probed), node.now_ns()),
+        happened(list(reversed(node.events.last)), probed.wanted.name),
     )
 
 

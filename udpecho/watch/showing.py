@@ -12,6 +12,7 @@ from twisted.web.server import Request
 
 from udpecho.reactors import monotonic_clock
 from udpecho.watch.answers import PageSender, Route, said, whole
+from udpecho.watch.happened import happened
 from udpecho.watch.history import thinned
 from udpecho.watch.node import WatchService
 from udpecho.watch.pages import SECURITY, front, grid, page, pair
@@ -103,6 +104,7 @@ class Showing:
             yield None
         shown = sorted(found, key=badness)[:MOST_TILES] if len(found) > MOST_TILES else found
         yield Section("peers", tiles(shown, len(found) - len(shown)))
+        yield Section("happened", happened(list(reversed(self._node.events.last))))
         sources = self._rows.sources()
         if len(sources) > 1:
             name, peers = self._node.config.node.name, self._rows.peers()
