@@ -137,10 +137,10 @@ def fill(node: WatchService) -> None:
 
 def main(file: Path) -> None:
     """Run a node until standard input ends."""
-    every = MultiService()  # type: ignore[no-untyped-call]
+    every = MultiService()
     node, _ = node_service(every, reactor, file, file.stem, None, Logger())
-    every.privilegedStartService()  # type: ignore[no-untyped-call]
-    every.startService()  # type: ignore[no-untyped-call]
+    every.privilegedStartService()
+    every.startService()
     reactor.callWhenRunning(lambda: StandardIO(Told(node, file)))
     reactor.run()
 
