@@ -66,6 +66,18 @@ def test_whatever_is_known_of_a_day_it_is_whole_and_in_small_pieces(columns: Col
     paths("".join(flows_by_time(columns, 5, DAY + 5, 3)))
 
 
+def test_each_row_says_which_flows_it_tells_of() -> None:
+    shares: tuple[float | None, ...] = (0.0,) * FLOWS_KEPT
+    for flows, first, last in (
+        (2, "flow 0", "flow 1"),
+        (40, "flows 0 to 2, the worst", "flows 38"),
+    ):
+        text = "".join(flows_by_time([column(flows=shares)], 0, 10, flows))
+        titles = re.findall("<title>(flows?[^<]*)</title></path>", text)
+        assert (titles[0], titles[-1][: len(last)]) == (first, last)
+        assert len(titles) == min(flows, FLOWS_KEPT)
+
+
 def test_flows_have_a_row_each_and_grey_where_nothing_is_known() -> None:
     d = paths("".join(flows_by_time([column(flows=(0.0, 1.0)), None], 0, DAY, 2)))
     assert d["f l0"] == f"M0 0h1v{ROW - 1}h-1z"

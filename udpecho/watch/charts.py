@@ -21,6 +21,9 @@ LATENESS_HEIGHT = 40
 ROW = 9
 """Of a flow."""
 
+_LABELLED = 4
+"""Rows from one that has its flow's number to the next."""
+
 _GAP = 4
 _AXIS = 16
 _LAST_LABEL = 0.9
@@ -82,10 +85,19 @@ def flows_by_time(columns: Columns, start: int, stop: int, flows: int) -> Iterat
             path = f"M{x} {row * ROW}h{width}v{ROW - 1}h-{width}z"
             paths.setdefault(class_of(share), []).append(path)
             x += width
+        title = f"<title>{_flows_of(row, rows, flows)}</title>"
         for name, pieces in paths.items():
-            yield f'<path class="f {name}" d="{"".join(pieces)}"/>'
+            yield f'<path class="f {name}" d="{"".join(pieces)}">{title}</path>'
     yield "</svg>"
+    for row in range(0, rows, _LABELLED):
+        yield f'<text class="row" x="2" y="{(row + 1) * ROW - 1}">{-(-row * flows // rows)}</text>'
     yield from _end(start, stop, rows * ROW)
+
+
+def _flows_of(row: int, rows: int, flows: int) -> str:
+    """Name the flows that a row tells of."""
+    first, after = (-(-at * flows // rows) for at in (row, row + 1))
+    return f"flow {first}" if after - first == 1 else f"flows {first} to {after - 1}, the worst"
 
 
 def _begin(name: str, height: int, columns: int, title: str) -> Iterator[str]:

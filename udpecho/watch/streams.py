@@ -152,9 +152,11 @@ class Streams:
         looked.readers.remove(reader)
         if not looked.readers:
             del self._pages[page]
-        if not self._pages and self._alarm is not None:
-            self._alarm.cancel()
-            self._alarm = None
+        if not self._pages:
+            self._took = 0.0
+            if self._alarm is not None:
+                self._alarm.cancel()
+                self._alarm = None
 
     def _wait(self) -> None:
         if self._pages and self._alarm is None and self._drawing is None:
