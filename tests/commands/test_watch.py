@@ -26,6 +26,8 @@ file = "peers.txt"
 zone = "ams"
 [[peers]]
 dns = "udpecho.monitoring.svc"
+[mesh]
+web = "http://{address}:8060"
 """
 
 
@@ -41,6 +43,7 @@ def test_what_would_be_probed_and_how_often(
         "node fra-1 in zone fra",
         "reflects at 192.0.2.1 port 1060",
         "is asked at tcp:8060:interface=127.0.0.1",
+        "asks other nodes at http://{address}:8060, while somebody looks at its page",
         "peers: 4 known beforehand in 2 zones, this node among them perhaps",
         "and those that are asked for as it runs: dns udpecho.monitoring.svc",
         "each peer: 16 flows, a probe of each every 0.5 s: 32 probes a second, 21.504 kbit/s there"

@@ -81,7 +81,7 @@ def test_the_watchs_manifest_is_of_one_mind() -> None:
         assert each == labels
     assert policy["spec"]["podSelector"]["matchLabels"] == labels
     allowed = [port["port"] for rule in policy["spec"]["ingress"] for port in rule["ports"]]
-    assert allowed == [ports["udpecho"], ports["web"]]
+    assert allowed == [ports["udpecho"], ports["web"], ports["web"]]
     assert service["spec"]["publishNotReadyAddresses"] is True
 
 

@@ -91,6 +91,21 @@ class Node:
         assert answer.status == 200, text
         return text
 
+    def told_grid(self, is_it: Callable[[str], bool]) -> str:
+        """Look on as the page does, until a grid is told that is so; nobody loads the page."""
+        connection = http.client.HTTPConnection(self.own, self.web, timeout=PATIENCE)
+        connection.request("GET", "/events/")
+        ends = time.monotonic() + PATIENCE
+        with connection.getresponse() as stream:
+            while time.monotonic() < ends:
+                line = stream.readline().decode()
+                if line.startswith("data: "):
+                    piece = json.loads(line.removeprefix("data: "))
+                    if piece["id"] == "grid" and is_it(piece["html"].partition("</p>")[2]):
+                        connection.close()
+                        return str(piece["html"])
+        raise AssertionError("no such grid was told in time")
+
     def grid(self) -> dict[str, tuple[str, list[str]]]:
         """Give each row of the grid: what is noted of it, and the classes of its cells."""
         rows = {}
@@ -137,7 +152,7 @@ def mesh(tmp_path: Path) -> Iterator[list[Node]]:
 
 
 def test_a_grid_has_the_rows_of_all_three_nodes(mesh: list[Node]) -> None:
-    first, second, _ = mesh
+    first, second, last = mesh
 
     def knows_all(node: Node) -> bool:
         rows = node.grid()
@@ -148,6 +163,7 @@ def test_a_grid_has_the_rows_of_all_three_nodes(mesh: list[Node]) -> None:
 
     until(lambda: knows_all(first), first.grid)
     until(lambda: knows_all(second), second.grid)
+    assert "not asked" not in last.told_grid(lambda html: html.count("?") == 0)
     rows = list(first.grid())
     assert rows[0] == f"node-{first.own}"
     assert {each.partition(":")[0] for each in rows[1:]} == {*NODES[1:]}

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 from twisted.internet.defer import Deferred, fail, succeed
@@ -23,7 +22,9 @@ from udpecho.watch.others import (
     Others,
 )
 from udpecho.watch.pages import UNKNOWN, Cell
+from udpecho.watch.settings import MeshSettings
 from udpecho.watch.tables import BadConfig
+from udpecho.watch.trust import basic, check_mesh
 
 WEB = "[probe]\nflows = 1\n[mesh]\nfanout = 'all'\nweb = 'http://{address}:8060/'\n"
 
@@ -260,33 +261,45 @@ def test_a_peer_that_is_gone_has_no_row() -> None:
     asked.stop()
 
 
-def no_openssl(_: object) -> Fetch:
-    raise ModuleNotFoundError("No module named 'OpenSSL'", name="OpenSSL")
-
-
 @pytest.mark.parametrize(
-    ("more", "fetch_of", "line"),
+    ("more", "line"),
     [
-        ("credentials_file = 'none'", None, "credentials_file: can't read none: No such file or"),
-        ("credentials_file = '.'", None, "credentials_file: can't read .: Is a directory"),
-        ("credentials_file = 'bad'", None, "credentials_file: expected USER:PASSWORD in one line"),
+        ("credentials_file = 'none'", "credentials_file: can't read none: No such file or"),
+        ("credentials_file = '.'", "credentials_file: can't read .: Is a directory"),
         (
-            "credentials_file = '/dev/null'",
-            None,
-            "credentials_file: expected a file, got what",
+            "credentials_file = 'bad'",
+            "credentials_file: expected USER:PASSWORD in one line, got",
         ),
-        ("", no_openssl, "web: expected pyOpenSSL and service-identity for https, got no OpenSSL"),
+        ("credentials_file = '/dev/null'", "credentials_file: expected a file, got what is none"),
+        ("ca_file = 'none'", "ca_file: can't read none: No such file or"),
+        ("ca_file = 'bad'", "ca_file: expected certificates in PEM, got none"),
+        ("ca_file = 'odd'", "ca_file: expected certificates in PEM, got "),
     ],
 )
-def test_what_is_wrong_is_one_line(
-    tmp_path: Path, more: str, fetch_of: Callable[[Any], Fetch] | None, line: str
-) -> None:
+def test_what_is_wrong_is_one_line(tmp_path: Path, more: str, line: str) -> None:
     (tmp_path / "bad").write_text("user\nuser:password\n")
-    config = read_config(f"[mesh]\nweb = 'http://{{address}}'\n{more}", "watch.toml", "n")
-    asked = Asked(0)
-    others = Others(asked.nodes.hosts[0], asked.node, tmp_path, fetch_of)
+    begin, end = (f"-----{each} CERTIFICATE-----\n" for each in ("BEGIN", "END"))
+    (tmp_path / "odd").write_text(f"{begin}AAAA\n{end}")
+    config = read_config(f"[mesh]\nweb = 'https://{{address}}'\n{more}", "watch.toml", "n")
     with pytest.raises(BadConfig) as raised:
-        others.check(config.mesh)
+        check_mesh(config.mesh, tmp_path)
     said = str(raised.value).replace(str(tmp_path), "")
     assert said.startswith(f"watch.toml:1: [mesh] {line}")
-    asked.stop()
+    assert "\n" not in said
+
+
+def test_https_wants_its_libraries_and_http_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "service_identity", None)
+    check_mesh(MeshSettings(web="http://{address}"), Path())
+    with pytest.raises(BadConfig) as raised:
+        check_mesh(MeshSettings(web="https://{address}", where="watch.toml:7"), Path())
+    assert str(raised.value) == (
+        "watch.toml:7: [mesh] web: expected pyOpenSSL and service-identity for https, got no"
+        " service_identity"
+    )
+
+
+def test_who_this_node_is(tmp_path: Path) -> None:
+    file = tmp_path / "who"
+    file.write_text("Aladdin:open sesame\n")
+    assert basic(file) == b"Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="  # RFC 7617, section 2

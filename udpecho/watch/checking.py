@@ -23,6 +23,7 @@ from udpecho.watch.serving import WebService
 from udpecho.watch.settings import FULL_MESH, Config, PeerSource, ReflectSettings
 from udpecho.watch.tables import BadConfig
 from udpecho.watch.targets import Wanted, read_list, wanted
+from udpecho.watch.trust import check_mesh
 
 HEADERS = 28, 48
 """Bytes of IP's and UDP's headers, by family (RFC 768, 791, 8200)."""
@@ -35,11 +36,14 @@ def check_file(path: Path, host: str) -> Iterator[str]:
     site: Any = Site(Resource())
     WebService(None, config.web, site)
     read_password_file(config.web, path.absolute().parent)
+    check_mesh(config.mesh, path.absolute().parent)
     known, unknown = _peers(config, path.absolute().parent)
     zone = f" in zone {config.node.zone}" if config.node.zone else ""
     yield f"node {config.node.name}{zone}"
     yield f"reflects at {where}"
     yield f"is asked at {', '.join(config.web.listen) or 'no address'}"
+    if config.mesh.web is not None:
+        yield f"asks other nodes at {config.mesh.web}, while somebody looks at its page"
     yield from _who(known, unknown)
     yield from _rates(config, len(known))
 

@@ -25,8 +25,7 @@ from udpecho.watch.node import WatchService
 from udpecho.watch.pages import UNKNOWN, Cell
 from udpecho.watch.pieces import in_pieces
 from udpecho.watch.settings import MeshSettings
-from udpecho.watch.tables import BadConfig
-from udpecho.watch.trust import basic, policy_for
+from udpecho.watch.trust import basic, check_mesh, policy_for
 
 ANSWER_SECONDS = 2.0
 MOST_BYTES = 1_000_000
@@ -80,22 +79,8 @@ class Others(Service):
 
     def check(self, mesh: MeshSettings) -> None:
         """Raise BadConfig for files and libraries that can't be had; else they are read anew."""
-        option, file = "credentials_file", mesh.credentials_file
-        try:
-            if file is not None:
-                basic(self._base / file)
-            option, file = ("web", None) if mesh.ca_file is None else ("ca_file", mesh.ca_file)
-            self._fetch_of(mesh)
-        except ModuleNotFoundError as error:
-            why = f"expected pyOpenSSL and service-identity for https, got no {error.name}"
-        except OSError as error:
-            why = f"can't read {file}: {error.strerror or error}"
-        except ValueError as error:
-            why = str(error)
-        else:
-            self._mesh = None
-            return
-        raise BadConfig(f"{mesh.where}: [mesh] {option}: {why}")
+        check_mesh(mesh, self._base)
+        self._mesh = None
 
     def stopService(self) -> None:
         """Ask no more."""
@@ -188,7 +173,7 @@ class Others(Service):
             return None
         try:
             return self._fetch_of(mesh)
-        except (OSError, ValueError) as error:
+        except (ImportError, OSError, ValueError) as error:
             why = str(error)
             return lambda _: fail(CantFetch(why))
 

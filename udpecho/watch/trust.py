@@ -9,6 +9,8 @@ from pathlib import Path
 from twisted.web.client import BrowserLikePolicyForHTTPS
 
 from udpecho.watch.files import read_text
+from udpecho.watch.settings import MeshSettings
+from udpecho.watch.tables import BadConfig
 
 _PEM = re.compile("-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 
@@ -36,6 +38,25 @@ def policy_for(url: str, ca_file: Path | None) -> BrowserLikePolicyForHTTPS:
     if not found:
         raise ValueError(f"expected certificates in PEM, got {why}: {ca_file}")
     return BrowserLikePolicyForHTTPS(trustRootFromCertificates(found))
+
+
+def check_mesh(mesh: MeshSettings, base: Path) -> None:
+    """Raise BadConfig if other nodes can't be asked as is said, for want of files or libraries."""
+    option, file = "credentials_file", mesh.credentials_file
+    try:
+        if file is not None:
+            basic(base / file)
+        option, file = ("web", None) if mesh.ca_file is None else ("ca_file", mesh.ca_file)
+        policy_for(mesh.web or "", None if file is None else base / file)
+    except ModuleNotFoundError as error:
+        why = f"expected pyOpenSSL and service-identity for https, got no {error.name}"
+    except OSError as error:
+        why = f"can't read {file}: {error.strerror or error}"
+    except ValueError as error:
+        why = str(error)
+    else:
+        return
+    raise BadConfig(f"{mesh.where}: [mesh] {option}: {why}")
 
 
 def basic(file: Path) -> bytes:
