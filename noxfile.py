@@ -139,6 +139,13 @@ def mesh(session: nox.Session) -> None:
 
 
 @HERE
+def browse(session: nox.Session) -> None:
+    """Look at a node's pages in a real Chromium; with --axe=FILE, axe-core does, too."""
+    python(session, "tests.bench.pages_cpu")
+    python(session, "tests.bench.pages", *session.posargs)
+
+
+@HERE
 def pages(session: nox.Session) -> None:
     """Make the man pages and the shells' completions anew, after an option has changed."""
     python(session, "tests.workshop.shellpages")

@@ -86,8 +86,8 @@ def test_what_would_turn_text_around_is_spelt() -> None:
     [
         (Cell(), "u", "?", "loss not known"),
         (Cell(0.0, 1000), "l0", "", "loss 0 %, p99 1 µs"),
-        (Cell(0.004, 1000), "l1", "<1", "loss 0.4 %, p99 1 µs"),
-        (Cell(0.999, 1000, True), "l5 slow", "99", "loss 99.9 %, p99 1 µs, slow"),
+        (Cell(0.004, 1000), "l1", "<1", "loss <1 %, p99 1 µs"),
+        (Cell(0.999, 1000, True), "l5 slow", "99", "loss 99 %, p99 1 µs, slow"),
         (Cell(1.0), "l5", "100", "loss 100 %"),
     ],
 )

@@ -10,11 +10,14 @@ from twisted.internet.protocol import DatagramProtocol
 
 from tests.watch.test_pages import EVIL, Read
 from tests.watch.test_web import LOCAL, Bench
+from udpecho.instrument.probe import ProbeFate
+from udpecho.ping.outcome import Outcome
 from udpecho.watch.events import FlowLosing, PeerSilent, ReloadRefused
 from udpecho.watch.happened import MOST_LISTED
 from udpecho.watch.pages import SECURITY, link_to
 from udpecho.watch.probed import new_probed
 from udpecho.watch.targets import Wanted
+from udpecho.watch.tiles import MOST_TILES
 
 NAMES = ["a/b?c#d%2F", EVIL, "<b>", "[::1]:7", "\u00e4\U0001f600", "x" * 253]
 
@@ -126,4 +129,22 @@ def test_what_happened_is_listed_and_on_a_peers_page_what_is_its() -> None:
     for number in range(300):
         bench.node.events.tell(FlowLosing("a", number))
     assert get(bench, "/").count("<time ") == MOST_LISTED
+    bench.stop()
+
+
+def test_of_very_many_peers_there_are_the_worst() -> None:
+    bench = Bench(0)
+    bench.node.runs.end()
+    for number in range(MOST_TILES + 50):
+        name = f"peer-{number}"
+        probed = bench.node.roll[name] = new_probed(Wanted(name, "192.0.2.9", 7), 1)
+        kind = ProbeFate.REPLIED if number < MOST_TILES else ProbeFate.LOST
+        probed.counts.add(0, Outcome(kind, 0, rtt_ns=1000 if number < MOST_TILES else None))
+    read = Read(get(bench, "/"))
+    links = [str(each["href"]) for tag, each in read.elements if tag == "a"]
+    pairs = [each for each in links if each.startswith("/pair/")]
+    assert len(pairs) == MOST_TILES
+    assert pairs[:50] == [f"/pair/peer-{MOST_TILES + each}" for each in range(50)]
+    assert "50 more peers lose no more" in read.text
+    bench.node.roll.clear()
     bench.stop()

@@ -126,9 +126,9 @@ def _cell(source: str, peer: str, cell: Cell, node: str) -> str:
     if source == peer:
         return "<td></td>"
     slow = " slow" if cell.slow else ""
-    text = "?" if cell.loss is None else _brief(cell.loss)
+    text = "?" if cell.loss is None else escape(_brief(cell.loss))
     if source == node:
-        said = f"{name(peer)}: loss {percent(cell.loss)}"
+        said = f"{name(peer)}: loss {f'{text} %' if cell.loss else percent(cell.loss)}"
         if cell.p99_ns is not None:
             said += f", p99 {duration(cell.p99_ns)}"
         said += ", slow" if cell.slow else ""
