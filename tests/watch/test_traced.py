@@ -94,3 +94,12 @@ def test_paths_are_given_as_a_picture_takes_them() -> None:
     given = paths.paths("ams-1", PEER)
     assert (given.target, given.peer) == ("ams-1", PEER)
     assert [each.flow for each in given.paths] == [1, 3]
+
+
+def test_the_first_router_is_told_if_it_is_that_of_all() -> None:
+    paths = known(path("r1", "a"))
+    assert paths.first(3) == {"r1": 3}
+    paths.note(looked(path("r2", flow=1)), (), 0)
+    assert paths.first(3) == {}
+    for none in (known(), known(path()), known(path("", "a")), known(path("r1,r2"))):
+        assert none.first(3) == {}

@@ -99,6 +99,16 @@ class TestWhereNothingLoses:
         assert members == {(member.address(four.r1),) for member in four.members}
         assert here.events == []
 
+    def test_a_peer_on_this_side_of_the_first_router_has_no_hops(self, watching: Any) -> None:
+        """Though all others are behind one, which need not be asked for each of them."""
+        four = FourWays(1, **AT_WILL)
+        near = four.net.host("10.9.30.2", "fd09:30::2")
+        four.net.link(four.source, near)
+        listen_udp(near, 7, EchoServer(near.seconds), "10.9.30.2")
+        here = watching(four, PEER, "10.9.30.2:7")
+        here.run(60)
+        assert (here.peer().paths.hops, here.peer("10.9.30.2:7").paths.hops) == (3, 0)
+
     def test_it_costs_the_probes_nothing(self, watching: Any) -> None:
         here = watching(FourWays(1))
         here.run(60)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from udpecho.watch.judging import is_outdated, judged, most_alike
+from udpecho.watch.judging import judged, most_alike, outdated_flows
 from udpecho.watch.probed import Roll
 from udpecho.watch.suspects import Suspects
 from udpecho.watch.verdicts import Verdicts
@@ -24,7 +24,7 @@ class Judge:
     def turn(self, now_ns: int) -> str | None:
         """Judge who was judged longest ago, if it is time.
 
-        Returned is a peer whose paths are to be looked at again first: they are not as they were.
+        Returned is a peer whose paths are to be looked at again: some are not as they were.
         """
         due = [
             (self._judged.get(name, 0), name)
@@ -40,8 +40,6 @@ class Judge:
             return None
         if suspect.is_limited(probed.last_round - self._unsettled):
             return None
-        if is_outdated(probed, suspect):
-            return name
         if name not in self._beside:
             self._beside[name] = most_alike(name, self._roll)
         verdict = judged(name, self._roll, self._suspects, self._beside[name], now_ns)
@@ -49,7 +47,7 @@ class Judge:
             lost_ns = {flow: suspect.flows[flow].last_ns for flow in verdict.flows}
             probed.losing.blame(lost_ns)
             self._verdicts.found(name, probed.paths, verdict, max(lost_ns.values()))
-        return None
+        return name if outdated_flows(probed, suspect) else None
 
     def looked(self, name: str) -> None:
         """Note that a look at a peer has ended: whose paths are most alike may be others."""

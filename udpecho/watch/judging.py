@@ -47,12 +47,14 @@ def judged(
 ) -> PeerVerdict | None:
     """Judge where flows to a peer that loses die, beside other peers; None if that can't be told.
 
-    now_ns is the time by which flows lose more than others.
+    Flows that are not as they were seen last count for nothing until they are looked at again.
     """
     probed, suspect = roll[name], suspects.get(name)
-    if suspect is None or probed.address is None or not _is_seen(probed, suspect, now_ns):
+    if suspect is None or suspect.looked_ns is None or probed.address is None:
         return None
     here = probed.paths.paths(name, probed.address, suspect.changed())
+    outdated = set(outdated_flows(probed, suspect))
+    here = replace(here, paths=tuple(path for path in here.paths if path.flow not in outdated))
     losses = _losses(here, suspect)
     usual = max((sent for sent, _ in losses.values()), default=0)
     looked_at = [here]
@@ -107,21 +109,13 @@ def most_alike(name: str, roll: Mapping[str, Probed]) -> list[str]:
     return [other for _, other in nlargest(COMPARED, others)]
 
 
-def is_outdated(probed: Probed, suspect: Suspect) -> bool:
-    """Tell whether a flow died, or lives again, since its path was seen."""
-    return any(
-        suspect.is_dead(flow) is known.path.reached for flow, known in probed.paths.known.items()
-    )
-
-
-def _is_seen(probed: Probed, suspect: Suspect, now_ns: int) -> bool:
-    """Tell whether there was a look since it loses, at all flows that stand out, as they are."""
-    known, losing = probed.paths.known, probed.losing.losing(now_ns)
-    return (
-        suspect.looked_ns is not None
-        and all(flow in known for flow in losing)
-        and not is_outdated(probed, suspect)
-    )
+def outdated_flows(probed: Probed, suspect: Suspect) -> list[int]:
+    """List the flows that died, or live again, since their path was seen."""
+    return [
+        flow
+        for flow, known in probed.paths.known.items()
+        if suspect.is_dead(flow) is known.path.reached
+    ]
 
 
 def _losses(paths: Paths, suspect: Suspect | None, usual: int = 0) -> Losses:

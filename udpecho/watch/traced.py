@@ -111,6 +111,12 @@ class PeerPaths:
         hops = () if known is None else known.hops
         return {ttl: addresses for ttl, addresses in enumerate(hops, 1) if addresses}
 
+    def first(self, alike: int) -> dict[str, int]:
+        """Give the first router of all flows, as so many that met it; nothing if it isn't one."""
+        found = {known.hops[0] if known.hops else () for known in self.known.values()}
+        [addresses] = found if len(found) == 1 else [()]
+        return {addresses[0]: alike} if len(addresses) == 1 else {}
+
     def routers(self) -> frozenset[str]:
         """Give all addresses of hops."""
         return frozenset(

@@ -17,6 +17,7 @@ from twisted.logger import Logger
 from udpecho.instrument import ProbeSocket
 from udpecho.instrument.probe import Arrival, Flow, Probe
 from udpecho.instrument.stamps import Stamp
+from udpecho.path.agenda import ALIKE
 from udpecho.path.allowance import Allowance, Common
 from udpecho.path.questions import Questions
 from udpecho.ping.outcome import Outcome
@@ -24,6 +25,7 @@ from udpecho.refusal import Refusal
 from udpecho.telling import ANSWER, QUESTION
 from udpecho.watch.events import Event, PathChanged
 from udpecho.watch.judges import Judge
+from udpecho.watch.judging import outdated_flows
 from udpecho.watch.looking import PeerLook
 from udpecho.watch.probed import Probed, Roll
 from udpecho.watch.rota import AT_ONCE, ROUND_AT_ONCE, Rota, flows_of_round
@@ -92,7 +94,6 @@ class Tracer:
         self._looks: dict[str, PeerLook] = {}
         self._missed: dict[str, deque[Probe]] = {}
         self._allowances: dict[int, Allowance] = {}
-        self._firsts: dict[str, int] = {}
         self._common_ns = self._next_ns = self._begin_ns = self._settle_ns = 0
 
     # What becomes of probes.
@@ -247,12 +248,13 @@ class Tracer:
         if probed is None or peer is None or not flows:
             return
         if now_ns - self._common_ns >= COMMON_NS:
-            self._common_ns, self._allowances, self._firsts = now_ns, {}, {}
-        common = Common(self._allowances, first=self._firsts)
+            self._common_ns, self._allowances = now_ns, {}
+        common = Common(self._allowances, first={} if suspect else probed.paths.first(ALIKE))
         look = self._looks[name] = PeerLook(name, peer, flows, common, self._questions, now_ns)
         numbers = list(flows_of_round(len(flows), len(self._roll)))
         if suspect is not None:
-            losing = suspect.losing()[: MOST_FLOWS // 2]
+            outdated = outdated_flows(probed, suspect)
+            losing = list(dict.fromkeys([*outdated, *suspect.losing()]))[: MOST_FLOWS // 2]
             others = [number for number in range(len(flows)) if number not in losing]
             numbers = [*losing, *others][:MOST_FLOWS]
             look.missed(self._missed.pop(name, ()))
