@@ -6,7 +6,8 @@ which is read for each question, and appends each question to the file ASKED. ST
     {"mode": "answers", "ttl": 5, "records": {"NAME": {"A": ["ADDRESS"], …}}}
 
 A name that is not there is NXDOMAIN, a type that it has not an empty answer with an SOA record. The
-other modes: "silent", "servfail", and "truncated", which over UDP gives no more than the bit TC.
+other modes: "silent", "servfail", "truncated", which over UDP gives no more than the bit TC, and
+"stuck", which does that and is silent over TCP.
 """
 
 from __future__ import annotations
@@ -64,7 +65,10 @@ class Server(DNSServerFactory):
 
     def sendReply(self, protocol: Any, message: Any, address: Any) -> None:
         """Send an answer."""
-        if address is not None and self.cluster.now()["mode"] == "truncated":
+        mode = self.cluster.now()["mode"]
+        if address is None and mode == "stuck":
+            return
+        if address is not None and mode in ("truncated", "stuck"):
             message.trunc, message.answers = 1, []
         super().sendReply(protocol, message, address)
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 
 from jsonschema import Draft202012Validator
 
+from tests.live.certificates import make_certificate
 from tests.live.conftest import free_port
 from tests.live.program import run, twistd
 from tests.live.watching import (
@@ -89,3 +92,36 @@ def test_standard_output_and_what_can_not_be_had(tmp_path: Path) -> None:
     assert ended.returncode == 1
     assert "can't open /nowhere/events: No such file or directory" in ended.stderr
     assert "Traceback" not in ended.stdout + ended.stderr
+
+
+def test_over_tls_to_a_server_whose_certificate_is_known(tmp_path: Path) -> None:
+    dead = f"127.0.0.1:{free_port()}"
+    failures = 'udpecho_events_failures_total{outlet="webhook"}'
+    certificate, key = make_certificate(tmp_path)
+    with hook_server(certificate, key) as server:
+        peers = f"[[peers]]\nhosts = ['{dead}']\n"
+        with Watching(tmp_path, f"[events]\nwebhook = '{server.url}'\n{peers}") as node:
+            until(lambda: node.value(failures) >= 1)
+            assert "certificate verify failed" in node.log
+            assert server.bodies == []
+            ca = f"[events]\nwebhook = '{server.url}'\nca_file = '{certificate.name}'\n"
+            node.put(ca + peers)
+            until(lambda: kinds_of(server.events()) == ["peer_silent"])
+            assert node.log.count("events can't be posted to") == 1
+
+
+def test_standard_output_whose_reader_went_away(tmp_path: Path) -> None:
+    """The log is there, too: the node goes on without both."""
+    silent = 'udpecho_events_total{kind="peer_silent"}'
+    failures = 'udpecho_events_failures_total{outlet="file"}'
+    script = 'exec "$@" > >(head -n 1)'
+    dead = f"[[peers]]\nhosts = ['127.0.0.1:{free_port()}']\n"
+
+    def within(command: Sequence[str]) -> list[str]:
+        return ["bash", "-c", script, "bash", *command]
+
+    with Watching(tmp_path, dead, options=["--events"], within=within) as node:
+        node.log_file = Path(os.devnull)
+        until(lambda: node.value(silent) == 1)
+        until(lambda: node.value(failures) >= 1)
+        assert node.get("/-/healthy") == "yes\n"

@@ -203,6 +203,8 @@ def test_an_interface_that_is_gone_and_back(tmp_path: Path) -> None:
         cluster.beyond.ip("address", "add", f"{one}/24", "dev", cluster.beyond.interface)
         until(lambda: kinds_of(events_of(node.events)) == ["peer_silent", "peer_back"])
         until(node.is_up)
+        fates = of_peer(node.values(), peer)
+        assert {"replied", "refused"} <= set(fates) <= {"replied", "refused", "lost"}
         said = node.log.splitlines()
         about = [line for line in said if "peers: DNS" in line]
         assert len(about) == len({line.partition("peers: ")[2] for line in about})

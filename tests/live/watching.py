@@ -6,6 +6,7 @@ import http.client
 import json
 import re
 import signal
+import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -178,8 +179,16 @@ class HookServer(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self) -> None:
+    def __init__(self, certificate: Path | None, key: Path | None) -> None:
         super().__init__(("127.0.0.1", 0), Hook)
+        self.scheme = "http"
+        if certificate is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate, key)
+            self.socket = context.wrap_socket(
+                self.socket, server_side=True, do_handshake_on_connect=False
+            )
+            self.scheme = "https"
         self.status = 200
         self.hangs, self.released = Event(), Event()
         self.asked: list[tuple[str, dict[str, str]]] = []
@@ -188,7 +197,10 @@ class HookServer(ThreadingHTTPServer):
     @property
     def url(self) -> str:
         """Where it is."""
-        return f"http://127.0.0.1:{self.server_address[1]}/hook"
+        return f"{self.scheme}://127.0.0.1:{self.server_address[1]}/hook"
+
+    def handle_error(self, *_: object) -> None:
+        """Print nothing of who does not believe us."""
 
     def events(self) -> list[dict[str, Any]]:
         """Give what it took."""
@@ -196,9 +208,9 @@ class HookServer(ThreadingHTTPServer):
 
 
 @contextmanager
-def hook_server() -> Iterator[HookServer]:
-    """Have a server of webhooks."""
-    with HookServer() as server:
+def hook_server(certificate: Path | None = None, key: Path | None = None) -> Iterator[HookServer]:
+    """Have a server of webhooks; over TLS if it has a certificate."""
+    with HookServer(certificate, key) as server:
         thread = Thread(target=server.serve_forever, daemon=True)
         thread.start()
         try:

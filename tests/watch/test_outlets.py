@@ -80,3 +80,20 @@ def test_a_mesh_that_falls_apart_does_not_fill_the_log() -> None:
     assert bench.lines() == ["900 more events, not written here"]
     assert node.outlets.counts["log"].dropped == 900
     bench.stop()
+
+
+def test_what_waits_for_one_outlet_goes_to_the_next(tmp_path: Path) -> None:
+    (tmp_path / "full").symlink_to("/dev/full")
+    bench = Nodes(1)
+
+    def text(file: str) -> str:
+        return bench.text(0, [], f"[events]\nlog = false\nfile = '{file}'")
+
+    node = bench.begin(0, text("full"), base=tmp_path)
+    for number in range(3):
+        node.events.tell(FlowLosing("b", number))
+    bench.reload(0, text("one"))
+    assert lines(tmp_path / "one") == [["flow_losing", "b", "node-0"]] * 3
+    counts = node.outlets.counts["file"]
+    assert (counts.sent, counts.dropped, counts.waiting) == (3, 0, 0)
+    bench.stop()

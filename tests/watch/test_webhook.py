@@ -136,6 +136,17 @@ def test_an_end_while_it_is_being_posted_or_waits() -> None:
     assert len(cancelled) == 1
 
 
+def test_what_is_being_posted_can_be_given_to_another() -> None:
+    bench = Bench()
+    bench.answers = [Deferred[int]()]
+    bench.write(1, 2)
+    bench.clock.advance(0)
+    assert bench.hook.give_back() == ['{"n": 1}', '{"n": 2}']
+    bench.end()
+    assert bench.counts.dropped == 0
+    assert bench.said() == []
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_order_holds_and_none_is_lost_unseen(seed: int) -> None:
     bench, random, told = Bench(), Random(seed), 0

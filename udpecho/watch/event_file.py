@@ -71,6 +71,14 @@ class EventFile:
         if self._alarm is None:
             self._go_on()
 
+    def give_back(self) -> list[str]:
+        """Give what waits, but a line that is half written, for another; end() is to follow."""
+        lines: list[str] = []
+        while len(self._waiting) > bool(self._begun):
+            lines.append(self._waiting.pop().decode().rstrip("\n"))
+        self._counts.waits(len(self._waiting))
+        return lines[::-1]
+
     def end(self) -> None:
         """Write what can be written at once, and close; what is left is lost, and said so."""
         if self._alarm is not None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
 from twisted.logger import Logger
@@ -13,12 +12,15 @@ from twisted.logger import Logger
 from udpecho.watch.event_file import EventFile
 from udpecho.watch.event_lines import event_line
 from udpecho.watch.event_log import EventLog
+from udpecho.watch.files import read_text
 from udpecho.watch.happenings import Events, Happening
 from udpecho.watch.outlet_counts import OutletCounts
 from udpecho.watch.posting import poster
 from udpecho.watch.settings import STANDARD_OUTPUT, EventSettings, NodeSettings
 from udpecho.watch.tables import BadConfig
 from udpecho.watch.webhook import Webhook
+
+Outlet: TypeAlias = EventFile | Webhook
 
 
 class Outlets:
@@ -39,9 +41,11 @@ class Outlets:
         self._base = base
         self._seconds = seconds
         self._log = log
-        self._settings: EventSettings | None = None
         self._node = NodeSettings("")
-        self._writers: list[EventFile | Webhook] = []
+        self._writers: dict[str, Outlet] = {}
+        self._wanted: dict[str, object] = {}
+        """What of the settings each was made from."""
+
         self._to_log: EventLog | None = None
 
     def check(self, settings: EventSettings) -> None:
@@ -62,40 +66,55 @@ class Outlets:
         raise BadConfig(f"{settings.where}: [events] {option}: {why}")
 
     def begin(self, settings: EventSettings, node: NodeSettings) -> None:
-        """Have events go where these settings say; those that are the same go on."""
+        """Have events go where these settings say; what waits for one outlet goes to the next."""
         self._node = node
-        if self._settings is not None and replace(settings, where="") == self._settings:
-            return
-        self.end()
-        self._settings = replace(settings, where="")
-        if settings.log:
+        if settings.log and self._to_log is None:
             self._to_log = EventLog(self._seconds, self.counts["log"], self._log)
+        elif not settings.log and self._to_log is not None:
+            self._to_log.end()
+            self._to_log = None
         try:
-            for outlet in (
-                self._file(settings, self.counts["file"]),
-                self._webhook(settings, self.counts["webhook"]),
-            ):
-                if outlet is not None:
-                    self._writers.append(outlet)
+            self._put("file", settings.file, lambda: self._file(settings, self.counts["file"]))
+            ca = None if settings.ca_file is None else read_text(self._base / settings.ca_file)
+            hook = settings.webhook, settings.credentials_file, ca
+            self._put("webhook", hook, lambda: self._webhook(settings, self.counts["webhook"]))
         except Exception:  # checked before, but the system may have changed
-            self._log.failure("events have no outlet")
+            self._log.failure("an outlet of events can't be had")
+        self._events.forget(self._hear)
         self._events.listen(self._hear)
+
+    def _put(
+        self, name: str, wanted: object, make: Callable[[], EventFile | Webhook | None]
+    ) -> None:
+        """Have an outlet as it is wanted, if it is not there already."""
+        if self._wanted.get(name) == wanted:
+            return
+        made, before = make(), self._writers.pop(name, None)
+        self._wanted[name] = wanted
+        if made is not None:
+            self._writers[name] = made
+            for line in before.give_back() if before is not None else ():
+                made.write(line)
+        if before is not None:
+            before.end()
 
     def end(self) -> None:
         """Have events go nowhere; what waits is written if it can be at once."""
         self._events.forget(self._hear)
-        for each in self._writers:
+        for each in self._writers.values():
             each.end()
         if self._to_log is not None:
             self._to_log.end()
-        self._writers, self._to_log, self._settings = [], None, None
+        self._to_log = None
+        self._writers.clear()
+        self._wanted.clear()
 
     def _hear(self, happening: Happening) -> None:
         if self._to_log is not None:
             self._to_log.hear(happening)
         if self._writers:
             line = event_line(happening, self._node)
-            for each in self._writers:
+            for each in self._writers.values():
                 each.write(line)
 
     def _file(self, settings: EventSettings, counts: OutletCounts) -> EventFile | None:

@@ -68,6 +68,12 @@ class Webhook:
             self._at_work = Deferred.fromCoroutine(self._post_all())
             self._at_work.addBoth(self._rests)
 
+    def give_back(self) -> list[str]:
+        """Give what waits, for another to post; end() is to follow."""
+        lines = list(self._waiting)
+        self._forget(len(lines))
+        return lines
+
     def end(self) -> None:
         """Post no more; what was not taken is lost, and said so."""
         self._ended = True
