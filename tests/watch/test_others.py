@@ -264,14 +264,14 @@ def test_a_peer_that_is_gone_has_no_row() -> None:
 @pytest.mark.parametrize(
     ("more", "line"),
     [
-        ("credentials_file = 'none'", "credentials_file: can't read none: No such file or"),
-        ("credentials_file = '.'", "credentials_file: can't read .: Is a directory"),
+        ("credentials_file = 'none'", "credentials_file: can't open none: No such file or"),
+        ("credentials_file = '.'", "credentials_file: can't open .: Is a directory"),
         (
             "credentials_file = 'bad'",
             "credentials_file: expected USER:PASSWORD in one line, got",
         ),
         ("credentials_file = '/dev/null'", "credentials_file: expected a file, got what is none"),
-        ("ca_file = 'none'", "ca_file: can't read none: No such file or"),
+        ("ca_file = 'none'", "ca_file: can't open none: No such file or"),
         ("ca_file = 'bad'", "ca_file: expected certificates in PEM, got none"),
         ("ca_file = 'odd'", "ca_file: expected certificates in PEM, got "),
     ],

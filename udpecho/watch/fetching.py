@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
-from typing import Any, TypeAlias
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any, TypeAlias, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
@@ -22,6 +22,9 @@ from twisted.web.client import (
 )
 from twisted.web.http import PotentialDataLoss
 from twisted.web.http_headers import Headers
+from twisted.web.iweb import IBodyProducer
+
+Result = TypeVar("Result")
 
 ANSWER_SECONDS = 10.0
 
@@ -66,25 +69,36 @@ def fetcher(
         allowed = authorization()
         if allowed is not None:
             headers.addRawHeader("Authorization", allowed)
-        try:
-            response = await agent.request(b"GET", url.encode("ascii"), headers)
-        except (ResponseFailed, ResponseNeverReceived) as error:
-            raise CantFetch(_why(error.reasons)) from None
+        response = await answer_to(agent, b"GET", url, headers)
         if response.code != 200:
             response.deliverBody(TakesNothing())
             raise CantFetch(f"expected status 200, got {response.code}")
-        body = _Body(most)
+        body = Body(most)
         response.deliverBody(body)
         return await body.whole
 
-    def too_late(_: object, waited: float) -> bytes:
+    return lambda url: in_time(reactor, seconds, fetch(url))
+
+
+async def answer_to(
+    agent: Agent, method: bytes, url: str, headers: Headers, body: IBodyProducer | None = None
+) -> Any:
+    """Ask, and give the response. Raises CantFetch if none came, or what else kept us from it."""
+    try:
+        return await agent.request(method, url.encode("ascii"), headers, body)
+    except (ResponseFailed, ResponseNeverReceived) as error:
+        raise CantFetch(_why(error.reasons)) from None
+
+
+def in_time(
+    clock: IReactorTime, seconds: float, asking: Coroutine[Any, Any, Result]
+) -> Deferred[Result]:
+    """Wait for what asks a server, and no longer than so many seconds."""
+
+    def too_late(_: object, waited: float) -> Result:
         raise CantFetch(f"no answer within {waited:g} s")
 
-    def fetch_in_time(url: str) -> Deferred[bytes]:
-        clock: IReactorTime = reactor
-        return Deferred.fromCoroutine(fetch(url)).addTimeout(seconds, clock, too_late)
-
-    return fetch_in_time
+    return Deferred.fromCoroutine(asking).addTimeout(seconds, clock, too_late)
 
 
 def _why(reasons: Iterable[Failure]) -> str:
@@ -95,7 +109,7 @@ def _why(reasons: Iterable[Failure]) -> str:
     return "the answer broke off"
 
 
-class _Bounded(HTTP11ClientProtocol):
+class Bounded(HTTP11ClientProtocol):
     """Hangs up on who sends headers without end, and reads a little at a time."""
 
     transport: Any
@@ -133,7 +147,7 @@ class _QuietFactory(HTTPConnectionPool._factory):  # type: ignore[misc, valid-ty
 
     def buildProtocol(self, addr: IAddress | None) -> HTTP11ClientProtocol:
         """Make a connection's protocol."""
-        return _Bounded(self._quiescentCallback)
+        return Bounded(self._quiescentCallback)
 
 
 class QuietPool(HTTPConnectionPool):
@@ -151,7 +165,7 @@ class TakesNothing(Protocol):
         self.transport.loseConnection()
 
 
-class _Body(Protocol):
+class Body(Protocol):
     """Takes a body, if it isn't too long."""
 
     def __init__(self, most: int) -> None:

@@ -18,6 +18,7 @@ from udpecho.watch.outlet_counts import OutletCounts
 from udpecho.watch.posting import poster
 from udpecho.watch.settings import STANDARD_OUTPUT, EventSettings, NodeSettings
 from udpecho.watch.tables import BadConfig
+from udpecho.watch.trust import why_not
 from udpecho.watch.webhook import Webhook
 
 Outlet: TypeAlias = EventFile | Webhook
@@ -55,15 +56,9 @@ class Outlets:
             self._file(settings, OutletCounts())
             option = "webhook"
             self._webhook(settings, OutletCounts())
-        except ModuleNotFoundError as error:
-            why = f"expected pyOpenSSL and service-identity for https, got no {error.name}"
-        except OSError as error:
-            why = f"can't open {error.filename}: {error.strerror or error}"
-        except ValueError as error:
-            why = str(error)
-        else:
-            return
-        raise BadConfig(f"{settings.where}: [events] {option}: {why}")
+        except (ModuleNotFoundError, OSError, ValueError) as error:
+            why = why_not(error, getattr(error, "filename", None))
+            raise BadConfig(f"{settings.where}: [events] {option}: {why}") from None
 
     def begin(self, settings: EventSettings, node: NodeSettings) -> None:
         """Have events go where these settings say; what waits for one outlet goes to the next."""

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.interfaces import IConsumer, IReactorTime
+from twisted.internet.interfaces import IConsumer
 from twisted.web.client import Agent
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IBodyProducer
 from zope.interface import implementer
 
-from udpecho.watch.fetching import CantFetch, QuietPool, TakesNothing
+from udpecho.watch.fetching import QuietPool, TakesNothing, answer_to, in_time
 from udpecho.watch.files import read_text
 from udpecho.watch.trust import policy_for
 
@@ -44,18 +44,11 @@ def poster(
         headers = Headers({"Content-Type": ["application/json"], "User-Agent": ["udpecho"]})
         if credentials_file is not None:
             headers.addRawHeader("Authorization", _bearer(credentials_file))
-        response = await agent.request(b"POST", url.encode("ascii"), headers, _Whole(body))
+        response = await answer_to(agent, b"POST", url, headers, _Whole(body))
         response.deliverBody(TakesNothing())
         return int(response.code)
 
-    def too_late(_: object, seconds: float) -> int:
-        raise CantFetch(f"no answer within {seconds:g} s")
-
-    def post_in_time(body: bytes) -> Deferred[int]:
-        clock: IReactorTime = reactor
-        return Deferred.fromCoroutine(post(body)).addTimeout(ANSWER_SECONDS, clock, too_late)
-
-    return post_in_time
+    return lambda body: in_time(reactor, ANSWER_SECONDS, post(body))
 
 
 @implementer(IBodyProducer)

@@ -48,15 +48,18 @@ def check_mesh(mesh: MeshSettings, base: Path) -> None:
             basic(base / file)
         option, file = ("web", None) if mesh.ca_file is None else ("ca_file", mesh.ca_file)
         policy_for(mesh.web or "", None if file is None else base / file)
-    except ModuleNotFoundError as error:
-        why = f"expected pyOpenSSL and service-identity for https, got no {error.name}"
-    except OSError as error:
-        why = f"can't read {file}: {error.strerror or error}"
-    except ValueError as error:
-        why = str(error)
-    else:
-        return
-    raise BadConfig(f"{mesh.where}: [mesh] {option}: {why}")
+    except (ModuleNotFoundError, OSError, ValueError) as error:
+        why = why_not(error, file)
+        raise BadConfig(f"{mesh.where}: [mesh] {option}: {why}") from None
+
+
+def why_not(error: Exception, file: object) -> str:
+    """Say in a line what is missing: a library for https, or what a file should be or have."""
+    if isinstance(error, ModuleNotFoundError):
+        return f"expected pyOpenSSL and service-identity for https, got no {error.name}"
+    if isinstance(error, OSError):
+        return f"can't open {file}: {error.strerror or error}"
+    return str(error)
 
 
 def basic(file: Path) -> bytes:
