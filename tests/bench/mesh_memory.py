@@ -1,7 +1,7 @@
 """A mesh in memory, for an hour that does not pass: python -m tests.bench.mesh_memory.
 
 So many whole nodes (WatchService: reflector, guard, prober, counters, minutes) on one
-MemoryNetwork, ten zones, each probing 32 others once a minute. Every so many minutes a node leaves,
+MemoryNetwork, in two zones, each probing 32 others once a minute. Every so many minutes a node leaves,
 and later comes back, and all others reload. Tells the CPU it took, and a digest of every counter of
 every node, which is the same for the same seed. Nothing leaves the process.
 """
@@ -28,7 +28,7 @@ from udpecho.watch import WatchService, read_config
 from udpecho.watch import node as node_room
 from udpecho.watch.settings import Config
 
-ZONES = 10
+ZONES = 2
 PORT = 1060
 CHANGE_MINUTES = 10
 """A node is gone, or back, after so many."""

@@ -7,6 +7,7 @@ puts another configuration in force. tests.bench.watch asks.
 
 from __future__ import annotations
 
+import gc
 import json
 import random
 import sys
@@ -56,6 +57,27 @@ class Turns:
         return getattr(self._epoll, name)
 
 
+class Collections:
+    """How long Python's collections of garbage take, and how many there are."""
+
+    def __init__(self) -> None:
+        self._began = 0.0
+        self.begin()
+        gc.callbacks.append(self._hear)
+
+    def begin(self) -> None:
+        """Look anew from now on."""
+        self.longest, self.times = [0.0] * 3, [0] * 3
+
+    def _hear(self, phase: str, info: dict[str, int]) -> None:
+        if phase == "start":
+            self._began = time.thread_time()
+            return
+        generation, took = info["generation"], time.thread_time() - self._began
+        self.longest[generation] = max(self.longest[generation], took)
+        self.times[generation] += 1
+
+
 class Told(LineReceiver):
     """Does what the lines of standard input say."""
 
@@ -65,6 +87,7 @@ class Told(LineReceiver):
         self._node = node
         self._host = file.stem
         self._turns = reactor._poller = Turns(reactor._poller)
+        self._collections = Collections()
         self._late: list[int] = []
         self._heard: Any = None
         self._began, self._cpu = time.monotonic(), time.process_time()
@@ -113,6 +136,8 @@ class Told(LineReceiver):
             "turns": turns.turns,
             "longest_ms": 1000 * turns.longest,
             "longest_cpu_ms": 1000 * turns.longest_cpu,
+            "gc_ms": [1000 * each for each in self._collections.longest],
+            "gc": self._collections.times,
             "late_ms": [late[len(late) * each // 1000] / 1e6 for each in (500, 990)]
             if late
             else [],
@@ -121,6 +146,7 @@ class Told(LineReceiver):
         self._began, self._cpu, self._probes = now, cpu, probes
         self._late.clear()
         turns.begin()
+        self._collections.begin()
         return figures
 
 

@@ -141,6 +141,8 @@ def in_words(figures: Any) -> str:
     words += f"; late by {late} ms (median, p99); turns: {figures['turns'] / seconds:,.0f} a second"
     lost = {fate: number for fate, number in figures["fates"].items() if fate != "replied"}
     words += f", the longest {figures['longest_cpu_ms']:.1f} ms of CPU"
+    pauses = ", ".join(f"{each:.1f}" for each in figures["gc_ms"])
+    words += f" (collections of garbage: {pauses}; {figures['gc']})"
     return f"{words}; {figures['kib'] / 1024:.0f} MiB; {lost}"
 
 
