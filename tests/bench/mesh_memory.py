@@ -1,9 +1,9 @@
 """A mesh in memory, for an hour that does not pass: python -m tests.bench.mesh_memory.
 
 So many whole nodes (WatchService: reflector, guard, prober, counters, minutes) on one
-MemoryNetwork, in two zones, each probing 32 others once a minute. Every so many minutes a node leaves,
-and later comes back, and all others reload. Tells the CPU it took, and a digest of every counter of
-every node, which is the same for the same seed. Nothing leaves the process.
+MemoryNetwork, in two zones, each probing 32 others once a minute. Every so many minutes a node
+leaves, and later comes back, and all others reload. Tells the CPU it took, and a digest of every
+counter of every node, which is the same for the same seed. Nothing leaves the process.
 """
 
 from __future__ import annotations

@@ -15,7 +15,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-from twisted.application.service import MultiService
 from twisted.internet import reactor as any_reactor
 from twisted.internet.stdio import StandardIO
 from twisted.logger import Logger
@@ -25,6 +24,7 @@ from tests.bench.process import resident_kib
 from udpecho.watch import WatchService
 from udpecho.watch.counts import FATES
 from udpecho.watch.history import FLOWS_KEPT, MINUTES, QUANTILES, Minute
+from udpecho.watch.process import NodeService
 from udpecho.watch.rereading import config_of
 from udpecho.watch.serving import node_service
 
@@ -163,7 +163,7 @@ def fill(node: WatchService) -> None:
 
 def main(file: Path) -> None:
     """Run a node until standard input ends."""
-    every = MultiService()
+    every = NodeService()
     node, _ = node_service(every, reactor, file, file.stem, None, Logger())
     every.privilegedStartService()
     every.startService()
