@@ -117,10 +117,14 @@ class Check:
                 yield f"{each['id']}: {each['help']} ({len(each['nodes'])} times: {where})"
 
     def _painted(self, name: str, address: str) -> float:
+        """Give the middle one of three times, in ms from the click to the first paint."""
         self._browser.look(*WIDE)
-        self._browser.open(address)
-        self._browser.wait(0.5)
-        told = float(self._browser.run(PAINT))
+        times: list[float] = []
+        for _ in range(3):
+            self._browser.open(address)
+            self._browser.wait(0.5)
+            times.append(self._browser.run(PAINT))
+        told = sorted(times)[1]
         self._want(told <= self._first_paint_ms, name, f"first paint after {told:.0f} ms")
         return round(told)
 
