@@ -104,7 +104,7 @@ PURE = frozenset(
         "watch.readers", "watch.rings", "watch.scale", "watch.search_names", "watch.settings",
         "watch.tables", "watch.toml_lines",
         "watch.bounds", "watch.lossy", "watch.minutes", "watch.passwords", "watch.sampling",
-        "watch.tiles", "watch.views", "watch.askers",
+        "watch.grids", "watch.tiles", "watch.views", "watch.askers",
     }
 )  # fmt: skip
 """Rooms that do no I/O and are told the time."""

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import udpecho.watch
-from udpecho.watch.pages import Cell, Pair, front, grid, name, page, pair
+from udpecho.watch.grids import grid
+from udpecho.watch.pages import Cell, Pair, front, name, page, pair
 from udpecho.watch.tiles import Tile, tiles
-from udpecho.watch.views import Section, drawn
+from udpecho.watch.views import PageView, Section, drawn
 
 ROOM = Path(udpecho.watch.__file__).parent
 EVIL = "<script>alert(1)</script>\"'&\x1b[31m\u202e"
@@ -45,6 +48,11 @@ class Read(HTMLParser):
         self.text += data
 
 
+def gridded(*told: Any) -> Iterator[str]:
+    """Draw a grid."""
+    return drawn(PageView("", "", grid(*told)))
+
+
 def told(**more: object) -> Pair:
     return Pair([None] * 10, 0, 1440, 4)._replace(**more)  # type: ignore[arg-type]
 
@@ -56,7 +64,7 @@ def pages_of(text: str) -> list[str]:
     peers = [Tile(text, Cell(0.5, 10, True)), Tile(text, Cell(), [None] * 60)]
     return [
         "".join(
-            page(text, grid(text, [text, "x"], [text, "x"], lambda s, p: cells.get(p, Cell())))
+            page(text, gridded(text, [text, "x"], [text, "x"], lambda s, p: cells.get(p, Cell())))
         ),
         "".join(page(text, drawn(pair(text, text, [None, shown])), text)),
         "".join(page(text, drawn(front(text, iter([Section("peers", tiles(peers))]))), text)),
@@ -94,7 +102,7 @@ def test_what_would_turn_text_around_is_spelt() -> None:
 def test_a_cell_says_it_in_words_and_by_its_class(
     cell: Cell, style: str, text: str, said: str
 ) -> None:
-    read = Read("".join(grid("a", ["a"], ["b"], lambda source, peer: cell)))
+    read = Read("".join(gridded("a", ["a"], ["b"], lambda source, peer: cell)))
     [found] = [each for tag, each in read.elements if tag == "td" and each.get("class")]
     [link] = [each for tag, each in read.elements if tag == "a"]
     assert (found["class"], link["aria-label"]) == (style, f"b: {said}")
@@ -103,12 +111,12 @@ def test_a_cell_says_it_in_words_and_by_its_class(
 
 
 def test_only_this_nodes_row_leads_further() -> None:
-    read = Read("".join(grid("a", ["a", "b"], ["a", "b", "c"], lambda source, peer: Cell(0.0))))
+    read = Read("".join(gridded("a", ["a", "b"], ["a", "b", "c"], lambda source, peer: Cell(0.0))))
     assert [each["href"] for tag, each in read.elements if tag == "a"] == ["/pair/b", "/pair/c"]
 
 
 def test_a_link_to_a_peer_leads_to_that_peer() -> None:
-    read = Read("".join(grid("a", ["a"], ["[::1%lo]:7/../x?y#z"], lambda s, p: Cell(0.0))))
+    read = Read("".join(gridded("a", ["a"], ["[::1%lo]:7/../x?y#z"], lambda s, p: Cell(0.0))))
     [link] = [each["href"] for tag, each in read.elements if tag == "a"]
     assert link == "/pair/%5B%3A%3A1%25lo%5D%3A7%2F..%2Fx%3Fy%23z"
 
@@ -125,6 +133,6 @@ def test_what_is_to_be_known_of_a_row_is_told() -> None:
     def note(source: str) -> str:
         return "" if source == "a" else "no answer: <b>\x1b"
 
-    text = "".join(grid("a", ["a", "x"], ["a", "x"], lambda s, p: Cell(), note))
+    text = "".join(gridded("a", ["a", "x"], ["a", "x"], lambda s, p: Cell(), note))
     assert '<th scope="row">a</th>' in text
     assert '<small title="no answer: &lt;b&gt;\\x1b">no answer: &lt;b&gt;\\x1b</small>' in text

@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 
 from tests.watch.test_web import LOCAL, Bench, Transport
+from udpecho.watch.grids import grid
+from udpecho.watch.pages import UNKNOWN, Cell
 from udpecho.watch.streams import MOST_STREAMS, ROUND_SECONDS, SLOW_SECONDS
+from udpecho.watch.views import PageView, pieces
 
 PEER = "/events/pair/198.51.100.1%3A1060"
 
@@ -125,3 +128,20 @@ def test_nobody_looking_costs_nothing() -> None:
     bench.nodes.net.advance(1)
     assert len(bench.nodes.hosts[0].getDelayedCalls()) == before
     bench.stop()
+
+
+def test_of_a_grid_the_rows_that_have_changed_are_told_alone() -> None:
+    cells = {("a", "b"): Cell(0.0), ("b", "a"): Cell(0.0)}
+
+    def told(*sources: str) -> dict[str, str]:
+        known = grid(
+            "a", sources, ["a", "b"], lambda source, peer: cells.get((source, peer), UNKNOWN)
+        )
+        return dict(each for each in pieces(PageView("", "", known)) if each is not None)
+
+    before = told("a", "b")
+    cells["b", "a"] = Cell(0.5)
+    after = told("a", "b")
+    assert [each for each in after if after[each] != before[each]] == [list(after)[1]]
+    assert before.keys() == after.keys()
+    assert not before.keys() & told("a", "b", "c").keys()

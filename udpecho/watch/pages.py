@@ -13,7 +13,6 @@ from urllib.parse import quote
 
 from udpecho.shown import harmless
 from udpecho.watch.charts import Columns, flows_by_time, lateness, smoke
-from udpecho.watch.scale import class_of, duration, percent
 from udpecho.watch.views import PageView, Section
 from udpecho.widths import cut
 
@@ -24,8 +23,6 @@ SECURITY = (
 """The Content-Security-Policy of every page: nothing of others, nothing inline."""
 
 NAME_COLUMNS = 60
-_CELLS = 12
-"""Of a grid, drawn at a time: of this node's own each takes 40 µs."""
 
 
 class Cell(NamedTuple):
@@ -83,64 +80,6 @@ def page(title: str, pieces: Iterable[str], events: str = "") -> Iterator[str]:
 def link_to(peer: str) -> str:
     """Give the address of a peer's page, as an attribute's value."""
     return f"/pair/{quote(peer, safe='')}"
-
-
-def grid(
-    node: str,
-    sources: Sequence[str],
-    peers: Sequence[str],
-    known: Known,
-    note: Callable[[str], str] = lambda _: "",
-) -> Iterator[str]:
-    """Draw who loses on the way to whom, a row for each source; this node's row leads further.
-
-    note says what is to be known of a row, in a few words.
-    """
-    yield f"<h2>The mesh</h2>{_LEGEND}"
-    yield '<div class="wide" tabindex="0" role="group" aria-label="grid">'
-    yield '<table class="grid"><thead><tr><td></td>'
-    yield "".join(f'<th scope="col">{name(peer)}</th>' for peer in peers)
-    yield "</tr></thead><tbody>"
-    for source in sources:
-        yield f'<tr><th scope="row">{name(source)}{_note(note(source))}</th>'
-        for at in range(0, len(peers), _CELLS):
-            some = peers[at : at + _CELLS]
-            yield "".join(_cell(source, peer, known(source, peer), node) for peer in some)
-        yield "</tr>"
-    yield "</tbody></table></div>"
-
-
-_LEGEND = (
-    "<p>A cell has the loss of the last five minutes in percent; it is empty where nothing was "
-    "lost, and <b>?</b> where nothing is known. A frame marks round trips far above what is "
-    "usual.</p>"
-)
-
-
-def _note(text: str) -> str:
-    said = escape(harmless(text))
-    return f' <small title="{said}">{said}</small>' if text else ""
-
-
-def _cell(source: str, peer: str, cell: Cell, node: str) -> str:
-    if source == peer:
-        return "<td></td>"
-    slow = " slow" if cell.slow else ""
-    text = "?" if cell.loss is None else escape(_brief(cell.loss))
-    if source == node:
-        said = f"{name(peer)}: loss {f'{text} %' if cell.loss else percent(cell.loss)}"
-        if cell.p99_ns is not None:
-            said += f", p99 {duration(cell.p99_ns)}"
-        said += ", slow" if cell.slow else ""
-        text = f'<a href="{link_to(peer)}" aria-label="{said}">{text}</a>'
-    return f'<td class="{class_of(cell.loss)}{slow}">{text}</td>'
-
-
-def _brief(loss: float) -> str:
-    """Write a share in percent, in two signs; nothing for none."""
-    if not loss:
-        return ""
-    return "<1" if loss < 0.01 else f"{min(int(loss * 100), 99 if loss < 1 else 100)}"
 
 
 def front(node: str, sections: Iterator[Section | None], *, has_grid: bool = False) -> PageView:

@@ -12,10 +12,11 @@ from twisted.web.server import Request
 
 from udpecho.reactors import monotonic_clock
 from udpecho.watch.answers import PageSender, Route, said, whole
+from udpecho.watch.grids import grid
 from udpecho.watch.happened import happened
 from udpecho.watch.history import thinned
 from udpecho.watch.node import WatchService
-from udpecho.watch.pages import SECURITY, front, grid, page, pair
+from udpecho.watch.pages import SECURITY, front, page, pair
 from udpecho.watch.pairs import pair_of
 from udpecho.watch.probed import Probed
 from udpecho.watch.reflector_page import ReflectorPage
@@ -101,7 +102,7 @@ class Showing:
         sources = self._rows.sources()
         if len(sources) > 1:
             name, peers = self._node.config.node.name, self._rows.peers()
-            yield Section("grid", grid(name, sources, peers, self._rows.known, self._rows.note))
+            yield from grid(name, sources, peers, self._rows.known, self._rows.note)
 
     def _peers(self) -> Iterator[Section | None]:
         """Make the section of this node's peers: all, or the worst of them."""

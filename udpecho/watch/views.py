@@ -17,7 +17,10 @@ class Section(NamedTuple):
     """A part of a page that changes as one."""
 
     id: str
+    """Empty for what never changes, and is part of no element of its own."""
+
     texts: Iterable[str]
+    tag: str = "div"
 
 
 class PageView(NamedTuple):
@@ -36,16 +39,18 @@ def drawn(view: PageView) -> Iterator[str]:
         if section is None:
             yield ""
             continue
-        yield f'<div id="{section.id}">'
+        if section.id:
+            yield f'<{section.tag} id="{section.id}">'
         yield from section.texts
-        yield "</div>"
+        if section.id:
+            yield f"</{section.tag}>"
     yield view.below
 
 
 def pieces(view: PageView) -> Iterator[Piece | None]:
     """Draw the sections, each as a piece; None in between."""
     for section in view.sections:
-        if section is None:
+        if section is None or not section.id:
             yield None
             continue
         texts: list[str] = []

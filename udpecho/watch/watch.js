@@ -8,16 +8,23 @@
 
   // Who looks at a page in the background needs no news: one stream fewer for the node to feed.
   let stream = null;
+  let again = null;
   const last = new Map();
 
   const say = (text) => {
     if (status.textContent !== text) status.textContent = text;
   };
 
+  // A piece that has no place here is of a mesh of other nodes than there were.
+  const loadAgain = () => {
+    if (!again) again = setTimeout(() => location.reload(), 5000);
+  };
+
   const swap = (event) => {
     const { id, html } = JSON.parse(event.data);
     const old = document.getElementById(id);
-    if (!old || last.get(id) === html) return;
+    if (!old) return loadAgain();
+    if (last.get(id) === html) return;
     const focused = old.contains(document.activeElement)
       ? document.activeElement.getAttribute("href")
       : null;
