@@ -117,7 +117,9 @@ class MeshInMemory:
         node.privilegedStartService()
         node.startService()
         assert node.runs.prober is not None
-        node.runs.prober._run._guest = None  # nobody traces: it would be asked ten times a second
+        node.runs.prober.first._run._guest = (
+            None  # nobody traces: it would be asked ten times a second
+        )
         return node
 
     def change(self, number: int) -> None:

@@ -113,7 +113,7 @@ class Told(LineReceiver):
         prober = self._node.runs.prober
         if prober is not None and prober is not self._heard:
             self._heard = prober
-            prober._run.listen(on_late=self._late.append)
+            prober.first._run.listen(on_late=self._late.append)
 
     def _counts(self) -> list[int]:
         counts = [each.counts for each in self._node.roll.values()]

@@ -136,3 +136,13 @@ def test_what_can_not_be_asked(words: str, what: str, capsys: pytest.CaptureFixt
     assert (status, out) == (2, "")
     assert errors.startswith(f"udpecho: {what}")
     assert errors.count("\n") == 1
+
+
+def test_all_classes_of_traffic_are_in_what_is_sent(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "watch.toml"
+    file.write_text("[probe]\ndscp = ['CS0', 'EF']\n[[peers]]\nhosts = ['10.0.0.2']")
+    out = told("watch", "--check", str(file), capsys=capsys)[1]
+    assert "each peer: 16 flows in each of 2 classes, a probe of each every 1 s: 32 probes a" in out
+    assert "a peer's guard must let 32 tokens a second pass" in out

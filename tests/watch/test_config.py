@@ -69,7 +69,7 @@ def test_all_that_a_file_may_say() -> None:
     assert (policy.rate, policy.keep_ttl) == (5000, True)
     assert policy.allow == (ip_network("10.0.0.0/8"),)
     assert policy.allow_source_ports == {53, 5000, 5001, 5002}
-    assert config.probe == ProbeSettings(2.0, 8, 100, 0.5, 34)
+    assert config.probe == ProbeSettings(2.0, 8, 100, 0.5, (34,))
     assert config.peers == (
         PeerSource("hosts", ("10.0.0.2:1060", "ams-1.example"), None, None, "watch.toml:17"),
         PeerSource("dns", ("udpecho.monitoring.svc",), "ams", 7, "watch.toml:19"),
@@ -87,7 +87,7 @@ def test_all_that_a_file_may_say() -> None:
 
 def test_an_empty_file_is_a_node_that_is_asked_by_this_machine_alone() -> None:
     assert read("").node == NodeSettings("this-host", "")
-    assert read("").probe == ProbeSettings(1.0, 16, 56, 1.0, 0)
+    assert read("").probe == ProbeSettings(1.0, 16, 56, 1.0, (0,))
     assert read("").web.listen == ("tcp:8060:interface=127.0.0.1",)
     assert read("").mesh.fanout == "auto"
 
@@ -119,8 +119,11 @@ def test_an_empty_file_is_a_node_that_is_asked_by_this_machine_alone() -> None:
         ("[probe]\nsize = 15", "2: [probe] size: expected a whole number from 16 to 65507, got 15"),
         ("[probe]\ndscp = 'CS9'", "2: [probe] dscp: expected a DSCP from 0 to 63 or by name (EF,"
                                   " AF41), got 'CS9'"),
-        ("[probe]\ndscp = ['CS0', 'EF']", "2: [probe] dscp: expected one class of traffic, as it"
-                                          " can do no more yet, got ['CS0', 'EF']"),
+        ("[probe]\ndscp = ['EF', 46]", "2: [probe] dscp: expected 1 to 4 classes of traffic, each"
+                                       " once, got ['EF', 46]"),
+        ("[probe]\ndscp = []", "2: [probe] dscp: expected 1 to 4 classes of traffic, each once"),
+        ("[probe]\ndscp = [0, 1, 2, 3, 4]", "2: [probe] dscp: expected 1 to 4 classes of traffic,"),
+        ("[probe]\ndscp = [64]", "2: [probe] dscp: expected a whole number from 0 to 63, got 64"),
         ("[reflect]\nlisten = []", "2: [reflect] listen: expected 1 at least, got []"),
         ("[reflect]\nrate = -1", "2: [reflect] rate: expected a whole number from 0 to 1000000000,"
                                  " got -1"),

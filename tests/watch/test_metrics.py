@@ -76,7 +76,7 @@ def test_what_is_told_is_what_was_counted(tmp_path: Path, openmetrics: bool) -> 
     assert len(rtt) == len(BOUNDS_NS) + 3
     assert read["udpecho_peer_info"].samples[0].labels == {
         "peer": HARD, "address": "192.0.2.2:1060", "zone": "ams",
-        "source": f"file:{tmp_path}/peers.json",
+        "source": f"file:{tmp_path}/peers.json", "dscp": "CS0",
     }  # fmt: skip
     assert values(read["udpecho_peers_probed"]) == {"udpecho_peers_probed": 3}
     assert values(read["udpecho_source_up"]) == {"udpecho_source_up|file:peers.json": 1}

@@ -53,7 +53,9 @@ def test_what_is_lost_is_counted_and_a_flow_that_loses_is_named() -> None:
     bench.net.advance(5)
     [probed] = first.roll.values()
     assert first.runs.prober is not None
-    port = next(flow.port for flow, (_, number) in first.runs.prober._of.items() if number == 2)
+    port = next(
+        flow.port for flow, (_, number) in first.runs.prober.first._of.items() if number == 2
+    )
     bench.router.drop(source_ports=[port])
     bench.net.advance(60)
     assert probed.losing.losing(first.runs.prober.now_ns()) == [2]

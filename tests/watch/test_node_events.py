@@ -64,7 +64,9 @@ def test_a_flow_that_loses_and_its_end() -> None:
     bench.begin(1, bench.text(1, []))
     bench.net.advance(5)
     assert node.runs.prober is not None
-    port = next(flow.port for flow, (_, number) in node.runs.prober._of.items() if number == 2)
+    port = next(
+        flow.port for flow, (_, number) in node.runs.prober.first._of.items() if number == 2
+    )
     no_more = bench.router.drop(source_ports=[port])
     bench.net.advance(60)
     peer = "192.0.2.2:1060"

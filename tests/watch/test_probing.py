@@ -41,14 +41,14 @@ def test_who_has_nothing_on_its_way_and_no_guest_sleeps_until_the_next_probe(
     nodes = Nodes(2)
     node = nodes.begin(0, nodes.text(0, [1], f"[probe]\nflows = 1\ninterval = 60.0\n{UNTRACED}"))
     assert node.runs.prober is not None
-    node.runs.prober._run._guest = None
+    node.runs.prober.first._run._guest = None
     nodes.begin(1, nodes.text(1, []))
     nodes.net.advance(120)
-    assert 2 <= woken.count(node.runs.prober._run) <= 8
+    assert 2 <= woken.count(node.runs.prober.first._run) <= 8
     nodes.stop()
 
 
 def test_a_run_keeps_of_a_flow_what_a_node_tells_and_no_percentiles() -> None:
-    plan = plan_of(ProbeSettings(interval=1.0, flows=16, dscp=46))
+    plan = plan_of(ProbeSettings(interval=1.0, flows=16), 46)
     assert plan.outline
     assert (plan.interval_ns, plan.traffic_class) == (62_500_000, 184)

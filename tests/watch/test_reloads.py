@@ -41,7 +41,7 @@ class Fate:
             bench.net.advance(random.choice([0, 0.01, 3]))
             node.startService()
         if random.random() < 0.1 and node.runs.prober is not None:
-            node.runs.prober._run._end(Failure(ZeroDivisionError("a fault of our own")))
+            node.runs.prober.first._run._end(Failure(ZeroDivisionError("a fault of our own")))
         bench.net.advance(random.choice([0, 0.001, 0.3, 1.0, 4.0]))
 
     def counted(self) -> dict[str, float]:

@@ -97,10 +97,11 @@ def _who(known: dict[str, Wanted], unknown: list[str]) -> Iterator[str]:
 
 def _rates(config: Config, known: int) -> Iterator[str]:
     probe = config.probe
-    each = probe.flows / probe.interval
+    each = len(probe.dscp) * probe.flows / probe.interval
+    classes = f" in each of {len(probe.dscp)} classes" if len(probe.dscp) > 1 else ""
     size = probe.size + HEADERS[0]
     yield (
-        f"each peer: {probe.flows} flows, a probe of each every {probe.interval:g} s: "
+        f"each peer: {probe.flows} flows{classes}, a probe of each every {probe.interval:g} s: "
         f"{each:g} probes a second, {8 * each * size / 1000:g} kbit/s there and as much back"
     )
     fanout = fanout_of(config.mesh.fanout, known + 1)

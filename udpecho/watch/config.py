@@ -25,6 +25,7 @@ from udpecho.watch.bounds import (
     MOST_FLOWS,
     SHORTEST_INTERVAL,
 )
+from udpecho.watch.classes import MOST_CLASSES
 from udpecho.watch.readers import (
     LONGEST_NAME,
     choice,
@@ -127,20 +128,24 @@ def _probe(table: Table) -> ProbeSettings:
         table.take("flows", whole(1, MOST_FLOWS), default.flows),
         table.take("size", whole(MIN_SIZE, MAX_SIZE), default.size),
         table.take("timeout", seconds(0.001, LONGEST_TIMEOUT), default.timeout),
-        table.take("dscp", _one_class, default.dscp),
+        table.take("dscp", _classes, default.dscp),
     )
     table.end()
     return settings
 
 
-def _one_class(option: str, value: object) -> int:
-    """Read a list of one class of traffic: several are to come."""
-    classes = value if isinstance(value, list) else [value]
-    if len(classes) != 1:
-        raise bad_value(option, "one class of traffic, as it can do no more yet", value)
-    if type(classes[0]) is int:
-        return whole(0, 63)(option, classes[0])
-    return coerced(dscp_named, "a DSCP from 0 to 63 or by name (EF, AF41)")(option, classes[0])
+def _classes(option: str, value: object) -> tuple[int, ...]:
+    """Read classes of traffic: few, as all that is told of a peer is told of each."""
+    classes = several(_class)(option, value)
+    if not 1 <= len({*classes}) == len(classes) <= MOST_CLASSES:
+        raise bad_value(option, f"1 to {MOST_CLASSES} classes of traffic, each once", value)
+    return classes
+
+
+def _class(option: str, value: object) -> int:
+    if type(value) is int:
+        return whole(0, 63)(option, value)
+    return coerced(dscp_named, "a DSCP from 0 to 63 or by name (EF, AF41)")(option, value)
 
 
 def _peers(table: Table) -> PeerSource:

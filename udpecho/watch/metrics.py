@@ -14,6 +14,7 @@ from udpecho import __version__
 from udpecho.peer import format_peer
 from udpecho.ping.outcome import Surplus
 from udpecho.ping.tally import hops
+from udpecho.watch.classes import class_name
 from udpecho.watch.counts import BOUNDS_NS, FATES, Histogram
 from udpecho.watch.event_metrics import event_families
 from udpecho.watch.exposition import END, Family, header, histogram_series, samples, series
@@ -253,6 +254,7 @@ def _info(name: str, probed: Probed) -> str:
     wanted = probed.wanted
     labels = [
         ("peer", name), ("address", address), ("zone", wanted.zone), ("source", wanted.source),
+        ("dscp", class_name(wanted.dscp)),
     ]  # fmt: skip
     return f"{series('udpecho_peer_info', labels)}1\n"
 

@@ -18,6 +18,7 @@ from udpecho.peer import Peer, format_peer, is_wildcard
 from udpecho.reactors import AnyReactor, datagram_reactor, monotonic_clock
 from udpecho.server import EchoService
 from udpecho.watch.choosing import Choosing
+from udpecho.watch.classes import in_classes
 from udpecho.watch.events import PeerReaddressed
 from udpecho.watch.happenings import Events
 from udpecho.watch.hourglass import Hourglass
@@ -191,6 +192,9 @@ class WatchService(Service):
         for step in self.choosing.choose(named, self.config.node, self.config.mesh):
             chosen = chosen if step is None else step
             yield
+        for step in in_classes(chosen, self.config.probe.dscp):
+            chosen = chosen if step is None else step
+            yield
         for name in [name for name in self.roll if self.roll[name].wanted != chosen.get(name)]:
             self._leave(name, chosen.get(name))
             yield
@@ -205,7 +209,7 @@ class WatchService(Service):
     def _leave(self, name: str, now: Wanted | None) -> None:
         """Have a peer probed no more, or elsewhere: what was counted of it stays, by its name."""
         probed = self.roll[name]
-        if now is not None and (now.host, now.port) == (probed.wanted.host, probed.wanted.port):
+        if now is not None and now.is_probed_as(probed.wanted):
             probed.is_called(now)
             return
         if self.runs.prober is not None and name in self.runs.prober:

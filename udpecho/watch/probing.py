@@ -43,15 +43,15 @@ SETTLE_NS = 500_000_000
 """How much later than that all fates of a round are known, at most."""
 
 
-def plan_of(settings: ProbeSettings) -> Plan:
-    """Say what a run is to do, to nobody at first."""
+def plan_of(settings: ProbeSettings, dscp: int = 0) -> Plan:
+    """Say what a run is to do in a class of traffic, to nobody at first."""
     return Plan(
         targets=(),
         interval_ns=max(round(settings.interval * 1e9) // settings.flows, MIN_INTERVAL_NS),
         timeout_ns=round(settings.timeout * 1e9),
         size=settings.size,
         flows=settings.flows,
-        traffic_class=settings.dscp << 2 or None,
+        traffic_class=dscp << 2 or None,
         lost_ns=LOST_NS,
         together=TOGETHER,
         at_once=min(FLOWS_AT_ONCE, settings.flows),
@@ -70,8 +70,12 @@ class Prober:
         lateness: Histogram,
         on_address: Callable[[str, Peer, Peer | None], None],
         tracing: Tracing,
+        dscp: int = 0,
     ) -> None:
-        """Probe nobody yet; on_address hears who is where, and was elsewhere if that is new."""
+        """Probe nobody yet; on_address hears who is where, and was elsewhere if that is new.
+
+        dscp is the class of traffic.
+        """
         self._roll = roll
         self._lateness = lateness
         self._on_address = on_address
@@ -88,7 +92,7 @@ class Prober:
             on_unresolved=_ignore,
             on_naming=self._named,
         )
-        plan = plan_of(settings)
+        plan = plan_of(settings, dscp)
         options = SocketOptions(traffic_class=plan.traffic_class)
         instrument = choose_instrument(reactor, options, size=settings.size, rest_ns=REST_NS)
         known_ns = plan.timeout_ns + LOST_NS + SETTLE_NS

@@ -40,7 +40,7 @@ news."""
 
 def peers_rate(probe: ProbeSettings, nodes: int = 1) -> int:
     """Tell how many tokens a second the guard gives an address with so many nodes."""
-    plan = nodes * probe.flows / probe.interval * cost(probe.size)
+    plan = nodes * len(probe.dscp) * probe.flows / probe.interval * cost(probe.size)
     return min(ceil(PEERS_SHARE * plan), MAX_RATE // 2)
 
 

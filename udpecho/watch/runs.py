@@ -15,6 +15,7 @@ from udpecho.reactors import IDatagramReactor
 from udpecho.watch.counts import Histogram
 from udpecho.watch.events import Event
 from udpecho.watch.probed import Roll
+from udpecho.watch.probers import Probers
 from udpecho.watch.probing import Prober
 from udpecho.watch.settings import ProbeSettings, TraceSettings
 from udpecho.watch.tracing import Tracing
@@ -39,7 +40,7 @@ class Runs:
         self.lateness = Histogram()
         """How late probes leave: above a few ms it is this node that is late, and no network."""
 
-        self.prober: Prober | None = None
+        self.prober: Probers | None = None
         self._reactor = reactor
         self._roll = roll
         self._on_address = on_address
@@ -48,7 +49,7 @@ class Runs:
 
         self._broken_off = broken_off
         self._log = log
-        self._going_on: dict[Prober, Deferred[None]] = {}
+        self._going_on: dict[Probers, Deferred[None]] = {}
         self._strangers = 0
         self._alarm: IDelayedCall | None = None
 
@@ -56,10 +57,14 @@ class Runs:
         """Probe so from now on; nobody at first. What went on before ends."""
         self.end()
         self.tracing.set(trace)
-        prober = Prober(
-            self._reactor, settings, self._roll, self.lateness, self._on_address, self.tracing
-        )
-        self.prober = prober
+
+        def make(dscp: int) -> Prober:
+            return Prober(
+                self._reactor, settings, self._roll, self.lateness, self._on_address, self.tracing,
+                dscp,
+            )  # fmt: skip
+
+        self.prober = prober = Probers(self._roll, settings.dscp, make)
         self._going_on[prober] = prober.start().addBoth(self._ended, prober)
 
     def end(self) -> None:
@@ -79,7 +84,7 @@ class Runs:
         """How many datagrams came from nobody that was asked."""
         return self._strangers + sum(prober.strangers for prober in self._going_on)
 
-    def _ended(self, result: object, prober: Prober) -> None:
+    def _ended(self, result: object, prober: Probers) -> None:
         """Have it begin anew if nobody stopped it."""
         self._going_on.pop(prober, None)
         self._strangers += prober.strangers

@@ -46,7 +46,8 @@ class ProbeSettings:
     flows: int = 16
     size: int = 56
     timeout: float = 1.0
-    dscp: int = 0
+    dscp: tuple[int, ...] = (0,)
+    """The classes of traffic, each probed as often: one at least."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ LONGEST_LABEL = 253
 class Wanted:
     """A peer to be probed: what it is called, where it is, its zone, and who said so.
 
-    The host is an address or a name that is still to be looked up.
+    The host is an address or a name that is still to be looked up; dscp is the class of traffic.
     """
 
     name: str
@@ -32,6 +32,11 @@ class Wanted:
     port: int
     zone: str = ""
     source: str = ""
+    dscp: int = 0
+
+    def is_probed_as(self, other: Wanted) -> bool:
+        """Tell whether its probes go where another's do, in the same class."""
+        return (self.host, self.port, self.dscp) == (other.host, other.port, other.dscp)
 
 
 def wanted(written: str, default_port: int, zone: str, source: str, name: str = "") -> Wanted:
