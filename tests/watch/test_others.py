@@ -146,7 +146,7 @@ def test_what_is_old_says_so_and_is_forgotten() -> None:
     assert asked.rows.note(name(1)) == "1 min old"
     asked.look()
     asked.waiting[2].errback(CantFetch("expected status 200, got 302"))
-    assert asked.rows.note(name(1)) == "no answer: expected status 200, got 302; 1 min old"
+    assert asked.rows.note(name(1)) == "1 min old; no answer: expected status 200, got 302"
     assert asked.rows.known(name(1), name(2)).loss == 0.5
     asked.advance(KEPT_SECONDS - OLD_SECONDS)
     assert asked.rows.known(name(1), name(2)) == UNKNOWN

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Coroutine, Iterable
+from os import strerror
 from typing import Any, TypeAlias, TypeVar
 
 from twisted.internet.defer import Deferred
-from twisted.internet.error import ConnectionDone
+from twisted.internet.error import ConnectError, ConnectionDone
 from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
@@ -88,6 +89,8 @@ async def answer_to(
         return await agent.request(method, url.encode("ascii"), headers, body)
     except (ResponseFailed, ResponseNeverReceived) as error:
         raise CantFetch(_why(error.reasons)) from None
+    except ConnectError as error:
+        raise CantFetch(strerror(error.osError) if error.osError else str(error)) from None
 
 
 def in_time(
@@ -105,7 +108,8 @@ def _why(reasons: Iterable[Failure]) -> str:
     """Say why there is no answer: what came may be anything, but of TLS it is ours to tell."""
     for each in reasons:
         if type(each.value).__module__.partition(".")[0] in ("OpenSSL", "service_identity"):
-            return f"no TLS: {each.getErrorMessage()}"
+            said = re.search(r"'([^']+)'\)\]$", str(each.value))  # OpenSSL's last reason
+            return f"no TLS: {said[1] if said else each.getErrorMessage()}"
     return "the answer broke off"
 
 

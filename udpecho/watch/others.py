@@ -114,9 +114,11 @@ class Others(Service):
         if heard is None:
             return "not asked yet"
         age = self._age(heard)
-        notes = [f"no answer: {heard.why}"] if heard.why else []
+        notes = []
         if age is not None and age > OLD_SECONDS:
             notes.append(f"{int(age // 60)} min old")
+        if heard.why:
+            notes.append(f"no answer: {heard.why}")
         return "; ".join(notes)
 
     def _age(self, heard: Heard) -> float | None:
