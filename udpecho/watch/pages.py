@@ -88,7 +88,7 @@ def front(node: str, sections: Iterator[Section | None], *, has_grid: bool = Fal
     if has_grid:
         links = f'<a href="#grid">the mesh</a> {links}'
     above = f"<nav>{links}</nav><h1>From {name(node)}</h1>"
-    return PageView(node, above + _SCALE, sections)
+    return PageView(node, above + _TILE + _SCALE, sections)
 
 
 def pair(node: str, peer: str, told: Iterable[Pair | None]) -> PageView:
@@ -137,6 +137,11 @@ def titled(title: str, pieces: Iterable[str]) -> Iterator[str]:
     yield f"<h2>{title}</h2>"
     yield from pieces
 
+
+_TILE = (
+    '<p class="faint">Of each peer: the loss of the last five minutes, the 99th percentile of the '
+    "round trips, and their median in each minute of the last hour.</p>"
+)
 
 _SCALE = '<p class="scale faint">Loss: {}</p>'.format(
     " ".join(
