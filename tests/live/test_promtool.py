@@ -248,25 +248,38 @@ def test_shares_are_of_all_that_was_sent(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("metric", "values", "alertname", "source"),
+    ("metric", "labels", "values", "alertname"),
     [
-        ("udpecho_config_last_reload_successful", "1x19 0x40", "UdpechoReloadFailed", None),
-        ("udpecho_source_up", "1x19 0x40", "UdpechoSourceDown", "dns:x"),
-        ("udpecho_peers_probed", "3x19 0x80", "UdpechoProbesNobody", None),
-        ("udpecho_peers_left_out", "0x19 2x80", "UdpechoPeersLeftOut", None),
+        ("udpecho_config_last_reload_successful", {}, "1x19 0x40", "UdpechoReloadFailed"),
+        ("udpecho_source_up", {"source": "dns:x"}, "1x19 0x40", "UdpechoSourceDown"),
+        ("udpecho_peers_probed", {}, "3x19 0x80", "UdpechoProbesNobody"),
+        ("udpecho_peers_left_out", {}, "0x19 2x80", "UdpechoPeersLeftOut"),
+        ("udpecho_peer_info", {"peer": "b", "address": ""}, "_x20 1x80", "UdpechoPeerNowhere"),
     ],
 )
 def test_what_else_is_amiss(
-    tmp_path: Path, metric: str, values: str, alertname: str, source: str | None
+    tmp_path: Path, metric: str, labels: dict[str, str], values: str, alertname: str
 ) -> None:
-    labels = {"instance": "a"} | ({} if source is None else {"source": source})
     named = ",".join(f'{name}="{value}"' for name, value in labels.items())
-    more = [(f'{metric}{{job="udpecho",{named}}}', values)]
+    more = [(f'{metric}{{job="udpecho",instance="a",{named}}}', values)]
     trial = Trial(Mesh(["a", "b"], 500, more=more))
     trial.is_quiet(0, 100)
-    alert = firing(alertname, **labels)
-    trial.fires(290 if "x40" in values else 495, alert)
+    kept = {name: value for name, value in labels.items() if value}
+    trial.fires(290 if "x40" in values else 495, firing(alertname, instance="a", **kept))
     assert trial.failures(PROMTOOL, tmp_path) == ""
+
+
+def test_a_node_that_probes_no_more_though_it_has_peers(tmp_path: Path) -> None:
+    """Its counters stand still."""
+    mesh = Mesh(["a", "b"], 800)
+    series = mesh.series()
+    for name, row in series.items():
+        if 'instance="a"' in name and "_total" in name:
+            row[60:] = [row[60]] * len(row[60:])
+    trial = Trial(mesh)
+    trial.is_quiet(0, 600)
+    trial.fires(800, firing("UdpechoProbesNobody", instance="a"))
+    assert trial.failures(PROMTOOL, tmp_path, series) == ""
 
 
 def test_no_node_at_all(tmp_path: Path) -> None:
