@@ -25,7 +25,7 @@ ALERTMANAGER = shutil.which("prometheus-alertmanager") or shutil.which("alertman
 DEBIAN_TEMPLATES = Path("/usr/share/prometheus/alertmanager/default.tmpl")
 """What Debian's wants beside its program."""
 
-PATIENCE = 60.0
+PATIENCE = 300.0
 
 READY = "Server is ready to receive web requests"
 

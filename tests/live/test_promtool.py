@@ -330,3 +330,16 @@ def test_the_files_beside_the_rules_are_right(tmp_path: Path, path: Path) -> Non
         [PROMTOOL, "check", "config", str(file)], capture_output=True, timeout=60, check=False
     )
     assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_a_path_that_changes_is_told_for_five_minutes(tmp_path: Path) -> None:
+    """And a counter that begins at 0 again is no change."""
+    a_to_b = 'job="udpecho",instance="a",peer="b"'
+    more = [(f"udpecho_path_changes_total{{{a_to_b}}}", "3x40 4x100 0x60")]
+    trial = Trial(Mesh(["a", "b"], 1000, more=more))
+    changed = firing("UdpechoPathChanged", instance="a", peer="b")
+    trial.is_quiet(0, 200)
+    trial.fires(210, changed)
+    trial.is_quiet(515, 1000)
+    trial.began_once(changed)
+    assert trial.failures(PROMTOOL, tmp_path) == ""

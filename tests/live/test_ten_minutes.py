@@ -18,7 +18,7 @@ from tests.live.netns import why_not as why_no_namespaces
 from tests.live.pages import ROOT, examples
 from tests.live.program import BIN, environment
 
-PATIENCE = 240.0
+PATIENCE = 400.0
 
 pytestmark = [
     pytest.mark.skipif(why_not() is not None, reason=str(why_not())),
