@@ -7,7 +7,6 @@ of a time ends in its unit.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from datetime import UTC, datetime
 
 from udpecho.shown import harmless
@@ -37,7 +36,7 @@ LONGEST_WHY = 600
 def event_line(happening: Happening, node: NodeSettings) -> str:
     """Write an event as a JSON object, without an end of line."""
     event = happening.event
-    about = asdict(event)
+    about = {each: getattr(event, each) for each in event.__slots__}
     if "why" in about:
         about["why"] = about["why"][:LONGEST_WHY] or None
     return json.dumps(

@@ -20,16 +20,15 @@ from udpecho.server import EchoService
 from udpecho.watch.choosing import Choosing
 from udpecho.watch.classes import in_classes
 from udpecho.watch.events import PeerReaddressed
+from udpecho.watch.glancing import Glancing
 from udpecho.watch.happenings import Events
 from udpecho.watch.hourglass import Hourglass
 from udpecho.watch.learning import Learning
 from udpecho.watch.membership import Membership
-from udpecho.watch.noticing import Noticing, PeerNow, patience_ns
 from udpecho.watch.ourselves import is_own_address
 from udpecho.watch.outlets import Outlets
 from udpecho.watch.pieces import in_pieces
 from udpecho.watch.probed import Roll, new_probed
-from udpecho.watch.probing import LOST_NS
 from udpecho.watch.reflecting import peers_rate, reflector_of
 from udpecho.watch.rereading import Reloads
 from udpecho.watch.runs import Runs
@@ -77,7 +76,6 @@ class WatchService(Service):
         self.events = Events(wall, self._log)
         self.outlets = Outlets(self._reactor, self.events, base, self._seconds, self._log)
         self.outlets.check(config.events)
-        self.noticing = Noticing(self.events.tell)
         self.reflector = reflector or reflector_of(reactor, config.reflect, self._log)
         self.members = Membership(config.probe.interval, config.mesh.max_peers)
         self.choosing = Choosing(self.is_ours, self._is_our_port)
@@ -88,6 +86,7 @@ class WatchService(Service):
         self.runs = Runs(
             self._reactor, self.roll, self._addressed, self._probe_anew, self._log, self.events.tell
         )
+        self.glancing = Glancing(self._reactor, self.roll, self.runs, self.events.tell, self._log)
         self.hourglass = Hourglass(self._reactor, wall, self.roll, self.runs.lateness, self._log)
         self._has_new_addresses = self._arrange_again = False
         self._arranging: Deferred[None] | None = None
@@ -117,6 +116,8 @@ class WatchService(Service):
         if self._arranging is not None:
             self._arranging.cancel()
         self.runs.end()
+        self.glancing.end()
+        self.outlets.end()
         self.hourglass.end()
         stopped = self.reflector.stopService()
         return DeferredList([stopped, self.runs.ended()], consumeErrors=True)
@@ -218,7 +219,7 @@ class WatchService(Service):
             probed.moves(now)
             return
         del self.roll[name]
-        self.noticing.gone(name)
+        self.glancing.gone(name)
 
     def _addressed(self, name: str, peer: Peer, before: Peer | None) -> None:
         """Hear at which address a peer is probed, and was until now: it may be our own."""
@@ -255,13 +256,8 @@ class WatchService(Service):
             self._give_peers_their_rate()
         prober = self.runs.prober
         if prober is not None:
-            now_ns, patience = prober.now_ns(), patience_ns(self.config.probe, LOST_NS)
-            for name, probed in self.roll.items():
-                prober.settle(name, now_ns)
-                losing, is_asked = probed.losing.losing(now_ns), bool(probed.address or probed.why)
-                look = PeerNow(probed.counts.heard_ns, losing, is_asked, probed.why)
-                self.noticing.look(name, look, patience, now_ns)
-            self.runs.tracing.settle(now_ns, self.roll)
+            self.glancing.look(self.config.probe)
+            self.runs.tracing.settle(prober.now_ns(), self.roll)
         self.hourglass.tick()
 
     def _give_peers_their_rate(self) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
+from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
+from udpecho.reactors import TURN_SECONDS
 from udpecho.watch.event_file import EventFile
 from udpecho.watch.event_lines import event_line
 from udpecho.watch.event_log import EventLog
@@ -16,10 +19,13 @@ from udpecho.watch.files import read_text
 from udpecho.watch.happenings import Events, Happening
 from udpecho.watch.outlet_counts import OutletCounts
 from udpecho.watch.posting import poster
-from udpecho.watch.settings import STANDARD_OUTPUT, EventSettings, NodeSettings
+from udpecho.watch.settings import MOST_PEERS, STANDARD_OUTPUT, EventSettings, NodeSettings
 from udpecho.watch.tables import BadConfig
 from udpecho.watch.trust import why_not
 from udpecho.watch.webhook import Webhook
+
+MOST_TOLD = 2 * MOST_PEERS
+"""Events that wait to be handed on, which takes some ms for each hundred of them."""
 
 Outlet: TypeAlias = EventFile | Webhook
 
@@ -43,6 +49,10 @@ class Outlets:
         self._seconds = seconds
         self._log = log
         self._node = NodeSettings("")
+        self._told: deque[Happening] = deque()
+        """What is still to be handed on."""
+
+        self._next: IDelayedCall | None = None
         self._writers: dict[str, Outlet] = {}
         self._wanted: dict[str, object] = {}
         """What of the settings each was made from."""
@@ -96,6 +106,11 @@ class Outlets:
     def end(self) -> None:
         """Have events go nowhere; what waits is written if it can be at once."""
         self._events.forget(self._hear)
+        if self._next is not None:
+            self._next.cancel()
+            self._next = None
+        while self._told:
+            self._hand_on(self._told.popleft())
         for each in self._writers.values():
             each.end()
         if self._to_log is not None:
@@ -105,6 +120,25 @@ class Outlets:
         self._wanted.clear()
 
     def _hear(self, happening: Happening) -> None:
+        """Hand it on later, a few in a turn: a thousand peers may fall silent at once."""
+        if len(self._told) >= MOST_TOLD:
+            for name in [*self._writers, *(["log"] if self._to_log is not None else [])]:
+                self.counts[name].drops()
+            return
+        self._told.append(happening)
+        if self._next is None:
+            self._next = self._reactor.callLater(0, self._go_on)
+
+    def _go_on(self) -> None:
+        self._next = None
+        ends = self._seconds() + TURN_SECONDS
+        while self._told:
+            if self._seconds() >= ends:
+                self._next = self._reactor.callLater(0, self._go_on)
+                return
+            self._hand_on(self._told.popleft())
+
+    def _hand_on(self, happening: Happening) -> None:
         if self._to_log is not None:
             self._to_log.hear(happening)
         if self._writers:

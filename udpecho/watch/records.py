@@ -138,7 +138,7 @@ def _peer(node: WatchService, name: str, probed: Probed) -> Record:
         "loss": cell.loss,
         "p99_ns": cell.p99_ns,
         "slow": cell.slow,
-        "silent": node.noticing.is_silent(name),
+        "silent": node.glancing.is_silent(name),
         "unheard_seconds": _unheard(node, probed),
         "losing": list(probed.losing.losing(now_ns)),
         "verdict": _verdict(probed.paths.verdict, now_ns),
