@@ -116,10 +116,6 @@ class MeshInMemory:
         node = WatchService(self.hosts[number], self._of(number), log=self.log)
         node.privilegedStartService()
         node.startService()
-        assert node.runs.prober is not None
-        node.runs.prober.first._run._guest = (
-            None  # nobody traces: it would be asked ten times a second
-        )
         return node
 
     def change(self, number: int) -> None:

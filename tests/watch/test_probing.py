@@ -28,9 +28,11 @@ def test_peers_are_probed_together_so_that_few_wake_ups_serve_them_all() -> None
     nodes.stop()
 
 
-def test_who_has_nothing_on_its_way_and_no_guest_sleeps_until_the_next_probe(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize(("trace", "most"), [("never", 8), ("losing", 20)])
+def test_who_has_nothing_on_its_way_sleeps_until_the_next_probe(
+    monkeypatch: pytest.MonkeyPatch, trace: str, most: int
 ) -> None:
+    """Once it knows the paths it looks no oftener than each minute whether anybody is due."""
     due, woken = Ping.due, []
 
     def counted(run: Ping) -> None:
@@ -39,12 +41,14 @@ def test_who_has_nothing_on_its_way_and_no_guest_sleeps_until_the_next_probe(
 
     monkeypatch.setattr(Ping, "due", counted)
     nodes = Nodes(2)
-    node = nodes.begin(0, nodes.text(0, [1], f"[probe]\nflows = 1\ninterval = 60.0\n{UNTRACED}"))
+    more = f"[probe]\nflows = 1\ninterval = 60.0\n[trace]\nwhen = '{trace}'"
+    node = nodes.begin(0, nodes.text(0, [1], more))
     assert node.runs.prober is not None
-    node.runs.prober.first._run._guest = None
     nodes.begin(1, nodes.text(1, []))
     nodes.net.advance(120)
-    assert 2 <= woken.count(node.runs.prober.first._run) <= 8
+    woken.clear()
+    nodes.net.advance(240)
+    assert 4 <= woken.count(node.runs.prober.first._run) <= most
     nodes.stop()
 
 

@@ -85,3 +85,9 @@ def test_a_round_of_many_looks_at_a_flow_of_each() -> None:
     assert len(flows_of_round(16, 100)) == 6
     assert len(flows_of_round(16, 32)) == 16
     assert len(flows_of_round(4, 1)) == 4
+
+
+def test_who_is_probed_by_others_is_theirs() -> None:
+    rota, peers = Rota(), roll(4)
+    ours = [rota.next(peers, (), at * SECOND, lambda name: name in "13") for at in range(4)]
+    assert {each for each in ours if each} == {"1", "3"}

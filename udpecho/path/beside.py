@@ -157,6 +157,10 @@ class TracedPing:
             self._anew_ns = now_ns + ANEW_NS
             self._ask_anew(now_ns)
 
+    def next_ns(self, now_ns: int) -> int:
+        """Tell when to look again whom to ask."""
+        return now_ns + CHOOSE_NS
+
     def _ask_anew(self, now_ns: int) -> None:
         """Ask what was asked longest ago; once the run is over, only what was silent."""
         over = self._over_ns is not None
@@ -247,19 +251,15 @@ class TracedPing:
         target = self._target(flow)
         if flow in target.traced:
             return
-        number = self._number(target, flow)
-        target.trace(flow, number)
-        if self._fates[flow].got_there:
-            target.asker.reached(number)
-
-    def _number(self, target: TracedTarget, flow: Flow) -> int:
-        """Give the number of one of a target's flows."""
         if flow not in self._sockets:
             self._sockets = self.run.roster.ways.sockets()
             self._flows.clear()
             for each in self._sockets:
                 self._flows.setdefault((each.target, each.peer), []).append(each)
-        return target.number(flow, self._flows[target.name, target.peer])
+        number = target.number(flow, self._flows[target.name, target.peer])
+        target.trace(flow, number)
+        if self._fates[flow].got_there:
+            target.asker.reached(number)
 
     def _target(self, flow: Flow) -> TracedTarget:
         key = (flow.target, flow.peer)

@@ -49,7 +49,10 @@ class Guest(Protocol):
         """Hear of a refusal that names no probe of the run's, and when it was read."""
 
     def turn(self, now_ns: int) -> None:
-        """Ask what may be asked; called ten times a second, and more often."""
+        """Ask what may be asked; called whenever the run has done anything, and at next_ns."""
+
+    def next_ns(self, now_ns: int) -> int | None:
+        """Tell when it is to have its next turn at the latest; None: when the run wakes anyway."""
 
     def awaits(self, now_ns: int) -> bool:
         """Tell whether a run that is over is to stay for answers."""

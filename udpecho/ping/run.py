@@ -255,10 +255,11 @@ class Ping:
 
     def _next_ns(self, now_ns: int) -> int | None:
         deadline_ns = None if self._deadline is None else self._deadline.next_ns
-        times = [self.roster.next_ns, deadline_ns]
+        guest_ns = None if self._guest is None else self._guest.next_ns(now_ns)
+        times = [self.roster.next_ns, deadline_ns, guest_ns]
         if self._ends_at_ns is not None:  # once that is past, it stays for its guest
             times = [self._ends_at_ns] if self._ends_at_ns > now_ns else []
-        if self._ledger.outstanding or self._guest is not None or self._ends_at_ns is not None:
+        if self._ledger.outstanding or self._ends_at_ns is not None:
             times.append(now_ns + HEARTBEAT_NS)
         return min((time_ns for time_ns in times if time_ns is not None), default=None)
 
@@ -266,8 +267,7 @@ class Ping:
 
     def _patience_ns(self) -> int:
         """Give the time within which what is sent now is answered, by what answers took so far."""
-        slowest_ns = self.glance().max_ns or 0
-        return min(self.plan.timeout_ns, 2 * slowest_ns + STRAGGLERS_NS)
+        return min(self.plan.timeout_ns, 2 * (self.glance().max_ns or 0) + STRAGGLERS_NS)
 
     def _wind_up(self, now_ns: int, wait_ns: int) -> None:
         """Send no more, and wait this long for what is outstanding."""

@@ -99,12 +99,15 @@ def by_chance(suspect: Suspect, flows: Collection[int]) -> float:
 
 
 def most_alike(name: str, roll: Mapping[str, Probed]) -> list[str]:
-    """Name the few other peers whose known paths have the most routers in common with one's."""
-    theirs = roll[name].paths.routers()
+    """Name the few other peers whose known paths have the most routers in common with one's.
+
+    They are of its class of traffic: what a router does to one it need not do to another.
+    """
+    theirs, dscp = roll[name].paths.routers(), roll[name].wanted.dscp
     others = (
         (len(theirs & each.paths.routers()), other)
         for other, each in islice(roll.items(), MOST_LOOKED_THROUGH)
-        if other != name and each.paths.known
+        if other != name and each.paths.known and each.wanted.dscp == dscp
     )
     return [other for _, other in nlargest(COMPARED, others)]
 

@@ -119,6 +119,7 @@ class Prober:
         """Probe a peer of the roll, too, as soon as it has an address."""
         wanted = self._roll[name].wanted
         self._numbers[name] = self._lookups.join(wanted.host, wanted.port, name)
+        self._tracer.joins()
 
     def __contains__(self, name: object) -> bool:
         """Tell whether a peer is probed."""

@@ -8,7 +8,7 @@ Times are ns.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from udpecho.watch.probed import Probed
 from udpecho.watch.suspects import Suspects
@@ -32,6 +32,9 @@ AGAIN_NS, MOST_AGAIN_NS = 60_000_000_000, 600_000_000_000
 HURRY_NS = 10_000_000_000
 """How long after it if what is lost does not fit what was seen: a flow died, or lives again."""
 
+LOOK_AGAIN_NS = 1_000_000_000
+"""How often it is seen whether anybody is due who was not."""
+
 MOST_STEPS = 256
 """Peers of the round that are passed over at once."""
 
@@ -44,7 +47,8 @@ class Rota:
         self._due: dict[str, int] = {}
         self._times: dict[str, int] = {}
         self._round: deque[str] = deque()
-        self._next_ns = 0
+        self.next_ns = 0
+        """When it is to be seen again whether anybody of the round is due."""
 
     def suspect(
         self,
@@ -61,9 +65,18 @@ class Rota:
         ]
         return max(due)[2] if due else None
 
-    def next(self, roll: Mapping[str, Probed], active: Collection[str], now_ns: int) -> str | None:
-        """Choose the round's next peer, of those that answer; None: nobody is due yet."""
-        if now_ns < self._next_ns:
+    def next(
+        self,
+        roll: Mapping[str, Probed],
+        active: Collection[str],
+        now_ns: int,
+        may_be: Callable[[str], bool] = lambda _: True,
+    ) -> str | None:
+        """Choose the round's next peer, of those that answer; None: nobody is due yet.
+
+        may_be tells whether a peer can be looked at now: others probe it, or its flows begin.
+        """
+        if now_ns < self.next_ns:
             return None
         if not self._round:
             self._round.extend(roll)
@@ -73,13 +86,30 @@ class Rota:
             if probed is None or name in active or probed.counts.heard_ns is None:
                 continue
             looked_ns = probed.paths.looked_ns
-            if looked_ns is None or now_ns - looked_ns >= ROUND_NS:
+            is_due = looked_ns is None or now_ns - looked_ns >= ROUND_NS
+            if is_due and may_be(name):
                 apart_ns = APART_NS if looked_ns is None else ROUND_NS // (2 * len(roll))
-                self._next_ns = now_ns + max(APART_NS, apart_ns)
+                self.next_ns = now_ns + max(APART_NS, apart_ns)
                 return name
         if not self._round:
-            self._next_ns = now_ns + 4 * APART_NS
+            self.next_ns = self._earliest(roll, now_ns)
         return None
+
+    def _earliest(self, roll: Mapping[str, Probed], now_ns: int) -> int:
+        """Tell when the first of the round is due, as far as is known: in a minute at most."""
+        due = [
+            looked_ns + ROUND_NS
+            for each in roll.values()
+            if (looked_ns := each.paths.looked_ns) is not None
+        ]
+        soon_ns = now_ns + LOOK_AGAIN_NS
+        if len(due) < len(roll):  # who was never looked at is due as soon as it answers
+            return soon_ns
+        return min(max(soon_ns, min(due, default=now_ns)), now_ns + 60 * LOOK_AGAIN_NS)
+
+    def hasten(self) -> None:
+        """See at once whether anybody is due."""
+        self.next_ns = 0
 
     def looked(self, name: str, now_ns: int) -> None:
         """Note that a look at a peer that loses has ended."""

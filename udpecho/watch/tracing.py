@@ -39,7 +39,7 @@ STEP_NS = 25_000_000
 TOGETHER = 8
 """Questions that are sent in such a step: a probe that is due then is late by 0.1 ms."""
 
-COMMON_NS = 600_000_000_000
+ALLOWANCES_NS = 600_000_000_000
 """How long what is known of routers' limits is kept: others may stand there by then."""
 
 MOST_FLOWS = 16
@@ -57,6 +57,8 @@ class Tracing:
     log: Logger
     is_on: bool = False
     verdicts: Verdicts = field(init=False)
+    _allowances: dict[int, Allowance] = field(default_factory=dict)
+    _since_ns: int = 0
 
     def __post_init__(self) -> None:
         """Hold no verdict yet."""
@@ -65,6 +67,12 @@ class Tracing:
     def set(self, settings: TraceSettings) -> None:
         """Look at paths when that is said."""
         self.is_on = settings.when != "never"
+
+    def allowances(self, now_ns: int) -> dict[int, Allowance]:
+        """Give what may be asked of routers by their TTL: together, whoever asks."""
+        if now_ns - self._since_ns >= ALLOWANCES_NS:
+            self._since_ns, self._allowances = now_ns, {}
+        return self._allowances
 
     def settle(self, now_ns: int, roll: Roll) -> None:
         """Withdraw the verdicts that hold no more."""
@@ -93,8 +101,7 @@ class Tracer:
         self._rota = Rota()
         self._looks: dict[str, PeerLook] = {}
         self._missed: dict[str, deque[Probe]] = {}
-        self._allowances: dict[int, Allowance] = {}
-        self._common_ns = self._next_ns = self._begin_ns = self._settle_ns = 0
+        self._next_ns = self._begin_ns = self._settle_ns = 0
 
     # What becomes of probes.
 
@@ -113,6 +120,10 @@ class Tracer:
             name in self._missed or len(self._missed) < AT_ONCE * MOST_MISSED
         ):
             self._missed.setdefault(name, deque(maxlen=MOST_MISSED)).append(probe)
+
+    def joins(self) -> None:
+        """See soon whose turn it is: there is another peer."""
+        self._rota.hasten()
 
     def forget(self, name: str) -> None:
         """Forget a peer: it is probed no more, or its flows are others."""
@@ -186,6 +197,16 @@ class Tracer:
         if outdated is not None:
             self._rota.hurry(outdated, now_ns)
 
+    def next_ns(self, now_ns: int) -> int | None:
+        """Tell when to look again whose turn it is; soon while anybody is looked at, or loses."""
+        if not self._tracing.is_on:
+            return None
+        if self._looks:
+            return max(now_ns, self._next_ns)
+        if len(self._suspects):
+            return now_ns + 10 * STEP_NS
+        return max(now_ns + STEP_NS, self._begin_ns, self._rota.next_ns)
+
     def awaits(self, now_ns: int) -> bool:
         """Tell that nobody waits for answers when the run is over."""
         return False
@@ -238,7 +259,9 @@ class Tracer:
         }
         name = self._rota.suspect(self._suspects, standing_out, self._looks, now_ns)
         if name is None and len(self._looks) < ROUND_AT_ONCE:
-            name = self._rota.next(self._roll, self._looks, now_ns)
+            name = self._rota.next(
+                self._roll, self._looks, now_ns, lambda name: bool(self._flows_of(name))
+            )
         if name is not None:
             self._look_at(name, now_ns)
 
@@ -247,9 +270,8 @@ class Tracer:
         peer, flows = None if probed is None else probed.address, self._flows_of(name)
         if probed is None or peer is None or not flows:
             return
-        if now_ns - self._common_ns >= COMMON_NS:
-            self._common_ns, self._allowances = now_ns, {}
-        common = Common(self._allowances, first={} if suspect else probed.paths.first(ALIKE))
+        first = {} if suspect else probed.paths.first(ALIKE)
+        common = Common(self._tracing.allowances(now_ns), first=first)
         look = self._looks[name] = PeerLook(name, peer, flows, common, self._questions, now_ns)
         numbers = list(flows_of_round(len(flows), len(self._roll)))
         if suspect is not None:
