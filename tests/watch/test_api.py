@@ -129,6 +129,17 @@ def test_a_pair_has_its_counts_and_its_day(mesh: Mesh) -> None:
     mesh.stop()
 
 
+def test_what_happened_lately(mesh: Mesh) -> None:
+    events = told("events", mesh.get("events"))["events"]
+    file = resources.files("udpecho.watch") / "events.schema.json"
+    for event in events:
+        Draft202012Validator(json.loads(file.read_text("utf-8"))).validate(event)
+    silent = [each["peer"] for each in events if each["type"] == "peer_silent"]
+    assert sorted(silent) == ["192.0.2.77:7", "no-such.example"]
+    assert [each["number"] for each in events] == list(range(1, len(events) + 1))
+    mesh.stop()
+
+
 def test_what_was_reflected(mesh: Mesh) -> None:
     told_of = told("reflector", mesh.get("reflector"))
     assert told_of["listens"] == ["192.0.2.1:1060"]
@@ -159,7 +170,7 @@ def test_what_there_is_not() -> None:
 
 
 def test_it_is_compressed_and_told_in_pieces_and_without_a_body_to_head(mesh: Mesh) -> None:
-    for path in ("node", "row", "reflector", "peers/192.0.2.77:7"):
+    for path in ("node", "row", "reflector", "events", "peers/192.0.2.77:7"):
         asked = f"/api/v1/{path} HTTP/1.1", LOCAL, "Accept-Encoding: gzip"
         _, headers, body = mesh.ask(f"GET {asked[0]}", *asked[1:])
         assert headers["content-encoding"] == "gzip"

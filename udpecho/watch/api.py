@@ -13,6 +13,8 @@ from udpecho.watch.history import MINUTES
 from udpecho.watch.json_text import Record, with_list, written
 from udpecho.watch.node import WatchService
 from udpecho.watch.records import (
+    event_records,
+    events_head,
     minute_records,
     node_record,
     pair_head,
@@ -43,11 +45,16 @@ class Api:
             "/api/v1/node": lambda request: self._whole(request, node_record(self._node)),
             "/api/v1/reflector": lambda request: self._whole(request, reflector_record(self._node)),
             "/api/v1/row": self._row,
+            "/api/v1/events": self._events,
             PEERS: self._pair,
         }
 
     def _row(self, request: Request) -> bytes | int:
         texts = with_list(row_head(self._node), "peers", row_records(self._node))
+        return self._answers.send(request, JSON, texts)
+
+    def _events(self, request: Request) -> bytes | int:
+        texts = with_list(events_head(self._node), "events", event_records(self._node))
         return self._answers.send(request, JSON, texts)
 
     def _pair(self, request: Request) -> bytes | int:

@@ -35,22 +35,24 @@ LONGEST_WHY = 600
 
 def event_line(happening: Happening, node: NodeSettings) -> str:
     """Write an event as a JSON object, without an end of line."""
+    return json.dumps(event_record(happening, node), separators=(",", ":"))
+
+
+def event_record(happening: Happening, node: NodeSettings) -> dict[str, object]:
+    """Give an event as an object of JSON."""
     event = happening.event
     about = {each: getattr(event, each) for each in event.__slots__}
     if "why" in about:
         about["why"] = about["why"][:LONGEST_WHY] or None
-    return json.dumps(
-        {
-            "type": event.kind,
-            "schema": EVENT_SCHEMA,
-            "at": rfc3339(happening.unix_seconds),
-            "number": happening.number,
-            "node": node.name,
-            "zone": node.zone or None,
-            **about,
-        },
-        separators=(",", ":"),
-    )
+    return {
+        "type": event.kind,
+        "schema": EVENT_SCHEMA,
+        "at": rfc3339(happening.unix_seconds),
+        "number": happening.number,
+        "node": node.name,
+        "zone": node.zone or None,
+        **about,
+    }
 
 
 def rfc3339(unix_seconds: float) -> str:

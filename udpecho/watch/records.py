@@ -13,6 +13,7 @@ from udpecho.peer import format_peer
 from udpecho.ping.outcome import Surplus
 from udpecho.ping.tally import hops
 from udpecho.watch.counts import BOUNDS_NS, FATES, Histogram
+from udpecho.watch.event_lines import event_record
 from udpecho.watch.history import FLOWS_KEPT, MINUTES, QUANTILES, Minute, together
 from udpecho.watch.json_text import VERSION, Record
 from udpecho.watch.minutes import LATELY
@@ -55,6 +56,16 @@ def node_record(node: WatchService) -> Record:
             "taken_unix_seconds": reloads.taken_at,
         },
     }
+
+
+def events_head(node: WatchService) -> Record:
+    """Tell whose events they are."""
+    return _begun(node)
+
+
+def event_records(node: WatchService) -> Iterator[Record]:
+    """Tell the last events, the oldest first, one a step."""
+    return (event_record(each, node.config.node) for each in list(node.events.last))
 
 
 def row_head(node: WatchService) -> Record:
