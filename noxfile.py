@@ -113,6 +113,16 @@ def bench(session: nox.Session) -> None:
     python(session, "tests.bench.losing", "20")
     python(session, "tests.bench.verdicts", "20", "1")
     python(session, "tests.bench.paths_memory", "even", "0.1")
+    python(session, "tests.bench.mesh_memory", "--nodes=40", "--minutes=2")
+
+
+@HERE
+def watch(session: nox.Session) -> None:
+    """Measure what docs/watch.md says a node costs, and a mesh in memory: half an hour, as root."""
+    cases = "few", "busy", "scrapes", "memory", "reloads"
+    python(session, "tests.bench.watch", *cases)
+    python(session, "tests.bench.watch", "few", "busy", "--far")
+    python(session, "tests.bench.mesh_memory")
 
 
 @HERE

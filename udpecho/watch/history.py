@@ -128,16 +128,17 @@ class History:
         return minute % room * _BYTES.size
 
     def _grow(self, minutes: int) -> None:
-        """Have room for so many: twice as much, and again."""
-        room = len(self._block) // _BYTES.size
+        """Have room for so many: twice as much, and again. All peers do so in the same minute."""
+        block, size = self._block, _BYTES.size
+        before = room = len(block) // size
         if minutes <= room:
             return
         while room < minutes:
             room = min(2 * room, MINUTES)
-        known = list(self)
-        self._block = _empty(room)
-        for each in known:
-            _BYTES.pack_into(self._block, self._at(each.minute), *_packed(each))
+        self._block = larger = _empty(room)
+        for number in range(self._first, self._last + 1):
+            was, now = number % before * size, number % room * size
+            larger[now : now + size] = block[was : was + size]
 
 
 _NOTHING = (*[0] * (6 + len(QUANTILES)), bytes([_UNKNOWN] * FLOWS_KEPT))
