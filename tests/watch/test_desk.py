@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import Any
 
@@ -13,7 +14,9 @@ from udpecho.columns import Columns
 from udpecho.guard import Reason
 from udpecho.guard.prefixes import pack_host
 from udpecho.testing import MemoryNetwork
+from udpecho.watch import Desk
 from udpecho.watch.desk import OWN_NODES, RowsOfAll, desk_node, start_own_nodes
+from udpecho.watch.events import FlowLosing, PeerGone
 from udpecho.watch.lossy import ONE_IN, LossyGuard
 from udpecho.watch.pages import UNKNOWN
 from udpecho.watch.settings import ProbeSettings
@@ -49,6 +52,23 @@ def test_our_own_nodes_see_who_loses_and_which_flows() -> None:
     assert len(done) == 3
     assert list(host.getDelayedCalls()) == []
     assert [each for each in events if each["log_level"].name not in ("info", "debug")] == []
+
+
+def test_what_happens_is_told_in_lines() -> None:
+    host = MemoryNetwork().host("192.0.2.1")
+    desk = Desk(host, Logger())
+    told: list[str] = []
+    desk.probe([], None, ProbeSettings())
+    desk.listen(told.append)
+    desk.nodes[0].events.tell(FlowLosing("lossy", 3))
+    assert re.fullmatch(
+        r"\d\d:\d\d:\d\d node-1 to lossy: flow 3 loses more than its others", told[0]
+    )
+    desk.probe(["192.0.2.2"], None, ProbeSettings())
+    desk.listen(told.append)
+    desk.nodes[0].events.tell(PeerGone("192.0.2.2"))
+    assert told[1].endswith(" 192.0.2.2, which was silent, is probed no more")
+    assert desk.so_far() == "1 peer probed: nothing known yet"
 
 
 def test_a_node_for_the_desk_probes_all_hosts_and_answers_on_loopback_alone() -> None:

@@ -59,8 +59,10 @@ async def watch_command(
     if not (asked.hosts or asked.quiet):
         complain(_OWN)
     say(f"http://127.0.0.1:{port}/")
-    if not asked.quiet and sys.stderr.isatty():
-        complain("Ctrl-C ends it.")
+    if not asked.quiet:
+        desk.listen(say)
+        if sys.stderr.isatty():
+            complain("Ctrl-C ends it.")
     with suppress(CancelledError):
         await until_ended
     return OK  # whatever still runs ends with the process

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
@@ -17,6 +19,8 @@ from twisted.logger import Logger
 from udpecho.reactors import AnyReactor
 from udpecho.server import EchoService, UdpAddress
 from udpecho.watch.counts import FATES
+from udpecho.watch.event_lines import event_words
+from udpecho.watch.happenings import Happening
 from udpecho.watch.lossy import LossyGuard
 from udpecho.watch.node import WatchService
 from udpecho.watch.pages import UNKNOWN, Cell
@@ -59,6 +63,12 @@ class Desk:
         else:
             self.nodes = start_own_nodes(self._reactor, probe, self._log)
 
+    def listen(self, tell: Callable[[str], None]) -> None:
+        """Have all told that happens, in a line each."""
+        for node in self.nodes:
+            who = f"{node.config.node.name} to " if len(self.nodes) > 1 else ""
+            node.events.listen(partial(_tell, tell, who))
+
     def show(self, port: int) -> int:
         """Show them at a port, 0 for any; return which it is. Raises CannotListenError."""
         site = site_of(self._reactor, self.nodes[0], self._log, RowsOfAll(self.nodes))
@@ -75,6 +85,11 @@ class Desk:
         told = ", ".join(f"{sum(times)} {fate.value}" for fate, *times in counts if sum(times))
         probed = "1 peer" if len(peers) == 1 else f"{len(peers)} peers"
         return f"{probed} probed: {told or 'nothing known yet'}"
+
+
+def _tell(tell: Callable[[str], None], who: str, happening: Happening) -> None:
+    at = time.strftime("%H:%M:%S", time.localtime(happening.unix_seconds))
+    tell(f"{at} {who}{event_words(happening.event)}")
 
 
 def desk_node(
