@@ -52,9 +52,9 @@ class WatchOptions(Parser):
             "watch",
             "[options] [HOST[:PORT] ...] | --check FILE",
             "Probes echo servers on many flows until Ctrl-C, and shows on a page what becomes of "
-            "the probes: its address is printed, and what happens. With no host it runs three nodes "
-            "of its own on loopback, of which one loses something. For good a node is run by twistd -n udpecho "
-            "--watch=FILE; --check looks at such a file, and asks nobody. "
+            "the probes: its address is printed, and what happens. With no host it runs three "
+            "nodes of its own on loopback, of which one loses something. For good a node is run by "
+            "twistd -n udpecho --watch=FILE; --check looks at such a file, and asks nobody. "
             "Exit status: 0, or 2 for errors.",
         )
         _add_hosts(self)
