@@ -26,7 +26,8 @@ from udpecho.watch.probed import Probed as Probed
 from udpecho.watch.probed import Roll as Roll
 from udpecho.watch.probed import new_probed as new_probed
 from udpecho.watch.settings import ProbeSettings
-from udpecho.watch.tracing import Tracer, Tracing
+from udpecho.watch.traces import Tracing
+from udpecho.watch.tracing import Tracer
 
 LOST_NS = 2_000_000_000
 """After its timeout a probe is late for so long, and then lost."""

@@ -18,7 +18,7 @@ from udpecho.watch.probed import Roll
 from udpecho.watch.probers import Probers
 from udpecho.watch.probing import Prober
 from udpecho.watch.settings import ProbeSettings, TraceSettings
-from udpecho.watch.tracing import Tracing
+from udpecho.watch.traces import Tracing
 
 AGAIN_SECONDS = 10.0
 """After how long probing begins anew that has ended though nobody stopped it."""

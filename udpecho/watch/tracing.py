@@ -9,29 +9,27 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from math import ceil
-
-from twisted.logger import Logger
 
 from udpecho.instrument import ProbeSocket
 from udpecho.instrument.probe import Arrival, Flow, Probe
 from udpecho.instrument.stamps import Stamp
 from udpecho.path.agenda import ALIKE
-from udpecho.path.allowance import Allowance, Common
-from udpecho.path.questions import Questions
+from udpecho.path.allowance import Common
+from udpecho.path.questions import HEADER, Questions
+from udpecho.peer import Peer
 from udpecho.ping.outcome import Outcome
 from udpecho.refusal import Refusal
 from udpecho.telling import ANSWER, QUESTION
-from udpecho.watch.events import Event, PathChanged
+from udpecho.watch.events import PathChanged
 from udpecho.watch.judges import Judge
 from udpecho.watch.judging import outdated_flows
 from udpecho.watch.looking import PeerLook
 from udpecho.watch.probed import Probed, Roll
 from udpecho.watch.rota import AT_ONCE, ROUND_AT_ONCE, Rota, flows_of_round
-from udpecho.watch.settings import ProbeSettings, TraceSettings
+from udpecho.watch.settings import ProbeSettings
 from udpecho.watch.suspects import QUIET_NS, Suspects, is_lost_on_its_way
-from udpecho.watch.verdicts import Verdicts
+from udpecho.watch.traces import Tracing
 
 STEP_NS = 25_000_000
 """How often a look is served, or a peer judged: each takes a ms or two at most."""
@@ -39,44 +37,14 @@ STEP_NS = 25_000_000
 TOGETHER = 8
 """Questions that are sent in such a step: a probe that is due then is late by 0.1 ms."""
 
-ALLOWANCES_NS = 600_000_000_000
-"""How long what is known of routers' limits is kept: others may stand there by then."""
-
 MOST_FLOWS = 16
-"""Flows of a peer that are looked at, and as many that don't lose among them."""
+"""Flows of a peer that loses that are looked at: half of them may lose."""
 
 MOST_MISSED = 64
 """Probes of a peer that got no answer that are remembered, to ask it about them."""
 
 
-@dataclass(slots=True, eq=False)
-class Tracing:
-    """Whether paths are looked at, and who hears what is found: for all runs of a node."""
-
-    tell: Callable[[Event], None]
-    log: Logger
-    is_on: bool = False
-    verdicts: Verdicts = field(init=False)
-    _allowances: dict[int, Allowance] = field(default_factory=dict)
-    _since_ns: int = 0
-
-    def __post_init__(self) -> None:
-        """Hold no verdict yet."""
-        self.verdicts = Verdicts(self.tell)
-
-    def set(self, settings: TraceSettings) -> None:
-        """Look at paths when that is said."""
-        self.is_on = settings.when != "never"
-
-    def allowances(self, now_ns: int) -> dict[int, Allowance]:
-        """Give what may be asked of routers by their TTL: together, whoever asks."""
-        if now_ns - self._since_ns >= ALLOWANCES_NS:
-            self._since_ns, self._allowances = now_ns, {}
-        return self._allowances
-
-    def settle(self, now_ns: int, roll: Roll) -> None:
-        """Withdraw the verdicts that hold no more."""
-        self.verdicts.settle(now_ns, lambda name: roll[name].paths if name in roll else None)
+_ABOUT = frozenset({QUESTION, ANSWER})
 
 
 class Tracer:
@@ -96,6 +64,7 @@ class Tracer:
         """
         self._roll, self._flows_of, self._tracing = roll, flows_of, tracing
         self._questions = Questions(settings.size)
+        self._find = self._questions.find
         self._suspects = Suspects(ceil(QUIET_NS / 1e9 / settings.interval))
         self._judge = Judge(roll, self._suspects, tracing.verdicts, unsettled)
         self._rota = Rota()
@@ -137,20 +106,17 @@ class Tracer:
 
     def takes(self, arrival: Arrival, port: int, now: Stamp) -> bool:
         """Tell whether a datagram answers a question, and note which."""
-        data, peer, arrived_ns, *_ = arrival
-        asked = self._questions.find(data)
+        data, peer = arrival[0], arrival[1]
+        asked = self._find(data)
         if asked is None:
-            return data.startswith((QUESTION, ANSWER)) and any(
-                look.target.tells(data, port, now.monotonic_ns)
-                for look in self._looks.values()
-                if look.peer == peer
-            )
+            head = data[:HEADER]  # of each datagram that there is: this is to be quick
+            return head in _ABOUT and self._tells(data, peer, port, now)
         flow = asked.probe.flow
         if flow.peer != peer:
             return False
         look = self._looks.get(flow.target)
         if look is not None and look.peer == peer:
-            look.came(asked, arrived_ns, now)
+            look.came(asked, arrival[2], now)
         return True
 
     def refused(self, refusal: Refusal, now: Stamp) -> None:
@@ -218,6 +184,14 @@ class Tracer:
         self._missed.clear()
 
     # Looks.
+
+    def _tells(self, data: bytes, peer: Peer, port: int, now: Stamp) -> bool:
+        """Tell whether a peer that is looked at told what became of a probe, and note that."""
+        return any(
+            look.target.tells(data, port, now.monotonic_ns)
+            for look in self._looks.values()
+            if look.peer == peer
+        )
 
     def _serve(self, now_ns: int) -> None:
         """Serve the look that was served longest ago, and see whether it is over."""
