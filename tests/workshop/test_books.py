@@ -22,7 +22,7 @@ def test_the_version_stands_in_one_place() -> None:
     files = [
         *ROOT.glob("*.md"),
         *(ROOT / "docs").rglob("*.md"),
-        *(ROOT / "deploy").iterdir(),
+        *(each for each in (ROOT / "deploy").rglob("*") if each.is_file()),
         *(ROOT / "udpecho").rglob("*.py"),
         ROOT / "setup.cfg",
         ROOT / "pyproject.toml",
