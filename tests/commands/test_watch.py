@@ -44,6 +44,7 @@ def test_what_would_be_probed_and_how_often(
         "reflects at 192.0.2.1 port 1060",
         "is asked at tcp:8060:interface=127.0.0.1",
         "asks other nodes at http://{address}:8060, while somebody looks at its page",
+        "tells what happens to the log",
         "peers: 4 known beforehand in 2 zones, this node among them perhaps",
         "and those that are asked for as it runs: dns udpecho.monitoring.svc",
         "each peer: 16 flows, a probe of each every 0.5 s: 32 probes a second, 21.504 kbit/s there"
@@ -62,7 +63,8 @@ def test_a_node_of_which_the_file_says_nothing(
     file.write_text("[reflect]\nlisten = 'systemd:index=0'\n[web]\nlisten = []")
     status, out, _ = told("watch", "--check", str(file), capsys=capsys)
     assert status == 0
-    assert "reflects at systemd:index=0\nis asked at no address\npeers: 0 known" in out
+    assert "reflects at systemd:index=0\nis asked at no address\n" in out
+    assert "\ntells what happens to the log\npeers: 0 known" in out
     file.write_text("")
     assert "this machine only\n" in told("watch", "--check", str(file), capsys=capsys)[1]
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from math import ceil
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from twisted.python.systemd import ListenFDs
 from twisted.web.resource import Resource
@@ -20,7 +21,14 @@ from udpecho.watch.mesh import fanout_of
 from udpecho.watch.reflecting import PEERS_SHARE, listens_of, peers_rate
 from udpecho.watch.rereading import config_of
 from udpecho.watch.serving import WebService
-from udpecho.watch.settings import FULL_MESH, Config, PeerSource, ReflectSettings
+from udpecho.watch.settings import (
+    FULL_MESH,
+    STANDARD_OUTPUT,
+    Config,
+    EventSettings,
+    PeerSource,
+    ReflectSettings,
+)
 from udpecho.watch.tables import BadConfig
 from udpecho.watch.targets import Wanted, read_list, wanted
 from udpecho.watch.trust import check_mesh
@@ -44,8 +52,19 @@ def check_file(path: Path, host: str) -> Iterator[str]:
     yield f"is asked at {', '.join(config.web.listen) or 'no address'}"
     if config.mesh.web is not None:
         yield f"asks other nodes at {config.mesh.web}, while somebody looks at its page"
+    yield f"tells what happens to {_outlets(config.events)}"
     yield from _who(known, unknown)
     yield from _rates(config, len(known))
+
+
+def _outlets(events: EventSettings) -> str:
+    """Name where events go; of an URL no more than whose it is, since a path may be a secret."""
+    told = ["the log"] if events.log else []
+    if events.file is not None:
+        told.append("standard output" if events.file == STANDARD_OUTPUT else events.file)
+    if events.webhook is not None:
+        told.append(urlsplit(events.webhook).netloc)
+    return ", ".join(told) or "nobody"
 
 
 def _listens(reflect: ReflectSettings) -> str:
