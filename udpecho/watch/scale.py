@@ -15,7 +15,7 @@ _LONG_UNITS = ((86_400, "days"), (3600, "h"), (60, "min"))
 _STEPS = (1, 2, 5, 10, 30, 60, 120, 180, 360, 720, 1440)
 _MOST_LABELS = 9
 
-SPANS = (10, 30, 60, 180, 360, 720, 1440)
+SPANS = (10, 15, 20, 30, 45, 60, 90, 120, 180, 360, 720, 1440)
 """Minutes that a chart may show: the least that has room for what is known."""
 
 
