@@ -12,6 +12,7 @@ import ssl
 import subprocess
 from base64 import b64encode
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import bcrypt
@@ -122,9 +123,16 @@ def test_a_file_of_passwords_that_changes_is_heeded_and_one_that_is_none_is_not(
     shown: Shown,
 ) -> None:
     assert shown.get("/", "alice", SECRET)[0] == 200
+    looking = shown.connect()
+    looking.request("GET", "/events/", headers=authorization("alice", SECRET))
+    stream = looking.getresponse()
+    assert stream.status == 200
     shown.put(f"bob:{hashed('other')}\n")
     until(lambda: shown.get("/", "bob", "other")[0] == 200)
     assert shown.get("/", "alice", SECRET)[0] == 401
+    with suppress(http.client.IncompleteRead):
+        stream.read()  # to its end: she is told no more
+    looking.close()
     shown.put("bob:other\n")
     shown.program.wait_for("the old configuration stays in force: .*passwords: line 1: expected U")
     assert shown.get("/", "bob", "other")[0] == 200

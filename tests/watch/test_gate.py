@@ -181,7 +181,8 @@ def test_another_file_is_heeded_at_once(guarded: Guarded) -> None:
     late = guarded.begin(authorization("bob", "secret"))
     guarded.put(f"bob:{HASH}\nalice:{OTHER}\n# another")
     assert guarded.gate.has_changed()
-    guarded.gate.put(guarded.listed)
+    assert guarded.gate.put(guarded.listed)
+    assert not guarded.gate.put(guarded.listed)
     assert not guarded.gate.has_changed()
     guarded.answer(True)  # by what was in force when he gave it: this once
     assert guarded.end(late) == 200

@@ -82,11 +82,13 @@ class Gate:
         self._right: OrderedDict[bytes, float] = OrderedDict()
         self._waiting = 0
 
-    def put(self, listed: PasswordFile | None) -> None:
-        """Let those through who are listed now."""
+    def put(self, listed: PasswordFile | None) -> bool:
+        """Let those through who are listed now; tell whether that is others than before."""
         before, self._listed = self._passwords, listed
-        if before != self._passwords:
-            self._right.clear()
+        if before == self._passwords:
+            return False
+        self._right.clear()
+        return True
 
     def has_changed(self) -> bool:
         """Tell whether the file of passwords is another than when this was last asked."""

@@ -113,13 +113,15 @@ def node_service(
         others.check(config.mesh)
         listed = read_password_file(config.web, base)
         node.reload(heeding(config))
-        gate.put(listed)
+        if gate.put(listed):  # a page that somebody looks at would go on to be told
+            site.hang_up()
 
+    site = site_of(reactor, node, log, MeshRows(node, others), gate)
     reading = Rereading(
         reactor, path, host, take, node.reloads, log,
         lambda why: node.events.tell(ReloadRefused(why)), gate.has_changed,
     )  # fmt: skip
-    web = WebService(reactor, config.web, site_of(reactor, node, log, MeshRows(node, others), gate))
+    web = WebService(reactor, config.web, site)
     for each in (node, others, reading, hashing, web):
         each.setServiceParent(every)  # type: ignore[no-untyped-call]
     return node, reading

@@ -143,8 +143,12 @@ class WatchSite(Site):
         return super().buildProtocol(addr)  # type: ignore[no-untyped-call]
 
     def stopFactory(self) -> None:
-        """Hang up on all when it listens no more: a page that is looked at has no end."""
+        """Hang up on all when it listens no more."""
         super().stopFactory()
+        self.hang_up()
+
+    def hang_up(self) -> None:
+        """Hang up on all: a page that is looked at has no end."""
         for channel in list(self._open):
             channel.loseConnection()  # type: ignore[no-untyped-call]
 

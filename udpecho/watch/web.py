@@ -7,7 +7,7 @@ from typing import Any
 
 from twisted.logger import Logger
 from twisted.web.resource import Resource
-from twisted.web.server import Request, Site
+from twisted.web.server import Request
 
 from udpecho.hosts import canonical_host
 from udpecho.watch.answers import PageSender, Route, header_of, said
@@ -120,7 +120,7 @@ def site_of(
     log: Logger,
     rows: GridRows | None = None,
     gate: Gate | None = None,
-) -> Site:
+) -> WatchSite:
     """Make what serves a node's pages, to listen at an endpoint.
 
     rows has what the grid shows, this node's own row unless said; a gate asks who may look.
