@@ -21,10 +21,11 @@ from udpecho.watch.probed import Probed
 from udpecho.watch.suspects import Suspect, Suspects
 from udpecho.watch.traced import PeerVerdict
 
-BY_CHANCE = 1e-9
+BY_CHANCE = 1e-8
 """The chance that flows which lose a part are named although all of the peer's fare alike: in one
-judgement, of which there are many. Three of 16 flows are named after 13 losses of theirs, one after
-8. Several segments are told only after twice as many: mostly one is found by then."""
+judgement, of which there are many. Three of 16 flows are named after 11 losses of theirs, one when
+it is known by itself to lose more than the others. Several segments are told only after twice as
+many: mostly one is found by then."""
 
 COMPARED = 4
 """Other peers that are weighed beside one that loses."""
@@ -70,9 +71,13 @@ def judged(
     flows = sorted(path.flow for path in theirs)
     if not flows or found.state not in _GIVEN:
         return None
-    enough = BY_CHANCE if found.state is State.NAMED else BY_CHANCE**2
-    is_part = all(path.reached for path in theirs)
-    if (is_part or found.state is not State.NAMED) and by_chance(suspect, flows) > enough:
+    if found.state is State.NAMED:
+        is_sure = not all(path.reached for path in theirs)
+        is_sure = is_sure or set(flows).issubset(probed.losing.losing(now_ns))
+        is_sure = is_sure or by_chance(suspect, flows) <= BY_CHANCE
+    else:
+        is_sure = by_chance(suspect, flows) <= BY_CHANCE**2
+    if not is_sure:
         return None
     return _given(name, found, flows, now_ns)
 
