@@ -64,9 +64,12 @@ def test_a_node_of_which_the_file_says_nothing(
     status, out, _ = told("watch", "--check", str(file), capsys=capsys)
     assert status == 0
     assert "reflects at systemd:index=0\nis asked at no address\n" in out
-    assert "\ntells what happens to the log\npeers: 0 known" in out
+    assert "\ntells what happens to the log\npeers: none, so it" in out
     file.write_text("")
     assert "this machine only\n" in told("watch", "--check", str(file), capsys=capsys)[1]
+    file.write_text("[[peers]]\ndns = 'udpecho.monitoring.svc'")
+    out = told("watch", "--check", str(file), capsys=capsys)[1]
+    assert "peers: none known beforehand\nand those that are asked for as it runs: dns" in out
 
 
 @pytest.mark.parametrize(

@@ -295,7 +295,7 @@ def test_https_wants_its_libraries_and_http_does_not(monkeypatch: pytest.MonkeyP
         check_mesh(MeshSettings(web="https://{address}", where="watch.toml:7"), Path())
     assert str(raised.value) == (
         "watch.toml:7: [mesh] web: expected pyOpenSSL and service-identity for https, got no"
-        " service_identity"
+        " service_identity; both come with: pip install 'udpecho[watch-access]'"
     )
 
 

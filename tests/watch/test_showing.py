@@ -88,6 +88,21 @@ def test_a_day_that_is_young_is_drawn_as_wide_as_a_whole_one() -> None:
     bench.stop()
 
 
+def test_a_silent_peers_page_says_since_when_and_whether_its_probes_are_refused() -> None:
+    bench = Bench(2)
+    nodes = bench.nodes
+    deaf = nodes.net.host("198.51.100.2")
+    nodes.net.link(deaf, nodes.router, delay=0.001, loss=1.0)
+    nodes.net.advance(65)
+    assert "Nothing came from it so far: its probes are refused" in get(
+        bench, "/pair/198.51.100.1%3A1060"
+    )
+    text = get(bench, "/pair/198.51.100.2%3A1060")
+    assert "Nothing came from it so far.</p>" in text
+    assert "Times are UTC." in text
+    bench.stop()
+
+
 def test_the_reflectors_page_tells_who_asks_and_what_is_not_answered_and_why() -> None:
     bench = Bench(0)
     nodes = bench.nodes

@@ -44,7 +44,17 @@ def test_a_host_in_each_line() -> None:
         ("[", "expected JSON, got what is not: Expecting value: line 1 column 2 (char 1)"),
         ("[" * 100_000, "expected JSON, got what is not: "),
         ("[3]", 'expected {"targets": […], "labels": {…}}, got 3'),
-        ('[{"targets": "a"}]', 'expected {"targets": […], "labels": {…}}, got a table'),
+        ('[{"targets": "a"}]', 'expected {"targets": […], "labels": {…}}, got targets: \'a\''),
+        (
+            '[{"labels": {}}]',
+            'expected {"targets": […], "labels": {…}}, got a table without targets',
+        ),
+        (
+            '[{"targets": [], "labels": 3}]',
+            'expected {"targets": […], "labels": {…}}, got labels: 3',
+        ),
+        ("10.0.0.1, 10.0.0.2", "line 1: expected HOST or HOST:PORT, got '10.0.0.1, 10.0.0.2'"),
+        ("10.0.0.0/24", "line 1: expected HOST or HOST:PORT, got '10.0.0.0/24'"),
         ('[{"targets": [3]}]', "expected a name in one line, got 3"),
         ('[{"targets": ["a"], "labels": {"zone": ["b"]}}]', "expected a name in one line, got"),
         ('[{"targets": ["a b:c:d"]}]', "HOST[:PORT]: expected a host, HOST:PORT or [IPv6]:PORT"),

@@ -109,7 +109,12 @@ def _named(source: PeerSource, base: Path) -> list[Wanted]:
 def _who(known: dict[str, Wanted], unknown: list[str]) -> Iterator[str]:
     zones = sorted({each.zone for each in known.values()} - {""})
     within = f" in {len(zones)} zones" if len(zones) > 1 else ""
-    yield f"peers: {len(known)} known beforehand{within}, this node among them perhaps"
+    if known:
+        yield f"peers: {len(known)} known beforehand{within}, this node among them perhaps"
+    elif unknown:
+        yield "peers: none known beforehand"
+    else:
+        yield "peers: none, so it only answers others"
     if unknown:
         yield f"and those that are asked for as it runs: {', '.join(unknown)}"
 

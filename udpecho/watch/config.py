@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from udpecho.dscp import dscp_named
 from udpecho.guard.policy import Policy, network, source_ports
 from udpecho.guard.ratelimit import MAX_RATE, MAX_SLIP
-from udpecho.hosts import host_and_port
+from udpecho.hosts import DEFAULT_PORT, canonical_host
 from udpecho.peer import MAX_PORT
 from udpecho.ping.ledger import MAX_SIZE, MIN_SIZE
 from udpecho.values import naming
@@ -51,6 +51,7 @@ from udpecho.watch.settings import (
     WebSettings,
 )
 from udpecho.watch.tables import Table, TomlText, bad_value
+from udpecho.watch.targets import NOT_IN_NAMES, wanted
 
 TABLES = ("node", "reflect", "probe", "peers", "mesh", "trace", "events", "web")
 
@@ -154,7 +155,7 @@ def _peers(table: Table) -> PeerSource:
     named = {
         "hosts": table.take("hosts", several(_host), ()),
         "file": table.take("file", several(words("a file's path")), ()),
-        "dns": table.take("dns", several(words("a name", LONGEST_NAME)), ()),
+        "dns": table.take("dns", several(_domain), ()),
         "http": table.take("http", several(_url), ()),
     }
     table.end()
@@ -176,7 +177,16 @@ def _peers(table: Table) -> PeerSource:
 def _host(option: str, value: object) -> str:
     """Read HOST[:PORT]; it stays as it is written, which is what the peer is called."""
     text = words("HOST or HOST:PORT")(option, value)
-    naming(option, host_and_port, text)
+    naming(option, lambda each: wanted(each, DEFAULT_PORT, "", ""), text)
+    return text
+
+
+def _domain(option: str, value: object) -> str:
+    """Read a name that DNS is asked for."""
+    expected = "a name that DNS knows, without a port"
+    text = words(expected, LONGEST_NAME)(option, value)
+    if canonical_host(text) or set(text) & (NOT_IN_NAMES | {":"}):
+        raise bad_value(option, expected, value)
     return text
 
 

@@ -43,7 +43,7 @@ def pair_of(node: WatchService, probed: Probed) -> Iterator[Pair | None]:
         start + shift,
         number + 1 + shift,
         len(probed.counts.flows),
-        tuple(_wrong(node, probed, late[-2:])),
+        tuple(_wrong(node, probed, columns[-2:], late[-2:])),
         tuple(_figures(probed, number)),
         late,
         paths_shown(node.config.node.name, probed, _blamed(node, probed), node.now_ns()),
@@ -61,10 +61,17 @@ def _minutes(history: History, start: int, stop: int) -> Iterator[Minute | None]
     return thinned(history, start, stop, COLUMNS)
 
 
-def _wrong(node: WatchService, probed: Probed, late: Sequence[Minute | None]) -> Iterator[str]:
+def _wrong(
+    node: WatchService,
+    probed: Probed,
+    lately: Sequence[Minute | None],
+    late: Sequence[Minute | None],
+) -> Iterator[str]:
     """Say in words what is wrong with a peer, or with this node."""
     if probed.address is None:
         yield f"It has no address: {probed.why}." if probed.why else "Its address is not known yet."
+    elif node.glancing.is_silent(probed.wanted.name):
+        yield _silence(node, probed, [each for each in lately if each])
     losing = probed.losing.losing(node.now_ns())
     verdict = probed.paths.verdict
     if verdict is not None:
@@ -80,6 +87,20 @@ def _wrong(node: WatchService, probed: Probed, late: Sequence[Minute | None]) ->
             f"This node itself is late by {duration(slowest)}: "
             "loss and slow replies may be its own fault."
         )
+
+
+def _silence(node: WatchService, probed: Probed, lately: Sequence[Minute]) -> str:
+    """Say for how long nothing came, and whether somebody says why."""
+    prober, heard_ns = node.runs.prober, probed.counts.heard_ns
+    since = "so far"
+    if prober is not None and heard_ns is not None:
+        since = f"for {age(prober.now_ns() - heard_ns)}"
+    if sum(each.refused for each in lately) <= sum(each.lost for each in lately):
+        return f"Nothing came from it {since}."
+    return (
+        f"Nothing came from it {since}: its probes are refused, as nothing listens there, a "
+        "firewall says no, or they can't leave this node."
+    )
 
 
 def _figures(probed: Probed, number: int) -> Iterator[tuple[str, str]]:

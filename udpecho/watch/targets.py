@@ -19,6 +19,9 @@ LONGEST_LIST = 2_000_000
 LONGEST_LABEL = 253
 """Characters of what a peer or a zone is called."""
 
+NOT_IN_NAMES = frozenset(" ,;/?#@")
+"""What stands in lists, networks and URLs, which some take for a host."""
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
@@ -45,6 +48,8 @@ def wanted(written: str, default_port: int, zone: str, source: str, name: str = 
     Raises ValueError.
     """
     host, port = host_and_port(written, default_port)
+    if NOT_IN_NAMES & set(host):
+        raise ValueError(f"expected HOST or HOST:PORT, got {as_shown(written)}")
     return Wanted(name or written, host, port, zone, source)
 
 
@@ -82,7 +87,11 @@ def _json(text: str, default_port: int, zone: str | None, source: str) -> Iterat
         targets = group.get("targets") if isinstance(group, dict) else None
         labels = group.get("labels", {}) if isinstance(group, dict) else None
         if not isinstance(targets, list) or not isinstance(labels, dict):
-            raise ValueError(f'expected {{"targets": […], "labels": {{…}}}}, got {as_shown(group)}')
+            got = as_shown(group)
+            if isinstance(group, dict):
+                key = "labels" if isinstance(targets, list) else "targets"
+                got = f"{key}: {as_shown(group[key])}" if key in group else f"a table without {key}"
+            raise ValueError(f'expected {{"targets": […], "labels": {{…}}}}, got {got}')
         of_group = zone if zone is not None else _optional(labels, "zone")
         name = _optional(labels, "name") if len(targets) == 1 else ""
         for each in targets:

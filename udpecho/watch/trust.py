@@ -56,7 +56,10 @@ def check_mesh(mesh: MeshSettings, base: Path) -> None:
 def why_not(error: Exception, file: object) -> str:
     """Say in a line what is missing: a library for https, or what a file should be or have."""
     if isinstance(error, ModuleNotFoundError):
-        return f"expected pyOpenSSL and service-identity for https, got no {error.name}"
+        return (
+            f"expected pyOpenSSL and service-identity for https, got no {error.name}; both come "
+            "with: pip install 'udpecho[watch-access]'"
+        )
     if isinstance(error, OSError):
         return f"can't open {file}: {error.strerror or error}"
     return str(error)
