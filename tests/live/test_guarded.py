@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import urllib.request
+from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,10 @@ def filtered(kinds: str, *command: str) -> list[str]:
 
 
 def systems_set(name: str) -> Iterator[str]:
-    """List the system calls of one of systemd's sets."""
+    """List the system calls of one of systemd's sets; a call is one alone."""
+    if not name.startswith("@"):
+        yield name
+        return
     listed = subprocess.run(
         ["systemd-analyze", "--no-pager", "syscall-filter", name],
         capture_output=True,
@@ -121,6 +125,40 @@ def test_a_node_watches_under_its_units_filter(start: Start, tmp_path: Path) -> 
         assert b"udpecho_peers_probed 1" in answer.read()
     node.stop()
     assert "Traceback" not in node.output
+
+
+@pytest.mark.parametrize("can_be_nice", [True, False])
+def test_a_node_checks_passwords_under_its_units_filter(
+    can_be_nice: bool, start: Start, tmp_path: Path
+) -> None:
+    """Their child gives way to the probes; where a filter forbids that, it checks them as well."""
+    bcrypt = pytest.importorskip("bcrypt", reason="bcrypt is missing")
+    web = free_port()
+    hashed = bcrypt.hashpw(b"sesame", bcrypt.gensalt(4)).decode()
+    (tmp_path / "passwords").write_text(f"alice:{hashed}\n")
+    file = tmp_path / "watch.toml"
+    file.write_text(
+        f"""
+        [reflect]
+        listen = "udp:{free_port()}:interface=127.0.0.1"
+        [web]
+        listen = "tcp:{web}:interface=127.0.0.1"
+        password_file = "passwords"
+        """
+    )
+    kinds = units_filter("udpecho-watch.service")
+    assert ",setpriority," in kinds
+    if not can_be_nice:
+        kinds = kinds.replace(",setpriority,", ",")
+    node = start(filtered(kinds, *twistd("udpecho", f"--watch={file}")))
+    addresses(node)
+    who = b64encode(b"alice:sesame").decode()
+    url = f"http://127.0.0.1:{web}/metrics"
+    asked = urllib.request.Request(url, headers={"Authorization": f"Basic {who}"})
+    with urllib.request.urlopen(asked, timeout=60) as answer:
+        assert b"udpecho_peers_probed 0" in answer.read()
+    node.stop()
+    assert "Traceback" not in node.output + node.errors
 
 
 @pytest.mark.parametrize("denied", NO_BATCHES)

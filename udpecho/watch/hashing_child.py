@@ -16,6 +16,12 @@ NICER = 10
 """By so much than who started it: Linux then gives it a tenth of a core that both want."""
 
 
+def be_nice() -> None:
+    """Take turns after who started it; a filter of system calls may forbid it."""
+    with suppress(OSError):
+        os.nice(NICER)
+
+
 def serve() -> None:
     """Answer until the input ends."""
     for line in sys.stdin.buffer:
@@ -29,6 +35,6 @@ def serve() -> None:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's reaches all; who asks then ends
-    os.nice(NICER)
+    be_nice()
     with suppress(BrokenPipeError):
         serve()
