@@ -90,11 +90,17 @@ class Watching:
 
 
 @contextmanager
-def watching(tmp_path: Path, *peers: str, tells: bool = False) -> Iterator[Watching]:
+def watching(
+    tmp_path: Path,
+    *peers: str,
+    tells: bool = False,
+    config: str = CONFIG,
+    icmp_ratelimit: int = 0,
+) -> Iterator[Watching]:
     """Have a node probe peers behind four equal ways and before them, until it knows the paths."""
-    (tmp_path / "watch.toml").write_text(CONFIG.replace("PEERS", ", ".join(map(repr, peers))))
+    (tmp_path / "watch.toml").write_text(config.replace("PEERS", ", ".join(map(repr, peers))))
     plain = ["setpriv", "--inh-caps=-all", "--bounding-set=-all"]
-    with ecmp() as fabric, ExitStack() as programs:
+    with ecmp(icmp_ratelimit) as fabric, ExitStack() as programs:
         for place, address in (("target", TARGET), ("r1", NEAR)):
             source = SERVERS.replace("ADDRESS", address).replace("TELLS", str(tells))
             command = fabric.at[place].command(*python("-c", source))
