@@ -44,6 +44,9 @@ def test_it_looks_away_while_it_rests_and_still_wakes_when_it_was_asked_to() -> 
         lookout.rest(now_ns)
         assert lookout.rests(now_ns)
         assert not lookout.rests(now_ns + HOUR)
+        lookout.wake_at(now_ns)
+        assert not lookout.rests(now_ns), "or whoever waits for it to look would be woken in vain"
+        lookout.wake_at(now_ns + HOUR)
         assert not is_readable(lookout.fileno())
         assert lookout.look() == [skt.fileno()], "it may look all the same"
         lookout.go_on()

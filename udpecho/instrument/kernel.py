@@ -147,7 +147,7 @@ class KernelInstrument:
             self._observer.due()
         if due and self._observer is not None:
             lookout.settle()
-        if lookout.rests(now_ns):
+        if lookout.rests(monotonic_ns()):
             return
         until = monotonic() + TURN_SECONDS
         ready = lookout.look()

@@ -63,7 +63,9 @@ class Lookout:
             self._set()
 
     def rests(self, now_ns: int) -> bool:
-        """Tell whether it is too early to look."""
+        """Tell whether it is too early to look; it is not if something is due again at once."""
+        if self._wake_at_ns is not None and self._wake_at_ns <= now_ns:
+            return False
         return self._rests_until_ns is not None and now_ns < self._rests_until_ns
 
     def look(self) -> list[int]:
