@@ -51,7 +51,7 @@ def test_what_would_be_probed_and_how_often(
         " and as much back",
         "all 4 that it would probe of these: 128 probes a second",
         "of more than 99 peers it probes 32: 1024 a second",
-        "a peer's guard must let 32 tokens a second pass from this node: those of a mesh allow 128"
+        "a peer's guard must let 32 tokens a second pass from this node: those of a mesh allow 448"
         " to each address that they know; others by their rate, 1000 for a /24 unless said",
     ]
 

@@ -18,7 +18,7 @@ from udpecho.server import UdpAddress
 from udpecho.watch.files import read_text
 from udpecho.watch.gate import read_password_file
 from udpecho.watch.mesh import fanout_of
-from udpecho.watch.reflecting import PEERS_SHARE, listens_of, peers_rate
+from udpecho.watch.reflecting import LOOKS, PEERS_SHARE, listens_of, peers_rate
 from udpecho.watch.rereading import config_of
 from udpecho.watch.serving import WebService
 from udpecho.watch.settings import (
@@ -135,7 +135,7 @@ def _rates(config: Config, known: int) -> Iterator[str]:
         at_most = fanout_of("auto", FULL_MESH + 1) or 0
         yield f"of more than {FULL_MESH - 1} peers it probes {at_most}: {each * at_most:g} a second"
     rate = peers_rate(probe)
-    tokens = ceil(rate / PEERS_SHARE)
+    tokens = ceil((rate - LOOKS) / PEERS_SHARE)
     yield (
         f"a peer's guard must let {tokens} tokens a second pass from this node: those of a mesh "
         f"allow {rate} to each address that they know; others by their rate, 1000 for a /24 unless "

@@ -26,6 +26,10 @@ from udpecho.watch.tables import BadConfig
 PEERS_SHARE = 4
 """How many times as much as the mesh's plan sends to us a peer may ask."""
 
+LOOKS = 320
+"""Tokens a second beside that for looks at paths, of which a peer sends eight in 25 ms at most.
+Else our guard would lose its probes while it looks, told as the network's loss."""
+
 
 SPELLING = Spelling(
     '[reflect] listen = "udp:1060"',
@@ -41,7 +45,7 @@ news."""
 def peers_rate(probe: ProbeSettings, nodes: int = 1) -> int:
     """Tell how many tokens a second the guard gives an address with so many nodes."""
     plan = nodes * len(probe.dscp) * probe.flows / probe.interval * cost(probe.size)
-    return min(ceil(PEERS_SHARE * plan), MAX_RATE // 2)
+    return min(ceil(PEERS_SHARE * plan) + LOOKS, MAX_RATE // 2)
 
 
 def reflector_of(
