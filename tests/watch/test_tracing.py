@@ -109,20 +109,6 @@ class TestWhereNothingLoses:
         here.run(60)
         assert (here.peer().paths.hops, here.peer("10.9.30.2:7").paths.hops) == (3, 0)
 
-    @pytest.mark.parametrize("mtu", [1500, 1400])
-    def test_the_path_mtu_is_found(self, watching: Any, mtu: int) -> None:
-        four = FourWays(1, **AT_WILL)
-        four.net.link(four.source, four.r1, mtu=1500)
-        four.net.link(four.r3, four.target, mtu=mtu)
-        here = watching(four)
-        here.run(30)
-        found = here.peer().paths.mtu
-        assert found is not None
-        assert found.bytes == mtu
-        counts = here.peer().counts
-        assert counts.total() == [16 * 30, 0, 0, 0, 0]
-        assert not any(counts.surplus.values())
-
     def test_it_costs_the_probes_nothing(self, watching: Any) -> None:
         here = watching(FourWays(1))
         here.run(60)

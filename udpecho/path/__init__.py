@@ -18,7 +18,6 @@ __all__ = [
     "Paths",
     "Place",
     "Segment",
-    "Sizing",
     "State",
     "TracedPing",
     "Verdict",
@@ -36,7 +35,6 @@ if TYPE_CHECKING:
     from udpecho.path.hops import PathMtu as PathMtu
     from udpecho.path.hops import Paths as Paths
     from udpecho.path.judge import verdict as verdict
-    from udpecho.path.sizing import Sizing as Sizing
     from udpecho.path.tracing import Look as Look
     from udpecho.path.tracing import trace as trace
     from udpecho.path.verdicts import Direction as Direction
@@ -52,7 +50,6 @@ else:
             "beside": ("TracedPing", "traced"),
             "hops": ("Hop", "Label", "Path", "PathMtu", "Paths"),
             "judge": ("verdict",),
-            "sizing": ("Sizing",),
             "tracing": ("Look", "trace"),
             "verdicts": ("Direction", "Evidence", "Place", "Segment", "State", "Verdict"),
         },

@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred
 
 from udpecho.errors import UdpEchoError
 from udpecho.instrument import ProbeSocket, SocketOptions, choose_instrument
-from udpecho.instrument.probe import WHOLE, Flow, MtuDiscovery, Probe
+from udpecho.instrument.probe import WHOLE, Flow, Probe
 from udpecho.peer import Peer
 from udpecho.ping import Lookups, Ping
 from udpecho.ping.lookup_times import RESOLVE
@@ -27,7 +27,7 @@ from udpecho.watch.probed import Roll as Roll
 from udpecho.watch.probed import new_probed as new_probed
 from udpecho.watch.settings import ProbeSettings
 from udpecho.watch.traces import Tracing
-from udpecho.watch.tracing import SMALL, Tracer
+from udpecho.watch.tracing import Tracer
 
 LOST_NS = 2_000_000_000
 """After its timeout a probe is late for so long, and then lost."""
@@ -94,8 +94,7 @@ class Prober:
             on_naming=self._named,
         )
         plan = plan_of(settings, dscp)
-        discovery: MtuDiscovery | None = "probe" if settings.size <= SMALL else None
-        options = SocketOptions(traffic_class=plan.traffic_class, mtu_discovery=discovery)
+        options = SocketOptions(traffic_class=plan.traffic_class)
         instrument = choose_instrument(reactor, options, size=settings.size, rest_ns=REST_NS)
         known_ns = plan.timeout_ns + LOST_NS + SETTLE_NS
         self._unsettled = ceil(known_ns / (settings.interval * 1e9)) + 1
