@@ -94,17 +94,22 @@ PURE = frozenset(
         "commands.commandline",
         "show.csv_rows", "show.entries", "show.forms", "show.reading", "show.summing",
         "show.trace",
-        "watch.path_metrics", "watch.suspects", "watch.traced", "watch.verdicts",
+        "watch.telling.path_metrics", "watch.paths.suspects", "watch.paths.traced",
+        "watch.paths.verdicts",
         "testing.faults", "testing.icmp", "testing.filters", "testing.limits", "testing.pacing",
         "testing.packet", "testing.passage", "testing.timeline", "testing.way",
-        "watch.charts", "watch.counts", "watch.events", "watch.exposition", "watch.graph",
-        "watch.hearsay", "watch.history", "watch.json_text", "watch.losses", "watch.mesh",
-        "watch.noticing",
-        "watch.pages",
-        "watch.readers", "watch.rings", "watch.scale", "watch.search_names", "watch.settings",
-        "watch.tables", "watch.toml_lines",
-        "watch.bounds", "watch.lossy", "watch.minutes", "watch.passwords", "watch.sampling",
-        "watch.grids", "watch.tiles", "watch.views", "watch.askers",
+        "watch.pages.charts", "watch.counts", "watch.events.event", "watch.telling.exposition",
+        "watch.pages.graph",
+        "watch.pages.hearsay", "watch.remembering.history", "watch.telling.json_text",
+        "watch.losses", "watch.peers.mesh",
+        "watch.events.noticing",
+        "watch.pages.html",
+        "watch.configuring.readers", "watch.peers.rings", "watch.pages.scale",
+        "watch.peers.search_names", "watch.configuring.settings",
+        "watch.configuring.tables", "watch.configuring.toml_lines",
+        "watch.configuring.bounds", "watch.lossy", "watch.remembering.minutes",
+        "watch.web.passwords", "watch.remembering.sampling",
+        "watch.pages.grids", "watch.pages.tiles", "watch.pages.views", "watch.pages.askers",
     }
 )  # fmt: skip
 """Rooms that do no I/O and are told the time."""
@@ -154,12 +159,12 @@ INPUT_AND_OUTPUT = (
 )  # fmt: skip
 EXTRAS = {
     "ping.spread": "hdrh",
-    "watch.hashing_child": "bcrypt",
+    "watch.web.hashing_child": "bcrypt",
     "show.plot": "matplotlib",
     "show.heat": "matplotlib",
     "show.path_plot": "matplotlib",
     "show.clock_axis": "matplotlib",
-    "watch.trust": "service_identity",
+    "watch.peers.trust": "service_identity",
 }
 TEST_TOOLS = {"testing.pytest_plugin": "pytest"}
 """What a room for test authors imports inside functions: it is there where the room is used."""
@@ -629,8 +634,9 @@ def test_the_page_on_architecture_names_every_room() -> None:
     there: dict[str, set[str]] = {}
     for room in rooms():
         wing = wing_of(room)
-        if room not in doors() and room not in ("", "tap", "__main__", "kernel"):
-            there.setdefault(wing, set()).add(room.rpartition(".")[2])
+        is_package = any(each.startswith(f"{room}.") for each in rooms())
+        if not is_package and room not in ("", "tap", "__main__"):
+            there.setdefault(wing, set()).add(room.partition(".")[2] or room)
     assert told == there
 
 
@@ -684,7 +690,7 @@ SETS: dict[str, str] = {
     "show.table": "Twisted's LoopingCall takes its clock so",
     "commands.path_live": "as show.table",
     "commands.streams": "print() writes to sys.stdout, whatever that is",
-    "watch.fetching": "Twisted's client takes no argument for how much it reads",
+    "watch.peers.fetching": "Twisted's client takes no argument for how much it reads",
     "testing.record": "its book is kept in the passages, whose fields nobody else writes",
     "testing.host": "Twisted's DelayedCall leaves it to the reactor to say that it was called",
 }

@@ -26,7 +26,7 @@ from udpecho.testing.passage import Passage
 from udpecho.testing.record import Record
 from udpecho.watch import WatchService, read_config
 from udpecho.watch import node as node_room
-from udpecho.watch.settings import Config
+from udpecho.watch.configuring.settings import Config
 
 ZONES = 2
 PORT = 1060

@@ -22,10 +22,10 @@ from twisted.protocols.basic import LineReceiver
 
 from tests.bench.process import resident_kib
 from udpecho.watch import WatchService
+from udpecho.watch.configuring.rereading import config_of
 from udpecho.watch.counts import FATES
-from udpecho.watch.history import FLOWS_KEPT, MINUTES, QUANTILES, Minute
 from udpecho.watch.process import NodeService
-from udpecho.watch.rereading import config_of
+from udpecho.watch.remembering.history import FLOWS_KEPT, MINUTES, QUANTILES, Minute
 from udpecho.watch.serving import node_service
 
 reactor: Any = any_reactor

@@ -13,13 +13,13 @@ from twisted.internet.task import Clock
 from twisted.logger import Logger
 
 from tests.bench.pages_node import MadeUp, aged_node
-from udpecho.watch.answers import PageSender
-from udpecho.watch.charts import smoke
-from udpecho.watch.history import MINUTES, History, thinned
-from udpecho.watch.pages import front, pair
-from udpecho.watch.pairs import COLUMNS, pair_of
-from udpecho.watch.showing import Showing
-from udpecho.watch.views import drawn
+from udpecho.watch.pages.charts import smoke
+from udpecho.watch.pages.html import front, pair
+from udpecho.watch.pages.pairs import COLUMNS, pair_of
+from udpecho.watch.pages.showing import Showing
+from udpecho.watch.pages.views import drawn
+from udpecho.watch.remembering.history import MINUTES, History, thinned
+from udpecho.watch.web.answers import PageSender
 
 TIMES = 7
 

@@ -20,10 +20,10 @@ from twisted.logger import Logger
 from tests.watch.nodes import Nodes
 from udpecho.server import EchoServer
 from udpecho.watch import WatchService
-from udpecho.watch.history import FLOWS_KEPT, MINUTES, QUANTILES, Minute
-from udpecho.watch.pages import UNKNOWN, Cell
-from udpecho.watch.rows import OwnRow
-from udpecho.watch.web import site_of
+from udpecho.watch.pages.html import UNKNOWN, Cell
+from udpecho.watch.pages.rows import OwnRow
+from udpecho.watch.remembering.history import FLOWS_KEPT, MINUTES, QUANTILES, Minute
+from udpecho.watch.web.front import site_of
 
 SENT = 960
 BASES_NS = (180_000, 900_000, 8_000_000, 20_000_000)

@@ -19,7 +19,7 @@ from tests.live.conftest import free_port
 from tests.live.program import PATIENCE, Program, twistd
 from tests.live.test_watch import until
 from tests.live.test_watch_access import Shown, shown  # noqa: F401
-from udpecho.watch.site import MOST_CONNECTIONS
+from udpecho.watch.web.site import MOST_CONNECTIONS
 
 CONFIG = """
 [reflect]

@@ -23,7 +23,9 @@ from tests.live.watching import (
     until,
 )
 
-SCHEMA = json.loads(resources.files("udpecho.watch").joinpath("events.schema.json").read_text())
+SCHEMA = json.loads(
+    resources.files("udpecho.watch.events").joinpath("events.schema.json").read_text()
+)
 
 
 def test_a_peer_killed_and_back_is_told_once_everywhere(tmp_path: Path) -> None:

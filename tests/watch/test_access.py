@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from udpecho.watch.access import check_access, check_endpoint, is_local
-from udpecho.watch.settings import WebSettings
+from udpecho.watch.configuring.access import check_access, check_endpoint, is_local
+from udpecho.watch.configuring.settings import WebSettings
 
 
 def access(*listens: str, **said: object) -> None:

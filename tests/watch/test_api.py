@@ -18,13 +18,15 @@ from tests.routers import FourWays
 from tests.watch.nodes import UNTRACED, Nodes, fates
 from tests.watch.test_tracing import BEHIND, PEER, Watched
 from tests.watch.test_web import LOCAL, Bench
-from udpecho.watch.json_text import with_list, written
-from udpecho.watch.records import pair_head, row_head, row_records
-from udpecho.watch.web import site_of
+from udpecho.watch.telling.json_text import with_list, written
+from udpecho.watch.telling.records import pair_head, row_head, row_records
+from udpecho.watch.web.front import site_of
 
 HARD = 'odd/"name" \\ of é?'
 
-SCHEMA = json.loads((resources.files("udpecho.watch") / "api.schema.json").read_text("utf-8"))
+SCHEMA = json.loads(
+    (resources.files("udpecho.watch.telling") / "api.schema.json").read_text("utf-8")
+)
 
 
 def told(kind: str, body: bytes) -> Any:
@@ -131,7 +133,7 @@ def test_a_pair_has_its_counts_and_its_day(mesh: Mesh) -> None:
 
 def test_what_happened_lately(mesh: Mesh) -> None:
     events = told("events", mesh.get("events"))["events"]
-    file = resources.files("udpecho.watch") / "events.schema.json"
+    file = resources.files("udpecho.watch.events") / "events.schema.json"
     for event in events:
         Draft202012Validator(json.loads(file.read_text("utf-8"))).validate(event)
     silent = [each["peer"] for each in events if each["type"] == "peer_silent"]

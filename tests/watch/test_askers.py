@@ -6,7 +6,7 @@ from collections import Counter
 
 from tests.examples import given, st
 from udpecho.columns import Columns
-from udpecho.watch.askers import LISTENED_SECONDS, MOST_ASKERS, Askers
+from udpecho.watch.pages.askers import LISTENED_SECONDS, MOST_ASKERS, Askers
 
 
 def address(number: int) -> bytes:

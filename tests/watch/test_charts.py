@@ -7,9 +7,17 @@ from xml.etree import ElementTree
 
 import pytest
 
-from udpecho.watch.charts import HEIGHT, LOSS_HEIGHT, ROW, Columns, flows_by_time, smoke, top_of
-from udpecho.watch.history import FLOWS_KEPT, Minute
-from udpecho.watch.scale import SPANS, above, class_of, duration, hours, percent
+from udpecho.watch.pages.charts import (
+    HEIGHT,
+    LOSS_HEIGHT,
+    ROW,
+    Columns,
+    flows_by_time,
+    smoke,
+    top_of,
+)
+from udpecho.watch.pages.scale import SPANS, above, class_of, duration, hours, percent
+from udpecho.watch.remembering.history import FLOWS_KEPT, Minute
 
 RTT = (100_000, 200_000, 300_000, 400_000, 500_000, 600_000, 900_000)
 DAY = 24 * 60

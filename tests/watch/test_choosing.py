@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from udpecho.watch.choosing import Choosing
-from udpecho.watch.settings import MeshSettings, NodeSettings
-from udpecho.watch.targets import Wanted
+from udpecho.watch.configuring.settings import MeshSettings, NodeSettings
+from udpecho.watch.peers.choosing import Choosing
+from udpecho.watch.peers.targets import Wanted
 
 OURS = {("192.0.2.1", 1060), ("::1", 1060)}
 

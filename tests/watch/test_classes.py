@@ -11,11 +11,11 @@ from twisted.python.failure import Failure
 from tests.watch.nodes import Nodes, fates
 from udpecho import listen_udp
 from udpecho.watch.classes import class_name, in_classes
-from udpecho.watch.metrics import Metrics
+from udpecho.watch.configuring.settings import ProbeSettings
+from udpecho.watch.peers.targets import Wanted
 from udpecho.watch.probers import Probers
 from udpecho.watch.reflecting import LOOKS, peers_rate
-from udpecho.watch.settings import ProbeSettings
-from udpecho.watch.targets import Wanted
+from udpecho.watch.telling.metrics import Metrics
 
 
 def expanded(peers: dict[str, Wanted], *classes: int) -> dict[str, Wanted]:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.examples import given, st
 from udpecho.watch import BadConfig, Config, read_config
-from udpecho.watch.settings import (
+from udpecho.watch.configuring.settings import (
     MeshSettings,
     NodeSettings,
     PeerSource,

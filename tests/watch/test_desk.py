@@ -15,11 +15,11 @@ from udpecho.guard import Reason
 from udpecho.guard.prefixes import pack_host
 from udpecho.testing import MemoryNetwork
 from udpecho.watch import Desk
+from udpecho.watch.configuring.settings import ProbeSettings
 from udpecho.watch.desk import OWN_NODES, RowsOfAll, desk_node, start_own_nodes
-from udpecho.watch.events import FlowLosing, PeerGone
+from udpecho.watch.events.event import FlowLosing, PeerGone
 from udpecho.watch.lossy import ONE_IN, LossyGuard
-from udpecho.watch.pages import UNKNOWN
-from udpecho.watch.settings import ProbeSettings
+from udpecho.watch.pages.html import UNKNOWN
 
 
 def test_our_own_nodes_see_who_loses_and_which_flows() -> None:

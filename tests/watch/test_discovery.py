@@ -11,9 +11,9 @@ from twisted.logger import Logger
 
 from tests.watch.nodes import Nodes
 from tests.watch.test_web import LOCAL, Bench
-from udpecho.watch.discovery import target_of
-from udpecho.watch.targets import Wanted
-from udpecho.watch.web import site_of
+from udpecho.watch.peers.targets import Wanted
+from udpecho.watch.telling.discovery import target_of
+from udpecho.watch.web.front import site_of
 
 GROUPS = {
     "type": "array",

@@ -10,8 +10,8 @@ import pytest
 from twisted.internet.task import Clock
 from twisted.logger import Logger
 
-from udpecho.watch.event_file import AGAIN_SECONDS, SOON_SECONDS, EventFile
-from udpecho.watch.outlet_counts import MOST_UNSENT, OutletCounts
+from udpecho.watch.events.event_file import AGAIN_SECONDS, SOON_SECONDS, EventFile
+from udpecho.watch.events.outlet_counts import MOST_UNSENT, OutletCounts
 
 
 class Bench:

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from udpecho.watch.event_lines import event_line, event_words, rfc3339
-from udpecho.watch.events import (
+from udpecho.watch.configuring.settings import NodeSettings
+from udpecho.watch.events.event import (
     EVENTS,
     Event,
     FlowLosing,
@@ -25,10 +25,12 @@ from udpecho.watch.events import (
     VerdictGiven,
     VerdictWithdrawn,
 )
-from udpecho.watch.happenings import Happening
-from udpecho.watch.settings import NodeSettings
+from udpecho.watch.events.event_lines import event_line, event_words, rfc3339
+from udpecho.watch.events.happenings import Happening
 
-SCHEMA = json.loads(resources.files("udpecho.watch").joinpath("events.schema.json").read_text())
+SCHEMA = json.loads(
+    resources.files("udpecho.watch.events").joinpath("events.schema.json").read_text()
+)
 
 EXAMPLES: list[Event] = [
     FlowLosing("b", 3),

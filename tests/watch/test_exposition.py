@@ -6,7 +6,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as read_text
 
 from tests.examples import given, st
-from udpecho.watch.exposition import (
+from udpecho.watch.telling.exposition import (
     END,
     header,
     histogram_series,

@@ -10,7 +10,7 @@ from twisted.internet.testing import StringTransport
 from twisted.web._newclient import Request
 from twisted.web.http_headers import Headers
 
-from udpecho.watch.fetching import MOST_HEAD, READ_BYTES, Body, Bounded
+from udpecho.watch.peers.fetching import MOST_HEAD, READ_BYTES, Body, Bounded
 
 OK = b"HTTP/1.1 200 OK\r\n"
 

@@ -13,8 +13,10 @@ from twisted.logger import Logger
 from tests.watch.test_passwords import HASH, OTHER
 from tests.watch.test_web import LOCAL, Bench
 from udpecho.reactors import monotonic_clock
-from udpecho.watch import BadConfig, gate
-from udpecho.watch.gate import (
+from udpecho.watch import BadConfig
+from udpecho.watch.configuring.settings import WebSettings
+from udpecho.watch.web import gate
+from udpecho.watch.web.gate import (
     MOST_REMEMBERED,
     MOST_WAITING,
     REMEMBERED_SECONDS,
@@ -22,8 +24,7 @@ from udpecho.watch.gate import (
     PasswordFile,
     read_password_file,
 )
-from udpecho.watch.hashing import CantCheck
-from udpecho.watch.settings import WebSettings
+from udpecho.watch.web.hashing import CantCheck
 
 
 def authorization(user: str, password: str) -> str:

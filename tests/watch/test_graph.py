@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from udpecho.path import Hop, Path, Paths
-from udpecho.watch.graph import DOWN, MOST, graph
+from udpecho.watch.pages.graph import DOWN, MOST, graph
 
 TARGET = ("10.9.9.2", 7)
 

@@ -6,8 +6,8 @@ from typing import Any, get_args
 
 from twisted.logger import Logger
 
-from udpecho.watch.events import EVENTS, Event, FlowLosing, PeerBack
-from udpecho.watch.happenings import MOST_KEPT, Events, Happening
+from udpecho.watch.events.event import EVENTS, Event, FlowLosing, PeerBack
+from udpecho.watch.events.happenings import MOST_KEPT, Events, Happening
 
 
 def test_who_listens_hears_it_and_who_raises_hears_no_more() -> None:

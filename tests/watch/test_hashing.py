@@ -8,7 +8,7 @@ import pytest
 from twisted.internet.error import ProcessDone
 from twisted.python.failure import Failure
 
-from udpecho.watch.hashing import CantCheck, Hashing
+from udpecho.watch.web.hashing import CantCheck, Hashing
 
 
 class Processes:

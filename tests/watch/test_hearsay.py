@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from tests.examples import given, st
-from udpecho.watch.hearsay import LONGEST_LINE, Hearsay
-from udpecho.watch.json_text import with_list
-from udpecho.watch.pages import Cell
+from udpecho.watch.pages.hearsay import LONGEST_LINE, Hearsay
+from udpecho.watch.pages.html import Cell
+from udpecho.watch.telling.json_text import with_list
 
 HEAD = {"schema": 1, "node": "other", "window_seconds": 300}
 

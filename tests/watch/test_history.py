@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from udpecho.watch.history import (
+from udpecho.watch.remembering.history import (
     FLOWS_KEPT,
     MINUTES,
     QUANTILES,

@@ -7,8 +7,8 @@ from math import inf
 import pytest
 
 from tests.examples import given, st
-from udpecho.watch.membership import KEPT, Membership
-from udpecho.watch.targets import Wanted
+from udpecho.watch.peers.membership import KEPT, Membership
+from udpecho.watch.peers.targets import Wanted
 
 INTERVAL = 1.0
 

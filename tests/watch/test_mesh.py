@@ -9,8 +9,8 @@ from random import Random
 import pytest
 
 from tests.examples import given, settings, st
-from udpecho.watch.mesh import Mesh, fanout_of
-from udpecho.watch.settings import FANOUT, Fanout
+from udpecho.watch.configuring.settings import FANOUT, Fanout
+from udpecho.watch.peers.mesh import Mesh, fanout_of
 
 Zones = dict[str, str]
 

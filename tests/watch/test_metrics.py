@@ -13,7 +13,7 @@ from tests.watch.nodes import Nodes, fates
 from udpecho.instrument.probe import ProbeFate
 from udpecho.ping.outcome import Outcome, Surplus
 from udpecho.watch.counts import BOUNDS_NS
-from udpecho.watch.metrics import MOST_FLOW_PEERS, Metrics
+from udpecho.watch.telling.metrics import MOST_FLOW_PEERS, Metrics
 
 HARD = 'odd "name" \\ of é'
 

@@ -11,9 +11,9 @@ from tests.watch.nodes import Nodes, fates
 from udpecho.instrument.probe import ProbeFate
 from udpecho.ping.outcome import Outcome, Surplus
 from udpecho.watch.counts import FATES, PeerCounts
-from udpecho.watch.history import QUANTILES
-from udpecho.watch.minutes import LATELY, PeerDay
-from udpecho.watch.sampling import MOST_TIMES, TimeSample
+from udpecho.watch.remembering.history import QUANTILES
+from udpecho.watch.remembering.minutes import LATELY, PeerDay
+from udpecho.watch.remembering.sampling import MOST_TIMES, TimeSample
 
 
 def count(counts: PeerCounts, flow: int, kind: ProbeFate | Surplus, rtt_ns: int = 1000) -> None:

@@ -17,10 +17,10 @@ from udpecho.instrument.probe import ProbeFate
 from udpecho.server import EchoServer
 from udpecho.testing.record import Fate
 from udpecho.watch import BadConfig, WatchService, read_config
+from udpecho.watch.configuring.settings import ProbeSettings
 from udpecho.watch.counts import FATES
-from udpecho.watch.membership import KEPT
+from udpecho.watch.peers.membership import KEPT
 from udpecho.watch.reflecting import LOOKS, peers_rate
-from udpecho.watch.settings import ProbeSettings
 
 EVERY = [0, 1, 2]
 

@@ -12,7 +12,7 @@ from tests.ping.test_lookups import Script
 from tests.watch.nodes import Nodes, fates
 from udpecho.server import EchoServer
 from udpecho.watch import WatchService
-from udpecho.watch.events import (
+from udpecho.watch.events.event import (
     Event,
     FlowLosing,
     FlowRecovered,

@@ -6,7 +6,8 @@ from random import Random
 
 import pytest
 
-from udpecho.watch.events import (
+from udpecho.watch.configuring.settings import ProbeSettings
+from udpecho.watch.events.event import (
     Event,
     FlowLosing,
     FlowRecovered,
@@ -14,8 +15,7 @@ from udpecho.watch.events import (
     PeerGone,
     PeerSilent,
 )
-from udpecho.watch.noticing import Noticing, PeerNow, patience_ns
-from udpecho.watch.settings import ProbeSettings
+from udpecho.watch.events.noticing import Noticing, PeerNow, patience_ns
 
 SECOND = 1_000_000_000
 LOST = 2 * SECOND

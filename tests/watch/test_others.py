@@ -10,10 +10,12 @@ from twisted.internet.defer import Deferred, fail, succeed
 
 from tests.watch.nodes import Nodes
 from tests.watch.test_hearsay import peer, row
-from udpecho.watch.config import read_config
-from udpecho.watch.fetching import CantFetch, Fetch
-from udpecho.watch.mesh_rows import MeshRows
-from udpecho.watch.others import (
+from udpecho.watch.configuring.config import read_config
+from udpecho.watch.configuring.settings import MeshSettings
+from udpecho.watch.configuring.tables import BadConfig
+from udpecho.watch.pages.html import UNKNOWN, Cell
+from udpecho.watch.pages.mesh_rows import MeshRows
+from udpecho.watch.pages.others import (
     ASKED_AT_ONCE,
     CACHED_SECONDS,
     KEPT_SECONDS,
@@ -21,10 +23,8 @@ from udpecho.watch.others import (
     OPEN_SECONDS,
     Others,
 )
-from udpecho.watch.pages import UNKNOWN, Cell
-from udpecho.watch.settings import MeshSettings
-from udpecho.watch.tables import BadConfig
-from udpecho.watch.trust import basic, check_mesh
+from udpecho.watch.peers.fetching import CantFetch, Fetch
+from udpecho.watch.peers.trust import basic, check_mesh
 
 WEB = "[probe]\nflows = 1\n[mesh]\nfanout = 'all'\nweb = 'http://{address}:8060/'\n"
 

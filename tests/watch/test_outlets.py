@@ -14,12 +14,12 @@ from twisted.logger import Logger
 from tests.watch.nodes import Nodes
 from udpecho.reactors import TURN_SECONDS
 from udpecho.watch import BadConfig, WatchService, read_config
-from udpecho.watch.event_log import MOST_A_MINUTE
-from udpecho.watch.events import FlowLosing
-from udpecho.watch.happenings import Events
-from udpecho.watch.metrics import Metrics
-from udpecho.watch.outlets import Outlets
-from udpecho.watch.settings import EventSettings, NodeSettings
+from udpecho.watch.configuring.settings import EventSettings, NodeSettings
+from udpecho.watch.events.event import FlowLosing
+from udpecho.watch.events.event_log import MOST_A_MINUTE
+from udpecho.watch.events.happenings import Events
+from udpecho.watch.events.outlets import Outlets
+from udpecho.watch.telling.metrics import Metrics
 
 DEAD = "192.0.2.77:1060"
 

@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import udpecho.watch
-from udpecho.watch.grids import grid
-from udpecho.watch.pages import Cell, Pair, front, name, page, pair
-from udpecho.watch.tiles import Tile, tiles
-from udpecho.watch.views import PageView, Section, drawn
+from udpecho.watch.pages.grids import grid
+from udpecho.watch.pages.html import Cell, Pair, front, name, page, pair
+from udpecho.watch.pages.tiles import Tile, tiles
+from udpecho.watch.pages.views import PageView, Section, drawn
 
-ROOM = Path(udpecho.watch.__file__).parent
+ROOM = Path(udpecho.watch.__file__).parent / "pages"
 EVIL = "<script>alert(1)</script>\"'&\x1b[31m\u202e"
 
 

@@ -46,7 +46,7 @@ EYES: dict[str, tuple[Colour, Colour, Colour] | None] = {
 
 def palettes() -> dict[str, dict[str, Colour]]:
     """Give each light's colours by name, in linear light."""
-    css = (Path(udpecho.watch.__file__).parent / "watch.css").read_text("utf-8")
+    css = (Path(udpecho.watch.__file__).parent / "pages" / "watch.css").read_text("utf-8")
     light, dark = (
         {name: linear(value) for name, value in re.findall(r"--(\w+): #(\w{3,6})\b", block)}
         for block in re.findall(r":root \{(.*?)\}", css, re.DOTALL)

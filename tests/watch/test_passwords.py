@@ -7,7 +7,7 @@ from base64 import b64encode
 import pytest
 
 from tests.examples import given, st
-from udpecho.watch.passwords import Credentials, read_authorization, read_passwords
+from udpecho.watch.web.passwords import Credentials, read_authorization, read_passwords
 
 HASH = "$2y$05$" + "a" * 53
 OTHER = "$2b$12$" + "b" * 53

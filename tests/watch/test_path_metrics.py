@@ -8,9 +8,9 @@ from prometheus_client.parser import text_string_to_metric_families as read_text
 
 from tests.watch.test_traced import SECOND, looked, path
 from udpecho.path import PathMtu
-from udpecho.watch.exposition import END, header
-from udpecho.watch.path_metrics import path_families
-from udpecho.watch.traced import PeerPaths, PeerVerdict
+from udpecho.watch.paths.traced import PeerPaths, PeerVerdict
+from udpecho.watch.telling.exposition import END, header
+from udpecho.watch.telling.path_metrics import path_families
 
 HARD = 'odd "name" \\ of é'
 

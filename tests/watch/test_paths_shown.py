@@ -7,9 +7,9 @@ from html import unescape
 from tests.routers import TARGET, FourWays
 from tests.watch.test_pages import Read
 from tests.watch.test_tracing import BEHIND, PEER, Watched
-from udpecho.watch.pages import pair
-from udpecho.watch.pairs import pair_of
-from udpecho.watch.views import drawn
+from udpecho.watch.pages.html import pair
+from udpecho.watch.pages.pairs import pair_of
+from udpecho.watch.pages.views import drawn
 
 
 def page_of(here: Watched) -> str:

@@ -6,8 +6,8 @@ import pytest
 
 from tests.watch.nodes import UNTRACED, Nodes
 from udpecho.ping import Ping
+from udpecho.watch.configuring.settings import ProbeSettings
 from udpecho.watch.probing import TOGETHER, plan_of
-from udpecho.watch.settings import ProbeSettings
 
 
 def test_peers_are_probed_together_so_that_few_wake_ups_serve_them_all() -> None:

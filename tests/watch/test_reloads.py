@@ -8,7 +8,7 @@ import pytest
 from twisted.python.failure import Failure
 
 from tests.watch.nodes import Nodes
-from udpecho.watch.metrics import Metrics
+from udpecho.watch.telling.metrics import Metrics
 
 PEERS: list[int | str] = [
     0, 1, 2, "192.0.2.77:7", "host-2.example", "host-1.example:1060", "nosuch.example", "node-0",

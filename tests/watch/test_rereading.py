@@ -10,8 +10,8 @@ from twisted.internet.task import Clock
 from twisted.logger import Logger
 
 from udpecho.watch import BadConfig, Config
-from udpecho.watch.files import LOOK_SECONDS
-from udpecho.watch.rereading import Reloads, Rereading, config_of
+from udpecho.watch.configuring.rereading import Reloads, Rereading, config_of
+from udpecho.watch.peers.files import LOOK_SECONDS
 
 
 class Bench:

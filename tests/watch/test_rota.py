@@ -6,10 +6,10 @@ from udpecho.instrument.probe import Flow
 from udpecho.path import Paths
 from udpecho.ping.outcome import Outcome, ProbeFate
 from udpecho.watch.counts import PeerCounts
+from udpecho.watch.paths.rota import APART_NS, FEWEST_LOST, ROUND_NS, Rota, flows_of_round
+from udpecho.watch.paths.suspects import Suspects
+from udpecho.watch.peers.targets import Wanted
 from udpecho.watch.probed import Probed, new_probed
-from udpecho.watch.rota import APART_NS, FEWEST_LOST, ROUND_NS, Rota, flows_of_round
-from udpecho.watch.suspects import Suspects
-from udpecho.watch.targets import Wanted
 
 SECOND = 1_000_000_000
 PEER = ("10.9.20.2", 1060)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.examples import given, st
-from udpecho.watch.search_names import SearchList, read_search_list
+from udpecho.watch.peers.search_names import SearchList, read_search_list
 
 CLUSTER = """# a pod's
 nameserver 10.96.0.10

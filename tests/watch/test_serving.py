@@ -15,9 +15,9 @@ from twisted.web.server import Site
 
 from udpecho.testing import MemoryNetwork
 from udpecho.watch import BadConfig
-from udpecho.watch.files import LOOK_SECONDS
+from udpecho.watch.configuring.settings import WebSettings
+from udpecho.watch.peers.files import LOOK_SECONDS
 from udpecho.watch.serving import WebService, node_service
-from udpecho.watch.settings import WebSettings
 
 SITE: Any = Site(Resource())
 

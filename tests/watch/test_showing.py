@@ -12,12 +12,12 @@ from tests.watch.test_pages import EVIL, Read
 from tests.watch.test_web import LOCAL, Bench
 from udpecho.instrument.probe import ProbeFate
 from udpecho.ping.outcome import Outcome
-from udpecho.watch.events import FlowLosing, PeerSilent, ReloadRefused
-from udpecho.watch.happened import MOST_LISTED
-from udpecho.watch.pages import SECURITY, link_to
+from udpecho.watch.events.event import FlowLosing, PeerSilent, ReloadRefused
+from udpecho.watch.events.happened import MOST_LISTED
+from udpecho.watch.pages.html import SECURITY, link_to
+from udpecho.watch.pages.tiles import MOST_TILES
+from udpecho.watch.peers.targets import Wanted
 from udpecho.watch.probed import new_probed
-from udpecho.watch.targets import Wanted
-from udpecho.watch.tiles import MOST_TILES
 
 NAMES = ["a/b?c#d%2F", EVIL, "<b>", "[::1]:7", "\u00e4\U0001f600", "x" * 253]
 

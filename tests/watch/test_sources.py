@@ -16,13 +16,13 @@ from twisted.names import client, dns, server
 from twisted.names.authority import FileAuthority
 
 from udpecho.testing import MemoryNetwork
-from udpecho.watch.again import AFTER_A_FAULT, Again
-from udpecho.watch.dns import RETRIES, SHORTEST_TTL, DnsSource
-from udpecho.watch.fetching import CantFetch
-from udpecho.watch.files import LOOK_SECONDS, FileSource
-from udpecho.watch.http import EVERY_SECONDS, HttpSource
-from udpecho.watch.search_names import SearchList
-from udpecho.watch.targets import LONGEST_LIST, Wanted
+from udpecho.watch.peers.again import AFTER_A_FAULT, Again
+from udpecho.watch.peers.dns import RETRIES, SHORTEST_TTL, DnsSource
+from udpecho.watch.peers.fetching import CantFetch
+from udpecho.watch.peers.files import LOOK_SECONDS, FileSource
+from udpecho.watch.peers.http import EVERY_SECONDS, HttpSource
+from udpecho.watch.peers.search_names import SearchList
+from udpecho.watch.peers.targets import LONGEST_LIST, Wanted
 
 
 class Heard:

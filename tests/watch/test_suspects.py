@@ -8,7 +8,7 @@ from udpecho.instrument.probe import Flow
 from udpecho.path.judge import ENOUGH
 from udpecho.ping.outcome import Outcome, ProbeFate
 from udpecho.watch.counts import PeerCounts
-from udpecho.watch.suspects import MOST, QUIET_NS, Suspect, Suspects, is_lost_on_its_way
+from udpecho.watch.paths.suspects import MOST, QUIET_NS, Suspect, Suspects, is_lost_on_its_way
 
 SECOND = 1_000_000_000
 FLOW = Flow("ams-1", ("10.9.20.2", 1060), 40000)

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tests.examples import given, st
-from udpecho.watch.targets import Wanted, read_list
+from udpecho.watch.peers.targets import Wanted, read_list
 
 FILE_SD = """[
   {"targets": ["10.0.0.2:1060", "ams-1.example"], "labels": {"zone": "ams", "job": "x"}},

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.examples import given, st
-from udpecho.watch.toml_lines import Path, key_lines
+from udpecho.watch.configuring.toml_lines import Path, key_lines
 
 
 @pytest.mark.parametrize(

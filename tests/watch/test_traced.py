@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from udpecho.path import Hop, Path, Paths
-from udpecho.watch.traced import MOST_ADDRESSES, PeerPaths
+from udpecho.watch.paths.traced import MOST_ADDRESSES, PeerPaths
 
 PEER = ("10.9.20.2", 1060)
 SECOND = 1_000_000_000

@@ -12,7 +12,7 @@ from tests.routers import SOURCE, TARGET, FourWays
 from udpecho import EchoServer, listen_udp
 from udpecho.guard import Guard, Policy
 from udpecho.watch import WatchService, read_config
-from udpecho.watch.events import Event, PathChanged, VerdictGiven, VerdictWithdrawn
+from udpecho.watch.events.event import Event, PathChanged, VerdictGiven, VerdictWithdrawn
 from udpecho.watch.probed import Probed
 
 AT_WILL: dict[str, Any] = {"icmp_per_second": None, "icmp_msgs_per_second": None}

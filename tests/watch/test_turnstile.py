@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from udpecho.reactors import TURN_SECONDS
-from udpecho.watch.turnstile import Turnstile
+from udpecho.watch.web.turnstile import Turnstile
 
 
 class Turns:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from udpecho.path.verdicts import Place, Segment
-from udpecho.watch.events import Event, VerdictGiven, VerdictWithdrawn
-from udpecho.watch.traced import PeerPaths, PeerVerdict
-from udpecho.watch.verdicts import Verdicts, is_same
+from udpecho.watch.events.event import Event, VerdictGiven, VerdictWithdrawn
+from udpecho.watch.paths.traced import PeerPaths, PeerVerdict
+from udpecho.watch.paths.verdicts import Verdicts, is_same
 
 SECOND = 1_000_000_000
 

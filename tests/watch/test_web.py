@@ -12,14 +12,14 @@ from twisted.logger import Logger
 
 from tests.examples import given, st
 from tests.watch.nodes import Nodes
-from udpecho.watch.answers import MOST_PAGES
-from udpecho.watch.gate import Gate
-from udpecho.watch.sending import WHOLE_SECONDS, takes_gzip
-from udpecho.watch.site import IDLE_SECONDS, MOST_CONNECTIONS
-from udpecho.watch.web import (
+from udpecho.watch.web.answers import MOST_PAGES
+from udpecho.watch.web.front import (
     may_be_asked,
     site_of,
 )
+from udpecho.watch.web.gate import Gate
+from udpecho.watch.web.sending import WHOLE_SECONDS, takes_gzip
+from udpecho.watch.web.site import IDLE_SECONDS, MOST_CONNECTIONS
 
 LOCAL = "Host: 127.0.0.1:8060"
 

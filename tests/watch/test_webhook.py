@@ -12,8 +12,8 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import Clock
 from twisted.logger import Logger
 
-from udpecho.watch.outlet_counts import MOST_UNSENT, OutletCounts
-from udpecho.watch.webhook import MOST_TOGETHER, Webhook
+from udpecho.watch.events.outlet_counts import MOST_UNSENT, OutletCounts
+from udpecho.watch.events.webhook import MOST_TOGETHER, Webhook
 
 
 class Bench:

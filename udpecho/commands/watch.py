@@ -18,7 +18,7 @@ from udpecho.commands.signals import Heed, ignore
 from udpecho.commands.status import OK
 from udpecho.commands.watch_options import PAGE_PORTS, WatchSettings
 from udpecho.commands.wording import Say
-from udpecho.watch.settings import ProbeSettings
+from udpecho.watch.configuring.settings import ProbeSettings
 
 if TYPE_CHECKING:
     from udpecho.watch import Desk

@@ -13,7 +13,7 @@ from udpecho.hosts import DEFAULT_PORT
 from udpecho.ping.ledger import MAX_SIZE, MIN_SIZE
 from udpecho.shown import quoted
 from udpecho.values import number, port_number, whole_number
-from udpecho.watch.bounds import (
+from udpecho.watch.configuring.bounds import (
     LONGEST_INTERVAL,
     LONGEST_TIMEOUT,
     MOST_FLOWS,

@@ -16,25 +16,25 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from udpecho.watch.checking import check_file as check_file
-    from udpecho.watch.config import read_config as read_config
+    from udpecho.watch.configuring.checking import check_file as check_file
+    from udpecho.watch.configuring.config import read_config as read_config
+    from udpecho.watch.configuring.settings import Config as Config
+    from udpecho.watch.configuring.tables import BadConfig as BadConfig
     from udpecho.watch.desk import Desk as Desk
-    from udpecho.watch.mesh import Mesh as Mesh
     from udpecho.watch.node import WatchService as WatchService
+    from udpecho.watch.peers.mesh import Mesh as Mesh
     from udpecho.watch.process import node_process as node_process
-    from udpecho.watch.settings import Config as Config
-    from udpecho.watch.tables import BadConfig as BadConfig
 else:
     __getattr__ = Door(
         globals(),
         {
-            "checking": ("check_file",),
-            "config": ("read_config",),
+            "configuring.checking": ("check_file",),
+            "configuring.config": ("read_config",),
             "desk": ("Desk",),
-            "mesh": ("Mesh",),
+            "peers.mesh": ("Mesh",),
             "node": ("WatchService",),
             "process": ("node_process",),
-            "settings": ("Config",),
-            "tables": ("BadConfig",),
+            "configuring.settings": ("Config",),
+            "configuring.tables": ("BadConfig",),
         },
     )

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from udpecho.dscp import CLASSES
-from udpecho.watch.targets import Wanted
+from udpecho.watch.peers.targets import Wanted
 
 MOST_CLASSES = 4
 

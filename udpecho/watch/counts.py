@@ -10,7 +10,7 @@ from bisect import bisect_left
 
 from udpecho.instrument.probe import WHOLE, ProbeFate
 from udpecho.ping.outcome import Outcome, Surplus
-from udpecho.watch.sampling import TimeSample
+from udpecho.watch.remembering.sampling import TimeSample
 
 MICROSECOND, MILLISECOND, SECOND = 1_000, 1_000_000, 1_000_000_000
 

@@ -18,16 +18,7 @@ from twisted.logger import Logger
 
 from udpecho.reactors import AnyReactor
 from udpecho.server import EchoService, UdpAddress
-from udpecho.watch.counts import FATES
-from udpecho.watch.event_lines import event_words
-from udpecho.watch.happenings import Happening
-from udpecho.watch.lossy import LossyGuard
-from udpecho.watch.node import WatchService
-from udpecho.watch.pages import UNKNOWN, Cell
-from udpecho.watch.reflecting import SPELLING
-from udpecho.watch.rows import OwnRow
-from udpecho.watch.serving import WebService
-from udpecho.watch.settings import (
+from udpecho.watch.configuring.settings import (
     Config,
     MeshSettings,
     NodeSettings,
@@ -35,7 +26,16 @@ from udpecho.watch.settings import (
     ProbeSettings,
     WebSettings,
 )
-from udpecho.watch.web import site_of
+from udpecho.watch.counts import FATES
+from udpecho.watch.events.event_lines import event_words
+from udpecho.watch.events.happenings import Happening
+from udpecho.watch.lossy import LossyGuard
+from udpecho.watch.node import WatchService
+from udpecho.watch.pages.html import UNKNOWN, Cell
+from udpecho.watch.pages.rows import OwnRow
+from udpecho.watch.reflecting import SPELLING
+from udpecho.watch.serving import WebService
+from udpecho.watch.web.front import site_of
 
 OWN_NODES = "node-1", "node-2", "lossy"
 

@@ -17,27 +17,27 @@ from udpecho.hosts import canonical_host
 from udpecho.peer import Peer, format_peer, is_wildcard
 from udpecho.reactors import AnyReactor, datagram_reactor, monotonic_clock
 from udpecho.server import EchoService
-from udpecho.watch.choosing import Choosing
 from udpecho.watch.classes import in_classes
-from udpecho.watch.events import PeerReaddressed
+from udpecho.watch.configuring.rereading import Reloads
+from udpecho.watch.configuring.settings import Config
+from udpecho.watch.events.event import PeerReaddressed
+from udpecho.watch.events.happenings import Events
+from udpecho.watch.events.outlets import Outlets
 from udpecho.watch.glancing import Glancing
-from udpecho.watch.happenings import Events
-from udpecho.watch.hourglass import Hourglass
-from udpecho.watch.learning import Learning
-from udpecho.watch.membership import Membership
-from udpecho.watch.ourselves import is_own_address
-from udpecho.watch.outlets import Outlets
-from udpecho.watch.pieces import in_pieces
+from udpecho.watch.peers.choosing import Choosing
+from udpecho.watch.peers.learning import Learning
+from udpecho.watch.peers.membership import Membership
+from udpecho.watch.peers.ourselves import is_own_address
+from udpecho.watch.peers.targets import Wanted
 from udpecho.watch.probed import Roll, new_probed
 from udpecho.watch.reflecting import peers_rate, reflector_of
-from udpecho.watch.rereading import Reloads
+from udpecho.watch.remembering.hourglass import Hourglass
 from udpecho.watch.runs import Runs
-from udpecho.watch.settings import Config
-from udpecho.watch.targets import Wanted
+from udpecho.watch.web.pieces import in_pieces
 
 if TYPE_CHECKING:
-    from udpecho.watch.dns import Resolver
-    from udpecho.watch.fetching import Fetch
+    from udpecho.watch.peers.dns import Resolver
+    from udpecho.watch.peers.fetching import Fetch
 
 TICK_SECONDS = 1.0
 """How often it is seen who is silent, who has left, and which flows lose."""

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from udpecho.peer import Peer
 from udpecho.watch.counts import PeerCounts
 from udpecho.watch.losses import LosingFlows
-from udpecho.watch.minutes import PeerDay
-from udpecho.watch.targets import Wanted
-from udpecho.watch.traced import PeerPaths
+from udpecho.watch.paths.traced import PeerPaths
+from udpecho.watch.peers.targets import Wanted
+from udpecho.watch.remembering.minutes import PeerDay
 
 
 @dataclass(slots=True, eq=False)

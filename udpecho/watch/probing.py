@@ -21,13 +21,13 @@ from udpecho.ping.lookup_times import RESOLVE
 from udpecho.ping.outcome import Naming, Outcome, Readdressed
 from udpecho.ping.plan import MIN_INTERVAL_NS, Plan
 from udpecho.reactors import IDatagramReactor
+from udpecho.watch.configuring.settings import ProbeSettings
 from udpecho.watch.counts import FATES, Histogram
+from udpecho.watch.paths.traces import Tracing
+from udpecho.watch.paths.tracing import Tracer
 from udpecho.watch.probed import Probed as Probed
 from udpecho.watch.probed import Roll as Roll
 from udpecho.watch.probed import new_probed as new_probed
-from udpecho.watch.settings import ProbeSettings
-from udpecho.watch.traces import Tracing
-from udpecho.watch.tracing import Tracer
 
 LOST_NS = 2_000_000_000
 """After its timeout a probe is late for so long, and then lost."""

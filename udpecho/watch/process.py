@@ -13,9 +13,9 @@ from twisted.logger import Logger
 from twisted.python.systemd import ListenFDs
 
 from udpecho.server import CannotStart, mind_process, one_line_if_not
+from udpecho.watch.configuring.settings import STANDARD_OUTPUT
+from udpecho.watch.configuring.tables import BadConfig
 from udpecho.watch.serving import node_service
-from udpecho.watch.settings import STANDARD_OUTPUT
-from udpecho.watch.tables import BadConfig
 
 COLLECTIONS = 2, 5000
 """Collections of the youngest garbage before one of what is older, which of ten took 9 ms; and of

@@ -20,8 +20,8 @@ from udpecho.server import (
     check_told_alone,
     listen,
 )
-from udpecho.watch.settings import ProbeSettings, ReflectSettings
-from udpecho.watch.tables import BadConfig
+from udpecho.watch.configuring.settings import ProbeSettings, ReflectSettings
+from udpecho.watch.configuring.tables import BadConfig
 
 PEERS_SHARE = 4
 """How many times as much as the mesh's plan sends to us a peer may ask."""

@@ -12,13 +12,13 @@ from twisted.python.failure import Failure
 
 from udpecho.peer import Peer
 from udpecho.reactors import IDatagramReactor
+from udpecho.watch.configuring.settings import ProbeSettings, TraceSettings
 from udpecho.watch.counts import Histogram
-from udpecho.watch.events import Event
+from udpecho.watch.events.event import Event
+from udpecho.watch.paths.traces import Tracing
 from udpecho.watch.probed import Roll
 from udpecho.watch.probers import Probers
 from udpecho.watch.probing import Prober
-from udpecho.watch.settings import ProbeSettings, TraceSettings
-from udpecho.watch.traces import Tracing
 
 AGAIN_SECONDS = 10.0
 """After how long probing begins anew that has ended though nobody stopped it."""

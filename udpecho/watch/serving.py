@@ -16,17 +16,17 @@ from twisted.python.systemd import ListenFDs
 from twisted.web.server import Site
 
 from udpecho.reactors import monotonic_clock
-from udpecho.watch.events import ReloadRefused
-from udpecho.watch.gate import Gate, read_password_file
-from udpecho.watch.hashing import Hashing
-from udpecho.watch.mesh_rows import MeshRows
+from udpecho.watch.configuring.rereading import Rereading, config_of
+from udpecho.watch.configuring.settings import Config, WebSettings
+from udpecho.watch.configuring.tables import BadConfig
+from udpecho.watch.events.event import ReloadRefused
 from udpecho.watch.node import WatchService
-from udpecho.watch.others import Others
+from udpecho.watch.pages.mesh_rows import MeshRows
+from udpecho.watch.pages.others import Others
 from udpecho.watch.reflecting import reflector_of
-from udpecho.watch.rereading import Rereading, config_of
-from udpecho.watch.settings import Config, WebSettings
-from udpecho.watch.tables import BadConfig
-from udpecho.watch.web import site_of
+from udpecho.watch.web.front import site_of
+from udpecho.watch.web.gate import Gate, read_password_file
+from udpecho.watch.web.hashing import Hashing
 
 
 class WebService(Service):

@@ -1,0 +1,1 @@
+"""Where a flow dies: looks at paths, what they show, and verdicts that are held."""

@@ -1,0 +1,1 @@
+"""Who the peers are: where they are learnt, and which of them a node probes."""

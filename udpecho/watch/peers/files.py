@@ -1,0 +1,76 @@
+"""Files that are read again when they have changed."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from udpecho.shown import harmless
+from udpecho.watch.peers.again import Hears
+from udpecho.watch.peers.targets import LONGEST_LIST, read_list
+
+LOOK_SECONDS = 2.0
+"""How often a file is looked at: a stat(2), and no more while it is the same."""
+
+
+def read_text(path: Path) -> str:
+    """Read a text of UTF-8. Raises OSError, or ValueError for what is too long or none."""
+    # A pipe that nobody writes to would hold us up without O_NONBLOCK (fifo(7)).
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise ValueError("expected a file, got what is none")
+        data = file.read(LONGEST_LIST + 1)
+    if len(data) > LONGEST_LIST:
+        raise ValueError(f"expected {LONGEST_LIST} bytes at most, got more")
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"expected UTF-8, got what is not, at byte {error.start}") from None
+
+
+class ChangingFile:
+    """A file, and whether it is another than when it was last looked at."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._seen: tuple[int, ...] | None = None
+
+    def has_changed(self) -> bool:
+        """Look whether it is another, or has come or gone; the first time it is."""
+        before, self._seen = self._seen, self._look()
+        return before != self._seen
+
+    def _look(self) -> tuple[int, ...]:
+        try:
+            found = self.path.stat()
+        except (OSError, ValueError):
+            return ()
+        return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
+class FileSource:
+    """A file that names peers, as JSON or a host in each line."""
+
+    def __init__(self, path: Path, port: int, zone: str | None, hears: Hears) -> None:
+        self._file = ChangingFile(path)
+        self._port = port
+        self._zone = zone
+        self._hears = hears
+
+    async def ask(self) -> float:
+        """Read it if it has changed; return when to look again, in seconds."""
+        if self._file.has_changed():
+            self._read()
+        return LOOK_SECONDS
+
+    def _read(self) -> None:
+        path = self._file.path
+        try:
+            found = read_list(read_text(path), self._port, self._zone, f"file:{path}")
+        except OSError as error:
+            self._hears.failed(f"can't read {path}: {error.strerror or error}")
+        except ValueError as error:
+            self._hears.failed(harmless(f"{path}: {error}"))
+        else:
+            self._hears.found(found)

@@ -1,0 +1,109 @@
+"""Peers as sources name them, and lists of them: Prometheus's JSON, or a host in each line.
+
+Reads text alone; what is wrong with it is one line.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from udpecho.hosts import host_and_port
+from udpecho.watch.configuring.settings import MOST_PEERS
+from udpecho.watch.configuring.tables import as_shown
+
+LONGEST_LIST = 2_000_000
+"""Bytes of a list: 10,000 peers with 200 each. It is read in one go, in 20 ms."""
+
+LONGEST_LABEL = 253
+"""Characters of what a peer or a zone is called."""
+
+NOT_IN_NAMES = frozenset(" ,;/?#@")
+"""What stands in lists, networks and URLs, which some take for a host."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A peer to be probed: what it is called, where it is, its zone, and who said so.
+
+    The host is an address or a name that is still to be looked up; dscp is the class of traffic.
+    """
+
+    name: str
+    host: str
+    port: int
+    zone: str = ""
+    source: str = ""
+    dscp: int = 0
+
+    def is_probed_as(self, other: Wanted) -> bool:
+        """Tell whether its probes go where another's do, in the same class."""
+        return (self.host, self.port, self.dscp) == (other.host, other.port, other.dscp)
+
+
+def wanted(written: str, default_port: int, zone: str, source: str, name: str = "") -> Wanted:
+    """Read HOST or HOST:PORT, by which the peer is called unless it has a name.
+
+    Raises ValueError.
+    """
+    host, port = host_and_port(written, default_port)
+    if NOT_IN_NAMES & set(host):
+        raise ValueError(f"expected HOST or HOST:PORT, got {as_shown(written)}")
+    return Wanted(name or written, host, port, zone, source)
+
+
+def read_list(text: str, default_port: int, zone: str | None, source: str) -> list[Wanted]:
+    """Read a list of targets: JSON as Prometheus's file_sd and http_sd have it, or lines.
+
+    zone is that of all, None for what the label "zone" of each says; its label "name" is what a
+    peer is called. Raises ValueError for a list that is none, or too long.
+    """
+    if text.lstrip("\ufeff \t\r\n").startswith("["):
+        found = list(_json(text.lstrip("\ufeff"), default_port, zone, source))
+    else:
+        found = list(_lines(text, default_port, zone, source))
+    if len(found) > MOST_PEERS:
+        raise ValueError(f"expected {MOST_PEERS} targets at most, got {len(found)}")
+    return found
+
+
+def _lines(text: str, default_port: int, zone: str | None, source: str) -> Iterator[Wanted]:
+    for number, line in enumerate(text.splitlines(), 1):
+        written = line.partition("#")[0].strip()
+        if written:
+            try:
+                yield wanted(_label(written), default_port, zone or "", source)
+            except ValueError as error:
+                raise ValueError(f"line {number}: {error}") from None
+
+
+def _json(text: str, default_port: int, zone: str | None, source: str) -> Iterator[Wanted]:
+    try:
+        groups = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"expected JSON, got what is not: {error}") from None
+    for group in groups:
+        targets = group.get("targets") if isinstance(group, dict) else None
+        labels = group.get("labels", {}) if isinstance(group, dict) else None
+        if not isinstance(targets, list) or not isinstance(labels, dict):
+            got = as_shown(group)
+            if isinstance(group, dict):
+                key = "labels" if isinstance(targets, list) else "targets"
+                got = f"{key}: {as_shown(group[key])}" if key in group else f"a table without {key}"
+            raise ValueError(f'expected {{"targets": […], "labels": {{…}}}}, got {got}')
+        of_group = zone if zone is not None else _optional(labels, "zone")
+        name = _optional(labels, "name") if len(targets) == 1 else ""
+        for each in targets:
+            yield wanted(_label(each), default_port, of_group, source, name)
+
+
+def _optional(labels: dict[str, object], name: str) -> str:
+    return _label(labels[name]) if labels.get(name) else ""
+
+
+def _label(value: object) -> str:
+    """Take a text that may be a label's value. Raises ValueError."""
+    if isinstance(value, str) and 0 < len(value) <= LONGEST_LABEL and value.isprintable():
+        return value
+    raise ValueError(f"expected a name in one line, got {as_shown(value)}")

@@ -1,0 +1,1 @@
+"""A day of each peer, a minute at a time."""

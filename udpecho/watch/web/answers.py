@@ -1,0 +1,73 @@
+"""How a request is answered: in a line at once, or by a page that is made while it is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeAlias
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.web.server import NOT_DONE_YET, Request
+
+from udpecho.watch.telling.exposition import in_chunks
+from udpecho.watch.web.sending import Sending, gzipped, takes_gzip
+
+MOST_PAGES = 8
+"""Made at once: each may have some MB on its way to who reads slowly."""
+
+CHUNK = 16_384
+"""Bytes of text that are compressed and written together: 0.2 ms."""
+
+PLAIN = "text/plain; charset=utf-8"
+
+Route: TypeAlias = Callable[[Request], bytes | int]
+"""PageSender a request: with a body, or NOT_DONE_YET."""
+
+
+def said(request: Request, status: int, text: str) -> bytes:
+    """Answer in a line."""
+    request.setResponseCode(status)
+    return whole(request, PLAIN, f"{text}\n".encode())
+
+
+def whole(request: Request, kind: str, body: bytes) -> bytes:
+    """Answer with a body that is there already; HEAD wants none of it."""
+    request.setHeader("Content-Type", kind)
+    return b"" if request.method == b"HEAD" else body
+
+
+def header_of(request: Request, name: str) -> str:
+    """Give a header of a request as one line, empty if there is none."""
+    return ",".join(request.requestHeaders.getRawHeaders(name) or [])
+
+
+class PageSender:
+    """Pages that are being made and sent, of which there are not too many at once."""
+
+    def __init__(self, reactor: IReactorTime, log: Logger) -> None:
+        self._reactor = reactor
+        self._log = log
+        self._pages = 0
+
+    def send(
+        self, request: Request, kind: str, texts: Iterable[str], vary: str = "Accept-Encoding"
+    ) -> bytes | int:
+        """Send short texts as they are made, compressed if that is understood."""
+        if self._pages >= MOST_PAGES:
+            request.setHeader("Retry-After", "5")
+            return said(request, 503, "too many ask at once")
+        request.setHeader("Content-Type", kind)
+        request.setHeader("Vary", vary)
+        if request.method == b"HEAD":
+            return b""
+        chunks: Iterator[bytes] = in_chunks(texts, CHUNK)
+        if takes_gzip(header_of(request, "accept-encoding")):
+            request.setHeader("Content-Encoding", "gzip")
+            chunks = gzipped(chunks)
+        self._pages += 1
+        request.notifyFinish().addBoth(self._ended)
+        Sending(self._reactor, request, chunks, self._log)
+        return NOT_DONE_YET
+
+    def _ended(self, _: object) -> None:
+        self._pages -= 1
