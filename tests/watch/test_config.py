@@ -139,6 +139,12 @@ def test_an_empty_file_is_a_node_that_is_asked_by_this_machine_alone() -> None:
         ("[[peers]]", "1: [[peers]]: expected one of hosts, file, dns or http, got none"),
         ("[[peers]]\nhosts='a'\ndns='b'", "3: [[peers]]: expected one of hosts, file, dns or http,"
                                           " got hosts and dns"),
+        ("[[peers]]\nhosts = []", "2: [[peers]] hosts: expected 1 at least, got []"),
+        *((f"[[peers]]\n{kind} = []", f"2: [[peers]] {kind}: expected one, got 0")
+          for kind in ("file", "dns", "http")),
+        *((f"[[peers]]\n{kind} = ['']", f"2: [[peers]] {kind}: expected {expected}, got ''")
+          for kind, expected in (("hosts", "HOST or HOST:PORT"), ("file", "a file's path"),
+           ("dns", "a name that DNS knows, without a port"), ("http", "an URL, as http://HOST/PATH"))),
         ("[[peers]]\nhosts=['a', 'b:c']", "2: [[peers]] hosts: HOST[:PORT]: expected a port from 1"
                                           " to 65535, got 'c'"),
         *((f"[[peers]]\nhosts = ['a', '{host}']", f"2: [[peers]] hosts: expected HOST or HOST:PORT,"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
@@ -139,6 +140,62 @@ def test_what_needs_a_restart_is_refused_and_changes_nothing(change: str) -> Non
     with pytest.raises(ValueError, match="needs a restart"):
         bench.reload(0, bench.text(0, [1], change))
     assert node.config is before
+    bench.stop()
+
+
+def test_a_reload_that_fails_on_its_way_changes_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whatever it fails by: here a library is missing."""
+    bench = Nodes(3)
+    node = bench.begin(0, bench.text(0, [1]))
+    bench.net.advance(1)
+    before = node.config, dict(node.roll)
+    monkeypatch.setitem(sys.modules, "udpecho.watch.peers.http", None)
+    source = "[[peers]]\nhttp = 'http://sd/'\n[mesh]\nmax_peers = 1"
+    with pytest.raises(ImportError):
+        bench.reload(0, bench.text(0, [2], source))
+    assert node.config is before[0]
+    assert len(list(node.learning.states())) == 1
+    bench.net.advance(10)
+    assert node.roll == before[1]
+    bench.reload(0, bench.text(0, [2]))
+    bench.net.advance(10)
+    assert "192.0.2.3:1060" in node.roll
+    bench.stop()
+
+
+@pytest.mark.parametrize("other", ["zone = 'y'", "port = 7"])
+def test_a_reload_whose_source_is_slow_loses_nobody(other: str) -> None:
+    """Whom a source of the same name named stays until the new one answers."""
+    bench = Nodes(2)
+    asked: list[Deferred[bytes]] = []
+
+    def fetch(url: str) -> Deferred[bytes]:
+        asked.append(Deferred())
+        return asked[-1]
+
+    def text(more: str) -> str:
+        return bench.text(0, [], f"[[peers]]\nhttp = 'http://sd/'\n{more}")
+
+    node = bench.begin(0, text(""), fetch=fetch)
+    bench.begin(1, bench.text(1, []))
+    [state] = node.learning.states()
+    asked[0].callback(b'[{"targets": ["192.0.2.2"]}]')
+    bench.net.advance(31)
+    before = node.roll["192.0.2.2"]
+    bench.reload(0, text(other))
+    bench.net.advance(10)
+    assert len(asked) == 3
+    assert node.roll == {"192.0.2.2": before}
+    assert not node.members.is_leaving("192.0.2.2")
+    assert [(each.answers, each.failures) for each in node.learning.states()] == [(1, 0)]
+    assert list(node.learning.states()) == [state]
+    asked[2].callback(b'[{"targets": ["192.0.2.2"]}]')
+    bench.net.advance(5)
+    assert node.roll == {"192.0.2.2": before}
+    assert (before.wanted.zone, before.wanted.port) in [("y", 1060), ("", 7)]
+    assert bench.lines() == []
     bench.stop()
 
 

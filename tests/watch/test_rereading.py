@@ -30,6 +30,8 @@ class Bench:
     def take(self, config: Config) -> None:
         if config.node.zone == "refused":
             raise ValueError("[node] zone has changed: that needs a restart")
+        if config.node.zone == "fault":
+            raise ZeroDivisionError
         self.taken.append(config)
 
     def put(self, text: str) -> None:
@@ -70,6 +72,17 @@ def test_what_can_not_be_leaves_the_old_in_force_and_is_told_once(tmp_path: Path
     ]
     assert bench.taken == []
     assert (bench.reloads.refused, bench.reloads.is_good) == (3, False)
+    bench.put("[node]\nzone = 'c'")
+    assert bench.reloads.is_good
+    bench.service.stopService()
+
+
+def test_a_fault_of_our_own_leaves_the_old_in_force_too(tmp_path: Path) -> None:
+    bench = Bench(tmp_path / "watch.toml")
+    bench.put("[node]\nzone = 'fault'")
+    assert (bench.reloads.refused, bench.reloads.is_good) == (1, False)
+    [told] = [each["log_failure"] for each in bench.events]
+    assert told.check(ZeroDivisionError)
     bench.put("[node]\nzone = 'c'")
     assert bench.reloads.is_good
     bench.service.stopService()

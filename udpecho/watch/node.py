@@ -104,7 +104,7 @@ class WatchService(Service):
         super().startService()  # type: ignore[no-untyped-call]
         self.outlets.begin(self.config.events, self.config.node)
         self.runs.begin(self.config.probe, self.config.trace)
-        self.learning.set_sources(self.config.peers)
+        self.learning.ask(self.learning.made(self.config.peers))
         self._tick()
 
     def stopService(self) -> Deferred[Any]:
@@ -125,18 +125,20 @@ class WatchService(Service):
     def reload(self, config: Config) -> None:
         """Go on by another configuration: peers that stay lose no probe and no counter.
 
-        Raises ValueError, and changes nothing, if it asks for what only a restart can change.
+        Raises ValueError if it asks for what only a restart can change. Whatever it raises, nothing
+        has changed.
         """
         what = self.config.needs_restart(config)
         if what is not None:
             raise ValueError(f"{what} has changed: that needs a restart")
         self.outlets.check(config.events)
+        sources = self.learning.made(config.peers) if self.running else {}
         before, self.config = self.config, config
         self.members.set_limits(config.probe.interval, config.mesh.max_peers)
         self.runs.tracing.set(config.trace)
         if self.running:
             self.outlets.begin(config.events, config.node)
-            self.learning.set_sources(config.peers)
+            self.learning.ask(sources)
             if before.probe != config.probe:
                 self._probe_anew()
             self._arrange()

@@ -153,7 +153,7 @@ def _peers(table: Table) -> PeerSource:
     port = table.take("port", whole(1, MAX_PORT), None)
     zone = table.take("zone", words("the name of a zone", LONGEST_NAME), None)
     named = {
-        "hosts": table.take("hosts", several(_host), ()),
+        "hosts": table.take("hosts", several(_host, least=1), ()),
         "file": table.take("file", several(words("a file's path")), ()),
         "dns": table.take("dns", several(_domain), ()),
         "http": table.take("http", several(_url), ()),

@@ -87,15 +87,21 @@ class Rereading(Service):
         try:
             self._take(config_of(self._file.path, self._host))
         except (ValueError, OSError) as error:
-            self._reloads.refused += 1
-            self._reloads.is_good = False
             self._log.error("the old configuration stays in force: {why}", why=str(error))
-            self._on_refused(str(error))
+            self._refused(str(error))
+        except Exception as error:  # nobody thought of it, and who asks us goes on
+            self._log.failure("the old configuration stays in force")
+            self._refused(type(error).__name__)
         else:
             self._reloads.taken += 1
             self._reloads.is_good = True
             self._reloads.taken_at = time.time()
             self._log.info("the configuration has been read again")
+
+    def _refused(self, why: str) -> None:
+        self._reloads.refused += 1
+        self._reloads.is_good = False
+        self._on_refused(why)
 
     def _look(self) -> None:
         self._alarm = self._reactor.callLater(LOOK_SECONDS, self._look)

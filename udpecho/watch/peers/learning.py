@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +36,7 @@ class SourceState:
 
 
 class Learned:
-    """Hears one source."""
+    """Hears one source, until it is asked no more."""
 
     def __init__(
         self,
@@ -44,13 +45,16 @@ class Learned:
         told: Callable[[int, Sequence[Wanted]], None],
         log: Logger,
     ) -> None:
-        self._number = number
+        self.number = number
         self.state = state
         self._told = told
         self._log = log
+        self._is_over = False
 
     def found(self, peers: Sequence[Wanted]) -> None:
         """Hear whom it names; nobody is as good as no answer."""
+        if self._is_over:
+            return
         if not peers:
             self.failed(f"{self.state.name} names nobody")
             return
@@ -59,15 +63,41 @@ class Learned:
         self.state.why = ""
         self.state.answers += 1
         self.state.peers = len(peers)
-        self._told(self._number, peers)
+        self._told(self.number, peers)
 
     def failed(self, why: str) -> None:
         """Hear that it can't be asked; the log has it once."""
+        if self._is_over:
+            return
         if why != self.state.why:
             self._log.warn("peers: {why}; those known stay for five minutes", why=why)
         self.state.why = why
         self.state.failures += 1
-        self._told(self._number, ())
+        self._told(self.number, ())
+
+    def end(self) -> None:
+        """Hear no more: a source whose question is cancelled may call that a failure."""
+        self._is_over = True
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AskedSource:
+    """A source that is asked, or that has said all at its beginning."""
+
+    hears: Learned
+    begin: Callable[[], None]
+    again: Again | None = None
+
+    def end(self) -> None:
+        """Ask no more."""
+        self.hears.end()
+        if self.again is not None:
+            self.again.end()
+
+
+def _is_successor(source: PeerSource, before: PeerSource) -> bool:
+    """Tell whether a source only says otherwise what the peers of another are like."""
+    return (source.kind, source.names) == (before.kind, before.names)
 
 
 class Learning:
@@ -96,49 +126,64 @@ class Learning:
         self._own_resolver: SystemResolver | None = None
         self._fetch = fetch
         self._made = 0
-        self._asking: dict[PeerSource, tuple[int, SourceState, Again | None]] = {}
+        self._asking: dict[PeerSource, AskedSource] = {}
 
-    def set_sources(self, sources: Sequence[PeerSource]) -> None:
-        """Ask these from now on; those that were asked before go on."""
+    def made(self, sources: Sequence[PeerSource]) -> dict[PeerSource, AskedSource]:
+        """Make what asks these, and nobody else; those that are asked now are among them.
+
+        Nobody is asked yet, and if one can't be had, which raises, nothing has changed. One of the
+        kind and names of one that is to go takes over its number: whom that one named stays until
+        this one has answered.
+        """
         wanted_ones = dict.fromkeys(replace(each, where="") for each in sources)
-        gone = [each for each in self._asking if each not in wanted_ones]
-        for each in gone:
-            number, _, again = self._asking.pop(each)
-            if again is not None:
-                again.end()
-            self._members.drop([number])
-        for each in wanted_ones:
-            if each not in self._asking:
-                self._begin(each)
-        if gone:
+        gone = {each: by for each, by in self._asking.items() if each not in wanted_ones}
+        made: dict[PeerSource, AskedSource] = {}
+        for source in wanted_ones:
+            like = [each for each in gone if _is_successor(source, each)]
+            if source in self._asking:
+                made[source] = self._asking[source]
+            elif like:
+                before = gone.pop(like[0]).hears
+                made[source] = self._make(source, before.number, before.state)
+            else:
+                state = SourceState(f"{source.kind}:{source.names[0]}")
+                made[source] = self._make(source, self._made, state)
+                self._made += 1
+        return made
+
+    def ask(self, made: dict[PeerSource, AskedSource]) -> None:
+        """Ask what was made from now on, and no other."""
+        before, self._asking = self._asking, made
+        for source in before.keys() - made.keys():
+            before[source].end()
+        dropped = {each.hears.number for each in before.values()}
+        dropped -= {each.hears.number for each in made.values()}
+        self._members.drop(dropped)
+        for source in [each for each in made if each not in before]:
+            made[source].begin()
+        if dropped:
             self._changed()
 
     def end(self) -> None:
         """Ask nobody any more."""
-        for _, _, again in self._asking.values():
-            if again is not None:
-                again.end()
+        for each in self._asking.values():
+            each.end()
         if self._own_resolver is not None:
             self._own_resolver.end()
-        self._asking.clear()
+        self._asking = {}
 
     def states(self) -> Iterator[SourceState]:
         """List what each source did."""
-        return (state for _, state, _ in self._asking.values())
+        return (each.hears.state for each in self._asking.values())
 
-    def _begin(self, source: PeerSource) -> None:
-        state = SourceState(f"{source.kind}:{source.names[0]}")
-        hears = Learned(self._made, state, self._told, self._log)
-        self._made += 1
-        again = None
-        self._asking[source] = self._made - 1, state, None
+    def _make(self, source: PeerSource, number: int, state: SourceState) -> AskedSource:
+        hears = Learned(number, state, self._told, self._log)
         if source.kind == "hosts":
             port, zone = source.port or DEFAULT_PORT, source.zone or ""
-            hears.found([wanted(each, port, zone, "hosts") for each in source.names])
-            return
+            peers = [wanted(each, port, zone, "hosts") for each in source.names]
+            return AskedSource(hears, partial(hears.found, peers))
         again = Again(self._reactor, self._source(source, hears).ask, self._log)
-        self._asking[source] = self._made - 1, state, again
-        again.begin()
+        return AskedSource(hears, again.begin, again)
 
     def _source(self, source: PeerSource, hears: Learned) -> FileSource | DnsSource | HttpSource:
         [name], port = source.names, source.port or DEFAULT_PORT
