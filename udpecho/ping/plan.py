@@ -84,6 +84,11 @@ class Plan:
         return None if self.count is None else self.count * self.hosts
 
     @property
+    def ends_by_itself(self) -> bool:
+        """Tell whether there is a last probe, or a last reply that is waited for."""
+        return self.count is not None or self.answers is not None
+
+    @property
     def hosts(self) -> int:
         """How many hosts there may be."""
         return len(self.targets) + self.expected

@@ -214,10 +214,9 @@ class Ping:
         while sent < BURST and self._ended_ns is None and (due := self.roster.take(now_ns)):
             sent += self._send(*due, now_ns)
         nobody = self.roster.next_ns is None and not self._company.awaits
-        if nobody and self.plan.count is not None:
-            self._wind_up(now_ns, self.plan.timeout_ns)
-        elif nobody and self.plan.answers is not None:
-            self._wind_up(now_ns, self._patience_ns())
+        if nobody and self.plan.ends_by_itself:
+            is_counted = self.plan.count is not None
+            self._wind_up(now_ns, self.plan.timeout_ns if is_counted else self._patience_ns())
 
     def _send(
         self, slot: Slot, lanes: Sequence[tuple[ProbeSocket, Lane]], due_ns: int, now_ns: int
@@ -259,7 +258,8 @@ class Ping:
         times = [self.roster.next_ns, deadline_ns, guest_ns]
         if self._ends_at_ns is not None:  # once that is past, it stays for its guest
             times = [self._ends_at_ns] if self._ends_at_ns > now_ns else []
-        if self._ledger.outstanding or self._ends_at_ns is not None:
+        waits = self._company.awaits and self.plan.ends_by_itself  # for a name never found perhaps
+        if waits or self._ledger.outstanding or self._ends_at_ns is not None:
             times.append(now_ns + HEARTBEAT_NS)
         return min((time_ns for time_ns in times if time_ns is not None), default=None)
 
