@@ -96,11 +96,14 @@ def watching(
     tells: bool = False,
     config: str = CONFIG,
     icmp_ratelimit: int = 0,
+    mtu: int = 1500,
 ) -> Iterator[Watching]:
     """Have a node probe peers behind four equal ways and before them, until it knows the paths."""
     (tmp_path / "watch.toml").write_text(config.replace("PEERS", ", ".join(map(repr, peers))))
     plain = ["setpriv", "--inh-caps=-all", "--bounding-set=-all"]
     with ecmp(icmp_ratelimit) as fabric, ExitStack() as programs:
+        for member in MEMBERS:
+            fabric.narrow(member, mtu)
         for place, address in (("target", TARGET), ("r1", NEAR)):
             source = SERVERS.replace("ADDRESS", address).replace("TELLS", str(tells))
             command = fabric.at[place].command(*python("-c", source))
@@ -151,3 +154,12 @@ def test_who_answers_a_steady_rate_has_no_verdict(tmp_path: Path) -> None:
             time.sleep(1)
         assert here.values("udpecho_probes_total", LIMITED)['outcome="lost"'] > 100
         assert here.values("udpecho_flow_losing", LIMITED) == {}
+
+
+def test_the_path_mtu_of_each_peer_is_told(tmp_path: Path) -> None:
+    with watching(tmp_path, PEER, CLEAN, mtu=1400) as here:
+        for peer, mtu in ((PEER, 1400), (CLEAN, 1500)):
+            here.wait_for("udpecho_path_mtu_bytes", peer)
+            assert here.values("udpecho_path_mtu_bytes", peer) == {"": mtu}
+        for peer in (PEER, CLEAN):
+            assert here.values("udpecho_probes_total", peer)['outcome="lost"'] == 0

@@ -11,14 +11,23 @@ from twisted.logger import Logger
 from tests.routers import SOURCE, TARGET, FourWays
 from udpecho import EchoServer, listen_udp
 from udpecho.guard import Guard, Policy
+from udpecho.guard.reasons import Reason
+from udpecho.testing import Fate
 from udpecho.watch import WatchService, read_config
+from udpecho.watch.configuring.settings import ProbeSettings
 from udpecho.watch.events.event import Event, PathChanged, VerdictGiven, VerdictWithdrawn
+from udpecho.watch.paths.looking import LONGEST
 from udpecho.watch.probed import Probed
+from udpecho.watch.reflecting import peers_rate
+from udpecho.watch.telling.metrics import Metrics
 
 AT_WILL: dict[str, Any] = {"icmp_per_second": None, "icmp_msgs_per_second": None}
 BEHIND = "10.9.20.0/24"
 SELDOM = "[probe]\ninterval = 10.0"
 """Few probes, where a test takes long."""
+
+HEADERS = 28
+"""Bytes of a packet beside its data."""
 
 PEER = f"{TARGET}:7"
 
@@ -108,6 +117,59 @@ class TestWhereNothingLoses:
         here = watching(four, PEER, "10.9.30.2:7")
         here.run(60)
         assert (here.peer().paths.hops, here.peer("10.9.30.2:7").paths.hops) == (3, 0)
+
+    @pytest.mark.parametrize(
+        ("mtu", "told"), [(1400, 1400), (1500, 1500), (9216, LONGEST), (65536, LONGEST)]
+    )
+    def test_the_path_mtu_is_found_up_to_the_longest(
+        self, watching: Any, mtu: int, told: int
+    ) -> None:
+        four = FourWays(1, **AT_WILL)
+        four.net.link(four.source, four.r1, mtu=max(mtu, 1500))
+        four.net.link(four.r3, four.target, mtu=mtu)
+        here = watching(four)
+        here.run(30)
+        found = here.peer().paths.mtu
+        assert found is not None
+        assert found.bytes == told
+        counts = here.peer().counts
+        assert counts.total() == [16 * 30, 0, 0, 0, 0]
+        assert not any(counts.surplus.values())
+        told_of = f'udpecho_path_mtu_bytes{{peer="{PEER}"}} {told}\n'
+        assert told_of in "".join(Metrics(here.node).texts(openmetrics=False))
+
+    @pytest.mark.parametrize("silent", [[], [Fate.TOO_LONG]])
+    def test_a_search_for_it_is_within_what_a_peers_guard_allows_for_looks(
+        self, watching: Any, silent: list[Fate]
+    ) -> None:
+        """So much at most in any 25 ms, of which the probes have their part beside."""
+        four = FourWays(1, answers=False, silent=silent, **AT_WILL)
+        four.net.link(four.r3, four.target, mtu=1400 if silent else 65536)
+        policy = Policy(rate=peers_rate(ProbeSettings()), burst=24)
+        server = EchoServer(four.target.seconds, guard=Guard(policy))
+        listen_udp(four.target, 7, server, TARGET)
+        here = watching(four)
+        here.run(60)
+        found = here.peer().paths.mtu
+        assert found is not None
+        assert found.bytes == (1400 if silent else LONGEST)
+        assert Reason.OVER_RATE not in server.counters().unanswered
+        assert here.peer().counts.total() == [16 * 60, 0, 0, 0, 0]
+
+    def test_it_is_searched_once_in_a_round(self, watching: Any) -> None:
+        four = FourWays(1, **AT_WILL)
+        here = watching(four, more=SELDOM)
+        times = []
+        for _ in range(13):
+            here.run(100)
+            long = [each for each in four.net.record if len(each.data) == LONGEST - HEADERS]
+            times.append(len({each.data for each in long}))
+        assert times == [1] * 6 + [2] * 6 + [3]
+
+    def test_it_is_not_searched_where_probes_may_be_cut(self, watching: Any) -> None:
+        here = watching(FourWays(1, **AT_WILL), more="[probe]\nsize = 513")
+        here.run(30)
+        assert here.peer().paths.mtu is None
 
     def test_it_costs_the_probes_nothing(self, watching: Any) -> None:
         here = watching(FourWays(1))

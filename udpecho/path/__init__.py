@@ -18,6 +18,7 @@ __all__ = [
     "Paths",
     "Place",
     "Segment",
+    "Sizing",
     "State",
     "TracedPing",
     "Verdict",
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from udpecho.path.hops import PathMtu as PathMtu
     from udpecho.path.hops import Paths as Paths
     from udpecho.path.judge import verdict as verdict
+    from udpecho.path.sizing import Sizing as Sizing
     from udpecho.path.tracing import Look as Look
     from udpecho.path.tracing import trace as trace
     from udpecho.path.verdicts import Direction as Direction
@@ -50,6 +52,7 @@ else:
             "beside": ("TracedPing", "traced"),
             "hops": ("Hop", "Label", "Path", "PathMtu", "Paths"),
             "judge": ("verdict",),
+            "sizing": ("Sizing",),
             "tracing": ("Look", "trace"),
             "verdicts": ("Direction", "Evidence", "Place", "Segment", "State", "Verdict"),
         },

@@ -44,16 +44,19 @@ USUAL = (
 class Search:
     """The search for one flow's."""
 
-    def __init__(self, *, small: int, ipv6: bool) -> None:
-        """Begin with nothing known; small is the size of the probe that goes with each."""
+    def __init__(self, *, small: int, ipv6: bool, most: int = LARGEST) -> None:
+        """Begin with nothing known; small is the size of the probe that goes with each.
+
+        Nothing longer than most is asked, which is what is found of a path that takes more.
+        """
         self._small, self._least = small, max(small, LEAST6 if ipv6 else LEAST)
         self._passed = 0
-        self._too_long = {LARGEST + 1}
+        self._too_long = {most + 1}
         self._silent: set[int] = set()
         self._sure: set[int] = set()
-        self._offered = {LARGEST}
+        self._offered = {most}
         self._said: dict[int, str] = {}
-        self._size: int | None = LARGEST
+        self._size: int | None = most
         self._asked = self._missed = 0
         self._asked_ns: int | None = None
         self._took_ns: deque[int] = deque(maxlen=RECENT)

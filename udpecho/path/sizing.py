@@ -14,7 +14,7 @@ from udpecho.instrument import ProbeSocket
 from udpecho.instrument.probe import Flow, Probe
 from udpecho.instrument.stamps import Stamp, round_trip
 from udpecho.path.hops import PathMtu
-from udpecho.path.mtu import Search
+from udpecho.path.mtu import LARGEST, Search
 from udpecho.path.questions import HEADER
 from udpecho.peer import is_ipv6
 from udpecho.refusal import Refusal
@@ -50,13 +50,16 @@ class _Sized(NamedTuple):
 class Sizing:
     """The searches for a target's flows."""
 
-    def __init__(self, sockets: Sequence[tuple[ProbeSocket, Flow]]) -> None:
-        """Take the flows, at least one, by their number, and the socket of each."""
+    def __init__(self, sockets: Sequence[tuple[ProbeSocket, Flow]], most: int = LARGEST) -> None:
+        """Take the flows, at least one, by their number, and the socket of each.
+
+        No packet longer than most bytes is sent, headers included.
+        """
         self._sockets = sockets
         ipv6 = is_ipv6(sockets[0][1].peer[0])
         self._headers = IPV6_HEADERS if ipv6 else IPV4_HEADERS
         small = SMALL + self._headers
-        self._searches = [Search(small=small, ipv6=ipv6) for _ in sockets]
+        self._searches = [Search(small=small, ipv6=ipv6, most=most) for _ in sockets]
         self._sent: dict[bytes, _Sized] = {}
         self._free_ns = 0
 
@@ -70,15 +73,18 @@ class Sizing:
         next_ns = min((due_ns for due_ns in due if due_ns is not None), default=None)
         return None if next_ns is None else max(next_ns, self._free_ns)
 
-    def turn(self, now_ns: int) -> None:
-        """Send what is due, as much as may be sent now."""
+    def turn(self, now_ns: int) -> bool:
+        """Send what is due, as much as may be sent now; tell whether that was anything."""
+        sent = False
         if now_ns < self._free_ns:
-            return
+            return sent
         for number, search in enumerate(self._searches):
             if self._free_ns > now_ns + BURST_NS:
                 break
             for size in search.take(now_ns):
                 self._send(number, size, now_ns)
+                sent = True
+        return sent
 
     def takes(self, data: bytes, arrived_ns: int | None, now: Stamp) -> bool:
         """Tell whether a datagram of the target's answers one of the probes, and note that."""

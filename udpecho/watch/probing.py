@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred
 
 from udpecho.errors import UdpEchoError
 from udpecho.instrument import ProbeSocket, SocketOptions, choose_instrument
-from udpecho.instrument.probe import WHOLE, Flow, Probe
+from udpecho.instrument.probe import WHOLE, Flow, MtuDiscovery, Probe
 from udpecho.peer import Peer
 from udpecho.ping import Lookups, Ping
 from udpecho.ping.lookup_times import RESOLVE
@@ -24,7 +24,7 @@ from udpecho.reactors import IDatagramReactor
 from udpecho.watch.configuring.settings import ProbeSettings
 from udpecho.watch.counts import FATES, Histogram
 from udpecho.watch.paths.traces import Tracing
-from udpecho.watch.paths.tracing import Tracer
+from udpecho.watch.paths.tracing import SMALL, Tracer
 from udpecho.watch.probed import Probed as Probed
 from udpecho.watch.probed import Roll as Roll
 from udpecho.watch.probed import new_probed as new_probed
@@ -94,7 +94,8 @@ class Prober:
             on_naming=self._named,
         )
         plan = plan_of(settings, dscp)
-        options = SocketOptions(traffic_class=plan.traffic_class)
+        discovery: MtuDiscovery | None = "probe" if settings.size <= SMALL else None
+        options = SocketOptions(traffic_class=plan.traffic_class, mtu_discovery=discovery)
         instrument = choose_instrument(reactor, options, size=settings.size, rest_ns=REST_NS)
         known_ns = plan.timeout_ns + LOST_NS + SETTLE_NS
         self._unsettled = ceil(known_ns / (settings.interval * 1e9)) + 1

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from udpecho.instrument import ProbeSocket
 from udpecho.instrument.probe import Flow, Probe, ProbeFate
 from udpecho.instrument.stamps import Stamp
-from udpecho.path import Paths
+from udpecho.path import PathMtu, Paths, Sizing
 from udpecho.path.allowance import Common
 from udpecho.path.answers import Question
 from udpecho.path.asking import Asker
@@ -20,6 +20,10 @@ from udpecho.refusal import Refusal
 
 LOOKS_NS = 60_000_000_000
 """How long a look takes at most, whatever is still open."""
+
+LONGEST = 9000
+"""Bytes of the longest packet that is sent to find the path MTU: a peer's guard takes seven tokens
+for it and the small one with it. What is as long as loopback takes would be 44."""
 
 _MISSED = {None, ProbeFate.LOST}
 """What a probe is that the peer may be asked about."""
@@ -47,6 +51,9 @@ class PeerLook:
         """The flows whose path was found to be another than in an earlier look."""
 
         self.began_ns = now_ns
+        self.sizing: Sizing | None = None
+        """The search for the path MTU of the first flow, if there is one."""
+
         self._sockets = [socket for socket, _ in flows]
         self._questions = questions
 
@@ -59,6 +66,11 @@ class PeerLook:
             if flow not in self.target.traced:
                 self.target.trace(flow, number, before.get(number))
 
+    def measure(self) -> Sizing:
+        """Search the path MTU of the first flow, too; give the search."""
+        self.sizing = Sizing([(self._sockets[0], self.target.flows[0])], LONGEST)
+        return self.sizing
+
     def missed(self, probes: Iterable[Probe]) -> None:
         """Ask the peer, if it tells, what became of probes that got no answer."""
         for probe in probes:
@@ -68,6 +80,8 @@ class PeerLook:
     def serve(self, now_ns: int, most: int) -> int:
         """Ask what may be asked now, at most so much; return how much that was."""
         asked = 0
+        if self.sizing is not None and self.sizing.turn(now_ns):
+            return most
         for question in self.target.questions(now_ns):
             self._ask(question, now_ns)
             asked += 1
@@ -85,7 +99,14 @@ class PeerLook:
         """Tell whether nothing is to be asked or awaited any more, or it took long enough."""
         if now_ns - self.began_ns >= LOOKS_NS:
             return True
+        if self.sizing is not None and self.sizing.next_ns(now_ns) is not None:
+            return False
         return self.target.next_ns(now_ns) is None
+
+    def mtu(self) -> PathMtu | None:
+        """Tell the path MTU, if it was searched and is known for sure."""
+        found = None if self.sizing is None else self.sizing.mtu(0)
+        return None if found is None or found.uncertain or found.bytes is None else found
 
     def came(self, asked: Asked, arrived_ns: int | None, now: Stamp) -> None:
         """Note that the peer answered a question."""

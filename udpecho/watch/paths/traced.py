@@ -71,7 +71,7 @@ class PeerPaths:
     """How often a flow's path was found to be another than before."""
 
     mtu: PathMtu | None = None
-    """What a packet to the peer may have, if that was asked."""
+    """How long a packet of the first flow may be."""
 
     tells: bool | None = None
     """Whether the peer tells of the way back; None if nobody asked."""
@@ -97,6 +97,10 @@ class PeerPaths:
                 self.changes += 1
                 others.append((path.flow, before.id, now.id))
         return others
+
+    def measured(self, mtu: PathMtu | None) -> None:
+        """Take the path MTU that was found; None leaves it as it was."""
+        self.mtu = mtu or self.mtu
 
     def paths(self, name: str, peer: Peer, changed: tuple[int, ...] = ()) -> Paths:
         """Give the paths that are known of the peer with this name and address."""

@@ -14,6 +14,7 @@ from math import ceil
 from udpecho.instrument import ProbeSocket
 from udpecho.instrument.probe import Arrival, Flow, Probe
 from udpecho.instrument.stamps import Stamp
+from udpecho.path import Sizing
 from udpecho.path.agenda import ALIKE
 from udpecho.path.allowance import Common
 from udpecho.path.questions import HEADER, Questions
@@ -44,6 +45,10 @@ MOST_MISSED = 64
 """Probes of a peer that got no answer that are remembered, to ask it about them."""
 
 
+SMALL = 512
+"""Bytes of probes up to which they pass everywhere, uncut: longer ones may have to be cut, and with
+them no path MTU can be searched."""
+
 _ABOUT = frozenset({QUESTION, ANSWER})
 
 
@@ -65,11 +70,15 @@ class Tracer:
         self._roll, self._flows_of, self._tracing = roll, flows_of, tracing
         self._questions = Questions(settings.size)
         self._find = self._questions.find
+        self._measures = settings.size <= SMALL
         self._suspects = Suspects(ceil(QUIET_NS / 1e9 / settings.interval))
         self._judge = Judge(roll, self._suspects, tracing.verdicts, unsettled)
         self._rota = Rota()
         self._looks: dict[str, PeerLook] = {}
         self._missed: dict[str, deque[Probe]] = {}
+        self._measured: dict[Peer | None, Sizing] = {}
+        """Of looks that search path MTUs, by their peers."""
+
         self._next_ns = self._begin_ns = self._settle_ns = 0
 
     # What becomes of probes.
@@ -99,7 +108,7 @@ class Tracer:
         self._suspects.forget(name)
         self._rota.forget(name)
         self._judge.forget(name)
-        self._looks.pop(name, None)
+        self._end(name)
         self._missed.pop(name, None)
 
     # What the run tells its guest.
@@ -109,8 +118,10 @@ class Tracer:
         data, peer = arrival[0], arrival[1]
         asked = self._find(data)
         if asked is None:
-            head = data[:HEADER]  # of each datagram that there is: this is to be quick
-            return head in _ABOUT and self._tells(data, peer, port, now)
+            # Of each datagram that there is: this is to be quick.
+            if peer in self._measured and self._sizes(peer, arrival, now):
+                return True
+            return data[:HEADER] in _ABOUT and self._tells(data, peer, port, now)
         flow = asked.probe.flow
         if flow.peer != peer:
             return False
@@ -129,6 +140,8 @@ class Tracer:
                 suspect = self._suspects.get(name)
                 if look.refused(asked, refusal, now) and suspect is not None:
                     suspect.anew(number)
+        elif refusal.to in self._measured and self._measured[refusal.to].refused(refusal):
+            pass
         elif not refusal.data and refusal.port is not None:
             for look in self._looks.values():
                 if look.peer == refusal.to:
@@ -185,6 +198,10 @@ class Tracer:
 
     # Looks.
 
+    def _sizes(self, peer: Peer, arrival: Arrival, now: Stamp) -> bool:
+        """Tell whether a datagram answers a probe for the path MTU, and note that."""
+        return self._measured[peer].takes(arrival[0], arrival[2], now)
+
     def _tells(self, data: bytes, peer: Peer, port: int, now: Stamp) -> bool:
         """Tell whether a peer that is looked at told what became of a probe, and note that."""
         return any(
@@ -204,8 +221,13 @@ class Tracer:
         look = self._looks[name] = self._looks.pop(name)
         look.serve(now_ns, TOGETHER)
         if look.is_over(now_ns):
-            del self._looks[name]
+            self._end(name)
             self._ended(name, look, now_ns)
+
+    def _end(self, name: str) -> None:
+        look = self._looks.pop(name, None)
+        if look is not None and look.sizing is not None:
+            self._measured.pop(look.peer, None)
 
     def _ended(self, name: str, look: PeerLook, now_ns: int) -> None:
         """Note what a look found."""
@@ -217,6 +239,7 @@ class Tracer:
             self._tracing.tell(
                 PathChanged(name, flows[0] if len(flows) == 1 else None, before, now)
             )
+        probed.paths.measured(look.mtu())
         self._judge.looked(name)
         if suspect is not None:
             suspect.looked(now_ns)
@@ -254,6 +277,8 @@ class Tracer:
             others = [number for number in range(len(flows)) if number not in losing]
             numbers = [*losing, *others][:MOST_FLOWS]
             look.missed(self._missed.pop(name, ()))
+        elif self._measures and peer not in self._measured:
+            self._measured[peer] = look.measure()
         look.add(numbers, {number: probed.paths.before(number) for number in numbers})
 
     def _settle(self, now_ns: int) -> None:

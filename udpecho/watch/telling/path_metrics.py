@@ -45,7 +45,7 @@ def path_families(peers: Sequence[tuple[str, PeerPaths]], now_ns: int) -> Iterat
     )  # fmt: skip
     yield (
         "udpecho_path_mtu_bytes", "gauge",
-        "The most bytes that a packet to a peer may have, headers included.",
+        "Bytes that a packet of a peer's first flow may have, headers included, up to 9000.",
         (
             _of(name, "udpecho_path_mtu_bytes", paths.mtu.bytes)
             for name, paths in peers
