@@ -19,7 +19,7 @@ from zope.interface import implementer
 
 from udpecho.errors import BadAddress, ResolveFailed, WrongFamily
 from udpecho.hosts import DOTTED, canonical_host, is_link_local, is_of_numbers
-from udpecho.peer import MAX_PORT, Peer, is_ipv6, is_wildcard
+from udpecho.peer import MAX_PORT, Peer, is_group, is_ipv6, is_wildcard
 from udpecho.reactors import IDatagramReactor
 from udpecho.shown import quoted, short
 
@@ -226,7 +226,7 @@ class _Addresses:
         """Fire, unless whoever asked has cancelled."""
         if self.deferred.called:
             return
-        usable = [each for each in self._found if not is_wildcard(each)]
+        usable = [each for each in self._found if not (is_wildcard(each) or is_group(each))]
         if usable:
             self.deferred.callback(usable)
         elif self._found:  # so hosts files block names

@@ -33,3 +33,10 @@ def format_peer(peer: tuple[str, int]) -> str:
 def is_wildcard(host: str) -> bool:
     """Tell whether a socket bound to this address takes what is sent to any of ours."""
     return host in ("0.0.0.0", "::")
+
+
+def is_group(host: str) -> bool:
+    """Tell multicast groups, and IPv4's broadcast to all, by the canonical form: no one host."""
+    if is_ipv6(host):
+        return host.startswith("ff") and host.index(":") == 4
+    return host == "255.255.255.255" or 224 <= int(host.partition(".")[0]) < 240

@@ -25,7 +25,7 @@ from udpecho.names import (
     resolve,
     scoped,
 )
-from udpecho.peer import Peer, format_peer, is_ipv6, is_loopback
+from udpecho.peer import Peer, format_peer, is_group, is_ipv6, is_loopback
 from udpecho.testing.network import MemoryNetwork
 
 CANONICAL: list[tuple[str, str, str | None]] = [
@@ -264,20 +264,42 @@ def test_nobody_has_the_address_of_any(host: str) -> None:
     assert [failure.type for failure in failures] == [BadAddress]
 
 
-def test_a_name_that_a_hosts_file_blocks() -> None:
-    """Such files give it the address of any; the request is told so, and does not time out."""
+@pytest.mark.parametrize("address", ["0.0.0.0", "224.0.0.1", "239.255.0.1", "255.255.255.255"])
+def test_a_name_that_a_hosts_file_blocks(address: str) -> None:
+    """Such files give it the address of any, and another a group's: no request goes to many."""
     reactor = MemoryNetwork().host("192.0.2.1")
     resolver = Mock()
     reactor.installNameResolver(resolver)
     found = resolve(reactor, "ads.example", 7)
     receiver = resolver.resolveHostName.call_args[0][0]
-    receiver.addressResolved(IPv4Address("UDP", "0.0.0.0", 7))
+    receiver.addressResolved(IPv4Address("UDP", address, 7))
     receiver.resolutionComplete()
     failures: list[Failure] = []
     found.addErrback(failures.append)
     assert [str(failure.value) for failure in failures] == [
-        "'ads.example' has no address but 0.0.0.0"
+        f"'ads.example' has no address but {address}"
     ]
+
+
+@pytest.mark.parametrize(
+    ("host", "is_one"),
+    [
+        ("224.0.0.0", True),
+        ("239.255.255.255", True),
+        ("255.255.255.255", True),
+        ("ff02::1", True),
+        ("ff05::1:3", True),
+        ("223.255.255.255", False),
+        ("240.0.0.1", False),
+        ("10.0.0.255", False),
+        ("fe80::1", False),
+        ("ff::1", False),
+        ("2001:db8::ff02", False),
+    ],
+)
+def test_which_addresses_are_groups(host: str, is_one: bool) -> None:
+    assert canonical_host(host) == host
+    assert is_group(host) is is_one
 
 
 @pytest.mark.parametrize("completes", [False, True])

@@ -201,7 +201,9 @@ def test_all_addresses_of_a_name_until_their_ttl_is_over() -> None:
         "udpecho",
         dns.Record_A("10.0.0.2", ttl=60),
         dns.Record_A("10.0.0.1", ttl=60),
+        *(dns.Record_A(nobody, ttl=60) for nobody in ("224.0.0.1", "255.255.255.255", "0.0.0.0")),
         dns.Record_AAAA("2001:db8::1", ttl=40),
+        dns.Record_AAAA("ff02::1", ttl=40),
     )
     assert bench.ask(bench.source("udpecho")) == 40
     assert bench.heard.said == [["10.0.0.1:1060", "10.0.0.2:1060", "[2001:db8::1]:1060"]]

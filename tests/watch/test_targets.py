@@ -55,6 +55,7 @@ def test_a_host_in_each_line() -> None:
         ),
         ("10.0.0.1, 10.0.0.2", "line 1: expected HOST or HOST:PORT, got '10.0.0.1, 10.0.0.2'"),
         ("10.0.0.0/24", "line 1: expected HOST or HOST:PORT, got '10.0.0.0/24'"),
+        ('[{"targets": ["224.0.0.1:7"]}]', "expected the address of one host, got '224.0.0.1'"),
         ('[{"targets": [3]}]', "expected a name in one line, got 3"),
         ('[{"targets": ["a"], "labels": {"zone": ["b"]}}]', "expected a name in one line, got"),
         ('[{"targets": ["a b:c:d"]}]', "HOST[:PORT]: expected a host, HOST:PORT or [IPv6]:PORT"),

@@ -25,7 +25,7 @@ from udpecho.peer import format_peer
 from udpecho.shown import harmless
 from udpecho.watch.peers.again import Hears
 from udpecho.watch.peers.search_names import SearchList, read_search_list
-from udpecho.watch.peers.targets import Wanted
+from udpecho.watch.peers.targets import Wanted, is_nobodys
 
 SHORTEST_TTL = 5.0
 """Seconds that an answer is taken for true, at least."""
@@ -192,6 +192,8 @@ class DnsSource:
             return Wanted(f"{host}:{payload.port}", host, payload.port, self._zone, source)
         family = socket.AF_INET if payload.TYPE == A else socket.AF_INET6
         host = socket.inet_ntop(family, payload.address)
+        if is_nobodys(host):
+            return None
         return Wanted(format_peer((host, self._port)), host, self._port, self._zone, source)
 
 

@@ -9,7 +9,8 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from udpecho.hosts import host_and_port
+from udpecho.hosts import canonical_host, host_and_port
+from udpecho.peer import is_group, is_wildcard
 from udpecho.watch.configuring.settings import MOST_PEERS
 from udpecho.watch.configuring.tables import as_shown
 
@@ -50,7 +51,15 @@ def wanted(written: str, default_port: int, zone: str, source: str, name: str = 
     host, port = host_and_port(written, default_port)
     if NOT_IN_NAMES & set(host):
         raise ValueError(f"expected HOST or HOST:PORT, got {as_shown(written)}")
+    if is_nobodys(host):
+        raise ValueError(f"expected the address of one host, got {as_shown(host)}")
     return Wanted(name or written, host, port, zone, source)
+
+
+def is_nobodys(host: str) -> bool:
+    """Tell addresses that are no one host's, which are never probed: groups, broadcast, 0.0.0.0."""
+    canonical = canonical_host(host)
+    return canonical is not None and (is_wildcard(canonical) or is_group(canonical))
 
 
 def read_list(text: str, default_port: int, zone: str | None, source: str) -> list[Wanted]:
