@@ -151,6 +151,31 @@ def test_there_are_no_more_than_may_be() -> None:
     assert told.members.left_out == 2
 
 
+def test_of_those_who_left_silently_the_oldest_make_room() -> None:
+    told = Told(most=3)
+    for at, names in enumerate(["a b c", "b c", "c"]):
+        told.found(names)
+        assert told.names(10 * at) == "a b c"
+    told.found("c d")
+    assert told.names(30) == "b c d"
+    assert told.members.left_out == 1
+    told.found("c d e f")
+    assert told.names(31) == "c d e"
+    assert told.members.left_out == 2, "f, who is named, and b"
+    assert told.names(32) == "c d e"
+    assert told.members.left_out == 1
+    assert told.members.next() == inf
+
+
+def test_there_are_no_more_than_may_be_from_now_on() -> None:
+    told = Told()
+    told.found("a b c")
+    assert told.names() == "a b c"
+    told.members.set_limits(INTERVAL, 2)
+    assert told.names(1) == "a b"
+    assert not told.members.is_leaving("c")
+
+
 EVENTS = st.lists(
     st.tuples(
         st.sampled_from(["found", "failed", "wait"]), st.integers(0, 2),

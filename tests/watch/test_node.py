@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
@@ -269,6 +270,22 @@ def test_a_fanout_leaves_out_most() -> None:
     bench.stop()
 
 
+def test_a_peer_that_others_probe_is_gone_when_no_source_names_it(tmp_path: Path) -> None:
+    """Under a fanout this node has never heard it, and would take it for silent."""
+    bench, path = Nodes(1), tmp_path / "peers.txt"
+    names = [f"198.51.100.{number}" for number in range(1, 9)]
+    path.write_text("\n".join(names))
+    mesh = "[mesh]\nfanout = 1\n[[peers]]\nfile = 'peers.txt'"
+    node = bench.begin(0, bench.text(0, [], mesh), base=tmp_path)
+    bench.net.advance(3)
+    gone = next(name for name in names if name not in node.roll)
+    names.remove(gone)
+    path.write_text("\n".join(names))
+    bench.net.advance(6)
+    assert sorted(each.name for each in node.choosing.others()) == names
+    bench.stop()
+
+
 def test_our_own_guard_makes_none_of_the_loss_that_is_reported() -> None:
     """A rate for strangers that is far below what peers send limits strangers alone."""
     bench = Nodes(2)
@@ -280,6 +297,18 @@ def test_our_own_guard_makes_none_of_the_loss_that_is_reported() -> None:
         [probed] = node.roll.values()
         assert list(fates(probed)) == ["replied"]
         assert Reason.OVER_RATE not in node.reflector.counters().unanswered
+    bench.stop()
+
+
+def test_the_guard_is_told_of_peers_step_by_step() -> None:
+    """In one go it took 19 ms for 10,000."""
+    bench = Nodes(1)
+    peers: list[int | str] = [f"198.51.100.{number}:1060" for number in range(1, 120)]
+    node = bench.begin(0, bench.text(0, peers, "[mesh]\nfanout = 1"))
+    bench.net.advance(1)
+    steps = node._give_peers_their_rate()
+    assert isinstance(steps, Iterator)
+    assert len(list(steps)) == len(peers)
     bench.stop()
 
 

@@ -19,7 +19,7 @@ from udpecho.testing import MemoryNetwork
 from udpecho.watch.peers.again import AFTER_A_FAULT, Again
 from udpecho.watch.peers.dns import RETRIES, SHORTEST_TTL, DnsSource
 from udpecho.watch.peers.fetching import CantFetch
-from udpecho.watch.peers.files import LOOK_SECONDS, FileSource
+from udpecho.watch.peers.files import LOOK_SECONDS, ChangingFile, FileSource
 from udpecho.watch.peers.http import EVERY_SECONDS, HttpSource
 from udpecho.watch.peers.search_names import SearchList
 from udpecho.watch.peers.targets import LONGEST_LIST, Wanted
@@ -126,6 +126,16 @@ def test_a_file_is_read_when_it_has_changed(tmp_path: Path) -> None:
         f"{path}: line 1: HOST[:PORT]: expected a host, HOST:PORT or [IPv6]:PORT, got 'a:b:c'",
     ]
     assert heard.peers == [Wanted("c", "c", 1060, "x", f"file:{path}")]
+
+
+def test_a_file_that_may_be_read_now_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "peers.txt"
+    path.write_text("a")
+    file, before = ChangingFile(path), path.stat().st_ctime_ns
+    assert [file.has_changed() for _ in range(2)] == [True, False]
+    while path.stat().st_ctime_ns == before:  # the kernel's clock ticks in some ms
+        path.chmod(0o640)
+    assert [file.has_changed() for _ in range(2)] == [True, False]
 
 
 @pytest.mark.parametrize(

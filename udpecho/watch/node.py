@@ -207,7 +207,7 @@ class WatchService(Service):
             if self.runs.prober is not None and name not in self.runs.prober:
                 self.runs.prober.join(name)
                 yield
-        self._give_peers_their_rate()
+        yield from self._give_peers_their_rate()
 
     def _leave(self, name: str, now: Wanted | None) -> None:
         """Have a peer probed no more, or elsewhere: what was counted of it stays, by its name."""
@@ -242,9 +242,14 @@ class WatchService(Service):
         return any(port == ours for _, ours in self.reflector.addresses())
 
     def _heard(self, name: str) -> float | None:
-        """Tell when a peer was last heard, by the clock of all this."""
+        """Tell when a peer was last heard, by the clock of all this.
+
+        Of one that others probe and this node doesn't nothing is known: that it left is believed.
+        """
         probed = self.roll.get(name)
-        if probed is None or probed.counts.heard_ns is None or self.runs.prober is None:
+        if probed is None:
+            return self._seconds()
+        if probed.counts.heard_ns is None or self.runs.prober is None:
             return None
         return self._seconds() - (self.runs.prober.now_ns() - probed.counts.heard_ns) / 1e9
 
@@ -252,18 +257,19 @@ class WatchService(Service):
 
     def _tick(self) -> None:
         self._alarm = self._reactor.callLater(TICK_SECONDS, self._tick)
-        if self.members.next() <= self._seconds():
+        if self.members.next() <= self._seconds() or self._has_new_addresses:
             self._arrange()
-        elif self._has_new_addresses:
-            self._give_peers_their_rate()
         prober = self.runs.prober
         if prober is not None:
             self.glancing.look(self.config.probe)
             self.runs.tracing.settle(prober.now_ns(), self.roll)
         self.hourglass.tick()
 
-    def _give_peers_their_rate(self) -> None:
-        """Let the guard answer peers four times what they are to send, by their addresses."""
+    def _give_peers_their_rate(self) -> Iterator[None]:
+        """Let the guard answer peers four times what they are to send, by their addresses.
+
+        Step by step, as they may be 10,000.
+        """
         self._has_new_addresses = False
         addresses: dict[str, int] = {}
         for wanted in self.choosing.others():
@@ -272,5 +278,6 @@ class WatchService(Service):
             address = known or canonical_host(wanted.host)
             if address is not None:
                 addresses[address] = addresses.get(address, 0) + 1
+            yield
         rate = peers_rate(self.config.probe, max(addresses.values(), default=1))
         self.reflector.set_peers(addresses, rate)

@@ -46,7 +46,9 @@ class ChangingFile:
             found = self.path.stat()
         except (OSError, ValueError):
             return ()
-        return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+        # What could not be read may be since a chmod(1), which changes st_ctime alone.
+        times = found.st_mtime_ns, found.st_ctime_ns
+        return found.st_dev, found.st_ino, found.st_size, *times
 
 
 class FileSource:

@@ -3,7 +3,8 @@
 A source that is dead, or says that there is nobody, is not believed at once: its last peers stay
 for five minutes. One that a source names no more stays while it is silent, for as long: a headless
 service forgets the dead first, who are just what there is to tell of. One that answers has only
-left, and is gone when that is known.
+left, and is gone when that is known. Where there is no room for all, who is named comes first, and
+of the others who left last.
 
 All times are seconds of a monotonic clock.
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from math import inf
 
 from udpecho.watch.configuring.settings import MOST_PEERS
@@ -78,6 +80,7 @@ class Membership:
     def settle(self, now: float, heard: Heard) -> dict[str, Wanted]:
         """Tell who is to be probed now, by name."""
         named = self._named(now)
+        chosen = dict(islice(named.items(), self._most))
         for name, peer in self._known.items():
             if name not in named and name not in self._leaving:
                 self._leaving[name] = (peer, now)
@@ -87,7 +90,10 @@ class Membership:
                 del self._leaving[name]
             else:
                 staying[name] = peer
-        self._known = named | staying
+        for name in list(staying)[: max(0, len(chosen) + len(staying) - self._most)]:
+            del self._leaving[name], staying[name]  # the first of them left first
+            self.left_out += 1
+        self._known = chosen | staying
         return dict(self._known)
 
     def next(self) -> float:
@@ -105,7 +111,7 @@ class Membership:
         return name in self._leaving
 
     def _named(self, now: float) -> dict[str, Wanted]:
-        """List whom the sources name, as far as there is room."""
+        """List whom the sources name, and count for how many of them there is no room."""
         named: dict[str, Wanted] = {}
         for _, said in sorted(self._said.items()):
             if said.dumb_since is not None and now - said.dumb_since >= KEPT:
@@ -113,7 +119,7 @@ class Membership:
             for name, peer in said.peers.items():
                 named.setdefault(name, peer)
         self.left_out = max(0, len(named) - self._most)
-        return dict(list(named.items())[: self._most]) if self.left_out else named
+        return named
 
     def _is_gone(self, since: float, now: float, heard: float | None) -> bool:
         """Tell whether one who left then is to be probed no more."""
