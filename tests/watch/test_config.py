@@ -149,8 +149,8 @@ def test_an_empty_file_is_a_node_that_is_asked_by_this_machine_alone() -> None:
                                           " to 65535, got 'c'"),
         *((f"[[peers]]\nhosts = ['a', '{host}']", f"2: [[peers]] hosts: expected HOST or HOST:PORT,"
            f" got '{host}'") for host in ("10.0.0.0/24", "a b", "a, b", "me@a")),
-        *((f"[[peers]]\nhosts = ['{host}']", "2: [[peers]] hosts: expected the address of one host, "
-           f"got '{host}'") for host in
+        *((f"[[peers]]\nhosts = ['{host}']", "2: [[peers]] hosts: expected the address of one host,"
+           f" got '{host}'") for host in
           ("224.0.0.1", "255.255.255.255", "0.0.0.0", "::", "ff02::1", "239.1.2.3")),
         *((f"[[peers]]\ndns = '{name}'", "2: [[peers]] dns: expected a name that DNS knows,"
            f" without a port, got '{name}'") for name in ("10.0.0.2", "::1", "a:53", "http://a")),

@@ -9,10 +9,11 @@ import pytest
 from twisted.application.service import MultiService
 from twisted.internet.error import CannotListenError
 from twisted.internet.testing import MemoryReactorClock
-from twisted.logger import Logger
+from twisted.logger import formatEvent
 from twisted.web.resource import Resource
 from twisted.web.server import Site
 
+from tests.watch.test_sources import told_to
 from udpecho.testing import MemoryNetwork
 from udpecho.watch import BadConfig
 from udpecho.watch.configuring.settings import WebSettings
@@ -25,9 +26,14 @@ SITE: Any = Site(Resource())
 def test_it_listens_at_all_its_endpoints_once() -> None:
     reactor: Any = MemoryReactorClock()
     listens = ("tcp:8060:interface=127.0.0.1", "unix:/run/udpecho.sock")
-    service = WebService(reactor, WebSettings(listens), SITE)
+    told: list[Any] = []
+    service = WebService(reactor, WebSettings(listens), SITE, told_to(told))
     service.privilegedStartService()
     service.startService()
+    assert [formatEvent(event) for event in told] == [
+        "pages and metrics are at http://0.0.0.0:8060/",  # as the reactor in memory has it
+        "pages and metrics are at unix:/run/udpecho.sock",
+    ]
     assert [(port, interface) for port, _, _, interface in reactor.tcpServers] == [
         (8060, "127.0.0.1")
     ]

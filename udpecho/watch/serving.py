@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from twisted.application.service import MultiService, Service
+from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IListeningPort
@@ -15,6 +16,7 @@ from twisted.python.failure import Failure
 from twisted.python.systemd import ListenFDs
 from twisted.web.server import Site
 
+from udpecho.peer import format_peer
 from udpecho.reactors import monotonic_clock
 from udpecho.watch.configuring.rereading import Rereading, config_of
 from udpecho.watch.configuring.settings import Config, WebSettings
@@ -32,9 +34,13 @@ from udpecho.watch.web.hashing import Hashing
 class WebService(Service):
     """Listens at the endpoints of [web] listen."""
 
-    def __init__(self, reactor: Any, web: WebSettings, site: Site) -> None:
-        """Read the endpoints. Raises BadConfig for what can't be served."""
+    def __init__(
+        self, reactor: Any, web: WebSettings, site: Site, log: Logger | None = None
+    ) -> None:
+        """Read the endpoints; the log is told where it listens. Raises BadConfig."""
         self._site = site
+        self._log = log
+        self._web = web
         self._endpoints = []
         for text in web.listen:
             try:
@@ -71,6 +77,17 @@ class WebService(Service):
             endpoint.listen(self._site).addCallbacks(self._ports.append, failures.append)
         for failure in failures:  # Twisted's endpoints listen at once, or fail at once
             failure.raiseException()
+        if self._log is not None:
+            for text, port in zip(self._web.listen, self._ports, strict=True):
+                self._log.info("pages and metrics are at {where}", where=_url(text, port.getHost()))
+
+
+def _url(endpoint: str, address: Any) -> str:
+    """Write what is to be asked, where an endpoint listens."""
+    if isinstance(address, IPv4Address | IPv6Address):
+        scheme = "https" if endpoint.startswith("ssl:") else "http"
+        return f"{scheme}://{format_peer((address.host, address.port))}/"
+    return endpoint
 
 
 def _why(error: Exception) -> str:
@@ -121,7 +138,7 @@ def node_service(
         reactor, path, host, take, node.reloads, log,
         lambda why: node.events.tell(ReloadRefused(why)), gate.has_changed,
     )  # fmt: skip
-    web = WebService(reactor, config.web, site)
+    web = WebService(reactor, config.web, site, log)
     for each in (node, others, reading, hashing, web):
         each.setServiceParent(every)  # type: ignore[no-untyped-call]
     return node, reading

@@ -119,6 +119,7 @@ class WatchSite(Site):
     protocol = WatchChannel  # type: ignore[assignment] # HTTP/1.1 alone
     requestFactory = WatchRequest
     displayTracebacks = False
+    noisy = False  # where it listens is said otherwise
 
     def __init__(self, resource: Resource, reactor: Any) -> None:
         super().__init__(resource, timeout=IDLE_SECONDS, reactor=reactor)  # type: ignore[no-untyped-call]
