@@ -9,7 +9,7 @@ import pytest
 from twisted.application.service import MultiService
 from twisted.internet.error import CannotListenError
 from twisted.internet.testing import MemoryReactorClock
-from twisted.logger import formatEvent
+from twisted.logger import Logger, formatEvent
 from twisted.web.resource import Resource
 from twisted.web.server import Site
 
