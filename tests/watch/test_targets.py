@@ -59,7 +59,7 @@ def test_a_host_in_each_line() -> None:
         ('[{"targets": [3]}]', "expected a name in one line, got 3"),
         ('[{"targets": ["a"], "labels": {"zone": ["b"]}}]', "expected a name in one line, got"),
         ('[{"targets": ["a b:c:d"]}]', "HOST[:PORT]: expected a host, HOST:PORT or [IPv6]:PORT"),
-        ("a\n" * 10_001, "expected 10000 targets at most, got 10001"),
+        ("a\n" * 10_001, "expected 10000 targets at most, got more"),
     ],
 )
 def test_what_is_no_list_is_one_line(text: str, line: str) -> None:

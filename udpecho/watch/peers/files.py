@@ -6,9 +6,12 @@ import os
 import stat
 from pathlib import Path
 
+from twisted.internet.interfaces import IReactorTime
+
 from udpecho.shown import harmless
 from udpecho.watch.peers.again import Hears
-from udpecho.watch.peers.targets import LONGEST_LIST, read_list
+from udpecho.watch.peers.targets import LONGEST_LIST, reading
+from udpecho.watch.web.pieces import all_of
 
 LOOK_SECONDS = 2.0
 """How often a file is looked at: a stat(2), and no more while it is the same."""
@@ -54,7 +57,10 @@ class ChangingFile:
 class FileSource:
     """A file that names peers, as JSON or a host in each line."""
 
-    def __init__(self, path: Path, port: int, zone: str | None, hears: Hears) -> None:
+    def __init__(
+        self, reactor: IReactorTime, path: Path, port: int, zone: str | None, hears: Hears
+    ) -> None:
+        self._reactor = reactor
         self._file = ChangingFile(path)
         self._port = port
         self._zone = zone
@@ -63,13 +69,14 @@ class FileSource:
     async def ask(self) -> float:
         """Read it if it has changed; return when to look again, in seconds."""
         if self._file.has_changed():
-            self._read()
+            await self._read()
         return LOOK_SECONDS
 
-    def _read(self) -> None:
+    async def _read(self) -> None:
         path = self._file.path
         try:
-            found = read_list(read_text(path), self._port, self._zone, f"file:{path}")
+            steps = reading(read_text(path), self._port, self._zone, f"file:{path}")
+            found = await all_of(self._reactor, steps)
         except OSError as error:
             self._hears.failed(f"can't read {path}: {error.strerror or error}")
         except ValueError as error:

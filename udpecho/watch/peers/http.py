@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from twisted.internet.interfaces import IReactorTime
+
 from udpecho.shown import harmless
 from udpecho.watch.peers.again import Hears
 from udpecho.watch.peers.fetching import Fetch
-from udpecho.watch.peers.targets import Wanted, read_list
+from udpecho.watch.peers.targets import Wanted, reading
+from udpecho.watch.web.pieces import all_of
 
 EVERY_SECONDS = 30.0
 
@@ -13,7 +16,16 @@ EVERY_SECONDS = 30.0
 class HttpSource:
     """An URL that names peers."""
 
-    def __init__(self, url: str, port: int, zone: str | None, hears: Hears, fetch: Fetch) -> None:
+    def __init__(
+        self,
+        reactor: IReactorTime,
+        url: str,
+        port: int,
+        zone: str | None,
+        hears: Hears,
+        fetch: Fetch,
+    ) -> None:
+        self._reactor = reactor
         self._url = url
         self._port = port
         self._zone = zone
@@ -27,8 +39,8 @@ class HttpSource:
             data = await self._fetch(self._url)
             if self._last is None or self._last[0] != data:
                 text = data.decode()
-                found = read_list(text, self._port, self._zone, f"http:{self._url}")
-                self._last = data, found
+                steps = reading(text, self._port, self._zone, f"http:{self._url}")
+                self._last = data, await all_of(self._reactor, steps)
         except Exception as error:  # whatever a server makes of it
             self._hears.failed(harmless(f"{self._url}: {error}"))
         else:

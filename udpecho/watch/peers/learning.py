@@ -188,7 +188,7 @@ class Learning:
     def _source(self, source: PeerSource, hears: Learned) -> FileSource | DnsSource | HttpSource:
         [name], port = source.names, source.port or DEFAULT_PORT
         if source.kind == "file":
-            return FileSource(self._base / name, port, source.zone, hears)
+            return FileSource(self._reactor, self._base / name, port, source.zone, hears)
         if source.kind == "http":
             return self._http(name, port, source.zone, hears)
         return self._dns(name, port, source.zone or "", hears)
@@ -198,7 +198,7 @@ class Learning:
         from udpecho.watch.peers.http import HttpSource
 
         self._fetch = self._fetch or fetcher(self._reactor, LONGEST_LIST)
-        return HttpSource(url, port, zone, hears, self._fetch)
+        return HttpSource(self._reactor, url, port, zone, hears, self._fetch)
 
     def _dns(self, name: str, port: int, zone: str, hears: Learned) -> DnsSource:
         from udpecho.watch.peers.dns import DnsSource, SystemResolver, system_search_list

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
 from udpecho.reactors import TURN_SECONDS, monotonic_clock
+
+Made = TypeVar("Made")
 
 
 class Pieces:
@@ -46,3 +49,17 @@ class Pieces:
 def in_pieces(reactor: IReactorTime, work: Iterator[object]) -> Deferred[None]:
     """Do a work in pieces; see Pieces.done for the Deferred."""
     return Pieces(reactor, work).done
+
+
+async def all_of(reactor: IReactorTime, work: Iterator[Made | None]) -> list[Made]:
+    """Do a work in pieces; return what its steps gave but for None. Raises what the work raises."""
+    made: list[Made] = []
+
+    def steps() -> Iterator[None]:
+        for each in work:
+            if each is not None:
+                made.append(each)
+            yield
+
+    await in_pieces(reactor, steps())
+    return made
