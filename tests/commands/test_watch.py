@@ -80,6 +80,22 @@ def test_a_node_of_which_the_file_says_nothing(
         ("[web]\nlisten = 'tcp:x:interface=127.0.0.1'", "{file}:1: [web] listen: 'tcp:x:interf"),
         ("[[peers]]\nfile = 'nope'", "{file}:1: [[peers]] file: can't read {dir}/nope: No such"),
         (
+            "[events]\nwebhook = 'http://a.example'\ncredentials_file = 'nope'",
+            "{file}:1: [events] webhook: can't open {dir}/nope: No such file or directory",
+        ),
+        (
+            "[events]\nwebhook = 'https://a.example'\nca_file = 'nope'",
+            "{file}:1: [events] webhook: can't open {dir}/nope: No such file or directory",
+        ),
+        (
+            "[events]\nwebhook = 'https://a.example'\nca_file = 'watch.toml'",
+            "{file}:1: [events] webhook: expected certificates in PEM, got none: {file}",
+        ),
+        (
+            "[events]\nfile = 'no/such'\nwebhook = 'http://a.example'\ncredentials_file = '/dev'",
+            "{file}:1: [events] webhook: can't open /dev: Is a directory",
+        ),
+        (
             "[[peers]]\nfile = 'watch.toml'",
             "{file}:1: [[peers]] file: {file}: expected JSON, got wh",
         ),
@@ -151,3 +167,31 @@ def test_all_classes_of_traffic_are_in_what_is_sent(
     out = told("watch", "--check", str(file), capsys=capsys)[1]
     assert "each peer: 16 flows in each of 2 classes, a probe of each every 1 s: 32 probes a" in out
     assert "a peer's guard must let 32 tokens a second pass" in out
+
+
+@pytest.mark.parametrize(
+    ("hosts", "fanout", "said"),
+    [
+        (["a.example", "10.0.0.1", "b.example"], 2, "2 of them are known by name: "),
+        (["a.example", "10.0.0.1", "b.example"], 3, ""),
+        (["a.example", "10.0.0.1", "b.example"], "'all'", ""),
+        (["10.0.0.1", "10.0.0.2", "fd00::1"], 2, ""),
+        ([f"{number}.example" for number in range(120)], "'auto'", "120 of them are known by name"),
+    ],
+)
+def test_a_fanout_of_names_needs_an_exemption(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    hosts: list[str],
+    fanout: int | str,
+    said: str,
+) -> None:
+    """Who this node doesn't probe it doesn't look up, and so can't give a rate of its own."""
+    file = tmp_path / "watch.toml"
+    mesh = "" if fanout == "'auto'" else f"[mesh]\nfanout = {fanout}"
+    file.write_text(f"{mesh}\n[[peers]]\nhosts = {hosts}")
+    status, out, errors = told("watch", "--check", str(file), capsys=capsys)
+    assert (status, errors) == (0, "")
+    last = out.splitlines()[-1]
+    assert last.startswith(said or "a peer's guard must let")
+    assert ("[reflect] exempt, or a higher rate" in last) is bool(said)

@@ -12,7 +12,7 @@ from twisted.python.systemd import ListenFDs
 from twisted.web.resource import Resource
 from twisted.web.server import Site
 
-from udpecho.hosts import DEFAULT_PORT
+from udpecho.hosts import DEFAULT_PORT, canonical_host
 from udpecho.peer import is_loopback
 from udpecho.server import UdpAddress
 from udpecho.watch.configuring.rereading import config_of
@@ -25,6 +25,7 @@ from udpecho.watch.configuring.settings import (
     ReflectSettings,
 )
 from udpecho.watch.configuring.tables import BadConfig
+from udpecho.watch.events.outlets import check_webhook
 from udpecho.watch.peers.files import read_text
 from udpecho.watch.peers.mesh import fanout_of
 from udpecho.watch.peers.targets import Wanted, read_list, wanted
@@ -45,6 +46,7 @@ def check_file(path: Path, host: str) -> Iterator[str]:
     WebService(None, config.web, site)
     read_password_file(config.web, path.absolute().parent)
     check_mesh(config.mesh, path.absolute().parent)
+    check_webhook(config.events, path.absolute().parent)
     known, unknown = _peers(config, path.absolute().parent)
     zone = f" in zone {config.node.zone}" if config.node.zone else ""
     yield f"node {config.node.name}{zone}"
@@ -55,6 +57,13 @@ def check_file(path: Path, host: str) -> Iterator[str]:
     yield f"tells what happens to {_outlets(config.events)}"
     yield from _who(known, unknown)
     yield from _rates(config, len(known))
+    named = sum(canonical_host(each.host) is None for each in known.values())
+    fanout = fanout_of(config.mesh.fanout, len(known) + 1)
+    if named and fanout is not None and fanout < len(known):
+        yield (
+            f"{named} of them are known by name: those that ask this node and are not probed by it "
+            "have the rate of others here; [reflect] exempt, or a higher rate, lets them pass"
+        )
 
 
 def _outlets(events: EventSettings) -> str:

@@ -24,7 +24,7 @@ from udpecho.watch.events.event_lines import event_line
 from udpecho.watch.events.event_log import EventLog
 from udpecho.watch.events.happenings import Events, Happening
 from udpecho.watch.events.outlet_counts import OutletCounts
-from udpecho.watch.events.posting import poster
+from udpecho.watch.events.posting import Post, poster
 from udpecho.watch.events.webhook import Webhook
 from udpecho.watch.peers.files import read_text
 from udpecho.watch.peers.trust import why_not
@@ -67,13 +67,10 @@ class Outlets:
     def check(self, settings: EventSettings) -> None:
         """Raise BadConfig for outlets that can't be had; opens files, and asks nobody."""
         try:
-            option = "file"
             self._file(settings, OutletCounts())
-            option = "webhook"
-            self._webhook(settings, OutletCounts())
-        except (ModuleNotFoundError, OSError, ValueError) as error:
-            why = why_not(error, getattr(error, "filename", None))
-            raise BadConfig(f"{settings.where}: [events] {option}: {why}") from None
+        except (OSError, ValueError) as error:
+            raise _bad(settings, "file", error) from None
+        check_webhook(settings, self._base)
 
     def begin(self, settings: EventSettings, node: NodeSettings) -> None:
         """Have events go where these settings say; what waits for one outlet goes to the next."""
@@ -163,10 +160,28 @@ class Outlets:
         url = settings.webhook
         if url is None:
             return None
-        token, authority = (
-            None if each is None else self._base / each
-            for each in (settings.credentials_file, settings.ca_file)
-        )
-        post = poster(self._reactor, url, token, authority)
+        post = _post(self._reactor, url, settings, self._base)
         where = urlsplit(url).netloc  # a path may be a secret
         return Webhook(self._reactor, where, self._node.name, post, counts, self._log)
+
+
+def check_webhook(settings: EventSettings, base: Path) -> None:
+    """Raise BadConfig if nothing can be posted, for want of files or libraries; asks nobody."""
+    try:
+        if settings.webhook is not None:
+            _post(None, settings.webhook, settings, base)
+    except (ModuleNotFoundError, OSError, ValueError) as error:
+        raise _bad(settings, "webhook", error) from None
+
+
+def _post(reactor: Any, url: str, settings: EventSettings, base: Path) -> Post:
+    token, authority = (
+        None if each is None else base / each
+        for each in (settings.credentials_file, settings.ca_file)
+    )
+    return poster(reactor, url, token, authority)
+
+
+def _bad(settings: EventSettings, option: str, error: Exception) -> BadConfig:
+    why = why_not(error, getattr(error, "filename", None))
+    return BadConfig(f"{settings.where}: [events] {option}: {why}")

@@ -19,8 +19,7 @@ LOOK_SECONDS = 2.0
 
 def read_text(path: Path) -> str:
     """Read a text of UTF-8. Raises OSError, or ValueError for what is too long or none."""
-    # A pipe that nobody writes to would hold us up without O_NONBLOCK (fifo(7)).
-    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+    with open(path, "rb", opener=_at_once) as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise ValueError("expected a file, got what is none")
         data = file.read(LONGEST_LIST + 1)
@@ -30,6 +29,11 @@ def read_text(path: Path) -> str:
         return data.decode()
     except UnicodeDecodeError as error:
         raise ValueError(f"expected UTF-8, got what is not, at byte {error.start}") from None
+
+
+def _at_once(path: str, flags: int) -> int:
+    """Open a file: a pipe that nobody writes to would hold us up without O_NONBLOCK (fifo(7))."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 class ChangingFile:
