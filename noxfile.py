@@ -114,6 +114,9 @@ def bench(session: nox.Session) -> None:
     python(session, "tests.bench.verdicts", "20", "1")
     python(session, "tests.bench.paths_memory", "even", "0.1")
     python(session, "tests.bench.mesh_memory", "--nodes=40", "--minutes=2")
+    python(session, "tests.bench.pages_cpu", "10", "10")
+    if os.geteuid() == 0:
+        python(session, "tests.bench.watch", "few", "--seconds=1")
 
 
 @HERE

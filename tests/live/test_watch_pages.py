@@ -11,6 +11,7 @@ from tests.bench.browser import PATIENCE, chromium
 from tests.bench.pages import looked_at, made_up
 
 
+@pytest.mark.extra
 @pytest.mark.skipif(chromium() is None, reason="Chromium is not installed")
 def test_pages_in_a_browser() -> None:
     with made_up(peers=12, rows=5) as address:

@@ -3,7 +3,7 @@
 A test that is skipped says nothing, and one that is gone says less. With --census=NAME a run
 fails if a test is skipped for a reason that census.json doesn't list under that name, or if
 fewer tests of a wing pass than it says. --renew-census writes what there was instead: of the
-wings that were run.
+wings that were run. Tests that are marked as extra don't count, neither way.
 """
 
 from __future__ import annotations
@@ -24,6 +24,10 @@ STOCK_OPENED = "UDPECHO_STOCK_OPENED"
 """The environment variable that names a file: it gets a byte for each stock port opened."""
 
 PASSED, SKIPPED, EXPECTED_TO_FAIL = "passed", "skipped", "xfailed"
+
+
+EXTRA = "extra"
+"""The mark of a test that may be skipped: its program is too large for .ci/run to fetch."""
 
 
 @dataclass
@@ -105,9 +109,9 @@ class Plugin:
         self._renew = renew
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Count a test."""
+        """Count a test, unless it may be skipped anywhere."""
         found = outcome_of(report)
-        if found is not None:
+        if found is not None and EXTRA not in report.keywords:
             self.census.add(report.nodeid, *found)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -119,6 +120,16 @@ def test_outcomes() -> None:
     assert outcome_of(report("call", "skipped", wasxfail="fault 1")) == ("xfailed", "")
     skipped = report("setup", "skipped", longrepr=("a.py", 3, "Skipped: needs root"))
     assert outcome_of(skipped) == (SKIPPED, "needs root")
+
+
+def test_what_is_marked_as_extra_does_not_count() -> None:
+    plugin = Plugin("", renew=False)
+    for outcome in ("passed", "skipped"):
+        extra = report("call", outcome, keywords={"extra": 1}, longrepr=("", 3, "Skipped: big"))
+        plugin.pytest_runtest_logreport(extra)
+    assert plugin.census == Census()
+    plugin.pytest_runtest_logreport(report("call", "passed"))
+    assert plugin.census.wings == {"house": Counter(passed=1)}
 
 
 @pytest.mark.parametrize("wing", ["guard", "port"])
