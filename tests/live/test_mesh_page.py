@@ -92,7 +92,8 @@ class Node:
         return text
 
     def told_grid(self, is_it: Callable[[str], bool]) -> str:
-        """Look on as the page does, until a grid is told that is so; nobody loads the page."""
+        """Look on as the page does, until rows are told that are so; nobody loads the page."""
+        rows: dict[str, str] = {}
         connection = http.client.HTTPConnection(self.own, self.web, timeout=PATIENCE)
         connection.request("GET", "/events/")
         ends = time.monotonic() + PATIENCE
@@ -101,15 +102,17 @@ class Node:
                 line = stream.readline().decode()
                 if line.startswith("data: "):
                     piece = json.loads(line.removeprefix("data: "))
-                    if piece["id"] == "grid" and is_it(piece["html"].partition("</p>")[2]):
+                    if piece["id"].startswith("row-"):
+                        rows[piece["id"]] = piece["html"]
+                    if len(rows) == len(NODES) and is_it("".join(rows.values())):
                         connection.close()
-                        return str(piece["html"])
+                        return "".join(rows.values())
         raise AssertionError("no such grid was told in time")
 
     def grid(self) -> dict[str, tuple[str, list[str]]]:
         """Give each row of the grid: what is noted of it, and the classes of its cells."""
         rows = {}
-        for row in re.findall(r'<tr><th scope="row">(.*?)</tr>', self.get("/")):
+        for row in re.findall(r'<tr[^>]*><th scope="row">(.*?)</tr>', self.get("/")):
             head, _, cells = row.partition("</th>")
             name, _, note = head.partition(" <small")
             said = re.search(r'title="(.*?)"', note)
