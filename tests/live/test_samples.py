@@ -189,14 +189,29 @@ def builds_as_the_file_says(*arguments: str) -> None:
 
 
 def publishes_what_the_image_exposes(port: str, image: str) -> None:
-    assert f"EXPOSE {port}\n" in (DEPLOY / "Dockerfile").read_text()
+    [exposed] = re.findall("^EXPOSE (.*)$", (DEPLOY / "Dockerfile").read_text(), re.MULTILINE)
+    assert port in exposed.split()
     assert f" -t {image} " in (DEPLOY / "Dockerfile").read_text()
     assert f" image: {image} " in (DEPLOY / "kubernetes.yaml").read_text()
 
 
 def applies_a_manifest(file: str) -> None:
     assert (ROOT / file).read_text().startswith("# ")
-    assert "\nkind: Deployment\n" in (ROOT / file).read_text()
+    assert re.search("^kind: (Deployment|DaemonSet)$", (ROOT / file).read_text(), re.MULTILINE)
+
+
+def is_where_the_mesh_stands(namespace: str) -> None:
+    manifest = (DEPLOY / "kubernetes-watch.yaml").read_text()
+    assert {*re.findall("^  namespace: (.*)$", manifest, re.MULTILINE)} == {namespace}
+
+
+def copies_the_watch_s_unit(target: str) -> None:
+    unit = (DEPLOY / "udpecho-watch.service").read_text()
+    assert unit.startswith(f"# {target}udpecho-watch.service: ")
+
+
+def enables_the_watch_s_unit() -> None:
+    assert "\n[Install]\nWantedBy=" in (DEPLOY / "udpecho-watch.service").read_text()
 
 
 COMMANDS: list[tuple[str, Callable[..., None]]] = [
@@ -209,6 +224,10 @@ COMMANDS: list[tuple[str, Callable[..., None]]] = [
     (r"docker build (\S+) (\S+) (\S+) (\S+) (\S+)", builds_as_the_file_says),
     (r"docker run --read-only --cap-drop=ALL -p 7:(\S+) (\S+)", publishes_what_the_image_exposes),
     (r"kubectl apply -f (\S+)", applies_a_manifest),
+    (r"kubectl create namespace (\S+)", is_where_the_mesh_stands),
+    (rf"{HOME}/bin/pip install '\.\[watch\]'", lambda: None),
+    (r"cp deploy/udpecho-watch.service (\S+)", copies_the_watch_s_unit),
+    (r"systemctl enable --now udpecho-watch\.service", enables_the_watch_s_unit),
 ]
 """What the page has typed, and what must be true for that."""
 
