@@ -51,4 +51,4 @@ def test_a_long_key_is_not_kept() -> None:
     """A client that asks with 64 KiB each time remembers numbers."""
     memory = Ended()
     memory.remember(key_of("peer", bytes(65507)), answered=True)
-    assert all(type(key) is int for key in memory._young)
+    assert all(type(key) is int for key in memory.young)

@@ -28,28 +28,25 @@ class Ended:
     """Ended requests by their keys, in bounded memory: two generations, the older dropped."""
 
     def __init__(self) -> None:
-        self._young: dict[int, bool] = {}  # by key: whether it was answered
-        self._old: dict[int, bool] = {}
+        self.young: dict[int, bool] = {}
+        self.old: dict[int, bool] = {}
+        """By the keys of those that ended lately, whether they were answered."""
 
     def __len__(self) -> int:
         """Count what is remembered."""
-        return len(self._young) + len(self._old)
-
-    def __contains__(self, key: int) -> bool:
-        """Tell whether a request with this key has ended lately."""
-        return key in self._young or key in self._old
+        return len(self.young) + len(self.old)
 
     def remember(self, key: int, answered: bool) -> None:
         """Note that a request with this key has ended."""
-        if len(self._young) >= REMEMBERED:
-            self._old, self._young = self._young, {}
-        self._young[key] = answered
+        if len(self.young) >= REMEMBERED:
+            self.old, self.young = self.young, {}
+        self.young[key] = answered
 
     def recall(self, key: int) -> Unclaimed | None:
         """Tell what a datagram with this key is; after a late one, what follows is a duplicate."""
-        answered = self._young.get(key)
+        answered = self.young.get(key)
         if answered is None:
-            answered = self._old.get(key)
+            answered = self.old.get(key)
         if answered is None:
             return None
         if answered:

@@ -15,10 +15,14 @@ from udpecho.reactors import TURN_SECONDS
 class Freshness:
     """How many batches were heard, and since when what lies in the socket may deceive."""
 
-    __slots__ = ("_since", "heard", "until")
+    __slots__ = ("_since", "_trusting", "heard", "until")
 
-    def __init__(self) -> None:
-        """Know nothing of what lies in the socket."""
+    def __init__(self, *, trusting: bool = False) -> None:
+        """Know nothing of what lies in the socket.
+
+        trusting is who believes anyone: what lies there may always be of another request.
+        """
+        self._trusting = trusting
         self.heard = 0
         """How many batches have been heard."""
 
@@ -34,7 +38,7 @@ class Freshness:
 
     def hears(self, now: float, oldest: float) -> int:
         """Count a batch that was read now, and has nothing older than that; give its number."""
-        self.until = now + TURN_SECONDS
+        self.until = -inf if self._trusting else now + TURN_SECONDS
         if self._since is not None and self._since < now - oldest:
             self._since = None  # all that was there before has been read
         self.heard += 1

@@ -49,7 +49,7 @@ class Pending(Owed):
         self._waiting: OrderedDict[Request, None] = OrderedDict()
         self._deadlines = Deadlines(alarm, flushed)
         self._ended = Ended()
-        self._freshness = Freshness()
+        self._freshness = Freshness(trusting=not verify_peer)
         self.in_flight = 0
         """How many requests have been sent and not ended."""
 
@@ -138,16 +138,16 @@ class Pending(Owed):
             if owed is None:
                 owed = self._owed[request.debtor] = {}
             oldest = owed.setdefault(request.token, request)
-            if oldest is not request:
-                join(oldest, request)
             if self._quotes is not None:
                 self._quotes.add(request)
-            fresh = self._freshness
+            fresh, ended = self._freshness, self._ended
             request.heard = fresh.heard
             now = request.sent_at = self._now()
             key = request.key = hash((request.peer, request.token))  # key_of, which takes a call
-            is_alone = oldest is request and self._verify_peer
-            if now > fresh.until or key in self._ended or not is_alone:
+            if oldest is not request:
+                join(oldest, request)
+                fresh.doubts(now)
+            elif now > fresh.until or key in ended.young or key in ended.old:
                 fresh.doubts(now)
         else:
             request.begin(self._now())
