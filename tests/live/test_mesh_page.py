@@ -39,7 +39,7 @@ web = "{scheme}://{{address}}:{web}"
 listen = "tcp:{listen}:interface={own}"
 """
 
-PATIENCE = 90.0
+PATIENCE = 180.0
 
 
 def free_ports(addresses: list[str]) -> list[int]:

@@ -33,7 +33,7 @@ hosts = ["127.0.0.1:{own}", "127.0.0.1:{other}"]
 listen = "tcp:{web}:interface=127.0.0.1"
 """
 
-PATIENCE = 30.0
+PATIENCE = 120.0
 
 ENDED = (0, -signal.SIGTERM)
 """As twistd ends when it was told to: Twisted's later ones say by which signal."""

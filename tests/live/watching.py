@@ -18,7 +18,7 @@ from typing import Any, Self
 from tests.live.conftest import free_port
 from tests.live.program import Program, environment, twistd
 
-PATIENCE = 60.0
+PATIENCE = 180.0
 """Seconds to wait for what should take a few, on a machine with other work."""
 
 TEXT = """
