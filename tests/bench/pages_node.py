@@ -20,8 +20,8 @@ from twisted.logger import Logger
 from tests.watch.nodes import Nodes
 from udpecho.server import EchoServer
 from udpecho.watch import WatchService
-from udpecho.watch.pages.html import UNKNOWN, Cell
 from udpecho.watch.pages.rows import OwnRow
+from udpecho.watch.remembering.cell import UNKNOWN, Cell
 from udpecho.watch.remembering.history import FLOWS_KEPT, MINUTES, QUANTILES, Minute
 from udpecho.watch.web.front import site_of
 

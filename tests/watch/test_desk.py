@@ -19,7 +19,7 @@ from udpecho.watch.configuring.settings import ProbeSettings
 from udpecho.watch.desk import OWN_NODES, RowsOfAll, desk_node, start_own_nodes
 from udpecho.watch.events.event import FlowLosing, PeerGone
 from udpecho.watch.lossy import ONE_IN, LossyGuard
-from udpecho.watch.pages.html import UNKNOWN
+from udpecho.watch.remembering.cell import UNKNOWN
 
 
 def test_our_own_nodes_see_who_loses_and_which_flows() -> None:

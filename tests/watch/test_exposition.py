@@ -10,11 +10,11 @@ from udpecho.watch.telling.exposition import (
     END,
     header,
     histogram_series,
-    in_chunks,
     samples,
     series,
     wants_openmetrics,
 )
+from udpecho.watch.web.sending import in_chunks
 
 LABELS = st.text(st.characters(blacklist_categories=["Cs"]), max_size=30)
 

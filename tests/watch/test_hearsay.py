@@ -9,7 +9,7 @@ import pytest
 
 from tests.examples import given, st
 from udpecho.watch.pages.hearsay import LONGEST_LINE, Hearsay
-from udpecho.watch.pages.html import Cell
+from udpecho.watch.remembering.cell import Cell
 from udpecho.watch.telling.json_text import with_list
 
 HEAD = {"schema": 1, "node": "other", "window_seconds": 300}

@@ -13,7 +13,6 @@ from tests.watch.test_hearsay import peer, row
 from udpecho.watch.configuring.config import read_config
 from udpecho.watch.configuring.settings import MeshSettings
 from udpecho.watch.configuring.tables import BadConfig
-from udpecho.watch.pages.html import UNKNOWN, Cell
 from udpecho.watch.pages.mesh_rows import MeshRows
 from udpecho.watch.pages.others import (
     ASKED_AT_ONCE,
@@ -25,6 +24,7 @@ from udpecho.watch.pages.others import (
 )
 from udpecho.watch.peers.fetching import CantFetch, Fetch
 from udpecho.watch.peers.trust import basic, check_mesh
+from udpecho.watch.remembering.cell import UNKNOWN, Cell
 
 WEB = "[probe]\nflows = 1\n[mesh]\nfanout = 'all'\nweb = 'http://{address}:8060/'\n"
 

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 import udpecho.watch
 from udpecho.watch.pages.grids import grid
-from udpecho.watch.pages.html import Cell, Pair, front, name, page, pair
+from udpecho.watch.pages.html import Pair, front, name, page, pair
 from udpecho.watch.pages.tiles import Tile, tiles
 from udpecho.watch.pages.views import PageView, Section, drawn
+from udpecho.watch.remembering.cell import Cell
 
 ROOM = Path(udpecho.watch.__file__).parent / "pages"
 EVIL = "<script>alert(1)</script>\"'&\x1b[31m\u202e"

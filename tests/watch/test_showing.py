@@ -121,7 +121,7 @@ def test_the_reflectors_page_tells_who_asks_and_what_is_not_answered_and_why() -
     nodes.net.advance(200)
     port.write(b"x", (nodes.addresses[0], 1060))
     nodes.net.advance(1)
-    assert all(each._hear is None for each in bench.node.reflector._servers.values())
+    assert all(each._judge == each._guard.judge for each in bench.node.reflector._servers.values())
     for each in (port, low):
         each.stopListening()
     bench.stop()

@@ -9,9 +9,9 @@ import pytest
 
 from tests.watch.test_web import LOCAL, Bench, Transport
 from udpecho.watch.pages.grids import grid
-from udpecho.watch.pages.html import UNKNOWN, Cell
 from udpecho.watch.pages.streams import MOST_STREAMS, ROUND_SECONDS, SLOW_SECONDS
 from udpecho.watch.pages.views import PageView, pieces
+from udpecho.watch.remembering.cell import UNKNOWN, Cell
 
 PEER = "/events/pair/198.51.100.1%3A1060"
 

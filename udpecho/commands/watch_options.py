@@ -14,13 +14,15 @@ from udpecho.ping.ledger import MAX_SIZE, MIN_SIZE
 from udpecho.shown import quoted
 from udpecho.values import number, port_number, whole_number
 from udpecho.watch.configuring.bounds import (
+    FLOWS,
+    INTERVAL,
     LONGEST_INTERVAL,
     LONGEST_TIMEOUT,
     MOST_FLOWS,
     SHORTEST_INTERVAL,
+    SIZE,
+    TIMEOUT,
 )
-
-INTERVAL, FLOWS, SIZE, TIMEOUT = 1.0, 16, 56, 1.0
 
 OWN_INTERVAL = INTERVAL / 2
 """Of our own three nodes: what loses is to be seen within half a minute."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from errno import EMSGSIZE, errorcode
 from types import MappingProxyType
+from typing import TypeAlias
 
 from twisted.internet.error import MessageLengthError
 from twisted.internet.protocol import DatagramProtocol
@@ -82,6 +83,10 @@ class ServerCounters:
         )
 
 
+Judge: TypeAlias = Callable[[Columns, float], Mapping[int, Reason]]
+"""Says which datagrams of a batch must not be answered at a time, by index, and why."""
+
+
 class EchoServer(DatagramProtocol):
     """The echo service (RFC 862), for any IReactorUDP.
 
@@ -125,14 +130,20 @@ class EchoServer(DatagramProtocol):
         self._columns: Columns | None = None  # of the last batch, and its replies' TTLs and TOS
         self._ttls = self._tos = b""
         self._notices: Notices[str] = Notices()
-        self._hear: Callable[[Columns], bool] | None = None
+        self._judge: Judge = self._guard.judge
 
     def listen_in(self, hear: Callable[[Columns], bool]) -> None:
         """Have this told of each batch that comes, before it is judged, for as long as it says so.
 
         It must be quick, and raise nothing.
         """
-        self._hear = hear
+
+        def judge(columns: Columns, now: float) -> Mapping[int, Reason]:
+            if not hear(columns):
+                self._judge = self._guard.judge
+            return self._guard.judge(columns, now)
+
+        self._judge = judge
 
     def startProtocol(self) -> None:
         """Learn our own port, from which nothing is to be answered, and trust no word of paths."""
@@ -151,9 +162,7 @@ class EchoServer(DatagramProtocol):
         self._bytes_received += len(datagram)
         columns = Columns(addr[1].to_bytes(2, "big"), pack_host(addr[0]), sizes=(len(datagram),))
         now = self._now()
-        if self._hear is not None and not self._hear(columns):
-            self._hear = None
-        unanswered = self._guard.judge(columns, now)
+        unanswered = self._judge(columns, now)
         if unanswered:
             self._note(unanswered, columns, now)
             return
@@ -175,9 +184,7 @@ class EchoServer(DatagramProtocol):
         """Send a batch back in place, less what must not be answered (our own port's hook)."""
         columns = batch.columns()
         now = self._now()
-        if self._hear is not None and not self._hear(columns):
-            self._hear = None
-        unanswered = self._guard.judge(columns, now)
+        unanswered = self._judge(columns, now)
         if batch.not_whole:
             unanswered = dict.fromkeys(batch.not_whole, Reason.NOT_WHOLE) | dict(unanswered)
         if self._teller:

@@ -31,9 +31,9 @@ from udpecho.watch.events.event_lines import event_words
 from udpecho.watch.events.happenings import Happening
 from udpecho.watch.lossy import LossyGuard
 from udpecho.watch.node import WatchService
-from udpecho.watch.pages.html import UNKNOWN, Cell
 from udpecho.watch.pages.rows import OwnRow
 from udpecho.watch.reflecting import SPELLING
+from udpecho.watch.remembering.cell import UNKNOWN, Cell
 from udpecho.watch.serving import WebService
 from udpecho.watch.web.front import site_of
 

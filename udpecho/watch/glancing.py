@@ -12,9 +12,10 @@ from twisted.python.failure import Failure
 from udpecho.watch.configuring.settings import ProbeSettings
 from udpecho.watch.events.event import Event
 from udpecho.watch.events.noticing import Noticing, PeerNow, patience_ns
-from udpecho.watch.probing import LOST_NS, Roll
+from udpecho.watch.pieces import in_pieces
+from udpecho.watch.probed import Roll
+from udpecho.watch.probing import LOST_NS
 from udpecho.watch.runs import Runs
-from udpecho.watch.web.pieces import in_pieces
 
 
 class Glancing:

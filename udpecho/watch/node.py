@@ -29,11 +29,11 @@ from udpecho.watch.peers.learning import Learning
 from udpecho.watch.peers.membership import Membership
 from udpecho.watch.peers.ourselves import is_own_address
 from udpecho.watch.peers.targets import Wanted
+from udpecho.watch.pieces import in_pieces
 from udpecho.watch.probed import Roll, new_probed
 from udpecho.watch.reflecting import peers_rate, reflector_of
 from udpecho.watch.remembering.hourglass import Hourglass
 from udpecho.watch.runs import Runs
-from udpecho.watch.web.pieces import in_pieces
 
 if TYPE_CHECKING:
     from udpecho.watch.peers.dns import Resolver
@@ -175,11 +175,8 @@ class WatchService(Service):
             self._arrange_again = True
         elif self.running:
             self._arrange_again = False
-            self._arranging = in_pieces(self._reactor, self._steps())
-            if self._arranging.called:
-                self._arranged(None)
-            else:
-                self._arranging.addBoth(self._arranged)
+            self._arranging = arranging = in_pieces(self._reactor, self._steps())
+            arranging.addBoth(self._arranged)
 
     def _arranged(self, result: object) -> None:
         self._arranging = None

@@ -8,7 +8,8 @@ from typing import Any
 from twisted.internet.defer import Deferred, FirstError, gatherResults
 from twisted.python.failure import Failure
 
-from udpecho.watch.probing import Prober, Roll
+from udpecho.watch.probed import Roll
+from udpecho.watch.probing import Prober
 
 
 class Probers:

@@ -25,9 +25,7 @@ from udpecho.watch.configuring.settings import ProbeSettings
 from udpecho.watch.counts import FATES, Histogram
 from udpecho.watch.paths.traces import Tracing
 from udpecho.watch.paths.tracing import SMALL, Tracer
-from udpecho.watch.probed import Probed as Probed
-from udpecho.watch.probed import Roll as Roll
-from udpecho.watch.probed import new_probed as new_probed
+from udpecho.watch.probed import Probed, Roll
 
 LOST_NS = 2_000_000_000
 """After its timeout a probe is late for so long, and then lost."""

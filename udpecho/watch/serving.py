@@ -28,7 +28,7 @@ from udpecho.watch.pages.others import Others
 from udpecho.watch.reflecting import reflector_of
 from udpecho.watch.web.front import site_of
 from udpecho.watch.web.gate import Gate, read_password_file
-from udpecho.watch.web.hashing import Hashing
+from udpecho.watch.web.hashing import Hashing, missing_extra
 
 
 class WebService(Service):
@@ -93,7 +93,7 @@ def _url(endpoint: str, address: Any) -> str:
 def _why(error: Exception) -> str:
     """Word in a line why an endpoint can't be."""
     if isinstance(error, ImportError):
-        return f"{error.name} is missing, which comes with: pip install 'udpecho[watch-access]'"
+        return missing_extra(error)
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 

@@ -26,7 +26,7 @@ from udpecho.watch.configuring.settings import (
 )
 from udpecho.watch.configuring.tables import BadConfig
 from udpecho.watch.events.outlets import check_webhook
-from udpecho.watch.peers.files import read_text
+from udpecho.watch.peers.files import read_text, why_unread
 from udpecho.watch.peers.mesh import fanout_of
 from udpecho.watch.peers.targets import Wanted, read_list, wanted
 from udpecho.watch.peers.trust import check_mesh
@@ -108,11 +108,8 @@ def _named(source: PeerSource, base: Path) -> list[Wanted]:
     path = base / source.names[0]
     try:
         return read_list(read_text(path), port, source.zone, f"file:{path}")
-    except OSError as error:
-        why = f"can't read {path}: {error.strerror or error}"
-    except ValueError as error:
-        why = f"{path}: {error}"
-    raise BadConfig(f"{source.where}: [[peers]] file: {why}")
+    except (OSError, ValueError) as error:
+        raise BadConfig(f"{source.where}: [[peers]] file: {why_unread(path, error)}") from None
 
 
 def _who(known: dict[str, Wanted], unknown: list[str]) -> Iterator[str]:

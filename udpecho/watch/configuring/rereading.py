@@ -14,17 +14,15 @@ from twisted.logger import Logger
 from udpecho.watch.configuring.config import read_config
 from udpecho.watch.configuring.settings import Config
 from udpecho.watch.configuring.tables import BadConfig
-from udpecho.watch.peers.files import LOOK_SECONDS, ChangingFile, read_text
+from udpecho.watch.peers.files import LOOK_SECONDS, ChangingFile, read_text, why_unread
 
 
 def config_of(path: Path, host: str) -> Config:
     """Read a file; host is the node's name unless it says another. Raises BadConfig."""
     try:
         text = read_text(path)
-    except OSError as error:
-        raise BadConfig(f"can't read {path}: {error.strerror or error}") from None
-    except ValueError as error:
-        raise BadConfig(f"{path}: {error}") from None
+    except (OSError, ValueError) as error:
+        raise BadConfig(why_unread(path, error)) from None
     return read_config(text, str(path), host)
 
 

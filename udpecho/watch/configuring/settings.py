@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from udpecho.guard.policy import Policy
+from udpecho.watch.configuring.bounds import FLOWS, INTERVAL, SIZE, TIMEOUT
 
 Where: TypeAlias = str
 """A place in a file, as FILE:LINE."""
@@ -42,10 +43,10 @@ class ReflectSettings:
 class ProbeSettings:
     """[probe]: each of the flows to each peer is probed every interval."""
 
-    interval: float = 1.0
-    flows: int = 16
-    size: int = 56
-    timeout: float = 1.0
+    interval: float = INTERVAL
+    flows: int = FLOWS
+    size: int = SIZE
+    timeout: float = TIMEOUT
     dscp: tuple[int, ...] = (0,)
     """The classes of traffic, each probed as often: one at least."""
 

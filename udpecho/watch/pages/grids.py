@@ -7,9 +7,10 @@ from hashlib import blake2b
 from html import escape
 
 from udpecho.shown import harmless
-from udpecho.watch.pages.html import Cell, Known, link_to, name
+from udpecho.watch.pages.html import Known, link_to, name
 from udpecho.watch.pages.scale import class_of, duration, percent
 from udpecho.watch.pages.views import Section
+from udpecho.watch.remembering.cell import Cell
 
 _CELLS = 12
 """Drawn at a time: of this node's own each takes 40 µs."""

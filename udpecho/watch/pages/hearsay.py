@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 
-from udpecho.watch.pages.html import Cell
+from udpecho.watch.remembering.cell import Cell
 from udpecho.watch.telling.json_text import VERSION
 
 LONGEST_LINE = 32_768

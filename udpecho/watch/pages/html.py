@@ -14,6 +14,7 @@ from urllib.parse import quote
 from udpecho.shown import harmless
 from udpecho.watch.pages.charts import Columns, flows_by_time, lateness, smoke
 from udpecho.watch.pages.views import PageView, Section
+from udpecho.watch.remembering.cell import Cell
 from udpecho.widths import cut
 
 SECURITY = (
@@ -24,19 +25,6 @@ SECURITY = (
 
 NAME_COLUMNS = 60
 
-
-class Cell(NamedTuple):
-    """What one node knows of one peer, lately: loss from 0 to 1, round trips in ns.
-
-    slow: its 99th percentile is far above what is usual for this pair.
-    """
-
-    loss: float | None = None
-    p99_ns: int | None = None
-    slow: bool = False
-
-
-UNKNOWN = Cell()
 
 Known = Callable[[str, str], Cell]
 """Tells what a node, by its name, knows of a peer."""

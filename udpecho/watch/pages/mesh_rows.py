@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from udpecho.watch.node import WatchService
-from udpecho.watch.pages.html import Cell
 from udpecho.watch.pages.others import Others
 from udpecho.watch.pages.rows import OwnRow
+from udpecho.watch.remembering.cell import Cell
 
 
 class MeshRows:

@@ -21,11 +21,11 @@ from udpecho.shown import harmless, short
 from udpecho.watch.configuring.settings import MeshSettings
 from udpecho.watch.node import WatchService
 from udpecho.watch.pages.hearsay import Hearsay
-from udpecho.watch.pages.html import UNKNOWN, Cell
 from udpecho.watch.pages.neighbours import Neighbours
 from udpecho.watch.peers.fetching import CantFetch, Fetch, fetcher
 from udpecho.watch.peers.trust import basic, check_mesh, policy_for
-from udpecho.watch.web.pieces import in_pieces
+from udpecho.watch.pieces import in_pieces
+from udpecho.watch.remembering.cell import UNKNOWN, Cell
 
 ANSWER_SECONDS = 2.0
 MOST_BYTES = 1_000_000

@@ -14,7 +14,7 @@ from udpecho.watch.pages.html import Pair
 from udpecho.watch.pages.paths_shown import named, paths_shown
 from udpecho.watch.pages.scale import age, duration, percent, span
 from udpecho.watch.probed import Probed
-from udpecho.watch.remembering.history import History, Minute, thinned
+from udpecho.watch.remembering.history import Minute, thinned
 
 COLUMNS = 480
 """Of a chart, which is 1,200 pixels wide at most: three minutes each of a day."""
@@ -32,7 +32,7 @@ def pair_of(node: WatchService, probed: Probed) -> Iterator[Pair | None]:
     columns: list[Minute | None] = []
     late: list[Minute | None] = []
     for into, history in ((columns, probed.day.history), (late, lateness.history)):
-        for column in _minutes(history, start, number):
+        for column in thinned(history, start, number, COLUMNS):
             into.append(column)
             yield None
     columns.append(probed.day.running(number, probed.counts))
@@ -55,10 +55,6 @@ def _blamed(node: WatchService, probed: Probed) -> Collection[int]:
     """Name the flows that lose: those of the verdict, if there is one."""
     verdict = probed.paths.verdict
     return probed.losing.losing(node.now_ns()) if verdict is None else verdict.flows
-
-
-def _minutes(history: History, start: int, stop: int) -> Iterator[Minute | None]:
-    return thinned(history, start, stop, COLUMNS)
 
 
 def _wrong(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from udpecho.watch.node import WatchService
-from udpecho.watch.pages.html import UNKNOWN, Cell
+from udpecho.watch.remembering.cell import UNKNOWN, Cell
 
 
 class GridRows(Protocol):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from urllib.parse import unquote_to_bytes
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
@@ -23,7 +22,7 @@ from udpecho.watch.pages.tiles import MOST_SPARKS, MOST_TILES, SPARK_MINUTES, Ti
 from udpecho.watch.pages.views import PageView, Piece, Section, drawn, pieces
 from udpecho.watch.probed import Probed
 from udpecho.watch.remembering.history import thinned
-from udpecho.watch.web.answers import PageSender, Route, said, whole
+from udpecho.watch.web.answers import PageSender, Route, name_behind, said, whole
 
 EVENTS = "/events"
 """Before the address of the page whose changes are told."""
@@ -68,7 +67,7 @@ class Showing:
             return front(node.config.node.name, self.front_sections(), has_grid=has_grid)
         if path == REFLECTOR:
             return self._reflector.view()
-        name = unquote_to_bytes(path.removeprefix(PAIR)).decode("utf-8", "replace")
+        name = name_behind(PAIR, path.encode())
         probed = node.roll.get(name)
         if probed is None:
             return None

@@ -19,8 +19,8 @@ from zope.interface import implementer
 
 from udpecho.reactors import monotonic_clock
 from udpecho.watch.pages.views import Piece
+from udpecho.watch.pieces import in_pieces
 from udpecho.watch.web.answers import said
-from udpecho.watch.web.pieces import in_pieces
 from udpecho.watch.web.sending import hang_up
 
 MOST_STREAMS = 64

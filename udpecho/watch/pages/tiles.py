@@ -7,8 +7,9 @@ from itertools import groupby
 from typing import NamedTuple
 
 from udpecho.watch.pages.charts import Columns, top_of
-from udpecho.watch.pages.html import Cell, link_to, name
+from udpecho.watch.pages.html import link_to, name
 from udpecho.watch.pages.scale import class_of, duration, percent
+from udpecho.watch.remembering.cell import Cell
 from udpecho.watch.remembering.history import MEDIAN
 
 SPARK_MINUTES = 60

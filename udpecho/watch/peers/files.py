@@ -11,7 +11,7 @@ from twisted.internet.interfaces import IReactorTime
 from udpecho.shown import harmless
 from udpecho.watch.peers.again import Hears
 from udpecho.watch.peers.targets import LONGEST_LIST, reading
-from udpecho.watch.web.pieces import all_of
+from udpecho.watch.pieces import all_of
 
 LOOK_SECONDS = 2.0
 """How often a file is looked at: a stat(2), and no more while it is the same."""
@@ -29,6 +29,13 @@ def read_text(path: Path) -> str:
         return data.decode()
     except UnicodeDecodeError as error:
         raise ValueError(f"expected UTF-8, got what is not, at byte {error.start}") from None
+
+
+def why_unread(path: Path, error: OSError | ValueError) -> str:
+    """Say in a line why a file can't be read, or why what it has is none."""
+    if isinstance(error, OSError):
+        return f"can't read {path}: {error.strerror or error}"
+    return f"{path}: {error}"
 
 
 def _at_once(path: str, flags: int) -> int:
@@ -81,9 +88,7 @@ class FileSource:
         try:
             steps = reading(read_text(path), self._port, self._zone, f"file:{path}")
             found = await all_of(self._reactor, steps)
-        except OSError as error:
-            self._hears.failed(f"can't read {path}: {error.strerror or error}")
-        except ValueError as error:
-            self._hears.failed(harmless(f"{path}: {error}"))
+        except (OSError, ValueError) as error:
+            self._hears.failed(harmless(why_unread(path, error)))
         else:
             self._hears.found(found)

@@ -8,7 +8,7 @@ from udpecho.shown import harmless
 from udpecho.watch.peers.again import Hears
 from udpecho.watch.peers.fetching import Fetch
 from udpecho.watch.peers.targets import Wanted, reading
-from udpecho.watch.web.pieces import all_of
+from udpecho.watch.pieces import all_of
 
 EVERY_SECONDS = 30.0
 

@@ -11,9 +11,9 @@ from twisted.python.failure import Failure
 
 from udpecho.reactors import monotonic_clock
 from udpecho.watch.counts import Histogram
+from udpecho.watch.pieces import in_pieces
 from udpecho.watch.probed import Roll
 from udpecho.watch.remembering.minutes import LatenessDay
-from udpecho.watch.web.pieces import in_pieces
 
 MINUTE = 60.0
 

@@ -7,7 +7,7 @@ which its fate was known, which is three seconds after it was sent at most.
 from __future__ import annotations
 
 from udpecho.watch.counts import FATES, FlowCounts, Histogram, PeerCounts
-from udpecho.watch.pages.html import UNKNOWN, Cell
+from udpecho.watch.remembering.cell import UNKNOWN, Cell
 from udpecho.watch.remembering.history import History, Minute, together
 
 LATELY = 5

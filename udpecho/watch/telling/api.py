@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from urllib.parse import unquote_to_bytes
 
 from twisted.web.server import Request
 
@@ -21,7 +20,7 @@ from udpecho.watch.telling.records import (
     row_head,
     row_records,
 )
-from udpecho.watch.web.answers import PageSender, Route, said
+from udpecho.watch.web.answers import PageSender, Route, name_behind, said
 
 JSON = "application/json"
 
@@ -58,8 +57,7 @@ class Api:
         return self._answers.send(request, JSON, texts)
 
     def _pair(self, request: Request) -> bytes | int:
-        quoted_name = request.path.removeprefix(PEERS.encode())
-        name = unquote_to_bytes(quoted_name).decode("utf-8", "replace")
+        name = name_behind(PEERS, request.path)
         probed = self._node.roll.get(name)
         if probed is None:
             return said(request, 404, "no such peer")

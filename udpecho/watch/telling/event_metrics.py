@@ -6,32 +6,32 @@ from collections.abc import Iterator
 
 from udpecho.watch.events.happenings import Events
 from udpecho.watch.events.outlets import Outlets
-from udpecho.watch.telling.exposition import Family, samples, series
+from udpecho.watch.telling.exposition import Family, by_label
 
 
 def event_families(events: Events, outlets: Outlets) -> Iterator[Family]:
     """Write the families, each at once: they are short."""
-    kinds = [series("udpecho_events_total", [("kind", kind)]) for kind in events.counts]
-    yield (
+    yield by_label(
         "udpecho_events", "counter", "What was told as it happened, by its kind.",
-        iter([samples(kinds, events.counts.values())]),
+        "kind", events.counts.items(),
     )  # fmt: skip
-    counts = outlets.counts.values()
+    counts = outlets.counts.items()
     for name, kind, about, values in (
-        ("sent", "counter", "Events that an outlet took.", [each.sent for each in counts]),
+        (
+            "sent", "counter", "Events that an outlet took.",
+            [(at, each.sent) for at, each in counts],
+        ),
         (
             "dropped", "counter", "Events left out: an outlet had no room, or would not take them.",
-            [each.dropped for each in counts],
+            [(at, each.dropped) for at, each in counts],
         ),
         (
             "failures", "counter", "Times that an outlet took nothing, and is tried again.",
-            [each.failures for each in counts],
+            [(at, each.failures) for at, each in counts],
         ),
-        ("waiting", "gauge", "Events that wait for an outlet.", [each.waiting for each in counts]),
+        (
+            "waiting", "gauge", "Events that wait for an outlet.",
+            [(at, each.waiting) for at, each in counts],
+        ),
     ):  # fmt: skip
-        suffix = "_total" if kind == "counter" else ""
-        prefixes = [
-            series(f"udpecho_events_{name}{suffix}", [("outlet", outlet)])
-            for outlet in outlets.counts
-        ]
-        yield f"udpecho_events_{name}", kind, about, iter([samples(prefixes, values)])
+        yield by_label(f"udpecho_events_{name}", kind, about, "outlet", values)

@@ -26,7 +26,7 @@ def wants_openmetrics(accept: str) -> bool:
 
 def header(name: str, kind: str, about: str, *, openmetrics: bool) -> str:
     """Write what goes before a family's samples; a counter's name is without its _total."""
-    written = f"{name}_total" if kind == "counter" and not openmetrics else name
+    written = name if openmetrics else sample_name(name, kind)
     return f"# HELP {written} {about}\n# TYPE {written} {kind}\n"
 
 
@@ -57,17 +57,14 @@ def samples(prefixes: Iterable[str], values: Iterable[object]) -> str:
     return "".join([f"{prefix}{value}\n" for prefix, value in zip(prefixes, values, strict=True)])
 
 
-def in_chunks(texts: Iterable[str], characters: int) -> Iterator[bytes]:
-    """Put short texts together until there are so many characters, as bytes; b"" in between."""
-    waiting: list[str] = []
-    length = 0
-    for text in texts:
-        waiting.append(text)
-        length += len(text)
-        if length < characters:
-            yield b""
-            continue
-        yield "".join(waiting).encode("utf-8", "replace")
-        waiting.clear()
-        length = 0
-    yield "".join(waiting).encode("utf-8", "replace")
+def by_label(
+    name: str, kind: str, about: str, label: str, values: Iterable[tuple[str, object]]
+) -> Family:
+    """Make a family of a series for each value of a label."""
+    prefix = sample_name(name, kind)
+    return name, kind, about, (f"{series(prefix, [(label, at)])}{value}\n" for at, value in values)
+
+
+def sample_name(name: str, kind: str) -> str:
+    """Give the name of a family's series: a counter's ends in _total."""
+    return f"{name}_total" if kind == "counter" else name

@@ -20,7 +20,16 @@ from udpecho.watch.node import WatchService
 from udpecho.watch.probed import Probed
 from udpecho.watch.reflecting import fates_of
 from udpecho.watch.telling.event_metrics import event_families
-from udpecho.watch.telling.exposition import END, Family, header, histogram_series, samples, series
+from udpecho.watch.telling.exposition import (
+    END,
+    Family,
+    by_label,
+    header,
+    histogram_series,
+    sample_name,
+    samples,
+    series,
+)
 from udpecho.watch.telling.path_metrics import path_families
 
 MOST_FLOW_PEERS = 100
@@ -31,7 +40,7 @@ class PeerSeries:
     """The names of a peer's series, made once."""
 
     __slots__ = (
-        "belated", "fates", "flows", "hops", "losing", "name", "readdressed", "rtt", "surplus",
+        "belated", "fates", "flows", "hops", "name", "readdressed", "rtt", "surplus",
     )  # fmt: skip
 
     def __init__(self, name: str) -> None:
@@ -187,13 +196,10 @@ class Metrics:
             node.members.left_out,
         )  # fmt: skip
         counters = node.reflector.counters()
-        yield (
+        yield by_label(
             "udpecho_reflector_datagrams", "counter",
             "Datagrams that the reflector received, by what it did or why it did not.",
-            (
-                f"{series('udpecho_reflector_datagrams_total', [('fate', fate)])}{times}\n"
-                for fate, times in fates_of(counters).items()
-            ),
+            "fate", fates_of(counters).items(),
         )  # fmt: skip
         received, echoed = counters.bytes_received, counters.bytes_echoed
         about = "Bytes of data in the datagrams that the reflector"
@@ -204,26 +210,20 @@ class Metrics:
         node = self._node
         states = list(node.learning.states())
         for name, kind, about, values in (
-            ("up", "gauge", "1 if a source of peers answered last.", [not s.why for s in states]),
+            (
+                "up", "gauge", "1 if a source of peers answered last.",
+                [int(not each.why) for each in states],
+            ),
             ("peers", "gauge", "Peers that a source named last.", [s.peers for s in states]),
             ("answers", "counter", "Answers of a source.", [s.answers for s in states]),
             ("failures", "counter", "Times it gave none.", [s.failures for s in states]),
-        ):
-            suffix = "_total" if kind == "counter" else ""
-            prefixes = [
-                series(f"udpecho_source_{name}{suffix}", [("source", each.name)]) for each in states
-            ]
-            lines = samples(prefixes, map(int, values))
-            yield f"udpecho_source_{name}", kind, about, iter([lines])
+        ):  # fmt: skip
+            told = zip([each.name for each in states], values, strict=True)
+            yield by_label(f"udpecho_source_{name}", kind, about, "source", told)
         reloads = node.reloads
-        results = ("taken", reloads.taken), ("refused", reloads.refused)
-        yield (
-            "udpecho_config_reloads", "counter",
-            "Times that the configuration was read again.",
-            (
-                f"{series('udpecho_config_reloads_total', [('result', result)])}{times}\n"
-                for result, times in results
-            ),
+        yield by_label(
+            "udpecho_config_reloads", "counter", "Times that the configuration was read again.",
+            "result", (("taken", reloads.taken), ("refused", reloads.refused)),
         )  # fmt: skip
         yield _one(
             "udpecho_config_last_reload_successful", "gauge",
@@ -261,5 +261,4 @@ def _info(name: str, probed: Probed) -> str:
 
 def _one(name: str, kind: str, about: str, value: object) -> Family:
     """Make a family of one series without labels."""
-    written = f"{name}_total" if kind == "counter" else name
-    return name, kind, about, iter([f"{written} {value}\n"])
+    return name, kind, about, iter([f"{sample_name(name, kind)} {value}\n"])

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeAlias
+from urllib.parse import unquote_to_bytes
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.web.server import NOT_DONE_YET, Request
 
-from udpecho.watch.telling.exposition import in_chunks
-from udpecho.watch.web.sending import Sending, gzipped, takes_gzip
+from udpecho.watch.web.sending import Sending, gzipped, in_chunks, takes_gzip
 
 MOST_PAGES = 8
 """Made at once: each may have some MB on its way to who reads slowly."""
@@ -21,7 +21,7 @@ CHUNK = 16_384
 PLAIN = "text/plain; charset=utf-8"
 
 Route: TypeAlias = Callable[[Request], bytes | int]
-"""PageSender a request: with a body, or NOT_DONE_YET."""
+"""Answers a request: with a body, or NOT_DONE_YET."""
 
 
 def said(request: Request, status: int, text: str) -> bytes:
@@ -34,6 +34,11 @@ def whole(request: Request, kind: str, body: bytes) -> bytes:
     """Answer with a body that is there already; HEAD wants none of it."""
     request.setHeader("Content-Type", kind)
     return b"" if request.method == b"HEAD" else body
+
+
+def name_behind(before: str, path: bytes) -> str:
+    """Give the name that a path ends in, as it is without %2F and the like."""
+    return unquote_to_bytes(path.removeprefix(before.encode())).decode("utf-8", "replace")
 
 
 def header_of(request: Request, name: str) -> str:

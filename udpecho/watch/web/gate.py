@@ -20,7 +20,7 @@ from twisted.web.server import NOT_DONE_YET, Request
 
 from udpecho.watch.configuring.settings import WebSettings
 from udpecho.watch.configuring.tables import BadConfig
-from udpecho.watch.peers.files import ChangingFile, read_text
+from udpecho.watch.peers.files import ChangingFile, read_text, why_unread
 from udpecho.watch.web.answers import Route, header_of, said
 from udpecho.watch.web.hashing import CantCheck, why_no_bcrypt
 from udpecho.watch.web.passwords import Credentials, Passwords, read_authorization, read_passwords
@@ -53,11 +53,9 @@ def read_password_file(web: WebSettings, base: Path) -> PasswordFile | None:
         if (missing := why_no_bcrypt()) is not None:
             raise ValueError(missing)
         return PasswordFile(file, read_passwords(read_text(path)))
-    except OSError as error:
-        why = f"can't read {path}: {error.strerror or error}"
-    except ValueError as error:
-        why = f"{path}: {error}"
-    raise BadConfig(f"{web.where}: [web] password_file: {why}")
+    except (OSError, ValueError) as error:
+        why = why_unread(path, error)
+        raise BadConfig(f"{web.where}: [web] password_file: {why}") from None
 
 
 class Gate:

@@ -24,12 +24,17 @@ MOST_KEPT = 4096
 _FDS: dict[int, int | str] = {0: "w", 1: "r", 2: 2}
 
 
+def missing_extra(error: ImportError) -> str:
+    """Say what brings what is missing to serve by TLS and passwords."""
+    return f"{error.name} is missing, which comes with: pip install 'udpecho[watch-access]'"
+
+
 def why_no_bcrypt() -> str | None:
     """Say what to do about it if bcrypt is not there."""
     try:
         from udpecho.watch.web.hashing_child import serve as _  # noqa: F401
     except ImportError as error:
-        return f"{error.name} is missing, which comes with: pip install 'udpecho[watch-access]'"
+        return missing_extra(error)
     return None
 
 

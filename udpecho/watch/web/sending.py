@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from twisted.internet.interfaces import IDelayedCall, IPushProducer, IReactorTime
@@ -89,6 +89,22 @@ def hang_up(request: Request) -> None:
     """Hang up on who does not read: to wait until he has could take for ever."""
     transport: Any = request.channel.transport
     transport.abortConnection()
+
+
+def in_chunks(texts: Iterable[str], characters: int) -> Iterator[bytes]:
+    """Put short texts together until there are so many characters, as bytes; b"" in between."""
+    waiting: list[str] = []
+    length = 0
+    for text in texts:
+        waiting.append(text)
+        length += len(text)
+        if length < characters:
+            yield b""
+            continue
+        yield "".join(waiting).encode("utf-8", "replace")
+        waiting.clear()
+        length = 0
+    yield "".join(waiting).encode("utf-8", "replace")
 
 
 def gzipped(chunks: Iterator[bytes]) -> Iterator[bytes]:
