@@ -54,7 +54,7 @@ def known_peer(*address: Any) -> Peer | None:
     """
     if len(address) < 2:
         raise BadAddress(address, f"expected a host and a port, got {quoted(address)}")
-    host, port = address
+    host, port = address[:2]
     check_port(port)
     canonical = canonical_host(host)
     if canonical is None:

@@ -126,7 +126,7 @@ class AskingClient(DatagramProtocol):
                 raise _misused(self._sockets.open, len(data))
             if timeout is not self._timeout or retries is not self._retries:  # most ask alike
                 self._timeout, self._retries = _checked(timeout, retries)
-            peer = known_peer(*address[:2])
+            peer = known_peer(*address)
             if type(data) is not bytes:
                 data = bytes(data)
         except (UdpEchoError, ValueError) as error:

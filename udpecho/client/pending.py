@@ -149,9 +149,10 @@ class Pending(Owed):
                 fresh.doubts(now)
             elif now > fresh.until or key in ended.young or key in ended.old:
                 fresh.doubts(now)
+            request.attempts = 1
         else:
             request.begin(self._now())
-        request.attempts += 1
+            request.attempts += 1
         self._deadlines.start(request)
         self._transmit(request)
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 import operator
 import socket
 import struct
-from functools import cached_property, lru_cache
+from collections.abc import Callable
+from functools import cache, cached_property, lru_cache
 from typing import Any, Self
 
 from udpecho.errors import BadAddress, WrongFamily
@@ -156,15 +157,23 @@ def encode(layout: Layout, host: str, port: int) -> bytes:
     Raises BadAddress, or WrongFamily. A scope is looked up each time: an interface that goes and
     comes again has its name, and another number.
     """
-    return _lay_out(layout, host, port) if "%" in host else encode_unscoped(layout, host, port)
+    return _lay_out(layout, host, port) if "%" in host else unscoped(layout)(host, port)
 
 
-@lru_cache(maxsize=REMEMBERED, typed=True)  # or else 7.0 passes for 7 once that is known
-def encode_unscoped(layout: Layout, host: str, port: int) -> bytes:
-    """Do so with an address that has no scope, and keep it; also raises BadAddress for a scope."""
-    if "%" in host:
-        raise BadAddress(host, f"expected an address without a scope, got {host!r}")
-    return _lay_out(layout, host, port)
+@cache
+def unscoped(layout: Layout) -> Callable[..., bytes]:
+    """Give what does so with a host and a port without a scope, and keeps it: for each datagram.
+
+    It raises BadAddress for a scope, too, and TypeError for what is not a host and a port.
+    """
+
+    @lru_cache(maxsize=REMEMBERED, typed=True)  # or else 7.0 passes for 7 once that is known
+    def encode_unscoped(host: str, port: int) -> bytes:
+        if "%" in host:
+            raise BadAddress(host, f"expected an address without a scope, got {host!r}")
+        return _lay_out(layout, host, port)
+
+    return encode_unscoped
 
 
 def _lay_out(layout: Layout, host: str, port: int) -> bytes:

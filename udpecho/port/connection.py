@@ -10,7 +10,7 @@ from udpecho.kernel import calls
 from udpecho.kernel.layout import Layout
 from udpecho.names import with_scope
 from udpecho.peer import is_wildcard
-from udpecho.port.address import encode_any, encode_peer, encode_unscoped
+from udpecho.port.address import encode_any, encode_peer, unscoped
 from udpecho.scopes import without_scope
 
 
@@ -23,7 +23,7 @@ class Connection:
         """Begin with a bound socket, be it the kernel's or what a reactor has for one."""
         self._socket = skt
         self._disconnect = disconnect
-        self._layout = layout
+        self._layout, self._encode = layout, unscoped(layout)
         self._bound = skt.getsockname()
         self._address: tuple[str, int] | None = None
         self.peer: bytes | None = None
@@ -55,7 +55,7 @@ class Connection:
             if address is None:
                 raise BadAddress(address, "expected an address: the port is not connected")
             try:
-                return encode_unscoped(self._layout, *address)
+                return self._encode(*address)
             except (TypeError, ValueError, AttributeError):
                 return encode_any(self._layout, address)  # or says what is wrong with it
         if address is not None and not self.is_peer(address):
