@@ -27,7 +27,7 @@ from tests.bench.wire import background, inside, network, outside
 PORT = 1060
 NODE = "198.18.0.2"
 JOIN_SECONDS = 30.0
-"""Until a thousand peers are probed, and what was sent first is forgotten."""
+"""Until a thousand peers are probed, what was sent first is forgotten, and the paths of 32 known."""
 
 SCRAPER = """
 import http.client, sys, time
@@ -148,7 +148,7 @@ def in_words(figures: Any) -> str:
 
 def few(bench: Bench) -> Iterator[tuple[str, str]]:
     """Probe 32 peers, and be probed by them."""
-    with bench.node(32, 16, 8) as ask:
+    with bench.node(32, 16, JOIN_SECONDS) as ask:
         yield "32 peers of 16 flows, one way", in_words(bench.measure(ask))
         yield "32 peers of 16 flows, both ways", in_words(bench.measure(ask, 512, 32))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import socket
 from pathlib import Path
 from typing import Any
@@ -13,24 +12,14 @@ from twisted.logger import Logger
 from twisted.python.systemd import ListenFDs
 
 from udpecho.server import CannotStart, mind_process, one_line_if_not
+from udpecho.watch.collecting import Collecting
 from udpecho.watch.configuring.settings import STANDARD_OUTPUT
 from udpecho.watch.configuring.tables import BadConfig
 from udpecho.watch.serving import node_service
 
-COLLECTIONS = 2, 5000
-"""Collections of the youngest garbage before one of what is older, which of ten took 9 ms; and of
-these before one of all there is. That looks at each probe remembered:
-at 10,000 a second it held the reactor for 50 to 110 ms, every few seconds; now it is every quarter
-of an hour, and more seldom where there are fewer. Hardly anything waits for it."""
-
 
 class NodeService(MultiService):
-    """A node whose start, if that fails, ends the program with one line.
-
-    The process is its own: it has Python collect garbage seldom.
-    """
-
-    _thresholds = gc.get_threshold()
+    """A node whose start, if that fails, ends the program with one line."""
 
     def privilegedStartService(self) -> None:
         """Open the sockets while the process may still have any port."""
@@ -41,13 +30,6 @@ class NodeService(MultiService):
         """Open the sockets, if there was no privileged start."""
         with one_line_if_not():
             super().startService()  # type: ignore[no-untyped-call]
-        self._thresholds = gc.get_threshold()
-        gc.set_threshold(self._thresholds[0], *COLLECTIONS)
-
-    def stopService(self) -> Any:
-        """Close all; the Deferred fires when the last replies that can be expected were there."""
-        gc.set_threshold(*self._thresholds)
-        return super().stopService()  # type: ignore[no-untyped-call]
 
 
 def node_process(
@@ -60,6 +42,7 @@ def node_process(
     if events_file is not None and events_file != STANDARD_OUTPUT:
         events_file = str(Path(events_file).absolute())  # not within the directory of the other
     service = NodeService()  # type: ignore[no-untyped-call]
+    Collecting(reactor).setServiceParent(service)  # type: ignore[no-untyped-call]
     try:
         node, reading = node_service(
             service, reactor, Path(file), socket.gethostname(), inherited, log, events_file

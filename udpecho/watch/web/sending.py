@@ -12,7 +12,8 @@ from twisted.python.failure import Failure
 from twisted.web.http import Request
 from zope.interface import implementer
 
-from udpecho.reactors import TURN_SECONDS, monotonic_clock
+from udpecho.reactors import monotonic_clock
+from udpecho.watch.pieces import PIECE_SECONDS
 
 WHOLE_SECONDS = 30.0
 """How long a page may take to be read: who is slower gets no more of it."""
@@ -60,7 +61,7 @@ class Sending:
 
     def _go_on(self) -> None:
         self._next = None
-        ends = self._seconds() + TURN_SECONDS
+        ends = self._seconds() + PIECE_SECONDS
         try:
             for chunk in self._chunks:
                 if chunk:

@@ -1,0 +1,79 @@
+"""When garbage is looked for in a node's process."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from twisted.internet.task import Clock
+
+from udpecho.watch.collecting import ALL_SECONDS, NEW_SECONDS, Collecting
+
+
+class Seen:
+    """Hears of each collection, and stands for the process's memory."""
+
+    def __init__(self) -> None:
+        self.generations: list[int] = []
+        self.memory = 1000
+
+    def hear(self, phase: str, info: dict[str, int]) -> None:
+        if phase == "start":
+            self.generations.append(info["generation"])
+
+
+@pytest.fixture
+def seen() -> Iterator[Seen]:
+    seen = Seen()
+    gc.callbacks.append(seen.hear)
+    yield seen
+    gc.callbacks.remove(seen.hear)
+
+
+@pytest.fixture
+def clock(seen: Seen) -> Iterator[Clock]:
+    clock = Clock()
+    before = gc.get_threshold()
+    collecting = Collecting(clock, lambda: seen.memory)
+    collecting.startService()
+    assert gc.get_threshold()[2] > 10_000, "CPython begins none of all there is by itself"
+    yield clock
+    collecting.stopService()
+    assert gc.get_threshold() == before
+    assert not clock.getDelayedCalls()
+
+
+def test_what_is_new_is_looked_at_ten_times_a_second(clock: Clock, seen: Seen) -> None:
+    """More seldom, so many probes are new that the look holds the reactor for long."""
+    seen.generations.clear()
+    clock.pump([NEW_SECONDS] * 10)
+    assert seen.generations.count(1) >= 10
+    assert 2 not in seen.generations
+    assert NEW_SECONDS <= 0.1
+
+
+def test_all_there_is_is_looked_at_when_memory_has_grown(clock: Clock, seen: Seen) -> None:
+    clock.advance(ALL_SECONDS)
+    assert 2 not in seen.generations, "it has not grown"
+    seen.memory = 1100
+    clock.advance(ALL_SECONDS)
+    assert seen.generations.count(2) == 1
+    clock.advance(ALL_SECONDS)
+    assert seen.generations.count(2) == 1, "it has not grown since"
+
+
+def test_what_refers_to_itself_is_freed_soon(clock: Clock) -> None:
+    class Ring:
+        pass
+
+    freed: list[Any] = []
+    ring = Ring()
+    ring.ring = ring  # type: ignore[attr-defined]
+    import weakref
+
+    weakref.finalize(ring, freed.append, True)
+    del ring
+    clock.advance(NEW_SECONDS)
+    assert freed
