@@ -27,7 +27,7 @@ from tests.bench.wire import background, inside, network, outside
 PORT = 1060
 NODE = "198.18.0.2"
 JOIN_SECONDS = 30.0
-"""Until a thousand peers are probed, what was sent first is forgotten, and the paths of 32 known."""
+"""Until a thousand peers are probed, what was sent first is forgotten, and 32 paths are known."""
 
 SCRAPER = """
 import http.client, sys, time

@@ -37,20 +37,26 @@ class Reactor:
 
 
 class Slow:
-    """An observer to whom each batch takes this many seconds, by the clock that it is told."""
+    """An observer to whom to send what is due, and each batch, take so long by its clock."""
 
-    def __init__(self, takes: float) -> None:
-        self.now = 0.0
+    def __init__(self, sends: float, takes: float) -> None:
+        self._passed = 0.0
+        self._began_ns = time.monotonic_ns()
+        self._sends = sends
         self.came_by: list[ProbeSocket] = []
         self.caught_up_after: list[int] = []
         self._takes = takes
 
+    def now_ns(self) -> int:
+        return self._began_ns + round(self._passed * 1e9)
+
     def due(self) -> None:
         """Send nothing."""
+        self._passed += self._sends
 
     def came(self, socket: ProbeSocket, arrivals: Sequence[Arrival], stamp: Stamp) -> None:
         self.came_by.append(socket)
-        self.now += self._takes
+        self._passed += self._takes
 
     def refused(self, refusal: Refusal) -> None:
         raise AssertionError(refusal)
@@ -68,21 +74,28 @@ def instrument() -> Iterator[kernel.KernelInstrument]:
 
 
 @pytest.mark.parametrize(
-    ("takes", "turns"), [(0.0, [SOCKETS]), (TURN_SECONDS * 1.5, [1, 2, SOCKETS])]
+    ("sends", "takes", "turns"),
+    [
+        (0.0, 0.0, [SOCKETS]),
+        (0.0, TURN_SECONDS * 1.5, [1, 2, SOCKETS]),
+        (TURN_SECONDS * 1.5, 0.0, [1, SOCKETS]),
+    ],
 )
 def test_a_turn_ends_in_time(
     instrument: kernel.KernelInstrument,
     monkeypatch: pytest.MonkeyPatch,
+    sends: float,
     takes: float,
     turns: list[int],
 ) -> None:
-    """Nothing is looked for as missing before all that came has been read."""
-    observer = Slow(takes)
-    monkeypatch.setattr(kernel, "monotonic", lambda: observer.now)
+    """What is sent counts, too; nothing is looked for as missing before all has been read."""
+    observer = Slow(sends, takes)
+    monkeypatch.setattr(kernel, "monotonic_ns", observer.now_ns)
     with ExitStack() as stack:
         skt = stack.enter_context(bound())
         opened = [instrument.open(skt.getsockname(), connected=False) for _ in range(SOCKETS)]
-        instrument.wake_at(instrument.start(observer).monotonic_ns)
+        instrument.start(observer)
+        instrument.wake_at(observer.now_ns())
         for each in opened:
             skt.sendto(b"here", ("127.0.0.1", each.port))
         read: list[int] = []
