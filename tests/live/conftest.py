@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from os import environ, geteuid
 from pathlib import Path
+from random import SystemRandom
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ import pytest
 from tests.live.deadline import SHUTDOWN, within
 from tests.live.netns import Pair, pair
 from tests.live.program import Program, twistd
+from udpecho.guard.reasons import REFLECTOR_PORTS
 from udpecho.kernel.layout import SO_TIMESTAMPNS
 from udpecho.port.listen import STOCK_PORT
 
@@ -86,18 +88,34 @@ def bound(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
     return skt
 
 
-def free_port() -> int:
-    """Find a port that is free in both families; it is not held, and so may be taken again."""
+def free_port(*addresses: str) -> int:
+    """Find a port that is free for UDP and TCP; it is not held, and so may be taken again.
+
+    It is none that Linux gives by itself, from 32,768 on: or else who connects to a server that
+    is just starting may be given the server's port, is connected to itself, and has taken it.
+    """
+    everywhere = ("0.0.0.0", "::") if has_ipv6() else ("0.0.0.0",)
     for _ in range(100):
-        with bound("0.0.0.0") as ipv4:
-            port: int = ipv4.getsockname()[1]
-            try:
-                if has_ipv6():
-                    bound("::", port).close()
-            except OSError:
-                continue
+        port = SystemRandom().randrange(20_000, 32_768)
+        if port not in REFLECTOR_PORTS and all(
+            _is_free(kind, address, port)
+            for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM)
+            for address in addresses or everywhere
+        ):
             return port
-    raise AssertionError("no port is free in both families")
+    raise AssertionError(f"no port is free at {addresses or everywhere}")
+
+
+def _is_free(kind: int, address: str, port: int) -> bool:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, kind) as skt:
+        if family == socket.AF_INET6:
+            skt.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        try:
+            skt.bind((address, port))
+        except OSError:
+            return False
+        return True
 
 
 def echo(address: tuple[str, int], data: bytes = b"hello") -> bytes:

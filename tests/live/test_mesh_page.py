@@ -16,6 +16,7 @@ from threading import Event, Thread
 
 import pytest
 
+from tests.live.conftest import free_port
 from tests.live.monitored import PROMETHEUS
 from tests.live.program import Program, environment, twistd
 
@@ -44,19 +45,10 @@ PATIENCE = 180.0
 
 def free_ports(addresses: list[str]) -> list[int]:
     """Find two ports that are free for UDP and TCP at all of these addresses."""
-    found: list[int] = []
-    for _ in range(100):
-        with ExitStack() as stack, suppress(OSError):
-            port = 0
-            for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
-                for address in addresses:
-                    trial = stack.enter_context(socket.socket(socket.AF_INET, kind))
-                    trial.bind((address, port))
-                    port = trial.getsockname()[1]
-            found.append(port)
-        if len(set(found)) == 2:
-            return found
-    raise AssertionError("no two ports are free")
+    found: set[int] = set()
+    while len(found) < 2:
+        found.add(free_port(*addresses))
+    return list(found)
 
 
 class Node:

@@ -82,6 +82,7 @@ def authorization(user: str, password: str) -> dict[str, str]:
 def shown(tmp_path: Path) -> Iterator[Shown]:
     node = Shown(tmp_path)
     with node.program:
+        node.program.wait_for("pages and metrics are at")
         until(lambda: node.get("/-/ready") == (200, "yes\n"))
         yield node
 
