@@ -93,6 +93,10 @@ def test_a_file_that_changes_is_put_in_force_and_one_that_can_not_be_is_not(
     assert sorted(node.roll) == ["198.51.100.1", "198.51.100.2"]
     reading.read_again()
     assert node.reloads.refused == 2
+    file.write_text(reflect + "[node]\nname = 'a third'")
+    reading.read_again()  # as at a SIGHUP, before the file is looked at
+    net.advance(2 * LOOK_SECONDS)
+    assert node.reloads.refused == 3, "it is told once"
     service.stopService()
     net.advance(10)
     assert not host.getDelayedCalls()

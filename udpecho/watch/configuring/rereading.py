@@ -82,6 +82,7 @@ class Rereading(Service):
 
     def read_again(self) -> None:
         """Put in force what the file has; what can't be is told, and the old stays in force."""
+        self._has_changed()  # what is read now is not told once more by the next look
         try:
             self._take(config_of(self._file.path, self._host))
         except (ValueError, OSError) as error:
@@ -103,6 +104,9 @@ class Rereading(Service):
 
     def _look(self) -> None:
         self._alarm = self._reactor.callLater(LOOK_SECONDS, self._look)
-        has_changed, also = self._file.has_changed(), self._also_changed()
-        if has_changed or also:
+        if self._has_changed():
             self.read_again()
+
+    def _has_changed(self) -> bool:
+        has_changed, also = self._file.has_changed(), self._also_changed()
+        return has_changed or also
