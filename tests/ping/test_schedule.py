@@ -122,7 +122,7 @@ def test_those_who_come_one_by_one_are_as_far_from_each_other_as_can_be() -> Non
     taken: list[int] = []
     for number in range(1, 201):
         place = places.emptiest()
-        places.targets[place] += 1
+        places.change(place, 1)
         taken = sorted([*taken, place])
         gaps = [b - a for a, b in zip(taken, [*taken[1:], taken[0] + 200], strict=True)]
         assert max(gaps) <= max(2, 2.7 * 200 / number)
@@ -146,7 +146,7 @@ def test_those_who_are_to_be_together_share_a_place_before_another_is_begun() ->
 def test_places_are_even_once_all_have_their_company(together: int, targets: int) -> None:
     places = Places(100 * MS, together)
     for _ in range(targets):
-        places.targets[places.emptiest()] += 1
+        places.change(places.emptiest(), 1)
     assert max(places.targets) <= max(together, -(-targets // 20))
     assert sum(0 < each < together for each in places.targets) <= 1
 

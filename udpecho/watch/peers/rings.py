@@ -7,23 +7,22 @@ else.
 
 from __future__ import annotations
 
+import struct
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, insort
 from hashlib import shake_128
 from itertools import count
 
-_HASH_BYTES = 5
-_NUMBER_BITS = 24
-_NUMBERS = (1 << _NUMBER_BITS) - 1
+_WORD_BYTES = 8
+_NUMBERS = (1 << 24) - 1
 """A place is 40 bits of a hash, and then the node's number: one word of a list that is searched."""
 
 
 def places(name: str, number: int, rings: int) -> list[int]:
     """Give a node's place on each of so many rings."""
-    digest = shake_128(name.encode("utf-8", "surrogatepass")).digest(_HASH_BYTES * rings)
-    starts = range(0, len(digest), _HASH_BYTES)
-    hashes = (int.from_bytes(digest[at : at + _HASH_BYTES], "big") for at in starts)
-    return [each << _NUMBER_BITS | number for each in hashes]
+    digest = shake_128(name.encode("utf-8", "surrogatepass")).digest(_WORD_BYTES * rings)
+    words = struct.unpack(f">{rings}Q", digest)  # the same on every machine
+    return [word & ~_NUMBERS | number for word in words]
 
 
 class Rings:
@@ -40,7 +39,7 @@ class Rings:
     def add(self, places: list[int]) -> None:
         """Put a node in its places."""
         for ring, place in zip(self._rings, places, strict=True):
-            ring.insert(bisect_left(ring, place), place)
+            insort(ring, place)
 
     def remove(self, places: list[int]) -> None:
         """Take a node out of its places."""
