@@ -119,6 +119,13 @@ def _of_kind(heard: list[Told], begun: float, mended: float) -> dict[str, object
         "first resolved s after the mend": round(lasts[0] - mended, 1) if lasts else None,
         "last resolved s after the mend": round(lasts[-1] - mended, 1) if lasts else None,
         "one": next(iter(began)),
+        "segments": sorted(
+            {
+                f"{each.labels['segment']} ({each.labels['direction']})"
+                for each in heard
+                if "segment" in each.labels
+            }
+        ),
         "says": dict(heard[-1].annotations),
     }
 
