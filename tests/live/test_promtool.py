@@ -88,6 +88,27 @@ def test_rare_losses_come_and_go_without_an_alert_that_does(tmp_path: Path) -> N
     assert trial.failures(PROMTOOL, tmp_path) == ""
 
 
+def test_rare_losses_of_many_pairs_end_together(tmp_path: Path) -> None:
+    """1.2 % between two leaves, as where one of their four ways loses."""
+    left, right = NODES[:4], NODES[4:8]
+
+    def loss(source: str, target: str, at: int) -> float:
+        return 0.0125 if (source in left) != (target in left) and 200 <= at < 600 else 0.0
+
+    trial = Trial(Mesh([*left, *right], 800, loss=loss))
+    alerts = [
+        firing("UdpechoPairLoses", instance=one, peer=other)
+        for here, there in ((left, right), (right, left))
+        for one in here
+        for other in there
+    ]
+    trial.is_quiet(0, 200)
+    trial.fires(600, *alerts)
+    trial.is_quiet(660, 800)
+    trial.began_once(*alerts)
+    assert trial.failures(PROMTOOL, tmp_path) == ""
+
+
 def test_a_blip_is_no_alert(tmp_path: Path) -> None:
     for share, seconds in ((1.0, 1), (0.3, 4)):
         trial = Trial(Mesh(FOUR, 400, loss=one_pair(share, 200, 200 + seconds)))
