@@ -435,6 +435,11 @@ class Living(Named):
         self.outcomes.clear()
         return names
 
+    def wakes(self) -> bool:
+        """Tell whether something is to be looked up."""
+        calls = self.host.getDelayedCalls()
+        return any(getattr(each.func, "__self__", None) is self.lookups for each in calls)
+
     def end(self) -> Any:
         self.run_of_all.stop()
         self.net.advance(10)
@@ -485,6 +490,20 @@ def test_one_that_leaves_before_its_name_is_known_is_never_probed(seconds: float
     bench.net.advance(30)
     assert bench.heard() == set()
     assert not isinstance(bench.end(), Failure)
+
+
+def test_nobody_wakes_to_look_an_address_up() -> None:
+    """Of 10,000 it would be a thousand times a second."""
+    bench = Living()
+    for host in (SERVER[0], OTHER, "fe80::1%nowhere"):
+        bench.lookups.join(host, 7, host)
+    bench.net.advance(25)
+    assert len(bench.errors) == 1, "an interface may yet come"
+    assert bench.wakes()
+    bench.lookups.leave(2)
+    bench.net.advance(100)
+    assert not bench.wakes()
+    bench.end()
 
 
 def test_one_that_joins_again_goes_on_where_it_was() -> None:

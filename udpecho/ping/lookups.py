@@ -218,8 +218,10 @@ class Lookups:
             self._take_failure(number, _why(host, error))
             return
         self._failed.pop(number, None)
-        if self._roster is not None:
+        if self._roster is not None and self._is_name(number):
             self._times.found(number, self._seconds())
+        else:  # an address is what it is, once its interface is there
+            self._times.forget(number)
         if readdressed is not None:
             self._on_naming(readdressed)
 
