@@ -22,7 +22,6 @@ from twisted.protocols.basic import LineReceiver
 
 from tests.bench.process import resident_kib
 from udpecho.watch import WatchService
-from udpecho.watch.collecting import Collecting
 from udpecho.watch.configuring.rereading import config_of
 from udpecho.watch.counts import FATES
 from udpecho.watch.process import NodeService
@@ -164,8 +163,7 @@ def fill(node: WatchService) -> None:
 
 def main(file: Path) -> None:
     """Run a node until standard input ends."""
-    every = NodeService()
-    Collecting(reactor).setServiceParent(every)
+    every = NodeService(reactor)
     node, _ = node_service(every, reactor, file, file.stem, None, Logger())
     every.privilegedStartService()
     every.startService()

@@ -78,12 +78,16 @@ def needs_our_port(fault: str) -> pytest.MarkDecorator:
     return pytest.mark.skipif(over_stock, reason=f"Twisted's port serves: {fault}")
 
 
-def bound(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
-    """Open a UDP socket that waits 5 s at most for what it is to receive."""
-    skt = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
+def bound(host: str = "127.0.0.1", port: int = 0, kind: int = socket.SOCK_DGRAM) -> socket.socket:
+    """Open a socket, UDP's unless told otherwise, that waits 5 s at most for what it receives."""
+    skt = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, kind)
     if ":" in host:
         skt.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-    skt.bind((host, port))
+    try:
+        skt.bind((host, port))
+    except OSError:
+        skt.close()
+        raise
     skt.settimeout(5)
     return skt
 
@@ -107,15 +111,11 @@ def free_port(*addresses: str) -> int:
 
 
 def _is_free(kind: int, address: str, port: int) -> bool:
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    with socket.socket(family, kind) as skt:
-        if family == socket.AF_INET6:
-            skt.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        try:
-            skt.bind((address, port))
-        except OSError:
-            return False
-        return True
+    try:
+        bound(address, port, kind).close()
+    except OSError:
+        return False
+    return True
 
 
 def echo(address: tuple[str, int], data: bytes = b"hello") -> bytes:

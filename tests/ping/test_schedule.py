@@ -151,6 +151,22 @@ def test_places_are_even_once_all_have_their_company(together: int, targets: int
     assert sum(0 < each < together for each in places.targets) <= 1
 
 
+@given(st.integers(1, 6), st.lists(st.integers(-1, 19), max_size=200))
+def test_the_emptiest_place_is_the_first_that_wants_most(together: int, steps: list[int]) -> None:
+    """However many come and go: -1 is one that comes, else one leaves or comes where it is told."""
+    places, untouched = Places(100 * MS, together), Places(100 * MS)
+    order = []
+    for _ in untouched.targets:
+        order.append(untouched.emptiest())
+        untouched.change(order[-1], 1)
+    for step in steps * 3:
+        counts = places.targets
+        wanted = {each: -n if n < together else n for each, n in enumerate(counts)}
+        assert places.emptiest() == min(order, key=wanted.__getitem__)
+        place = places.emptiest() if step < 0 else step
+        places.change(place, -1 if step >= 0 and counts[place] else 1)
+
+
 def test_several_turns_may_be_had_at_once_and_then_none_for_as_long() -> None:
     schedule = Schedule(10 * MS, at_once=3)
     schedule.join(target(0), 0)

@@ -9,7 +9,7 @@ together, so that a wake-up serves them all, it gets one that has fewer than the
 
 from __future__ import annotations
 
-from heapq import heapify, heappop, heappush
+from heapq import heappop, heappush
 from math import gcd, inf
 from typing import NamedTuple
 
@@ -51,8 +51,8 @@ class Places:
         self.targets = [0] * number
         order = _scattered(number)
         self._ranks = {place: rank for rank, place in enumerate(order)}
-        self._wanting = [(0, rank, place) for rank, place in enumerate(order)]
-        """A heap of what each place wanted at some time, and wants if that is as it is now."""
+        self._wanting = [self._entry(place) for place in order]
+        """A heap of what each place wanted at some time, and wants if that is its entry still."""
 
     def even(self, number: int, of: int) -> int:
         """Return the place of one of so many targets, spread evenly over the interval."""
@@ -61,22 +61,21 @@ class Places:
     def change(self, place: int, by: int) -> None:
         """Note that so many more targets are probed at a place."""
         self.targets[place] += by
+        heappush(self._wanting, self._entry(place))
         if len(self._wanting) > 3 * len(self.targets):
-            self._wanting = [(self._wants(each), self._ranks[each], each) for each in self._ranks]
-            heapify(self._wanting)
-        else:
-            heappush(self._wanting, (self._wants(place), self._ranks[place], place))
+            self._wanting = sorted(map(self._entry, self._ranks))
 
     def emptiest(self) -> int:
         """Return the place that was begun and wants more; else that where fewest are."""
-        wanting = self._wanting
-        while wanting[0][0] != self._wants(wanting[0][2]):
-            heappop(wanting)
-        return wanting[0][2]
+        while (first := self._wanting[0]) != self._entry(first[2]):
+            heappop(self._wanting)
+        return first[2]
 
-    def _wants(self, place: int) -> int:
+    def _entry(self, place: int) -> tuple[int, int, int]:
+        """Give what a place wants, the least first; then its rank, and the place."""
         targets = self.targets[place]
-        return -targets if targets < self._together else targets
+        wants = -targets if targets < self._together else targets
+        return wants, self._ranks[place], place
 
 
 class Group:

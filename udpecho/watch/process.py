@@ -19,7 +19,11 @@ from udpecho.watch.serving import node_service
 
 
 class NodeService(MultiService):
-    """A node whose start, if that fails, ends the program with one line."""
+    """A node in a process of its own: a start that fails ends the program with one line."""
+
+    def __init__(self, reactor: Any) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        Collecting(reactor).setServiceParent(self)  # type: ignore[no-untyped-call]
 
     def privilegedStartService(self) -> None:
         """Open the sockets while the process may still have any port."""
@@ -41,8 +45,7 @@ def node_process(
     """
     if events_file is not None and events_file != STANDARD_OUTPUT:
         events_file = str(Path(events_file).absolute())  # not within the directory of the other
-    service = NodeService()  # type: ignore[no-untyped-call]
-    Collecting(reactor).setServiceParent(service)  # type: ignore[no-untyped-call]
+    service = NodeService(reactor)
     try:
         node, reading = node_service(
             service, reactor, Path(file), socket.gethostname(), inherited, log, events_file
