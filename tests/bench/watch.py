@@ -23,9 +23,13 @@ from typing import Any
 from tests.arguments import Arguments, at_least
 from tests.bench.process import ROOT, build
 from tests.bench.wire import background, inside, network, outside
+from udpecho.watch.probing import FLOWS_AT_ONCE
 
 PORT = 1060
 NODE = "198.18.0.2"
+GAP_US = 20
+"""Microseconds between the probes of a peer that leave at one time, as the kernel stamps them."""
+
 JOIN_SECONDS = 30.0
 """Until a thousand peers are probed, what was sent first is forgotten, and 32 paths are known."""
 
@@ -111,7 +115,7 @@ class Bench:
     def asking(self, rate: int, sources: int, seconds: float) -> subprocess.Popen[str]:
         """Have peers probe the node."""
         program = str(self.folder / "ask")
-        numbers = (PORT, rate, round(seconds), sources, 4, 120)
+        numbers = (PORT, rate, round(seconds), sources, FLOWS_AT_ONCE, GAP_US)
         return subprocess.Popen(
             outside(program, NODE, *map(str, numbers)), stdout=subprocess.PIPE, text=True
         )

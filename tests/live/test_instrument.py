@@ -50,9 +50,10 @@ class Slow:
     def now_ns(self) -> int:
         return self._began_ns + round(self._passed * 1e9)
 
-    def due(self) -> None:
+    def due(self) -> bool:
         """Send nothing."""
         self._passed += self._sends
+        return False
 
     def came(self, socket: ProbeSocket, arrivals: Sequence[Arrival], stamp: Stamp) -> None:
         self.came_by.append(socket)

@@ -16,7 +16,7 @@ from tests.live.conftest import bound
 from tests.live.test_instrument import Reactor
 from udpecho.instrument import kernel
 from udpecho.instrument.instrument import ProbeSocket, SocketOptions
-from udpecho.instrument.lookout import Lookout
+from udpecho.instrument.lookout import MOST_DUE, Lookout
 from udpecho.instrument.probe import Arrival, Flow, Probe
 from udpecho.instrument.stamps import Clock, Stamp, round_trip
 from udpecho.refusal import Refusal
@@ -67,6 +67,21 @@ def test_it_looks_away_while_it_rests_and_still_wakes_when_it_was_asked_to() -> 
         assert not is_readable(lookout.fileno())
 
 
+def test_a_rest_is_over_when_so_much_was_due_in_it() -> None:
+    """What is sent then is answered, and a socket's buffer is not to overflow meanwhile."""
+    lookout = Lookout(HOUR)
+    for _ in range(2):
+        now_ns = time.monotonic_ns()
+        lookout.rest(now_ns)
+        for times in range(MOST_DUE):
+            assert lookout.rests(now_ns), times
+            lookout.wake_at(now_ns)
+            assert lookout.is_due(now_ns)
+            assert not lookout.is_due(now_ns)
+        assert not lookout.rests(now_ns)
+    lookout.close()
+
+
 def test_the_end_of_a_rest_wakes() -> None:
     lookout = Lookout(1)
     lookout.rest(time.monotonic_ns())
@@ -82,9 +97,11 @@ class Hearing:
     def __init__(self) -> None:
         self.came_at: list[tuple[int | None, Stamp]] = []
         self.caught_up_times = 0
+        self.wants = False
 
-    def due(self) -> None:
+    def due(self) -> bool:
         """Send nothing."""
+        return self.wants
 
     def came(self, _: ProbeSocket, arrivals: Sequence[Arrival], stamp: Stamp) -> None:
         self.came_at += [(arrived_ns, stamp) for _, _, arrived_ns, _, _ in arrivals]
@@ -131,6 +148,13 @@ def test_a_reply_that_waited_has_the_round_trip_that_it_had(
         made.wake_at(0)
         made.doRead()
         assert len(hearing.came_at) == had, "it rests, though something is due"
+        hearing.wants = True
+        made.wake_at(0)
+        made.doRead()
+        assert len(hearing.came_at) > had, "unless it is wanted"
+        hearing.wants = False
+        had = len(hearing.came_at)
+        probe = ask()
         time.sleep(0.2)
         later = time.monotonic_ns() + 2 * HOUR
         monkeypatch.setattr(kernel, "monotonic_ns", lambda: later)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from errno import EMSGSIZE, EPERM, errorcode
+from itertools import groupby
 from typing import Any
 
 import pytest
@@ -489,6 +490,70 @@ def test_of_probes_that_are_due_at_once_each_that_will_not_go_is_refused() -> No
     figures = bench.run(targets=hosts, interval_ns=10 * MS, count=1).figures
     assert (figures.sent, figures.refused, figures.replied) == (4, 3, 1)
     assert [outcome.reason for outcome in bench.outcomes] == ["EPERM"] * 3 + [None]
+
+
+def peers(number: int) -> tuple[Target, ...]:
+    """Targets that are probed at one time, and all answer."""
+    return tuple(Target(f"host{each}", (SERVER[0], 7 + each)) for each in range(number))
+
+
+def together(**changes: Any) -> dict[str, Any]:
+    """Plan a run that probes three of four flows at one time."""
+    return {"targets": peers(3), "flows": 4, "at_once": 3, "interval_ns": MS} | changes
+
+
+@pytest.mark.parametrize("connected", [False, True])
+def test_probes_of_several_flows_leave_peer_by_peer(
+    connected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that who answers is woken once for all."""
+    monkeypatch.setenv(STOCK_PORT, "1")  # ours sends at the end of a turn, by the sockets
+    bench = Bench()
+    for target in peers(3):
+        bench.server.listenUDP(target.peer[1], EchoServer())
+    heard: list[list[Probe]] = []
+    run = bench.ping(connected, **together(count=8))
+    run.listen(on_sent=lambda probes: heard.append(list(probes)))
+    summary = bench.finish(run.start())
+    assert (summary.figures.sent, summary.figures.replied) == (24, 24)
+    leaving = [d for d in bench.net.record if d.source[0] == "192.0.2.2"]
+    times = [
+        [(port, len({d.source for d in each})) for port, each in groupby(found, _to_port)]
+        for _, found in groupby(leaving, lambda d: d.sent)
+    ]
+    assert times == [[(7, 3), (8, 3), (9, 3)]] * 2 + [[(7, 2), (8, 2), (9, 2)]]
+    sequences = [probe.sequence for probes in heard for probe in probes]
+    assert sorted(sequences) == sorted([*range(1, 9)] * 3)
+    for target in peers(3):
+        mine = [probe for probes in heard for probe in probes if probe.flow.peer == target.peer]
+        assert [probe.sequence for probe in mine] == list(range(1, 9))
+
+
+def _to_port(datagram: Any) -> int:
+    return int(datagram.destination[1])
+
+
+def test_of_several_flows_each_probe_that_will_not_go_is_refused() -> None:
+    bench = Bench()
+    bench.serve()
+    bench.host.fail_sends(EPERM, times=2)
+    figures = bench.run(**together(targets=peers(1), count=3)).figures
+    assert (figures.sent, figures.refused, figures.replied) == (3, 2, 1)
+    assert [outcome.reason for outcome in bench.outcomes] == ["EPERM"] * 2 + [None]
+
+
+def test_who_ends_a_run_by_what_was_sent_has_all_that_was_sent_counted() -> None:
+    bench = Bench()
+    run = bench.ping(**together(count=8))
+    running = run.start()
+    errors: list[Any] = []
+    running.addErrback(errors.append)
+    run.listen(on_sent=lambda _: running.cancel())
+    bench.net.advance(1)
+    assert errors[0].check(CancelledError)
+    sent = [d for d in bench.net.record if d.source[0] == "192.0.2.2"]
+    figures = run.summary().figures
+    assert (len(sent), figures.sent, len(bench.outcomes)) == (9, 9, 9)
 
 
 @pytest.mark.slow

@@ -59,8 +59,11 @@ class SocketOptions:
 class Observer(Protocol):
     """Whom an instrument tells what it sees: the ping."""
 
-    def due(self) -> None:
-        """Hear that the time asked for with wake_at has come; before anything else is told."""
+    def due(self) -> bool:
+        """Hear that the time asked for with wake_at has come; before anything else is told.
+
+        Return whether to be told at once what has come, though it may wait.
+        """
 
     def caught_up(self) -> None:
         """Hear that all that came before due() has been told: what is missing has not come."""
@@ -90,6 +93,12 @@ class ProbeSocket(Protocol):
 
         When the kernel sent it is noted later, but before any reply to it is told.
         """
+
+    def ready(self) -> None:
+        """Be ready for send_alone(): hear of what would fail it."""
+
+    def send_alone(self, probe: Probe, payload: bytes) -> Unsent | None:
+        """Send a probe as send() does; return it if our own kernel would not send it."""
 
     def send_hop(self, probe: Probe, payload: bytes, ttl: int) -> int:
         """Send a probe with a TTL of its own, that is to end at a hop, noting when.

@@ -144,13 +144,13 @@ class KernelInstrument:
         """
         lookout, now_ns = self._lookout, monotonic_ns()
         until_ns = now_ns + _TURN_NS
-        due = lookout.is_due(now_ns)
+        due, wanted = lookout.is_due(now_ns), False
         if due and self._observer is not None:
             self._owes = True
-            self._observer.due()
+            wanted = self._observer.due()
         if due and self._observer is not None:
             lookout.settle()
-        if lookout.rests(monotonic_ns()):
+        if not wanted and lookout.rests(monotonic_ns()):
             return
         ready = lookout.look()
         left = len(ready) == MOST_SOCKETS

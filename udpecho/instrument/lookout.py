@@ -15,6 +15,9 @@ from udpecho.kernel.wake import ExactTimer
 MOST_SOCKETS = 64
 """Sockets looked at in a turn."""
 
+MOST_DUE = 6
+"""Times due in a rest: after each something was sent, and a socket has room for so many replies."""
+
 
 _NEVER_NS = 1 << 62
 
@@ -30,6 +33,7 @@ class Lookout:
         self._epoll.register(self._timer.fileno(), select.EPOLLIN)
         self._sockets = select.epoll() if rest_ns else self._epoll
         self._rests_until_ns: int | None = None
+        self._due = 0
         self._wake_at_ns: int | None = None
         self._watch()
 
@@ -55,6 +59,7 @@ class Lookout:
         due = self._wake_at_ns is not None and now_ns >= self._wake_at_ns
         if due:
             self._wake_at_ns = None
+            self._due += 1
         return due
 
     def settle(self) -> None:
@@ -66,7 +71,9 @@ class Lookout:
         """Tell whether it is too early to look; it is not if something is due again at once."""
         if self._wake_at_ns is not None and self._wake_at_ns <= now_ns:
             return False
-        return self._rests_until_ns is not None and now_ns < self._rests_until_ns
+        if self._rests_until_ns is None or self._due >= MOST_DUE:
+            return False
+        return now_ns < self._rests_until_ns
 
     def look(self) -> list[int]:
         """Return the sockets that have something, a batch at most."""
@@ -77,6 +84,7 @@ class Lookout:
         if self._rests_until_ns is None:
             self._epoll.unregister(self._sockets.fileno())
         self._rests_until_ns = now_ns + self.rest_ns
+        self._due = 0
         self._set()
 
     def go_on(self) -> None:

@@ -177,14 +177,21 @@ class ReactorSocket(DatagramProtocol):
         self._unsent = None
         return unsent
 
+    def ready(self) -> None:
+        """Do nothing."""
+
+    def send_alone(self, probe: Probe, payload: bytes) -> Unsent | None:
+        """Send a probe; return it if it won't go."""
+        unsent = self.send([probe], [payload])
+        return unsent[0] if unsent else None
+
     def send_hop(self, probe: Probe, payload: bytes, ttl: int) -> int:
         """Return ENOTSUP: a reactor gives no datagram a TTL of its own."""
         return errno.ENOTSUP
 
     def send_sized(self, probe: Probe, payload: bytes) -> Unsent | None:
         """Send a probe of whatever size; return it if it won't go."""
-        unsent = self.send([probe], [payload])
-        return unsent[0] if unsent else None
+        return self.send_alone(probe, payload)
 
     def _send(self, probe: Probe, payload: bytes) -> None:
         if self.transport is None:

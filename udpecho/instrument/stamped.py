@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
+from itertools import chain
 
 from udpecho.instrument.bulk import Intake, Outlet
 from udpecho.instrument.clocks import read_clocks
@@ -86,7 +87,7 @@ class StampedSocket:
         self._transmit: Callable[[bytes, Peer], int] = self._socket.sendto
         try:
             self._socket.setblocking(False)
-            self._set_options(family, options.hears_class)
+            _prepare(self._socket, family, options.hears_class)
             set_leaving(self._socket, options)
             self._socket.bind(with_scope(*local))
         except BaseException:
@@ -130,16 +131,28 @@ class StampedSocket:
         What is sent together has one reading of the clocks, and the kernel's stamp of each.
         Until there has been such a stamp, each goes by itself: not every driver gives any.
         """
-        unsent: list[Unsent] = []
+        self.ready()
+        if len(probes) == 1 or not self.sends.any_stamped:
+            return [*filter(None, map(self.send_alone, probes, payloads))]
+        parts = [slice(at, at + BATCH) for at in range(0, len(probes), BATCH)]
+        return [*chain(*[self._send_together(probes[part], payloads[part]) for part in parts])]
+
+    def ready(self) -> None:
+        """Hear what ICMP said: it would fail the next send, and the count would begin anew."""
         if self._hears_hops:
             self._empty_notices()
-        if len(probes) > 1 and self.sends.any_stamped:
-            for at in range(0, len(probes), BATCH):
-                self._send_together(probes[at : at + BATCH], payloads[at : at + BATCH], unsent)
-        else:
-            for probe, payload in zip(probes, payloads, strict=True):
-                self._send_alone(probe, payload, unsent)
-        return unsent
+
+    def send_alone(self, probe: Probe, payload: bytes) -> Unsent | None:
+        """Send a probe, noting when; return it if it won't go."""
+        probe.leaves(read_clocks())
+        try:
+            self._transmit(payload, probe.flow.peer)
+        except OSError:
+            self._count_anew()
+            unsent = self._send_together([probe], [payload])  # which knows what to do
+            return unsent[0] if unsent else None
+        self.sends.add([probe])
+        return None
 
     def send_hop(self, probe: Probe, payload: bytes, ttl: int | None) -> int:
         """Send a probe with a TTL of its own, noting when; return 0, or the errno if it won't go.
@@ -213,20 +226,9 @@ class StampedSocket:
                     self._mtus[peer[0]] = mtu  # IPv4 tells no port, unless it is connected
         return count
 
-    def _send_alone(self, probe: Probe, payload: bytes, unsent: list[Unsent]) -> None:
-        probe.leaves(read_clocks())
-        try:
-            self._transmit(payload, probe.flow.peer)
-        except OSError:
-            self._count_anew()
-            self._send_together([probe], [payload], unsent)  # which knows what to do
-        else:
-            self.sends.add([probe])
-
-    def _send_together(
-        self, probes: Sequence[Probe], payloads: Sequence[bytes], unsent: list[Unsent]
-    ) -> None:
-        """Send probes in as few system calls as can be, BATCH at most."""
+    def _send_together(self, probes: Sequence[Probe], payloads: Sequence[bytes]) -> list[Unsent]:
+        """Send probes in as few system calls as can be, BATCH at most; return those that won't."""
+        unsent: list[Unsent] = []
         outlet, names, fd = self._outlet, self._names, self.fileno()
         outlet.fill(payloads, [names[probe.flow.peer] for probe in probes], self._name_size)
         now = read_clocks()
@@ -250,6 +252,7 @@ class StampedSocket:
             unsent.append(Unsent(probe, number, mtu))
 
         send_all(send, 0, len(probes), failed, look)
+        return unsent
 
     def _arrivals(self) -> list[Arrival]:
         intake, layout = self._intake, self._layout
@@ -263,19 +266,6 @@ class StampedSocket:
         """Read a socket address: nearly always one that was asked."""
         return self._peers.get(name) or _stranger(self._layout, name)
 
-    def _set_options(self, family: int, hears_class: bool) -> None:
-        """Hear of errors, and TTLs or classes, and have room."""
-        if family == socket.AF_INET:
-            told = layout.IP_RECVTOS if hears_class else layout.IP_RECVTTL
-            heard, ip = [layout.IP_RECVERR, told], socket.IPPROTO_IP
-        else:  # beside an error there is no room for both
-            told = layout.IPV6_RECVTCLASS if hears_class else socket.IPV6_RECVHOPLIMIT
-            heard, ip = [socket.IPV6_V6ONLY, layout.IPV6_RECVERR, told], socket.IPPROTO_IPV6
-        for option in heard:
-            self._socket.setsockopt(ip, option, 1)
-        for buffer in (socket.SO_RCVBUF, socket.SO_SNDBUF):
-            calls.set_buffer(self._socket, buffer, _BUFFER)
-
     def _count_anew(self) -> None:
         """After a failed send, which some kernels count: forget the count, but no stamp."""
         if self.sends.stamps:
@@ -287,6 +277,20 @@ class StampedSocket:
         for _ in _DRAUGHTS:
             if self._take_notices(BATCH) < BATCH:
                 break
+
+
+def _prepare(skt: socket.socket, family: int, hears_class: bool) -> None:
+    """Hear of errors, and TTLs or classes, and have room."""
+    if family == socket.AF_INET:
+        told = layout.IP_RECVTOS if hears_class else layout.IP_RECVTTL
+        heard, ip = [layout.IP_RECVERR, told], socket.IPPROTO_IP
+    else:  # beside an error there is no room for both
+        told = layout.IPV6_RECVTCLASS if hears_class else socket.IPV6_RECVHOPLIMIT
+        heard, ip = [socket.IPV6_V6ONLY, layout.IPV6_RECVERR, told], socket.IPPROTO_IPV6
+    for option in heard:
+        skt.setsockopt(ip, option, 1)
+    for buffer in (socket.SO_RCVBUF, socket.SO_SNDBUF):
+        calls.set_buffer(skt, buffer, _BUFFER)
 
 
 @lru_cache(maxsize=_STRANGERS)

@@ -100,12 +100,15 @@ class ValueProbeSocket:
 
     def send(self, probes: Sequence[Probe], payloads: Sequence[bytes]) -> list[Unsent]:
         """Send each probe, noting when; return those that won't go."""
-        unsent = []
-        for probe, payload in zip(probes, payloads, strict=True):
-            failed = self._send(probe, payload, self._options.ttl)
-            if failed:
-                unsent.append(Unsent(probe, failed))
-        return unsent
+        return [*filter(None, map(self.send_alone, probes, payloads))]
+
+    def ready(self) -> None:
+        """Do nothing, either."""
+
+    def send_alone(self, probe: Probe, payload: bytes) -> Unsent | None:
+        """Send a probe; return it if it won't go."""
+        failed = self._send(probe, payload, self._options.ttl)
+        return Unsent(probe, failed) if failed else None
 
     def send_hop(self, probe: Probe, payload: bytes, ttl: int) -> int:
         """Send a probe that is to end at a hop; return 0, or the errno if it won't go."""
@@ -113,8 +116,7 @@ class ValueProbeSocket:
 
     def send_sized(self, probe: Probe, payload: bytes) -> Unsent | None:
         """Send a probe of whatever size; return it if it won't go."""
-        failed = self._send(probe, payload, self._options.ttl)
-        return Unsent(probe, failed) if failed else None
+        return self.send_alone(probe, payload)
 
     def _send(self, probe: Probe, payload: bytes, ttl: int | None) -> int:
         probe.leaves(self._stamp())

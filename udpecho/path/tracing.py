@@ -124,8 +124,8 @@ class Look:
 
     # What the instrument tells.
 
-    def due(self) -> None:
-        """Ask what may be asked, and ask to be woken for the next."""
+    def due(self) -> bool:
+        """Ask what may be asked, and ask to be woken for the next; what comes is told at once."""
         now_ns = self._instrument.now()
         self._looked_ns = now_ns
         while not self._ended and (question := self._asker.take(now_ns)) is not None:
@@ -138,8 +138,8 @@ class Look:
         if self._sizing is not None and not self._ended:
             self._sizing.turn(now_ns)
         if not self._ended:
-            next_ns = self._next_ns(now_ns)
-            self._wake_at(now_ns if next_ns is None else next_ns)
+            self._wake_at(now_ns if (next_ns := self._next_ns(now_ns)) is None else next_ns)
+        return True
 
     def caught_up(self) -> None:
         """End if nothing is left."""

@@ -7,14 +7,13 @@ kept as there are others, RETIRED at least; beyond that the oldest are in the ru
 
 from __future__ import annotations
 
-from udpecho.instrument import Instrument, ProbeSocket
+from udpecho.instrument import Instrument
 from udpecho.instrument.probe import Flow
 from udpecho.ping.ledger import Ledger
 from udpecho.ping.plan import Plan, Target
-from udpecho.ping.schedule import TOGETHER, Group, Schedule, Slot
+from udpecho.ping.schedule import TOGETHER, Group, Schedule
 from udpecho.ping.stats import Stats
-from udpecho.ping.turns import flow_of
-from udpecho.ping.ways import Lane, Ways
+from udpecho.ping.ways import Share, Ways
 
 RETIRED = 256
 """Flows kept of targets that are probed no more, at least: 23 MB of percentiles."""
@@ -125,17 +124,21 @@ class Roster:
         flows = self._flows.get(target, ())
         return self._stats.sent_by(flows), self._stats.heard(flows)
 
-    def take(self, now_ns: int) -> tuple[Slot, list[tuple[ProbeSocket, Lane]], int] | None:
-        """Take the next slot if it is due: what is sent through which socket, and when it was."""
+    def take(self, now_ns: int) -> tuple[list[list[Share]], int] | None:
+        """Take what is due next, if anything is: by what leaves together, and when it was."""
         self._woken = False
-        taken = self._schedule.take(now_ns)
-        if taken is None:
+        shares: list[Share] = []
+        due_ns = now_ns
+        while taken := self._schedule.take(now_ns):
+            slot, due_ns = taken
+            shares += self.ways.shares(slot.group, slot.turn)
+            for target in slot.done:
+                self._leave(slot.group, target)
+            if not slot.has_next:
+                break
+        if not shares:
             return None
-        slot, due_ns = taken
-        lanes = self.ways.lanes(slot.group, flow_of(slot.turn, self._plan.flows))
-        for target in slot.done:
-            self._leave(slot.group, target)
-        return slot, lanes, due_ns
+        return [shares] if self._plan.at_once > 1 else [[each] for each in shares], due_ns
 
     def forget(self) -> None:
         """Keep no more of those retired than there is room for."""

@@ -24,10 +24,10 @@ from udpecho.ping.listening import both, ignore
 from udpecho.ping.outcome import Outcome
 from udpecho.ping.plan import Plan
 from udpecho.ping.roster import Roster
-from udpecho.ping.schedule import Slot
 from udpecho.ping.stats import Stats
 from udpecho.ping.stream import each_outcome
-from udpecho.ping.ways import Lane
+from udpecho.ping.volley import issue, send
+from udpecho.ping.ways import Share
 from udpecho.refusal import Refusal
 
 BURST = 64
@@ -157,13 +157,15 @@ class Ping:
 
     # What the instrument tells.
 
-    def due(self) -> None:
-        """Send what is due, and ask to be woken for the next."""
+    def due(self) -> bool:
+        """Send what is due, and ask to be woken for the next; its guest and its end don't wait."""
         now_ns = self._instrument.now()
+        guest_ns = None if self._guest is None else self._guest.next_ns(now_ns)
         if self._ends_at_ns is None:
             self._send_due(now_ns)
         if self._ended_ns is None and (next_ns := self._next_ns(now_ns)) is not None:
             self._instrument.wake_at(next_ns)
+        return self._ends_at_ns is not None or (guest_ns is not None and guest_ns <= now_ns)
 
     def caught_up(self) -> None:
         """Give up what is lost, and end if it is time."""
@@ -212,35 +214,32 @@ class Ping:
             return
         sent = 0
         while sent < BURST and self._ended_ns is None and (due := self.roster.take(now_ns)):
-            sent += self._send(*due, now_ns)
+            volleys, due_ns = due
+            for shares in volleys:
+                if self._ended_ns is None:  # whoever was told may end it
+                    sent += self._send(shares, due_ns, now_ns)
         nobody = self.roster.next_ns is None and not self._company.awaits
         if nobody and self.plan.ends_by_itself:
             is_counted = self.plan.count is not None
             self._wind_up(now_ns, self.plan.timeout_ns if is_counted else self._patience_ns())
 
-    def _send(
-        self, slot: Slot, lanes: Sequence[tuple[ProbeSocket, Lane]], due_ns: int, now_ns: int
-    ) -> int:
-        """Send a slot's probes, and count them only then; return how many there are."""
-        sent = 0
-        flow_turn = slot.turn // self.plan.flows
-        for socket, (flows, since) in lanes:
-            probes = self._ledger.issue(flows, since, slot.turn, flow_turn, now_ns)
-            unsent = socket.send(probes, self._ledger.payloads(probes))
-            late_ns = self._instrument.now() - due_ns
-            self._stats.sent(flows, late_ns)
-            sent += len(probes)
+    def _send(self, shares: Sequence[Share], due_ns: int, now_ns: int) -> int:
+        """Send what leaves together, and count it only then; return how many probes there are."""
+        loads = issue(shares, self._ledger, self.plan.flows, now_ns)
+        unsent = send(loads)
+        late_ns = self._instrument.now() - due_ns
+        for load in loads:
+            self._stats.sent(load.flows, late_ns)
+        for load in loads:
             if self._on_late is not ignore:
                 self._say(self._on_late, late_ns)
             if self._on_sent is not ignore:
-                self._say(self._on_sent, probes)
-            for each in unsent:
-                outcome = self._ledger.unsent(each, self._instrument.now())
-                if outcome is not None:
-                    self._tell(outcome)
-            if self._ended_ns is not None:  # whoever was told has ended it
-                break
-        return sent
+                self._say(self._on_sent, load.probes)
+        for each in unsent:
+            outcome = self._ledger.unsent(each, self._instrument.now())
+            if outcome is not None:
+                self._tell(outcome)
+        return sum([len(load.probes) for load in loads])
 
     def _tell(self, outcome: Outcome) -> None:
         self._stats.add(outcome)

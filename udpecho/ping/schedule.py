@@ -99,6 +99,8 @@ class Slot(NamedTuple):
     group: Group
     turn: int
     done: list[Target]
+    has_next: bool
+    """Whether the group's next turn is due at the same time."""
 
 
 class Schedule:
@@ -200,12 +202,13 @@ class Schedule:
             for target in done:
                 self.leave(target)
             group.last = min(group.members.values(), default=inf)
+        passes = group.turn % self._at_once == 0
         if group.members:
-            passes = group.turn % self._at_once == 0
             heappush(self._due, (due_ns + passes * self._interval_ns, number, group))
         else:
             self._drop(group)
-        return Slot(group, turn, done), self._start_ns + due_ns
+        has_next = bool(group.members) and not passes
+        return Slot(group, turn, done, has_next), self._start_ns + due_ns
 
     def _drop(self, group: Group) -> None:
         """Forget a group without members, when its turn has come: until then it may get some."""

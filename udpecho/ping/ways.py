@@ -11,7 +11,7 @@ from udpecho.instrument.probe import Flow
 from udpecho.peer import Peer, is_ipv6
 from udpecho.ping.plan import Plan, Target
 from udpecho.ping.schedule import Group
-from udpecho.ping.turns import turns_of
+from udpecho.ping.turns import flow_of, turns_of
 
 
 class Lane(NamedTuple):
@@ -22,6 +22,14 @@ class Lane(NamedTuple):
 
     flows: list[Flow]
     since: list[tuple[int, int]]
+
+
+class Share(NamedTuple):
+    """What is sent through a socket in a turn of its group."""
+
+    socket: ProbeSocket
+    lane: Lane
+    turn: int
 
 
 Lanes: TypeAlias = dict[ProbeSocket, Lane]
@@ -46,9 +54,10 @@ class Ways:
         self._expected: dict[tuple[ProbeSocket, Peer], int] = {}
         self._lanes: dict[Group, list[Lanes]] = {}
 
-    def lanes(self, group: Group, number: int) -> list[tuple[ProbeSocket, Lane]]:
-        """Return what of a group is probed from its flows of a number, by the sockets."""
-        return list(self._lanes[group][number].items())
+    def shares(self, group: Group, turn: int) -> list[Share]:
+        """Return what of a group is probed in a turn, by the sockets."""
+        number = flow_of(turn, len(self._numbers))
+        return [Share(*each, turn) for each in self._lanes[group][number].items()]
 
     def sockets(self) -> dict[Flow, ProbeSocket]:
         """Return the socket of each flow."""

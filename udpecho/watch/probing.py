@@ -30,13 +30,13 @@ from udpecho.watch.probed import Probed, Roll
 LOST_NS = 2_000_000_000
 """After its timeout a probe is late for so long, and then lost."""
 
-TOGETHER, FLOWS_AT_ONCE = 8, 4
+TOGETHER, FLOWS_AT_ONCE = 4, 8
 """Peers that are probed at one time, where there are so many, and flows of each: to be woken costs
-a node as much as 16 probes, and one that reflects as much as 4 that come together."""
+a node as much as 16 probes, and one that reflects as much as 8 that come together."""
 
-REST_NS = 20_000_000
+REST_NS = 100_000_000
 """For how long a reply may wait to be read: the kernel has stamped when it came, and to be woken
-for each would cost more than all else."""
+for each would cost more than all else. Where much is sent it is less, see Lookout."""
 
 SETTLE_NS = 500_000_000
 """How much later than that all fates of a round are known, at most."""
