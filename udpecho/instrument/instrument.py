@@ -97,8 +97,11 @@ class ProbeSocket(Protocol):
     def ready(self) -> None:
         """Be ready for send_alone(): hear of what would fail it."""
 
-    def send_alone(self, probe: Probe, payload: bytes) -> Unsent | None:
-        """Send a probe as send() does; return it if our own kernel would not send it."""
+    def send_alone(self, probe: Probe, payload: bytes, now: Stamp | None = None) -> Unsent | None:
+        """Send a probe as send() does; return it if our own kernel would not send it.
+
+        now is what the clocks said a moment ago, for where the kernel tells better when it left.
+        """
 
     def send_hop(self, probe: Probe, payload: bytes, ttl: int) -> int:
         """Send a probe with a TTL of its own, that is to end at a hop, noting when.

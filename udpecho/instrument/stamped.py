@@ -142,9 +142,9 @@ class StampedSocket:
         if self._hears_hops:
             self._empty_notices()
 
-    def send_alone(self, probe: Probe, payload: bytes) -> Unsent | None:
+    def send_alone(self, probe: Probe, payload: bytes, now: Stamp | None = None) -> Unsent | None:
         """Send a probe, noting when; return it if it won't go."""
-        probe.leaves(read_clocks())
+        probe.leaves(now if now and self.sends.any_stamped else read_clocks())
         try:
             self._transmit(payload, probe.flow.peer)
         except OSError:

@@ -226,7 +226,7 @@ class Ping:
     def _send(self, shares: Sequence[Share], due_ns: int, now_ns: int) -> int:
         """Send what leaves together, and count it only then; return how many probes there are."""
         loads = issue(shares, self._ledger, self.plan.flows, now_ns)
-        unsent = send(loads)
+        unsent = send(loads, self._instrument.stamp)
         late_ns = self._instrument.now() - due_ns
         for load in loads:
             self._stats.sent(load.flows, late_ns)

@@ -6,11 +6,12 @@ to be woken costs a process more than to answer as many.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from udpecho.instrument import ProbeSocket
 from udpecho.instrument.probe import Flow, Probe, Unsent
+from udpecho.instrument.stamps import Stamp
 from udpecho.peer import Peer
 from udpecho.ping.ledger import Ledger
 from udpecho.ping.ways import Share
@@ -34,8 +35,8 @@ def issue(shares: Sequence[Share], ledger: Ledger, flows: int, now_ns: int) -> l
     return loads
 
 
-def send(loads: Sequence[Load]) -> list[Unsent]:
-    """Send them; return those that won't go."""
+def send(loads: Sequence[Load], stamp: Callable[[], Stamp]) -> list[Unsent]:
+    """Send them; return those that won't go. stamp reads the clocks."""
     if len(loads) == 1:
         [(socket, _, probes, payloads)] = loads
         return socket.send(probes, payloads)
@@ -44,6 +45,9 @@ def send(loads: Sequence[Load]) -> list[Unsent]:
         socket.ready()
         for flow, probe, payload in zip(flows, probes, payloads, strict=True):
             by_peer.setdefault(flow.peer, []).append((socket, probe, payload))
-    each = (sending for row in by_peer.values() for sending in row)
-    sent = (socket.send_alone(probe, payload) for socket, probe, payload in each)
-    return [unsent for unsent in sent if unsent is not None]
+    unsent = []
+    for row in by_peer.values():
+        now = stamp()
+        sent = [socket.send_alone(probe, payload, now) for socket, probe, payload in row]
+        unsent += [each for each in sent if each is not None]
+    return unsent
