@@ -180,7 +180,7 @@ class ReactorSocket(DatagramProtocol):
     def ready(self) -> None:
         """Do nothing."""
 
-    def send_alone(self, probe: Probe, payload: bytes, _: Stamp | None = None) -> Unsent | None:
+    def send_alone(self, probe: Probe, payload: bytes, now: Stamp | None = None) -> Unsent | None:
         """Send a probe, noting when by its own clocks; return it if it won't go."""
         unsent = self.send([probe], [payload])
         return unsent[0] if unsent else None

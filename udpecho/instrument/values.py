@@ -105,7 +105,7 @@ class ValueProbeSocket:
     def ready(self) -> None:
         """Do nothing, either."""
 
-    def send_alone(self, probe: Probe, payload: bytes, _: Stamp | None = None) -> Unsent | None:
+    def send_alone(self, probe: Probe, payload: bytes, now: Stamp | None = None) -> Unsent | None:
         """Send a probe, noting when by its own clocks; return it if it won't go."""
         failed = self._send(probe, payload, self._options.ttl)
         return Unsent(probe, failed) if failed else None
