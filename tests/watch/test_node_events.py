@@ -48,9 +48,12 @@ def test_a_peer_killed_and_back_is_told_once_each() -> None:
     bench.net.advance(5)
     bench.nodes.pop(1).stopService()
     bench.net.advance(60)
-    assert kinds(node) == ["peer_silent"]
+    [silent] = told(node)
+    assert isinstance(silent, PeerSilent)
+    assert silent.why == "refused: ECONNREFUSED"
     bench.begin(1, bench.text(1, [0]))
     bench.net.advance(60)
+    assert node.roll["192.0.2.2:1060"].why_silent == ""
     assert kinds(node) == ["peer_silent", "peer_back"]
     back = told(node)[1]
     assert isinstance(back, PeerBack)

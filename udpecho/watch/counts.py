@@ -99,6 +99,9 @@ class PeerCounts:
         self.ttl: int | None = None
         """With which TTL it came."""
 
+        self.refused = ""
+        """How a probe was refused last, if nothing whole came since: an errno's name."""
+
     def want(self, flows: int) -> None:
         """Have so many flows at least."""
         while len(self.flows) < flows:
@@ -121,6 +124,8 @@ class PeerCounts:
         counts.add(_PLACE[kind], outcome.flow_sequence)
         if kind in WHOLE:
             self._hear(outcome)
+        elif kind is ProbeFate.REFUSED:
+            self.refused = outcome.reason or ""
 
     def readdress(self) -> None:
         """Count that it is at another address, where its flows are new ones."""
@@ -139,5 +144,6 @@ class PeerCounts:
     def _hear(self, outcome: Outcome) -> None:
         self.heard_ns = outcome.at_ns
         self.ttl = outcome.ttl
+        self.refused = ""
         if outcome.rtt_ns is not None:
             self.rtt.record(outcome.rtt_ns)

@@ -67,7 +67,7 @@ class Glancing:
                 prober.settle(name, now_ns)
                 is_asked = probed.address is not None or bool(probed.why)
                 losing = probed.losing.losing(now_ns)
-                now = PeerNow(probed.counts.heard_ns, losing, is_asked, probed.why)
+                now = PeerNow(probed.counts.heard_ns, losing, is_asked, probed.why_silent)
                 self._noticing.look(name, now, patience, now_ns)
             yield
 

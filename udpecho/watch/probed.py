@@ -28,6 +28,12 @@ class Probed:
     paths: PeerPaths = field(default_factory=PeerPaths)
     """Which paths its flows take, and where they lose, as far as that was traced."""
 
+    @property
+    def why_silent(self) -> str:
+        """Why nothing comes from it, if that is known: it has no address, or probes are refused."""
+        refused = self.counts.refused
+        return self.why or (refused and f"refused: {refused}")
+
     def sends(self, number: int, round_number: int) -> None:
         """Count a probe of a flow, which is the round's."""
         self.counts.sends(number)

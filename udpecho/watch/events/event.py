@@ -78,7 +78,7 @@ class PeerSilent:
     """For how long, when this was told."""
 
     why: str = ""
-    """Why it has no address, if it has none."""
+    """Why, if that is known: it has no address, or refuses what is sent to it."""
 
 
 @dataclass(frozen=True, slots=True)

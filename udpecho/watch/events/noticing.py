@@ -59,7 +59,7 @@ class PeerNow:
     """False while it is not known whether it has an address."""
 
     why: str = ""
-    """Why it has none."""
+    """Why nothing comes from it, if that is known."""
 
 
 @dataclass(slots=True)
