@@ -168,6 +168,27 @@ def test_a_reply_that_waited_has_the_round_trip_that_it_had(
         assert len(hearing.came_at) > had
 
 
+@pytest.mark.parametrize("stamps", [False, True])
+def test_a_reading_of_a_moment_ago_serves_where_the_kernel_stamps(stamps: bool) -> None:
+    reactor: Any = Reactor()
+    with ExitStack() as stack:
+        skt = stack.enter_context(bound())
+        options = SocketOptions(source="127.0.0.1")
+        made = kernel.KernelInstrument(reactor, options, size=4, stamps=stamps)
+        stack.callback(made.close)
+        opened: Any = made.open(skt.getsockname(), connected=False)
+        opened.expect(skt.getsockname())
+        flow, ago = Flow("here", skt.getsockname(), opened.port), Stamp(1, 1)
+        until = time.monotonic() + PATIENCE
+        while True:
+            probe = Probe(1, 1, flow, b"", ago)
+            assert opened.send_alone(probe, b"ping", ago) is None
+            if not stamps or probe.sent is ago or time.monotonic() > until:
+                break
+            opened.notices(8)  # of what the kernel stamps
+        assert (probe.sent is ago) is stamps
+
+
 def test_who_stamps_nothing_never_rests() -> None:
     reactor: Any = Reactor()
     with ExitStack() as stack:

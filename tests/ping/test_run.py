@@ -529,6 +529,42 @@ def test_probes_of_several_flows_leave_peer_by_peer(
         assert [probe.sequence for probe in mine] == list(range(1, 9))
 
 
+class Asking:
+    """A guest with a turn at a time."""
+
+    def __init__(self, at_ns: int | None) -> None:
+        self.at_ns = at_ns
+
+    def next_ns(self, now_ns: int) -> int | None:
+        return self.at_ns
+
+    def turn(self, now_ns: int) -> None:
+        """Ask nothing."""
+
+    def awaits(self, now_ns: int) -> bool:
+        return False
+
+
+def test_a_guest_whose_turn_it_is_and_the_end_want_to_hear_what_came() -> None:
+    """An instrument that rests would have them wait."""
+    bench = Bench()
+    bench.serve()
+    run = bench.ping(count=None)
+    running = run.start()
+    bench.net.advance(0.05)
+    assert not run.due()
+    asking: Any = Asking(None)
+    run.listen(guest=asking)
+    assert not run.due()
+    asking.at_ns = bench.instrument.now() + 1
+    assert not run.due()
+    asking.at_ns = bench.instrument.now()
+    assert run.due()
+    run.stop()
+    assert run.due()
+    bench.finish(running)
+
+
 def _to_port(datagram: Any) -> int:
     return int(datagram.destination[1])
 
