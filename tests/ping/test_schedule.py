@@ -181,6 +181,17 @@ def test_several_turns_may_be_had_at_once_and_then_none_for_as_long() -> None:
     assert taken(schedule, 65 * MS) == [(6, 65), (7, 65), (8, 65)]
 
 
+def test_a_turn_is_the_last_at_its_time_if_nobody_needs_another() -> None:
+    schedule = Schedule(10 * MS, at_once=3)
+    schedule.join(target(0), 0, count=5)
+    following = []
+    for at_ns in (0, 0, 0, 30 * MS, 30 * MS):
+        taken = schedule.take(at_ns)
+        assert taken is not None
+        following.append(taken[0].has_next)
+    assert following == [True, True, False, True, False]
+
+
 @given(st.integers(1, 300), st.integers(MIN_INTERVAL_NS, 2 * SECOND), st.integers(1, 8))
 def test_at_once_or_not_each_target_has_as_many_turns(
     hosts: int, interval_ns: int, at_once: int
