@@ -113,6 +113,33 @@ def test_what_all_lose_and_what_none_loses_tells_nothing() -> None:
     assert (test.named, test.telling) == ([], False)
 
 
+@pytest.mark.parametrize(
+    ("members", "lost", "rounds"), [(2, 1, 8), (3, 1, 11), (10, 1, 18), (32, 5, 18), (99, 5, 53)]
+)
+def test_who_comes_while_others_lose_ends_a_test_and_not_the_program(
+    members: int, lost: int, rounds: int
+) -> None:
+    """To each of more members less is allowed, and that was spent: no threshold is enough."""
+    test = Losing[str]()
+    always = [f"member{number}" for number in range(lost)]
+    for _ in range(rounds):
+        test.round(always, members)
+    test.round(always, members + 1)
+    assert sorted(test.named) == always
+    for _ in range(50):
+        test.round(["another"], members + 1)
+    assert "another" in test.named, "another test has begun"
+
+
+@given(st.lists(st.tuples(st.integers(0, 40), st.integers(1, 40)), max_size=300))
+def test_it_ends_however_members_come_and_go(rounds: list[tuple[int, int]]) -> None:
+    test = Losing[int](0.1)
+    for lost, members in rounds:
+        test.round(range(min(lost, members)), members)
+        assert test._threshold <= MOST
+        assert len(test._chances) <= MOST + 1
+
+
 def test_what_begins_late_is_found() -> None:
     """After 50,000 losses of all flows alike, one begins to lose three times as much."""
     random = Random(5)

@@ -103,7 +103,10 @@ class Losing(Generic[Member]):
         after = self._tests - 1
         part = (1 - FIRST) / (after * (after + 1)) if after else FIRST
         allowed = part * self._level / max(members, self._among)
-        while self._spent + self._reaching(drawn) > allowed * (1 - (self._threshold - 3) ** -2):
+        while (
+            self._threshold <= MOST  # or the test ends: more members may have come than it was for
+            and self._spent + self._reaching(drawn) > allowed * (1 - (self._threshold - 3) ** -2)
+        ):
             self._threshold += 1
 
     def _reaching(self, drawn: float) -> float:
