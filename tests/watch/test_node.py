@@ -132,6 +132,46 @@ def test_a_reload_may_change_how_peers_are_probed() -> None:
     bench.stop()
 
 
+def test_a_reload_waits_for_replies_as_long_as_ever() -> None:
+    """They may take longer than any did before."""
+    bench = Nodes(2)
+    node = bench.begin(0, bench.text(0, [1], "[probe]\nflows = 4\ninterval = 0.1"))
+    bench.begin(1, bench.text(1, []))
+    bench.net.advance(3)
+    [probed] = node.roll.values()
+    bench.net.link(bench.hosts[0], bench.hosts[1], delay=0.45)
+    bench.net.advance(0.3)
+    for flows in (3, 2):
+        bench.reload(0, bench.text(0, [1], f"[probe]\nflows = {flows}\ninterval = 0.1"))
+        bench.net.advance(0.3)
+    bench.net.advance(5)
+    assert list(fates(probed)) == ["replied"]
+    bench.net.link(bench.hosts[0], bench.hosts[1], delay=1.2)
+    bench.net.advance(0.3)
+    bench.reload(0, bench.text(0, [1], "[probe]\nflows = 4\ninterval = 0.2"))
+    bench.net.advance(10)
+    assert set(fates(probed)) == {"replied", "late"}
+    bench.stop()
+
+
+def test_what_the_old_probes_lose_is_counted_and_no_loss_of_the_new() -> None:
+    bench = Nodes(2)
+    node = bench.begin(0, bench.text(0, [1], "[probe]\nflows = 4\ninterval = 0.1"))
+    bench.begin(1, bench.text(1, []))
+    bench.net.advance(3)
+    [probed] = node.roll.values()
+    again = bench.router.drop(source_ports=range(65536))
+    bench.net.advance(0.35)
+    again()
+    bench.reload(0, bench.text(0, [1], "[probe]\nflows = 3\ninterval = 0.1"))
+    bench.net.advance(10)
+    assert fates(probed)["lost"] > 0
+    assert not any(flow.lost for flow in probed.counts.flows)
+    assert sum(flow.sent for flow in probed.counts.flows) - sum(fates(probed).values()) < 20
+    assert not probed.losing._waiting
+    bench.stop()
+
+
 @pytest.mark.parametrize("change", ["[node]\nname = 'other'", "[web]\nlisten = []"])
 def test_what_needs_a_restart_is_refused_and_changes_nothing(change: str) -> None:
     bench = Nodes(2)

@@ -124,13 +124,13 @@ class Ping:
         self._company.begin(self.roster, self._end)
         return self._done
 
-    def stop(self) -> None:
-        """Send no more, and end as soon as the replies that can be expected are there."""
+    def stop(self, wait_ns: int | None = None) -> None:
+        """Send no more, and end when all has come: after so long at most, or as replies took."""
         if self._ended_ns is None:
             self._guest = None  # for whom nobody waits any more
             now_ns = self._instrument.now()
             self.roster.look(now_ns)
-            self._wind_up(now_ns, self._patience_ns())
+            self._wind_up(now_ns, self._patience_ns() if wait_ns is None else wait_ns)
 
     def glance(self) -> Glance:
         """Return a few figures so far; quick enough for the middle of a run."""

@@ -37,6 +37,11 @@ class Probers:
         for each in self._probers.values():
             each.stop()
 
+    def retire(self) -> None:
+        """Send no more, and end when the fates of all probes are known."""
+        for each in self._probers.values():
+            each.retire()
+
     def _one_ended(self, result: object) -> object:
         self.stop()
         return result

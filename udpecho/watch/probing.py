@@ -81,7 +81,7 @@ class Prober:
         self._numbers: dict[str, int] = {}
         self._of: dict[Flow, tuple[Probed, int]] = {}
         self._flows: dict[str, dict[int, Flow]] = {}
-        self.strangers = 0
+        self.strangers, self._is_over = 0, False
         self._lookups = Lookups(
             reactor,
             [],
@@ -113,7 +113,13 @@ class Prober:
 
     def stop(self) -> None:
         """End, as soon as the replies that can be expected are there."""
+        self._is_over = True
         self._run.stop()
+
+    def retire(self) -> None:
+        """Send no more, and end when the fates of all probes are known."""
+        self._is_over = True
+        self._run.stop(self._run.plan.timeout_ns + LOST_NS)
 
     def join(self, name: str) -> None:
         """Probe a peer of the roll, too, as soon as it has an address."""
@@ -157,6 +163,9 @@ class Prober:
         if known is None:
             return
         probed, number = known
+        if self._is_over:  # others count their rounds anew
+            probed.counts.add(number, outcome._replace(flow_sequence=None))
+            return
         kind, sequence = outcome.kind, outcome.flow_sequence
         if kind in FATES and kind not in WHOLE and sequence is not None:
             probed.losing.lost(number, sequence)

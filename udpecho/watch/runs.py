@@ -54,8 +54,10 @@ class Runs:
         self._alarm: IDelayedCall | None = None
 
     def begin(self, settings: ProbeSettings, trace: TraceSettings) -> None:
-        """Probe so from now on; nobody at first. What went on before ends."""
-        self.end()
+        """Probe so from now on; nobody at first. What went on before sends no more."""
+        before = self._leave()
+        if before is not None:
+            before.retire()
         self.tracing.set(trace)
 
         def make(dscp: int) -> Prober:
@@ -68,11 +70,9 @@ class Runs:
         self._going_on[prober] = prober.start().addBoth(self._ended, prober)
 
     def end(self) -> None:
-        """Probe no more."""
-        if self._alarm is not None and self._alarm.active():
-            self._alarm.cancel()
-        prober, self.prober = self.prober, None
-        if prober is not None:
+        """Probe no more, and wait for nothing that can't be expected."""
+        self._leave()
+        for prober in list(self._going_on):
             prober.stop()
 
     def ended(self) -> Deferred[Any]:
@@ -83,6 +83,13 @@ class Runs:
     def strangers(self) -> int:
         """How many datagrams came from nobody that was asked."""
         return self._strangers + sum(prober.strangers for prober in self._going_on)
+
+    def _leave(self) -> Probers | None:
+        """Have nobody probe; give who did."""
+        if self._alarm is not None and self._alarm.active():
+            self._alarm.cancel()
+        prober, self.prober = self.prober, None
+        return prober
 
     def _ended(self, result: object, prober: Probers) -> None:
         """Have it begin anew if nobody stopped it."""
