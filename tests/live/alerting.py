@@ -50,7 +50,7 @@ class Mesh:
     seconds: int
     scrape: int = 5
     loss: Callable[[str, str, int], float] = nothing
-    """The share that is lost from one to another."""
+    """The share that is lost from one to another, by the name it has in a class of traffic."""
 
     is_up: Callable[[str, int], bool] = always
     """Whether a node runs: one that does not probes nobody, and begins anew at 0."""
@@ -66,6 +66,9 @@ class Mesh:
     pairs: Callable[[str, str], bool] = lambda *_: True
     """Whether there is anything of a pair: promtool holds 10,000 samples of a rule."""
 
+    classes: Sequence[str] = ("",)
+    """What stands behind a peer's name in each class of traffic."""
+
     belated: bool = False
     """Whether what was lost comes back after five seconds."""
 
@@ -76,7 +79,8 @@ class Mesh:
             made |= self._of_node(source)
             for target in self.nodes:
                 if target != source and self.pairs(source, target):
-                    made |= self._of_pair(source, target)
+                    for behind in self.classes:
+                        made |= self._of_pair(source, target, behind)
         return made
 
     def _of_node(self, source: str) -> dict[str, list[str]]:
@@ -104,8 +108,9 @@ class Mesh:
             ),
         }
 
-    def _of_pair(self, source: str, target: str) -> dict[str, list[str]]:
-        drawn = Random(f"{source} {target}")
+    def _of_pair(self, source: str, target: str, behind: str) -> dict[str, list[str]]:
+        peer = target + behind
+        drawn = Random(f"{source} {peer}")
         counts = dict.fromkeys((*FATES, "belated"), 0)
         lost: dict[int, int] = {}
         rows: dict[str, list[int | None]] = {fate: [] for fate in counts}
@@ -115,7 +120,7 @@ class Mesh:
                 counts = dict.fromkeys(counts, 0)
                 lost.clear()
             else:
-                share = self.loss(source, target, second)
+                share = self.loss(source, peer, second)
                 share = 1.0 if not self.is_up(target, second) else share
                 lost[second] = sum(drawn.random() < share for _ in range(RATE)) if share else 0
                 counts["replied"] += RATE - lost[second]
@@ -126,7 +131,7 @@ class Mesh:
                     counts["belated"] += back
             for fate, row in rows.items():
                 row.append(counts[fate] if has else None)
-        pair = f'job="udpecho",instance="{source}",peer="{target}"'
+        pair = f'job="udpecho",instance="{source}",peer="{peer}"'
         made = {
             f'udpecho_probes_total{{{pair},outcome="{fate}"}}': self._scraped(source, rows[fate])
             for fate in FATES

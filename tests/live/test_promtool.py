@@ -12,6 +12,7 @@ import pytest
 
 from tests.live.alerting import RULES, Mesh, Trial, firing
 from tests.watch.test_metrics import HARD, Scraped
+from udpecho.watch.classes import class_name
 
 PROMTOOL = shutil.which("promtool") or ""
 pytestmark = pytest.mark.skipif(not PROMTOOL, reason="promtool is not installed")
@@ -243,6 +244,50 @@ def test_a_node_that_is_late_tells_of_itself_and_of_no_loss(tmp_path: Path, scra
     assert trial.failures(PROMTOOL, tmp_path) == ""
 
 
+CLASSES = ("", " EF", " DSCP 3")
+
+
+def test_of_a_node_that_is_late_no_class_of_traffic_loses(tmp_path: Path) -> None:
+    """Though it has another name in each; and what isn't late loses in a class as ever."""
+
+    def loss(source: str, peer: str, at: int) -> float:
+        is_lossy = "a" in (source, peer.partition(" ")[0]) or (source, peer) == ("b", "c EF")
+        return 0.2 * (is_lossy and 310 <= at < 600)
+
+    mesh = Mesh(
+        FOUR, 900, loss=loss, classes=CLASSES, is_late=lambda node, at: node == "a" and at >= 300
+    )
+    trial = Trial(mesh)
+    late = firing("UdpechoNodeLate", instance="a")
+    loses = firing("UdpechoPairLoses", instance="b", peer="c EF")
+    trial.is_quiet(0, 300)
+    trial.fires(595, late, loses)
+    trial.began_once(late, loses)
+    assert trial.failures(PROMTOOL, tmp_path) == ""
+
+
+def test_one_that_loses_in_some_classes_is_not_told_as_peer_and_as_node(tmp_path: Path) -> None:
+    """Nor each of its pairs."""
+
+    def loss(source: str, peer: str, at: int) -> float:
+        node, _, behind = peer.partition(" ")
+        return 0.2 * ("a" in (source, node) and behind != "" and 200 <= at < 400)
+
+    trial = Trial(Mesh([*"abcde"], 600, loss=loss, classes=CLASSES))
+    alerts = [firing("UdpechoPeerLoses", peer=f"a{behind}") for behind in CLASSES[1:]]
+    trial.fires(250, *alerts)
+    trial.is_quiet(470, 600)
+    trial.began_once(*alerts)
+    assert trial.failures(PROMTOOL, tmp_path) == ""
+
+
+def test_the_rules_know_every_class_by_its_name() -> None:
+    known = re.findall(r"\((CS[^)]+)\)", RULES.read_text())
+    assert len(known) == 3
+    for dscp in range(64):
+        assert all(re.fullmatch(each, class_name(dscp)) for each in known)
+
+
 def test_a_loss_that_is_known_stays_so_when_the_node_is_late_as_well(tmp_path: Path) -> None:
     mesh = Mesh(
         FOUR, 900, loss=one_pair(0.1, 200, 600),
@@ -347,6 +392,20 @@ def test_flows_that_lose_are_one_alert_with_a_verdict_and_without(tmp_path: Path
     )  # fmt: skip
     trial.is_quiet(555, 700)
     trial.began_once(A_TO_B, flows, segment)
+    assert trial.failures(PROMTOOL, tmp_path) == ""
+
+
+def test_a_pair_whose_flows_die_in_two_classes_is_one_pair(tmp_path: Path) -> None:
+    verdict = {"direction": "there", "segment": "10.0.0.1 > 10.0.0.2"}
+    named = ",".join(f'{name}="{value}"' for name, value in verdict.items())
+    more = [
+        (f'udpecho_verdict{{job="udpecho",instance="a",peer="{peer}",{named}}}', "_x60 1x60")
+        for peer in ("b", "b EF", "c EF")
+    ]
+    mesh = Mesh([*"abc"], 600, classes=CLASSES, more=more, loss=lambda s, _, __: 0.1 * (s == "a"))
+    trial = Trial(mesh)
+    summary = "flows of 2 pairs of nodes die 10.0.0.1 > 10.0.0.2 (there)"
+    trial.says(400, firing("UdpechoSegmentLoses", **verdict), summary=summary)
     assert trial.failures(PROMTOOL, tmp_path) == ""
 
 
