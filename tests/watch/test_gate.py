@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,9 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from tests.examples import given, st
 from tests.watch.test_passwords import HASH, OTHER
-from tests.watch.test_web import LOCAL, Bench
+from tests.watch.test_web import LOCAL, Bench, nothing_logged
 from udpecho.reactors import monotonic_clock
 from udpecho.watch import BadConfig
 from udpecho.watch.configuring.settings import WebSettings
@@ -93,6 +95,21 @@ def test_who_says_nothing_of_himself_is_asked(guarded: Guarded) -> None:
     for path in ("/-/healthy", "/-/ready"):
         assert guarded.ask(f"GET {path} HTTP/1.0")[::2] == (200, b"yes\n")
     assert guarded.checks == []
+    guarded.stop()
+
+
+def test_whatever_stands_for_a_password_is_refused(guarded: Guarded) -> None:
+    asked = f"GET / HTTP/1.0\r\n{LOCAL}\r\nAuthorization: ".encode()
+
+    @given(st.binary())
+    def ask(value: bytes) -> None:
+        for each in (value, b"\xff", b"Basic " + value, b"Basic \xff"):
+            line = re.sub(rb"[\r\n]", b"", each)
+            with nothing_logged():
+                status = guarded.ask_in_bytes(asked + line + b"\r\n\r\n")[0]
+            assert status in (400, 401)
+
+    ask()
     guarded.stop()
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Callable, Iterable
-from typing import Any
+import re
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, cast
 
 import pytest
 from twisted.internet.testing import StringTransportWithDisconnection
-from twisted.logger import Logger
+from twisted.logger import ILogObserver, LogEvent, Logger, globalLogPublisher
 
 from tests.examples import given, st
 from tests.watch.nodes import Nodes
@@ -47,6 +49,7 @@ class Transport(StringTransportWithDisconnection):
         self.producer.resumeProducing()
 
     def loseConnection(self) -> None:
+        self.disconnecting = True  # what else came with it is not read
         if self.connected:
             super().loseConnection()
 
@@ -84,8 +87,12 @@ class Bench:
 
     def ask(self, *lines: str, body: bytes = b"") -> tuple[int, dict[str, str], bytes]:
         """Ask once, and give the status, the headers and the body."""
+        return self.ask_in_bytes("\r\n".join([*lines, "", ""]).encode() + body)
+
+    def ask_in_bytes(self, question: bytes) -> tuple[int, dict[str, str], bytes]:
+        """Ask once, by whatever bytes."""
         channel, transport = self.connect()
-        channel.dataReceived("\r\n".join([*lines, "", ""]).encode() + body)
+        channel.dataReceived(question)
         self.nodes.net.advance(0.5)
         head, _, content = transport.value().partition(b"\r\n\r\n")
         first, *rest = head.decode().split("\r\n")
@@ -98,6 +105,17 @@ class Bench:
     def stop(self) -> None:
         self.nodes.net.advance(IDLE_SECONDS)
         self.nodes.stop()
+
+
+@contextmanager
+def nothing_logged() -> Iterator[None]:
+    """Have all logs stay as they are; Twisted's own has what it makes of a question."""
+    events: list[LogEvent] = []
+    observer = cast(ILogObserver, events.append)
+    globalLogPublisher.addObserver(observer)
+    yield
+    globalLogPublisher.removeObserver(observer)
+    assert events == []
 
 
 def unchunked(data: bytes) -> bytes:
@@ -167,6 +185,47 @@ def test_by_which_names_it_may_be_asked(host: str | None, may: bool) -> None:
 @given(st.text())
 def test_no_other_name_is_ours(host: str) -> None:
     may_be_asked(host, {"node-0"})
+
+
+NOT_UTF8 = b"\xff", b"\xc3(", b"127.0.0.1\xa0", b"localhost\x85"
+
+
+@pytest.mark.parametrize("value", NOT_UTF8)
+def test_a_header_that_is_not_utf8_is_one_like_others(value: bytes) -> None:
+    bench = Bench()
+    local = LOCAL.encode()
+    with nothing_logged():
+        for path in (b"/", b"/metrics"):
+            asked = b"GET " + path + b" HTTP/1.0\r\n"
+            assert bench.ask_in_bytes(asked + b"Host: " + value + b"\r\n\r\n")[0] == 421
+            for name in (b"Accept", b"Accept-Encoding", b"Authorization"):
+                more = b"\r\n" + name + b": Basic " + value + b"\r\n\r\n"
+                assert bench.ask_in_bytes(asked + local + more)[0] == 200
+    bench.stop()
+
+
+_NAMES = ("Host", "Accept", "Accept-Encoding", "Authorization", "Cookie", "Connection", "Expect")
+_NAME = st.sampled_from([each.encode() for each in _NAMES]) | st.binary(max_size=9)
+_PATH = st.sampled_from([b"/", b"/metrics", b"/api/v1/peers/", b"/pair/", b"/events/pair/", b"/-/"])
+
+
+def test_whatever_is_asked_has_an_answer_and_fails_nowhere() -> None:
+    bench = Bench()
+
+    @given(_PATH, st.binary(max_size=9), st.lists(st.tuples(_NAME, st.binary()), max_size=4))
+    def ask(path: bytes, rest: bytes, headers: list[tuple[bytes, bytes]]) -> None:
+        lines = [name + b": " + value for name, value in headers]
+        for host in ([], [LOCAL.encode()]):
+            channel, transport = bench.connect()
+            asked = [b"GET " + path + rest + b" HTTP/1.0", *host, *lines, b"", b""]
+            with nothing_logged():
+                channel.dataReceived(b"\r\n".join(asked))
+                bench.nodes.net.advance(0.5)
+            assert re.search(rb"HTTP/1.[01] 500", transport.value()) is None
+            transport.loseConnection()
+
+    ask()
+    bench.stop()
 
 
 def test_a_body_is_hung_up_on() -> None:

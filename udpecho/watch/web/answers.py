@@ -41,9 +41,17 @@ def name_behind(before: str, path: bytes) -> str:
     return unquote_to_bytes(path.removeprefix(before.encode())).decode("utf-8", "replace")
 
 
-def header_of(request: Request, name: str) -> str:
+def headers_of(request: Request, name: bytes) -> list[str]:
+    """Give a header of a request, each time that it was sent: of any bytes, as ISO-8859-1.
+
+    Asked by a str, Twisted would read it as UTF-8, and raise for what is none.
+    """
+    return [each.decode("latin-1") for each in request.requestHeaders.getRawHeaders(name, ())]
+
+
+def header_of(request: Request, name: bytes) -> str:
     """Give a header of a request as one line, empty if there is none."""
-    return ",".join(request.requestHeaders.getRawHeaders(name) or [])
+    return ",".join(headers_of(request, name))
 
 
 class PageSender:
@@ -66,7 +74,7 @@ class PageSender:
         if request.method == b"HEAD":
             return b""
         chunks: Iterator[bytes] = in_chunks(texts, CHUNK)
-        if takes_gzip(header_of(request, "accept-encoding")):
+        if takes_gzip(header_of(request, b"accept-encoding")):
             request.setHeader("Content-Encoding", "gzip")
             chunks = gzipped(chunks)
         self._pages += 1

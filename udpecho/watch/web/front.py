@@ -17,7 +17,7 @@ from udpecho.watch.telling.api import Api
 from udpecho.watch.telling.discovery import Discovery
 from udpecho.watch.telling.exposition import OPENMETRICS, TEXT, wants_openmetrics
 from udpecho.watch.telling.metrics import Metrics
-from udpecho.watch.web.answers import PageSender, Route, header_of, said
+from udpecho.watch.web.answers import PageSender, Route, header_of, headers_of, said
 from udpecho.watch.web.gate import Gate
 from udpecho.watch.web.site import WatchSite
 
@@ -37,7 +37,7 @@ def may_be_asked(host_header: str | None, names: Collection[str]) -> bool:
     """
     if not host_header:
         return False
-    host = host_header.strip().lower()
+    host = host_header.strip(" \t").lower()
     if host.startswith("["):
         address, bracket, port = host[1:].partition("]")
         return bool(bracket) and ":" in (canonical_host(address) or "") and _is_port(port)
@@ -88,7 +88,7 @@ class Front(Resource):
         return self._paths[max(above, key=len)] if above else None
 
     def _may_be_asked(self, request: Request) -> bool:
-        hosts = request.requestHeaders.getRawHeaders("host") or []
+        hosts = headers_of(request, b"host")
         config = self._node.config
         names = {name.lower() for name in (config.node.name, *config.web.hosts)}
         return len(hosts) == 1 and may_be_asked(hosts[0], names)
@@ -99,7 +99,7 @@ def told_to_machines(node: WatchService, answers: PageSender) -> Mapping[str, Ro
     metrics = Metrics(node)
 
     def scrape(request: Request) -> bytes | int:
-        openmetrics = wants_openmetrics(header_of(request, "accept"))
+        openmetrics = wants_openmetrics(header_of(request, b"accept"))
         kind, texts = OPENMETRICS if openmetrics else TEXT, metrics.texts(openmetrics=openmetrics)
         return answers.send(request, kind, texts, vary="Accept, Accept-Encoding")
 

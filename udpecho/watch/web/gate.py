@@ -101,7 +101,7 @@ class Gate:
         passwords = self._passwords
         if passwords is None:
             return route(request)
-        given = read_authorization(header_of(request, "authorization"))
+        given = read_authorization(header_of(request, b"authorization"))
         if given is None:
             return _refuse(request)
         mark = self._mark(given)
