@@ -226,7 +226,7 @@ class _Addresses:
         """Fire, unless whoever asked has cancelled."""
         if self.deferred.called:
             return
-        usable = [each for each in self._found if not (is_wildcard(each) or is_group(each))]
+        usable = [each for each in self._found if not is_nobodys(each)]
         if usable:
             self.deferred.callback(usable)
         elif self._found:  # so hosts files block names
@@ -236,6 +236,12 @@ class _Addresses:
             )
         else:
             self.deferred.errback(ResolveFailed(f"no address found for {quoted(self._host)}"))
+
+
+def is_nobodys(canonical: str) -> bool:
+    """Tell addresses that are no one host's: groups, broadcast, 0.0.0.0; or mapped."""
+    address = unmapped(canonical)
+    return is_wildcard(address) or is_group(address)
 
 
 def with_scope(host: str, port: int) -> tuple[str, int] | tuple[str, int, int, int]:

@@ -9,7 +9,7 @@ from unittest.mock import Mock
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from twisted.internet.address import IPv4Address
+from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import CancelledError
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
@@ -264,7 +264,11 @@ def test_nobody_has_the_address_of_any(host: str) -> None:
     assert [failure.type for failure in failures] == [BadAddress]
 
 
-@pytest.mark.parametrize("address", ["0.0.0.0", "224.0.0.1", "239.255.0.1", "255.255.255.255"])
+@pytest.mark.parametrize(
+    "address",
+    ["0.0.0.0", "224.0.0.1", "239.255.0.1", "255.255.255.255", "::", "ff02::1"]
+    + [f"::ffff:{each}" for each in ("0.0.0.0", "224.0.0.1", "255.255.255.255")],
+)
 def test_a_name_that_a_hosts_file_blocks(address: str) -> None:
     """Such files give it the address of any, and another a group's: no request goes to many."""
     reactor = MemoryNetwork().host("192.0.2.1")
@@ -272,7 +276,8 @@ def test_a_name_that_a_hosts_file_blocks(address: str) -> None:
     reactor.installNameResolver(resolver)
     found = resolve(reactor, "ads.example", 7)
     receiver = resolver.resolveHostName.call_args[0][0]
-    receiver.addressResolved(IPv4Address("UDP", address, 7))
+    kind = IPv6Address if ":" in address else IPv4Address
+    receiver.addressResolved(kind("UDP", address, 7))
     receiver.resolutionComplete()
     failures: list[Failure] = []
     found.addErrback(failures.append)

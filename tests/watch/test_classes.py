@@ -61,7 +61,9 @@ def test_each_class_is_probed_and_counted_for_itself() -> None:
     assert ef.keys() == {"lost"}
     assert 100 < plain["replied"] < 130
     metrics = "".join(Metrics(node).texts(openmetrics=False))
-    assert f'peer="{name} EF",address="{name}",zone="",source="hosts",dscp="EF"}} 1' in metrics
+    assert (
+        f'peer="{name} EF",address="{name}",zone="",source="hosts:{name}",dscp="EF"}} 1' in metrics
+    )
     bench.reload(0, bench.text(0, [1], text.format(["AF11", "CS0", "EF"])))
     bench.net.advance(10)
     assert list(node.roll) == [name, f"{name} EF", f"{name} CS0"]

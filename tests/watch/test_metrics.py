@@ -8,6 +8,7 @@ import pytest
 from prometheus_client import Metric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_open
 from prometheus_client.parser import text_string_to_metric_families as read_text
+from twisted.internet.defer import succeed
 
 from tests.watch.nodes import Nodes, fates
 from udpecho.instrument.probe import ProbeFate
@@ -76,7 +77,7 @@ def test_what_is_told_is_what_was_counted(tmp_path: Path, openmetrics: bool) -> 
     assert len(rtt) == len(BOUNDS_NS) + 3
     assert read["udpecho_peer_info"].samples[0].labels == {
         "peer": HARD, "address": "192.0.2.2:1060", "zone": "ams",
-        "source": f"file:{tmp_path}/peers.json", "dscp": "CS0",
+        "source": "file:peers.json", "dscp": "CS0",
     }  # fmt: skip
     assert values(read["udpecho_peers_probed"]) == {"udpecho_peers_probed": 3}
     assert values(read["udpecho_source_up"]) == {"udpecho_source_up|file:peers.json": 1}
@@ -88,6 +89,22 @@ def test_what_is_told_is_what_was_counted(tmp_path: Path, openmetrics: bool) -> 
     assert list(received.values()) == [counters.bytes_received]
     assert read["udpecho_build_info"].samples[0].labels["node"] == "node-0"
     scraped.bench.stop()
+
+
+def test_a_peer_s_source_is_one_of_those_that_are_told(tmp_path: Path) -> None:
+    """Or the two can't be joined: a file was told by its name here, and by its path there."""
+    (tmp_path / "peers.txt").write_text("192.0.2.77")
+    more = "[[peers]]\nfile = 'peers.txt'\n[[peers]]\nhttp = 'http://sd/'"
+    bench = Nodes(2)
+    answer = b'[{"targets": ["192.0.2.78"]}]'
+    node = bench.begin(0, bench.text(0, [1], more), base=tmp_path, fetch=lambda _: succeed(answer))
+    bench.net.advance(3)
+    read = {each.name: each for each in read_text("".join(Metrics(node).texts(openmetrics=False)))}
+    told = {each.labels["source"] for each in read["udpecho_source_up"].samples}
+    of_peers = {each.labels["source"] for each in read["udpecho_peer_info"].samples}
+    assert of_peers == told == {"hosts:192.0.2.2:1060", "file:peers.txt", "http:http://sd/"}
+    assert {each.name for each in node.learning.states()} == told
+    bench.stop()
 
 
 def test_a_flow_that_loses_is_told(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from udpecho.watch.peers.dns import RETRIES, SHORTEST_TTL, DnsSource
 from udpecho.watch.peers.fetching import CantFetch
 from udpecho.watch.peers.files import LOOK_SECONDS, ChangingFile, FileSource
 from udpecho.watch.peers.http import EVERY_SECONDS, HttpSource
+from udpecho.watch.peers.learning import Learned, SourceState
 from udpecho.watch.peers.search_names import SearchList
 from udpecho.watch.peers.targets import LONGEST_LIST, Wanted
 
@@ -28,12 +29,15 @@ from udpecho.watch.peers.targets import LONGEST_LIST, Wanted
 class Heard:
     """What a source said."""
 
+    name = "file:here"
+
     def __init__(self) -> None:
         self.said: list[list[str] | str] = []
         self.peers: list[Wanted] = []
+        self.left_out = ""
 
-    def found(self, peers: Sequence[Wanted]) -> None:
-        self.peers = list(peers)
+    def found(self, peers: Sequence[Wanted], left_out: str = "") -> None:
+        self.peers, self.left_out = list(peers), left_out
         self.said.append([each.name for each in peers])
 
     def failed(self, why: str) -> None:
@@ -125,7 +129,7 @@ def test_a_file_is_read_when_it_has_changed(tmp_path: Path) -> None:
         f"can't read {path}: No such file or directory",
         f"{path}: line 1: HOST[:PORT]: expected a host, HOST:PORT or [IPv6]:PORT, got 'a:b:c'",
     ]
-    assert heard.peers == [Wanted("c", "c", 1060, "x", f"file:{path}")]
+    assert heard.peers == [Wanted("c", "c", 1060, "x", "file:here")]
 
 
 def test_a_file_that_may_be_read_now_is_read(tmp_path: Path) -> None:
@@ -270,9 +274,7 @@ def test_all_addresses_of_a_name_until_their_ttl_is_over() -> None:
     )
     assert bench.ask(bench.source("udpecho")) == 40
     assert bench.heard.said == [["10.0.0.1:1060", "10.0.0.2:1060", "[2001:db8::1]:1060"]]
-    assert bench.heard.peers[0] == Wanted(
-        "10.0.0.1:1060", "10.0.0.1", 1060, "x", f"dns:udpecho.{ZONE}"
-    )
+    assert bench.heard.peers[0] == Wanted("10.0.0.1:1060", "10.0.0.1", 1060, "x", "file:here")
 
 
 def test_a_short_ttl_is_five_seconds() -> None:
@@ -292,6 +294,46 @@ def test_srv_names_target_and_port() -> None:
     assert bench.ask(bench.source("_echo._udp")) == 30
     assert bench.heard.said == [["ams-1.example:7", "fra-1.example:1060"]]
     assert bench.heard.peers[0].host == "ams-1.example"
+
+
+BAD_TARGETS = [
+    "224.0.0.251", "255.255.255.255", "0.0.0.0", "ff02::1", "::", "::ffff:224.0.0.251", "1060",
+    "010.0.0.1", "a b<script>", "a/b", "a:b", "h\x1b[2J", ".".join(["a" * 62] * 4),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("bad", BAD_TARGETS)
+def test_an_srv_target_that_is_no_host_is_left_out_and_no_other(bad: str) -> None:
+    """Or DNS had us probe a multicast group."""
+    good, many = dns.Record_SRV(0, 5, 7, "ams-1.example", ttl=30), 2
+    payload = dns.Record_SRV(0, 5, 1060, bad.encode("latin-1"), ttl=30)
+    resolver = Services([good, *[payload] * many], [good], [payload])
+    heard = Heard()
+    source = DnsSource("_echo._udp", 1, "", heard, resolver, SearchList())
+    now(source.ask())
+    assert heard.said == [["ams-1.example:7"]]
+    assert heard.left_out.startswith(f"{many} of 3 left out: ")
+    assert heard.left_out.isprintable()
+    now(source.ask())
+    assert heard.left_out == ""
+    now(source.ask())
+    assert heard.said[2] == []
+
+
+def test_who_is_left_out_is_said_once() -> None:
+    events: list[Any] = []
+    told: list[Any] = []
+    state = SourceState("dns:x")
+    heard = Learned(0, state, lambda _, peers: told.append(peers), told_to(events))
+    good = [Wanted("a", "a", 1)]
+    for peers, left_out in ((good, ""), (good, "b"), (good, "b"), (good, ""), ([], "b")):
+        heard.found(peers, left_out)
+    lines = [each["log_format"].format(**each) for each in events]
+    assert lines == [
+        *["peers: dns:x: b"] * 2,
+        "peers: dns:x names nobody; those known stay for five minutes",
+    ]
+    assert (state.answers, state.failures, told) == (4, 1, [*[good] * 4, ()])
 
 
 def test_a_short_name_is_found_in_the_search_list() -> None:
@@ -322,6 +364,26 @@ def test_a_silent_server_is_asked_again_ever_more_seldom() -> None:
     assert bench.heard.said[0] == f"DNS does not tell of udpecho.{ZONE}: no answer"
 
 
+class Services:
+    """A resolver that answers for SRV alone."""
+
+    def __init__(self, *answers: list[Any]) -> None:
+        self.answers = list(answers)
+
+    def lookupAddress(self, name: str, timeout: Sequence[int]) -> Deferred[Any]:
+        raise AssertionError
+
+    lookupIPV6Address = lookupAddress
+
+    def lookupService(self, name: str, timeout: Sequence[int]) -> Deferred[Any]:
+        return answered(self.answers.pop(0))
+
+
+def answered(payloads: list[Any]) -> Deferred[Any]:
+    headers = [dns.RRHeader(type=each.TYPE, ttl=9, payload=each) for each in payloads]
+    return succeed((headers, [], []))
+
+
 class OneFamily:
     """A resolver that answers for IPv4 alone."""
 
@@ -338,10 +400,7 @@ class OneFamily:
         raise AssertionError
 
     def _answer(self, what: Any) -> Deferred[Any]:
-        if isinstance(what, Exception):
-            return fail(what)
-        headers = [dns.RRHeader(type=each.TYPE, ttl=9, payload=each) for each in what]
-        return succeed((headers, [], []))
+        return fail(what) if isinstance(what, Exception) else answered(what)
 
 
 def test_a_family_that_has_no_answer_keeps_what_it_had() -> None:

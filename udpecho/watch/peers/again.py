@@ -19,8 +19,12 @@ AFTER_A_FAULT = 30.0
 class Hears(Protocol):
     """Who hears what a source of peers says."""
 
-    def found(self, peers: Sequence[Wanted]) -> None:
-        """Hear whom it names."""
+    @property
+    def name(self) -> str:
+        """What the source is called, by its peers, too."""
+
+    def found(self, peers: Sequence[Wanted], left_out: str = "") -> None:
+        """Hear whom it names, and in one line why it names some who are left out."""
 
     def failed(self, why: str) -> None:
         """Hear that it can't be asked, in one line."""

@@ -25,7 +25,7 @@ from udpecho.peer import format_peer
 from udpecho.shown import harmless
 from udpecho.watch.peers.again import Hears
 from udpecho.watch.peers.search_names import SearchList, read_search_list
-from udpecho.watch.peers.targets import Wanted, is_nobodys
+from udpecho.watch.peers.targets import Wanted, wanted
 
 SHORTEST_TTL = 5.0
 """Seconds that an answer is taken for true, at least."""
@@ -148,11 +148,11 @@ class DnsSource:
                 if not records:
                     self._hears.failed(f"DNS does not tell of {self._name}: {why}")
                     return delay
-                self._hears.found(self._peers(records))
+                self._hears.found(*self._peers(records))
                 return delay
             if records:
                 self._failures = 0
-                self._hears.found(self._peers(records))
+                self._hears.found(*self._peers(records))
                 return max(SHORTEST_TTL, min(float(each.ttl or 0) for each in records))
         self._last.clear()
         self._hears.failed(f"DNS has nobody by the name {self._name}")
@@ -178,23 +178,29 @@ class DnsSource:
             records += self._last.get((name, kind), [])
         return records if failed < len(self._kinds) else [], why
 
-    def _peers(self, records: list[RRHeader]) -> list[Wanted]:
-        """Name each peer: SRV's by its target, others by address and port."""
-        peers = [self._peer(each.payload) for each in records]
-        return sorted((each for each in peers if each), key=lambda each: each.name)
+    def _peers(self, records: list[RRHeader]) -> tuple[list[Wanted], str]:
+        """Name each peer, SRV's by its target, others by address and port; and why some are none.
 
-    def _peer(self, payload: Any) -> Wanted | None:
-        source = f"dns:{self._name}"
-        if payload.TYPE == SRV:
-            host = harmless(payload.target.name.decode("ascii", "backslashreplace"))
-            if not host or not payload.port:  # "not available", says RFC 2782
-                return None
-            return Wanted(f"{host}:{payload.port}", host, payload.port, self._zone, source)
-        family = socket.AF_INET if payload.TYPE == A else socket.AF_INET6
-        host = socket.inet_ntop(family, payload.address)
-        if is_nobodys(host):
-            return None
-        return Wanted(format_peer((host, self._port)), host, self._port, self._zone, source)
+        One bad record leaves out no other's.
+        """
+        peers, bad = [], []
+        for host, port in map(self._host_and_port, records):
+            if host and port:  # else "not available", says RFC 2782
+                try:
+                    peers.append(
+                        wanted(format_peer((host, port)), port, self._zone, self._hears.name)
+                    )
+                except ValueError as error:
+                    bad.append(harmless(str(error)))
+        why = f"{len(bad)} of {len(records)} left out: {min(bad)}" if bad else ""
+        return sorted(peers, key=lambda each: each.name), why
+
+    def _host_and_port(self, record: RRHeader) -> tuple[str, int]:
+        payload: Any = record.payload
+        if record.type == SRV:
+            return payload.target.name.decode("ascii", "backslashreplace"), payload.port
+        family = socket.AF_INET if record.type == A else socket.AF_INET6
+        return socket.inet_ntop(family, payload.address), self._port
 
 
 def _why(failure: Failure) -> str:

@@ -86,7 +86,7 @@ class FileSource:
     async def _read(self) -> None:
         path = self._file.path
         try:
-            steps = reading(read_text(path), self._port, self._zone, f"file:{path}")
+            steps = reading(read_text(path), self._port, self._zone, self._hears.name)
             found = await all_of(self._reactor, steps)
         except (OSError, ValueError) as error:
             self._hears.failed(harmless(why_unread(path, error)))

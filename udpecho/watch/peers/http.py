@@ -39,7 +39,7 @@ class HttpSource:
             data = await self._fetch(self._url)
             if self._last is None or self._last[0] != data:
                 text = data.decode()
-                steps = reading(text, self._port, self._zone, f"http:{self._url}")
+                steps = reading(text, self._port, self._zone, self._hears.name)
                 self._last = data, await all_of(self._reactor, steps)
         except Exception as error:  # whatever a server makes of it
             self._hears.failed(harmless(f"{self._url}: {error}"))

@@ -49,12 +49,21 @@ class Learned:
         self.state = state
         self._told = told
         self._log = log
+        self._left_out = ""
         self._is_over = False
 
-    def found(self, peers: Sequence[Wanted]) -> None:
-        """Hear whom it names; nobody is as good as no answer."""
+    @property
+    def name(self) -> str:
+        """What the source is called, by its peers, too."""
+        return self.state.name
+
+    def found(self, peers: Sequence[Wanted], left_out: str = "") -> None:
+        """Hear whom it names; nobody is as good as no answer. The log has once why some are not."""
         if self._is_over:
             return
+        if left_out and left_out != self._left_out:
+            self._log.warn("peers: {name}: {why}", name=self.state.name, why=left_out)
+        self._left_out = left_out
         if not peers:
             self.failed(f"{self.state.name} names nobody")
             return
@@ -180,7 +189,7 @@ class Learning:
         hears = Learned(number, state, self._told, self._log)
         if source.kind == "hosts":
             port, zone = source.port or DEFAULT_PORT, source.zone or ""
-            peers = [wanted(each, port, zone, "hosts") for each in source.names]
+            peers = [wanted(each, port, zone, hears.name) for each in source.names]
             return AskedSource(hears, partial(hears.found, peers))
         again = Again(self._reactor, self._source(source, hears).ask, self._log)
         return AskedSource(hears, again.begin, again)

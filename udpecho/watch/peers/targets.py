@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from udpecho.hosts import canonical_host, host_and_port
-from udpecho.peer import is_group, is_wildcard
+from udpecho.names import is_nobodys
 from udpecho.watch.configuring.settings import MOST_PEERS
 from udpecho.watch.configuring.tables import as_shown
 
@@ -43,23 +43,19 @@ class Wanted:
         return (self.host, self.port, self.dscp) == (other.host, other.port, other.dscp)
 
 
-def wanted(written: str, default_port: int, zone: str, source: str, name: str = "") -> Wanted:
+def wanted(written: object, default_port: int, zone: str, source: str, name: str = "") -> Wanted:
     """Read HOST or HOST:PORT, by which the peer is called unless it has a name.
 
     Raises ValueError.
     """
-    host, port = host_and_port(written, default_port)
+    text = _label(written)
+    host, port = host_and_port(text, default_port)
     if NOT_IN_NAMES & set(host):
-        raise ValueError(f"expected HOST or HOST:PORT, got {as_shown(written)}")
-    if is_nobodys(host):
-        raise ValueError(f"expected the address of one host, got {as_shown(host)}")
-    return Wanted(name or written, host, port, zone, source)
-
-
-def is_nobodys(host: str) -> bool:
-    """Tell addresses that are no one host's, which are never probed: groups, broadcast, 0.0.0.0."""
+        raise ValueError(f"expected HOST or HOST:PORT, got {as_shown(text)}")
     canonical = canonical_host(host)
-    return canonical is not None and (is_wildcard(canonical) or is_group(canonical))
+    if canonical is not None and is_nobodys(canonical):
+        raise ValueError(f"expected the address of one host, got {as_shown(host)}")
+    return Wanted(name or text, host, port, zone, source)
 
 
 def read_list(text: str, default_port: int, zone: str | None, source: str) -> list[Wanted]:
@@ -92,7 +88,7 @@ def _lines(text: str, default_port: int, zone: str | None, source: str) -> Itera
         written = line.partition("#")[0].strip()
         if written:
             try:
-                yield wanted(_label(written), default_port, zone or "", source)
+                yield wanted(written, default_port, zone or "", source)
             except ValueError as error:
                 raise ValueError(f"line {number}: {error}") from None
         else:
@@ -116,7 +112,7 @@ def _json(text: str, default_port: int, zone: str | None, source: str) -> Iterat
         of_group = zone if zone is not None else _optional(labels, "zone")
         name = _optional(labels, "name") if len(targets) == 1 else ""
         for each in targets:
-            yield wanted(_label(each), default_port, of_group, source, name)
+            yield wanted(each, default_port, of_group, source, name)
         yield None
 
 
