@@ -63,7 +63,7 @@ def read(text: str) -> Config:
 
 def test_all_that_a_file_may_say() -> None:
     config = read(EXAMPLE)
-    assert config.node == NodeSettings("fra-1", "fra")
+    assert config.node == NodeSettings("fra-1", "fra", "watch.toml:2")
     assert config.reflect.listen == ("udp:1060",)
     policy = config.reflect.policy
     assert (policy.rate, policy.keep_ttl) == (5000, True)
@@ -86,7 +86,7 @@ def test_all_that_a_file_may_say() -> None:
 
 
 def test_an_empty_file_is_a_node_that_is_asked_by_this_machine_alone() -> None:
-    assert read("").node == NodeSettings("this-host", "")
+    assert read("").node == NodeSettings("this-host", "", "watch.toml:1")
     assert read("").probe == ProbeSettings(1.0, 16, 56, 1.0, (0,))
     assert read("").web.listen == ("tcp:8060:interface=127.0.0.1",)
     assert read("").mesh.fanout == "auto"
@@ -195,6 +195,9 @@ def test_an_empty_file_is_a_node_that_is_asked_by_this_machine_alone() -> None:
          " true beyond loopback, got neither for 'tcp:80'"),
         ("[web]\nlisten = ['tcp:1:interface=127.0.0.1', 'ssl:443:interface=192.0.2.1']",
          "2: [web]: expected password_file or public = true beyond loopback, got neither for"),
+        *((f"[web]\nhosts = ['a', '{host}']", "2: [web] hosts: expected a host's name in ASCII,"
+           f" without port or scheme, got '{host}'") for host in ("fra-1.example:28060", "a b",
+           "http://x/", "x/", "*.example", ".example", "a..b", "[::1]:80")),
         ("[node\n", "1: expected TOML, got what is not: Expected ']' at the end of a table decl"),
         ("[node]\nname = \n", "2: expected TOML, got what is not: Invalid value"),
         ("x = [\n\n", "3: expected TOML, got what is not: "),
@@ -230,10 +233,11 @@ def test_who_may_look(web: str) -> None:
 @pytest.mark.parametrize(
     ("before", "after", "what"),
     [
-        ("", "[node]\nname = 'other'", "[node] name"),
-        ("", "[reflect]\nlisten = 'udp:7'", "[reflect]"),
+        ("", "[node]\nname = 'other'", "watch.toml:1: [node] name"),
+        ("", "[node]\n[reflect]\nlisten = 'udp:7'", "watch.toml:2: [reflect]"),
         ("[reflect]\nrate = 5", "\n\n[reflect]\nrate = 5", None),
-        ("", "[web]\nlisten = []", "[web] listen"),
+        ("", "\n\n[web]\nlisten = []", "watch.toml:3: [web] listen"),
+        ("[web]\nlisten = []", "", "watch.toml:1: [web] listen"),
         ("", "[probe]\nflows = 3\n[mesh]\nfanout = 3\n[[peers]]\nhosts = 'a'", None),
     ],
 )

@@ -178,7 +178,7 @@ def test_what_needs_a_restart_is_refused_and_changes_nothing(change: str) -> Non
     node = bench.begin(0, bench.text(0, [1]))
     bench.net.advance(1)
     before = node.config
-    with pytest.raises(ValueError, match="needs a restart"):
+    with pytest.raises(ValueError, match=r"^watch\.toml:\d+: .* needs a restart$"):
         bench.reload(0, bench.text(0, [1], change))
     assert node.config is before
     bench.stop()

@@ -92,5 +92,5 @@ def test_a_file_that_is_none_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(BadConfig, match="Is a directory"):
         config_of(tmp_path, "host")
     (tmp_path / "x").write_bytes(b"\xff")
-    with pytest.raises(BadConfig, match="expected UTF-8, got what is not, at byte 0"):
+    with pytest.raises(BadConfig, match="line 1: expected UTF-8, got what is not"):
         config_of(tmp_path / "x", "host")

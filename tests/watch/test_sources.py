@@ -145,7 +145,7 @@ def test_a_file_that_may_be_read_now_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "why"),
     [
-        (lambda path: path.write_bytes(b"a\n\xff"), "expected UTF-8, got what is not, at byte 2"),
+        (lambda path: path.write_bytes(b"a\n\xff"), "line 2: expected UTF-8, got what is not"),
         (lambda path: path.mkdir(), "Is a directory"),
         (os.mkfifo, "expected a file, got what is none"),
         (lambda path: path.symlink_to("/dev/zero"), "expected a file, got what is none"),

@@ -68,10 +68,11 @@ class Bench:
         self,
         peers: int = 0,
         gated: Callable[[Any, Logger], Gate] = lambda *_: None,  # type: ignore
+        web: str = "hosts = ['fra-1.example']",
     ) -> None:
         self.nodes = Nodes(1)
         named: list[int | str] = [f"198.51.100.{n + 1}:1060" for n in range(peers)]
-        more = "[web]\nhosts = ['fra-1.example']\n[probe]\nflows = 1\n[mesh]\nfanout = 'all'"
+        more = f"[web]\n{web}\n[probe]\nflows = 1\n[mesh]\nfanout = 'all'"
         self.node = self.nodes.begin(0, self.nodes.text(0, named, more))
         self.nodes.net.advance(0.1)
         log = Logger(observer=self.nodes.events.append)  # type: ignore[arg-type]
@@ -164,6 +165,32 @@ def test_what_there_is_not_and_what_may_not_be() -> None:
     assert bench.ask("GET /metrics HTTP/1.1", "Host: evil.example")[0] == 421
     assert bench.ask("GET /metrics HTTP/1.0")[0] == 421
     assert bench.ask("GET /metrics HTTP/1.1", LOCAL, "Host: evil.example")[0] in (400, 421)
+    bench.stop()
+
+
+@pytest.mark.parametrize("written", ["Dot.Example.", "dot.example", "10.0.0.1", "::1", "a_b-c"])
+def test_by_each_name_that_the_file_may_have_it_is_asked(written: str) -> None:
+    bench = Bench(web=f"hosts = ['{written}']")
+    shown = f"[{written}]" if ":" in written else written
+    for host in (shown, shown.lower(), f"{shown.lower().rstrip('.')}:8060"):
+        assert bench.ask("GET / HTTP/1.1", f"Host: {host}")[0] == 200
+    bench.stop()
+
+
+def test_each_status_has_its_phrase() -> None:
+    """RFC 9110, section 15; a browser shows it where there is no page."""
+    bench = Bench()
+    asked = {
+        "GET / HTTP/1.1\r\nHost: evil.example": b"421 Misdirected Request",
+        f"GET /x HTTP/1.1\r\n{LOCAL}": b"404 Not Found",
+        f"POST / HTTP/1.1\r\n{LOCAL}": b"405 Method Not Allowed",
+    }
+    for request, expected in asked.items():
+        channel, transport = bench.connect()
+        channel.dataReceived(f"{request}\r\n\r\n".encode())
+        bench.nodes.net.advance(0.5)
+        assert transport.value().startswith(b"HTTP/1.1 " + expected + b"\r\n")
+        transport.loseConnection()
     bench.stop()
 
 

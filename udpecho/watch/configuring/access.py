@@ -9,13 +9,14 @@ import re
 
 from udpecho.hosts import canonical_host
 from udpecho.peer import is_loopback
-from udpecho.watch.configuring.readers import words
+from udpecho.watch.configuring.readers import LONGEST_NAME, words
 from udpecho.watch.configuring.settings import WebSettings
 from udpecho.watch.configuring.tables import as_shown, bad_value
 
 KINDS = ("tcp", "ssl", "unix")
 _EXPECTED = "tcp:PORT[:interface=ADDRESS], ssl:PORT:… or unix:PATH"
 
+_HOST_NAME = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.?")
 _NAMED = re.compile(r"([A-Za-z]+)=(.+)")
 _ESCAPED = re.compile(r"\\[^:=\\]|\\$")
 """What Twisted reads as the sign itself, so that a name could be written in many ways."""
@@ -56,6 +57,15 @@ def _address(written: str) -> str | None:
     address = written.replace("\\:", ":")
     in_brackets = re.fullmatch(r"\[(.*:.*)\]", address)
     return canonical_host(in_brackets[1] if in_brackets else address)
+
+
+def host_name(option: str, value: object) -> str:
+    """Read a name as a Host header has it: by any other nobody would ask."""
+    expected = "a host's name in ASCII, without port or scheme"
+    text = words(expected, LONGEST_NAME)(option, value)
+    if not _HOST_NAME.fullmatch(text) and canonical_host(text) is None:
+        raise bad_value(option, expected, value)
+    return text
 
 
 def check_access(web: WebSettings) -> None:

@@ -19,7 +19,7 @@ from udpecho.peer import MAX_PORT
 from udpecho.ping.ledger import MAX_SIZE, MIN_SIZE
 from udpecho.values import naming
 from udpecho.watch.classes import MOST_CLASSES
-from udpecho.watch.configuring.access import check_access, check_endpoint
+from udpecho.watch.configuring.access import check_access, check_endpoint, host_name
 from udpecho.watch.configuring.bounds import (
     LONGEST_INTERVAL,
     LONGEST_TIMEOUT,
@@ -88,6 +88,7 @@ def _node(table: Table, host: str) -> NodeSettings:
     settings = NodeSettings(
         table.take("name", words("a name", LONGEST_NAME), host),
         table.take("zone", words("the name of a zone", LONGEST_NAME), ""),
+        table.where,
     )
     table.end()
     return settings
@@ -273,7 +274,7 @@ def _web(table: Table) -> WebSettings:
     default = WebSettings()
     settings = WebSettings(
         table.take("listen", several(check_endpoint), default.listen),
-        table.take("hosts", several(words("a host's name", LONGEST_NAME)), ()),
+        table.take("hosts", several(host_name), ()),
         table.take("insecure", flag, False),
         table.take("public", flag, False),
         table.take("password_file", words("a file's path"), None),

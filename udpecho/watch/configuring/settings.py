@@ -26,6 +26,7 @@ class NodeSettings:
 
     name: str
     zone: str = ""
+    where: Where = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,14 +133,14 @@ class Config:
     web: WebSettings = WebSettings()
 
     def needs_restart(self, other: Config) -> str | None:
-        """Name what only a restart can change, if it is not the same in both."""
-        for what, same in (
-            ("[node] name", self.node.name == other.node.name),
-            ("[reflect]", _bare(self.reflect) == _bare(other.reflect)),
-            ("[web] listen", self.web.listen == other.web.listen),
+        """Name what only a restart can change, and where the other has it, if they differ."""
+        for what, where, same in (
+            ("[node] name", other.node.where, self.node.name == other.node.name),
+            ("[reflect]", other.reflect.where, _bare(self.reflect) == _bare(other.reflect)),
+            ("[web] listen", other.web.where, self.web.listen == other.web.listen),
         ):
             if not same:
-                return what
+                return f"{where}: {what}" if where else what
         return None
 
 

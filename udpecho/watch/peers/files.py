@@ -28,7 +28,8 @@ def read_text(path: Path) -> str:
     try:
         return data.decode()
     except UnicodeDecodeError as error:
-        raise ValueError(f"expected UTF-8, got what is not, at byte {error.start}") from None
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ValueError(f"line {line}: expected UTF-8, got what is not") from None
 
 
 def why_unread(path: Path, error: OSError | ValueError) -> str:

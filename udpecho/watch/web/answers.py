@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from http import HTTPStatus
 from typing import TypeAlias
 from urllib.parse import unquote_to_bytes
 
@@ -26,7 +27,7 @@ Route: TypeAlias = Callable[[Request], bytes | int]
 
 def said(request: Request, status: int, text: str) -> bytes:
     """Answer in a line."""
-    request.setResponseCode(status)
+    request.setResponseCode(status, HTTPStatus(status).phrase.encode())  # Twisted has no 421
     return whole(request, PLAIN, f"{text}\n".encode())
 
 

@@ -30,8 +30,9 @@ HEADERS = (
 
 
 def may_be_asked(host_header: str | None, names: Collection[str]) -> bool:
-    """Tell whether a Host header is an address, localhost or one of our names (in lower case).
+    """Tell whether a Host header is an address, localhost or one of our names.
 
+    These are in lower case, without a dot at the end.
     Another name may be an attacker's, who has it point at us: a page of his could then read ours
     (DNS rebinding). An address can't be pointed elsewhere.
     """
@@ -90,7 +91,7 @@ class Front(Resource):
     def _may_be_asked(self, request: Request) -> bool:
         hosts = headers_of(request, b"host")
         config = self._node.config
-        names = {name.lower() for name in (config.node.name, *config.web.hosts)}
+        names = {name.lower().rstrip(".") for name in (config.node.name, *config.web.hosts)}
         return len(hosts) == 1 and may_be_asked(hosts[0], names)
 
 
