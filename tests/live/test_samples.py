@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from twisted.internet.protocol import DatagramProtocol
 
 from tests.live.conftest import Start, addresses
 from tests.live.pages import ROOT, Example, examples
-from tests.live.program import twistd
+from tests.live.program import run, twistd, udpecho
 from tests.path.test_judge import TARGET, dead, diamond, lost, path
 from udpecho.commands.send_options import SendOptions
 from udpecho.guard.reasons import Reason
@@ -47,7 +48,7 @@ def blocks(page: str) -> list[str]:
 
 
 def test_every_block_is_one_that_is_compared() -> None:
-    compared = {"deploy.md", "path.md", "ping.md", "server.md", "testing.md"}
+    compared = {"deploy.md", "path.md", "ping.md", "server.md", "testing.md", "watch.md"}
     assert {each.page for each in examples("text")} == compared
 
 
@@ -243,3 +244,17 @@ def test_each_command_is_on_the_page() -> None:
     lines = [line for _, line in commands()]
     for form, _ in COMMANDS:
         assert [line for line in lines if re.fullmatch(form, line)], form
+
+
+def test_what_a_configuration_is_checked_for_is_as_shown(tmp_path: Path) -> None:
+    [config] = [each.text for each in examples("toml") if "[probe]" in each.text]
+    told, wrong = blocks("watch.md")
+
+    def checked(text: str) -> str:
+        (tmp_path / "watch.toml").write_text(text, encoding="utf-8")
+        ended = run(udpecho("watch", "--check", "watch.toml"), tmp_path)
+        return ended.stdout + ended.stderr
+
+    assert checked(config) == told
+    mistakes = (("interval = 1.0", 'interval = "fast"'), ("flows = 16", "flow = 16"))
+    assert "".join(checked(config.replace(*each)) for each in mistakes) == wrong

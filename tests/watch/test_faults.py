@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.watch.nodes import Nodes, fates
 from udpecho.watch import WatchService
+from udpecho.watch.telling.metrics import Metrics
+
+
+def told(node: WatchService) -> str:
+    return "".join(Metrics(node).texts(openmetrics=False))
 
 
 def kinds(node: WatchService) -> list[str]:
@@ -39,4 +46,20 @@ def test_a_wall_clock_that_is_set_moves_nothing_but_the_stamps() -> None:
     assert list(fates(probed)) == ["replied"]
     assert fates(probed)["replied"] >= 16 * 49
     assert kinds(node) == []
+    bench.stop()
+
+
+def test_counters_go_on_while_nobody_scrapes() -> None:
+    bench = Nodes(2)
+    node = bench.begin(0, bench.text(0, [1]))
+    bench.begin(1, bench.text(1, [0]))
+    bench.net.advance(10)
+
+    def replied() -> int:
+        [line] = re.findall(r'udpecho_probes_total{.*"replied"} (.*)', told(node))
+        return int(line)
+
+    before = replied()
+    bench.net.advance(120)
+    assert replied() - before == 16 * 120
     bench.stop()
