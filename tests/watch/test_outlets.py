@@ -40,7 +40,8 @@ def test_events_go_to_the_file_and_the_log_and_elsewhere_after_a_reload(tmp_path
     silent = ["peer_silent", DEAD, "node-0"]
     assert lines(tmp_path / "one") == [silent]
     said = [each["words"] for each in bench.events if "words" in each]
-    assert said == [f"{DEAD} is silent: nothing came from it for 3 s"]
+    why = "nothing came from it for 3 s (refused: ENETUNREACH)"
+    assert said == [f"{DEAD} is silent: {why}"]
     bench.reload(0, text("file = 'two'\nlog = false"))
     node.events.tell(FlowLosing("b", 1))
     bench.net.advance(0)
