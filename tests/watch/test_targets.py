@@ -7,6 +7,7 @@ import json
 import pytest
 
 from tests.examples import given, st
+from udpecho.watch.configuring.tables import as_shown
 from udpecho.watch.peers.targets import Wanted, read_list
 
 FILE_SD = """[
@@ -42,7 +43,12 @@ def test_a_host_in_each_line() -> None:
         ("a\nb:c\n", "line 2: HOST[:PORT]: expected a port from 1 to 65535, got 'c'"),
         ("a\x1b[2J", "line 1: expected a name in one line, got 'a\\x1b[2J'"),
         ("[", "expected JSON, got what is not: Expecting value: line 1 column 2 (char 1)"),
-        ("[" * 100_000, "expected JSON, got what is not: "),
+        ('[{"targets":' + "[" * 100_000, "expected JSON, got what is not: "),
+        ('[{"targets": []} 3]', "expected JSON, got what is not: Expecting ',' delimiter: "),
+        ('[{"targets": []},]', "expected JSON, got what is not: Expecting value: "),
+        ('[{"targets": []}', "expected JSON, got what is not: Expecting ',' delimiter: "),
+        ("[]\n[]", "expected JSON, got what is not: Extra data: line 2 column 1 (char 3)"),
+        ("[" * 100_000, 'expected {"targets": […], "labels": {…}}, got a list'),
         ("[3]", 'expected {"targets": […], "labels": {…}}, got 3'),
         ('[{"targets": "a"}]', 'expected {"targets": […], "labels": {…}}, got targets: \'a\''),
         (
@@ -53,6 +59,11 @@ def test_a_host_in_each_line() -> None:
             '[{"targets": [], "labels": 3}]',
             'expected {"targets": […], "labels": {…}}, got labels: 3',
         ),
+        ("a\x0bb", "line 1: expected a name in one line, got 'a\\x0bb'"),
+        ("a\r..", "line 2: expected HOST or HOST:PORT, got '..'"),
+        (".:7", "line 1: expected HOST or HOST:PORT, got '.:7'"),
+        ('[{"targets": ["a"], "labels": {"name": "."}}]', "expected a name, got '.'"),
+        ('[{"targets": ["a"], "labels": {"name": ".."}}]', "expected a name, got '..'"),
         ("10.0.0.1, 10.0.0.2", "line 1: expected HOST or HOST:PORT, got '10.0.0.1, 10.0.0.2'"),
         ("10.0.0.0/24", "line 1: expected HOST or HOST:PORT, got '10.0.0.0/24'"),
         ('[{"targets": ["224.0.0.1:7"]}]', "expected the address of one host, got '224.0.0.1'"),
@@ -67,6 +78,45 @@ def test_what_is_no_list_is_one_line(text: str, line: str) -> None:
         read_list(text, 1060, None, "")
     assert str(caught.value).startswith(line)
     assert "\n" not in str(caught.value)
+
+
+def test_what_is_between_groups_is_nothing() -> None:
+    text = '\ufeff \r\n[ {"targets": ["a"]}\t,\n{"targets": ["b"]} ]\n\n'
+    assert [each.name for each in read_list(text, 7, "", "")] == ["a", "b"]
+    assert read_list(" [ ] ", 7, "", "") == []
+
+
+@pytest.mark.parametrize("item", ["[]", "{}", "1", '"a"', "[[]]"])
+def test_no_more_is_read_behind_what_is_no_group(item: str) -> None:
+    """2 MB of [[],[],…] held the reactor for 200 ms; so the end, which is no JSON, is not seen."""
+    text = f"[{','.join([item] * 100)},!"
+    with pytest.raises(ValueError, match=r"^expected \{.targets"):
+        read_list(text, 7, None, "")
+
+
+class Unwritten:
+    """What must not be written."""
+
+    def __repr__(self) -> str:
+        raise AssertionError
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (["b"], "['b']"),
+        ([[], [["c"]], {"d": 1}, True], "[[], […], a table, true]"),
+        ([[Unwritten()]], "[[…]]"),
+        ([*[1] * 60, Unwritten()], "[" + "1, " * 19 + "1…"),
+        ("é" * 10, "'" + "\\xe9" * 10 + "'"),
+        ("a" * 58, "'" + "a" * 58 + "'"),
+        ("a" * 59, "'" + "a" * 58 + "…"),
+        ("a" * 1_000_000, "'" + "a" * 58 + "…"),
+        (1.5, "1.5"),
+    ],
+)
+def test_of_a_long_value_the_beginning_is_written(value: object, shown: str) -> None:
+    assert as_shown(value) == shown
 
 
 JSON = st.recursive(

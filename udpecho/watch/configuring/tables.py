@@ -34,13 +34,22 @@ def bad_value(option: str, expected: str, got: object) -> ValueError:
 
 
 def as_shown(value: object) -> str:
-    """Write a value as TOML has it, in one short line."""
+    """Write a value as TOML has it, in one short line; of one of megabytes, its beginning alone."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, dict):
         return "a table"
-    text = ascii(value) if isinstance(value, str | list) else str(value)
-    return text if len(text) <= MOST_SHOWN else f"{text[: MOST_SHOWN - 1]}…"
+    if isinstance(value, list):
+        text = f"[{', '.join(map(_as_item, value[:MOST_SHOWN]))}]"
+    else:
+        text = ascii(value[:MOST_SHOWN]) if isinstance(value, str) else str(value)
+    is_whole = len(text) <= MOST_SHOWN and (not isinstance(value, str) or len(value) <= MOST_SHOWN)
+    return text if is_whole else f"{text[: MOST_SHOWN - 1]}…"
+
+
+def _as_item(value: object) -> str:
+    """Write a value in a list; a list in it is not opened, which may go as deep as it is long."""
+    return "[…]" if isinstance(value, list) and value else as_shown(value)
 
 
 class TomlText:
