@@ -109,6 +109,40 @@ def test_a_turn_ends_in_time(
     assert set(observer.caught_up_after) == {SOCKETS}
 
 
+def test_a_flood_does_not_keep_it_from_catching_up(
+    instrument: kernel.KernelInstrument, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else nothing would be told as lost while it lasts."""
+    observer = Slow(0.0, TURN_SECONDS * 1.5)
+    monkeypatch.setattr(kernel, "monotonic_ns", observer.now_ns)
+    monkeypatch.setattr(kernel, "MOST_BEHIND_NS", round(TURN_SECONDS * 1e9))
+    with ExitStack() as stack:
+        skt = stack.enter_context(bound())
+        opened = [instrument.open(skt.getsockname(), connected=False) for _ in range(SOCKETS)]
+        instrument.start(observer)
+        instrument.wake_at(observer.now_ns())
+        for each in opened:
+            skt.sendto(b"here", ("127.0.0.1", each.port))
+        for _ in range(SOCKETS):
+            instrument.doRead()
+    assert observer.caught_up_after == [2], "once, when it was behind for so long"
+
+
+def test_what_there_was_no_room_for_is_known_after_the_end() -> None:
+    reactor: Any = Reactor()
+    made = kernel.KernelInstrument(reactor, SocketOptions(source="127.0.0.1"), size=16)
+    with ExitStack() as stack:
+        skt = stack.enter_context(bound())
+        opened: Any = made.open(skt.getsockname(), connected=False)
+        opened._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+        for _ in range(100):
+            skt.sendto(bytes(1000), ("127.0.0.1", opened.port))
+    dropped = made.dropped()
+    assert 50 < dropped < 100
+    made.close()
+    assert made.dropped() == dropped
+
+
 class Counted(Outlet):
     """As on a kernel that counts a send though it fails.
 
@@ -149,7 +183,7 @@ def test_a_send_that_fails_shifts_no_other_stamp() -> None:
             assert stamped.send(together, [b"data"] * len(together)) == []
             for _ in together:
                 assert skt.recv(16) == b"data"
-            assert stamped.notices(64) == []
+            assert stamped.notices(64) == ([], False)
         _, before, *after = [probe.departed_ns or 0 for probe in probes]
     assert 0 < before < outlet.failed_ns
     assert all(departed_ns > outlet.failed_ns for departed_ns in after)

@@ -15,8 +15,9 @@ import pytest
 from tests.live.conftest import bound
 from tests.live.test_instrument import Reactor
 from udpecho.instrument import kernel
+from udpecho.instrument.hearing import MOST_UNREAD
 from udpecho.instrument.instrument import ProbeSocket, SocketOptions
-from udpecho.instrument.lookout import MOST_DUE, Lookout
+from udpecho.instrument.lookout import LEAST_REST_NS, Lookout
 from udpecho.instrument.probe import Arrival, Flow, Probe
 from udpecho.instrument.stamps import Clock, Stamp, round_trip
 from udpecho.refusal import Refusal
@@ -51,7 +52,10 @@ def test_it_looks_away_while_it_rests_and_still_wakes_when_it_was_asked_to() -> 
         assert lookout.look() == [skt.fileno()], "it may look all the same"
         lookout.go_on()
         assert is_readable(lookout.fileno(), PATIENCE)
+        assert not lookout.rests(now_ns), "or it would be woken in vain"
         lookout.wake_at(now_ns + HOUR)
+        assert is_readable(lookout.fileno(), PATIENCE), "until it has looked, and rests again"
+        lookout.rest(now_ns)
         assert not is_readable(lookout.fileno())
         lookout.wake_at(now_ns)
         assert is_readable(lookout.fileno(), PATIENCE)
@@ -67,19 +71,17 @@ def test_it_looks_away_while_it_rests_and_still_wakes_when_it_was_asked_to() -> 
         assert not is_readable(lookout.fileno())
 
 
-def test_a_rest_is_over_when_so_much_was_due_in_it() -> None:
-    """What is sent then is answered, and a socket's buffer is not to overflow meanwhile."""
-    lookout = Lookout(HOUR)
-    for _ in range(2):
-        now_ns = time.monotonic_ns()
-        lookout.rest(now_ns)
-        for times in range(MOST_DUE):
-            assert lookout.rests(now_ns), times
-            lookout.wake_at(now_ns)
-            assert lookout.is_due(now_ns)
-            assert not lookout.is_due(now_ns)
-        assert not lookout.rests(now_ns)
+def test_a_rest_is_short_after_one_in_which_too_much_came() -> None:
+    lookout = Lookout(100 * LEAST_REST_NS)
+    lookout.rest(0)
+    assert lookout.rests(100 * LEAST_REST_NS - 1)
+    lasted = []
+    for calm in (False, False, False, True, True, *[True] * 10):
+        lookout.rest(0, calm)
+        lasted.append(lookout._rests_until_ns)
     lookout.close()
+    assert lasted[:5] == [LEAST_REST_NS * each for each in (12.5, 1.5625, 1, 2, 4)]
+    assert lasted[-1] == 100 * LEAST_REST_NS
 
 
 def test_the_end_of_a_rest_wakes() -> None:
@@ -153,6 +155,19 @@ def test_a_reply_that_waited_has_the_round_trip_that_it_had(
         made.doRead()
         assert len(hearing.came_at) > had, "unless it is wanted"
         hearing.wants = False
+        made.wake_at(0)
+        made.doRead()
+        had = len(hearing.came_at)
+        for _ in range(MOST_UNREAD):
+            ask()
+        made.wake_at(0)
+        made.doRead()
+        assert len(hearing.came_at) == had + MOST_UNREAD, "nor does it wait when so much was sent"
+        made.doRead()
+        assert not made._lookout.rests(time.monotonic_ns()), "of which more may come at once"
+        ask()
+        made.doRead()
+        assert made._lookout.rests(time.monotonic_ns())
         had = len(hearing.came_at)
         probe = ask()
         time.sleep(0.2)

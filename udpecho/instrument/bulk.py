@@ -71,6 +71,7 @@ class Outlet:
 
     def __init__(self, size: int) -> None:
         """Make room for datagrams of this many bytes."""
+        self.size = size
         self._memory = Memory(record=NAME, slot=size)
         self._headers = Headers(self._memory, IPV6)
         self._headers.sizes[:] = full(size)

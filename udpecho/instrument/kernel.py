@@ -7,6 +7,7 @@ descriptor: an error queue then is something to read, whatever the reactor makes
 from __future__ import annotations
 
 import socket
+from collections.abc import Sequence
 from time import monotonic_ns
 from typing import Any
 
@@ -28,6 +29,10 @@ BATCH = 32
 """Datagrams taken from one socket before its stamps are looked for: some 0.3 ms of work."""
 
 _TURN_NS = round(TURN_SECONDS * 1e9)
+
+MOST_BEHIND_NS = 1_000_000_000
+"""After so long in which more came than could be read it counts as caught up all the same: else a
+flood would keep it from telling what is lost. No buffer holds as much as comes in a second."""
 
 ROOM = 2048
 """Bytes taken of a datagram at least, whatever size we sent: a longer one is corrupt anyway."""
@@ -62,6 +67,7 @@ class KernelInstrument:
         self._lookout = Lookout(rest_ns)
         self._begun_ns = 0
         self._owes = False  # to say that all has been read
+        self._behind_ns = 0  # since when there was always more to read
         self._sockets: dict[int, StampedSocket] = {}
         self._dropped = 0  # by those that were shut
         self._observer: Observer | None = None
@@ -125,6 +131,7 @@ class KernelInstrument:
         if self._observer is not None:
             self._reactor.removeReader(self)
             self._observer = None
+        self._dropped = self.dropped()
         for opened in self._sockets.values():
             opened.close()
         self._sockets.clear()
@@ -143,31 +150,28 @@ class KernelInstrument:
         Nothing delays a probe that could be done after it, and a reply read late is not late.
         """
         lookout, now_ns = self._lookout, monotonic_ns()
-        until_ns = now_ns + _TURN_NS
         due, wanted = lookout.is_due(now_ns), False
         if due and self._observer is not None:
             self._owes = True
             wanted = self._observer.due()
         if due and self._observer is not None:
             lookout.settle()
-        if not wanted and lookout.rests(monotonic_ns()):
+        if not wanted and lookout.rests(monotonic_ns()) and not self._is_full():
             return
         ready = lookout.look()
-        left = len(ready) == MOST_SOCKETS
-        for fd in ready:
-            opened = self._sockets.get(fd)
-            if opened is not None:
-                left |= self._read(opened)
-            if monotonic_ns() > until_ns:
-                lookout.go_on()
-                return
-        if left and lookout.rest_ns:
+        behind = self._take(ready, now_ns + _TURN_NS)
+        if behind and self._observer is not None:
             lookout.go_on()
-        elif self._observer is not None:
+            self._behind_ns = self._behind_ns or now_ns
+            if now_ns - self._behind_ns < MOST_BEHIND_NS:
+                return
+        self._behind_ns = 0
+        if self._observer is not None:
             if self._owes or lookout.rest_ns:
                 self._owes = False
                 self._observer.caught_up()
-            self._rest(now_ns, due or bool(ready))
+            if not behind:
+                self._rest(now_ns, due or bool(ready))
 
     def connectionLost(self, reason: Failure | None = None) -> None:
         """Do nothing: the reactor ends, and whoever opened this closes it."""
@@ -176,17 +180,30 @@ class KernelInstrument:
         """Return the name that log lines bear."""
         return "udpecho ping"
 
+    def _is_full(self) -> bool:
+        """Tell whether what was sent has a socket's buffer fill up."""
+        return any(each.sends.is_full for each in self._sockets.values())
+
+    def _take(self, ready: Sequence[int], until_ns: int) -> bool:
+        """Take what has come, as much as a turn may; tell whether there may be more."""
+        left = len(ready) == MOST_SOCKETS
+        for fd in ready:
+            opened = self._sockets.get(fd)
+            if opened is not None:
+                left |= self._read(opened)
+            if monotonic_ns() > until_ns:
+                return True
+        return left and bool(self._lookout.rest_ns)
+
     def _rest(self, now_ns: int, has_work: bool) -> None:
         """Rest, if something was done and more is to come: its stamps tell when."""
         if not self._lookout.rest_ns or self._observer is None:
             return
-        begins = now_ns - self._begun_ns < STAMPS_BEGIN_NS
-        if (
-            has_work
-            and not begins
-            and all(each.sends.are_stamped for each in self._sockets.values())
-        ):
-            self._lookout.rest(now_ns)
+        sends = [each.sends for each in self._sockets.values()]
+        waits = self._is_full() or now_ns - self._begun_ns < STAMPS_BEGIN_NS
+        calm = sum(each.rests() for each in sends) == len(sends)  # each is to count anew
+        if has_work and not waits and all(each.are_stamped for each in sends):
+            self._lookout.rest(now_ns, calm)
         else:
             self._lookout.wake()
 
@@ -196,13 +213,14 @@ class KernelInstrument:
         Tell whether there may be more.
         """
         batches = list(opened.arrivals(BATCH))
-        refusals = opened.notices(2 * BATCH)
+        refusals, left = opened.notices(2 * BATCH)
         for refused in refusals:
             if self._observer is None:  # it had all it waited for
                 return False
             self._observer.refused(refused)
         for arrivals, stamp in batches:
+            opened.sends.came(len(arrivals))
             if self._observer is None:
                 return False
             self._observer.came(opened, arrivals, stamp)
-        return any(len(arrivals) == BATCH for arrivals, _ in batches)
+        return left or any(len(arrivals) == BATCH for arrivals, _ in batches)

@@ -15,8 +15,9 @@ from udpecho.kernel.wake import ExactTimer
 MOST_SOCKETS = 64
 """Sockets looked at in a turn."""
 
-MOST_DUE = 6
-"""Times due in a rest: after each something was sent, and a socket has room for so many replies."""
+LEAST_REST_NS = 1_000_000
+"""A rest after which far more had come than was asked for is followed by an eighth, and by twice as
+long when that is over: what comes unasked is to leave room in the buffers."""
 
 
 _NEVER_NS = 1 << 62
@@ -33,7 +34,7 @@ class Lookout:
         self._epoll.register(self._timer.fileno(), select.EPOLLIN)
         self._sockets = select.epoll() if rest_ns else self._epoll
         self._rests_until_ns: int | None = None
-        self._due = 0
+        self._lasts_ns = rest_ns
         self._wake_at_ns: int | None = None
         self._watch()
 
@@ -59,7 +60,6 @@ class Lookout:
         due = self._wake_at_ns is not None and now_ns >= self._wake_at_ns
         if due:
             self._wake_at_ns = None
-            self._due += 1
         return due
 
     def settle(self) -> None:
@@ -71,26 +71,28 @@ class Lookout:
         """Tell whether it is too early to look; it is not if something is due again at once."""
         if self._wake_at_ns is not None and self._wake_at_ns <= now_ns:
             return False
-        if self._rests_until_ns is None or self._due >= MOST_DUE:
-            return False
-        return now_ns < self._rests_until_ns
+        return self._rests_until_ns is not None and now_ns < self._rests_until_ns
 
     def look(self) -> list[int]:
         """Return the sockets that have something, a batch at most."""
         return [] if self._sockets.closed else [fd for fd, _ in self._sockets.poll(0, MOST_SOCKETS)]
 
-    def rest(self, now_ns: int) -> None:
-        """Look away for a while."""
+    def rest(self, now_ns: int, calm: bool = True) -> None:
+        """Look away for a while: a short one unless it was calm."""
+        if calm:
+            self._lasts_ns = min(2 * self._lasts_ns, self.rest_ns)
+        else:
+            self._lasts_ns = min(max(self._lasts_ns // 8, LEAST_REST_NS), self.rest_ns)
         if self._rests_until_ns is None:
             self._epoll.unregister(self._sockets.fileno())
-        self._rests_until_ns = now_ns + self.rest_ns
-        self._due = 0
+        self._rests_until_ns = now_ns + self._lasts_ns
         self._set()
 
     def go_on(self) -> None:
-        """Be readable at once, if it is not watched what there is."""
+        """Be readable at once, and rest no more, if it is not watched what there is."""
         if self._rests_until_ns is not None:
-            self._timer.set(1)
+            self._rests_until_ns = 0
+            self._set()
 
     def wake(self) -> None:
         """Be readable again as soon as anything comes."""

@@ -30,9 +30,14 @@ _UNSTAMPED = 4096
 class NumberedSends:
     """Which probe has which number; without stamps nothing is remembered."""
 
-    def __init__(self, skt: socket.socket, *, stamps: bool) -> None:
-        """Have the kernel stamp what the socket sends and receives."""
+    def __init__(self, skt: socket.socket, *, stamps: bool, most_unread: int) -> None:
+        """Have the kernel stamp what the socket sends and receives.
+
+        Of so many sends there is room for the replies, and for the stamps.
+        """
         self._socket = skt
+        self._most_unread = most_unread
+        self._unread = self._came = 0
         self.stamps = stamps
         """Whether the kernel stamps."""
 
@@ -47,6 +52,24 @@ class NumberedSends:
     def are_stamped(self) -> bool:
         """Whether the kernel stamps what departs, as far as is known, and what comes."""
         return self.stamps and self.any_stamped
+
+    @property
+    def is_full(self) -> bool:
+        """Whether so much was sent that it is time to look at what has come."""
+        return self._unread >= self._most_unread
+
+    def came(self, count: int) -> None:
+        """Note how many datagrams came."""
+        self._came += count
+
+    def rests(self) -> bool:
+        """Count anew, since nobody looks for a while; tell whether hardly more came than was asked.
+
+        What was asked for in a rest may come in the next: of twice as much it is not calm.
+        """
+        calm = self._came <= 2 * max(self._unread, self._most_unread)
+        self._unread = self._came = 0
+        return calm
 
     def begin(self) -> None:
         """Have the kernel stamp, and count sends from 0: both of us, whatever failed before."""
@@ -66,6 +89,7 @@ class NumberedSends:
         """Remember what was sent under the numbers by which the kernel knows it."""
         if not self.stamps:
             return
+        self._unread += len(probes)
         for probe in probes:
             self._sent[self._number] = probe
             self._number = following(self._number)

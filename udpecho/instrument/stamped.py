@@ -17,6 +17,7 @@ from itertools import chain
 
 from udpecho.instrument.bulk import Intake, Outlet
 from udpecho.instrument.clocks import read_clocks
+from udpecho.instrument.hearing import hear, most_unread
 from udpecho.instrument.instrument import SocketOptions
 from udpecho.instrument.leaving import hear_extensions, set_leaving
 from udpecho.instrument.moments import arrivals, departures
@@ -38,10 +39,6 @@ from udpecho.names import with_scope
 from udpecho.peer import Peer
 from udpecho.port import Address, encode
 from udpecho.refusal import Refusal
-
-_BUFFER = 4 << 20
-"""Bytes asked for each way, to hold what comes while the process is busy: at 10,000 replies a
-second and 768 bytes each, half a second. Without the privilege for it, as much as sysctl allows."""
 
 _DRAUGHTS = range(8)
 """Batches taken at once from an error queue that is to be emptied, though ICMP may refill it."""
@@ -87,14 +84,15 @@ class StampedSocket:
         self._transmit: Callable[[bytes, Peer], int] = self._socket.sendto
         try:
             self._socket.setblocking(False)
-            _prepare(self._socket, family, options.hears_class)
+            room = hear(self._socket, options.hears_class)
             set_leaving(self._socket, options)
             self._socket.bind(with_scope(*local))
         except BaseException:
             self._socket.close()
             raise
         self.port = int(self._socket.getsockname()[1])
-        self.sends = NumberedSends(self._socket, stamps=stamps)
+        most = most_unread(room, outlet.size)
+        self.sends = NumberedSends(self._socket, stamps=stamps, most_unread=most)
 
     def fileno(self) -> int:
         """Return the descriptor."""
@@ -198,11 +196,14 @@ class StampedSocket:
             now = read_clocks()
             yield self._arrivals(), now
 
-    def notices(self, most: int) -> list[Refusal]:
-        """Take at most this much from the error queue: note stamps, and return refusals."""
-        self._take_notices(most)
+    def notices(self, most: int) -> tuple[list[Refusal], bool]:
+        """Take at most this much from the error queue: note stamps, and return refusals.
+
+        Tell whether there may be more.
+        """
+        left = self._take_notices(most) == most
         refused, self._refused = self._refused, []
-        return refused
+        return refused, left
 
     def _take_notices(self, most: int) -> int:
         """Return how many notices were taken."""
@@ -277,20 +278,6 @@ class StampedSocket:
         for _ in _DRAUGHTS:
             if self._take_notices(BATCH) < BATCH:
                 break
-
-
-def _prepare(skt: socket.socket, family: int, hears_class: bool) -> None:
-    """Hear of errors, and TTLs or classes, and have room."""
-    if family == socket.AF_INET:
-        told = layout.IP_RECVTOS if hears_class else layout.IP_RECVTTL
-        heard, ip = [layout.IP_RECVERR, told], socket.IPPROTO_IP
-    else:  # beside an error there is no room for both
-        told = layout.IPV6_RECVTCLASS if hears_class else socket.IPV6_RECVHOPLIMIT
-        heard, ip = [socket.IPV6_V6ONLY, layout.IPV6_RECVERR, told], socket.IPPROTO_IPV6
-    for option in heard:
-        skt.setsockopt(ip, option, 1)
-    for buffer in (socket.SO_RCVBUF, socket.SO_SNDBUF):
-        calls.set_buffer(skt, buffer, _BUFFER)
 
 
 @lru_cache(maxsize=_STRANGERS)

@@ -193,5 +193,5 @@ class Roster:
 
     def _leave(self, group: Group, target: Target) -> None:
         # What is being sent while somebody is told of it may still have a probe of its.
-        self._retired[target] = self._ledger.issued + TOGETHER
+        self._retired[target] = self._ledger.issued + TOGETHER * self._plan.at_once
         self.ways.leave(group, self._flows[target])

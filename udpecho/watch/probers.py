@@ -77,6 +77,11 @@ class Probers:
         """How many datagrams came from nobody that was asked."""
         return sum(each.strangers for each in self._probers.values())
 
+    @property
+    def dropped(self) -> int:
+        """How many datagrams came that there was no room for."""
+        return sum(each.dropped for each in self._probers.values())
+
 
 def _what_it_was(failure: Failure) -> Failure:
     """Give the failure itself in place of one that tells which of many it was."""

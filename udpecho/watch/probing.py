@@ -99,7 +99,7 @@ class Prober:
         self._unsettled = ceil(known_ns / (settings.interval * 1e9)) + 1
         """Rounds of which not all fates may be known."""
 
-        self._now = instrument.now
+        self._now, self._dropped = instrument.now, instrument.dropped
         self._run = Ping(instrument, plan, on_outcome=self._outcome, company=self._lookups)
         self._tracer = Tracer(roll, self._flows_of, tracing, settings, self._unsettled)
         self._run.listen(
@@ -140,6 +140,11 @@ class Prober:
         """See which flows of a peer lose more than its others."""
         probed = self._roll[name]
         probed.losing.settle(probed.last_round - self._unsettled, now_ns)
+
+    @property
+    def dropped(self) -> int:
+        """How many datagrams came that there was no room for, as far as that is told."""
+        return self._dropped() or 0
 
     def now_ns(self) -> int:
         """Tell the time by which outcomes have theirs."""

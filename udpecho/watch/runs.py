@@ -50,7 +50,7 @@ class Runs:
         self._broken_off = broken_off
         self._log = log
         self._going_on: dict[Probers, Deferred[None]] = {}
-        self._strangers = 0
+        self._strangers = self._dropped = 0
         self._alarm: IDelayedCall | None = None
 
     def begin(self, settings: ProbeSettings, trace: TraceSettings) -> None:
@@ -84,6 +84,11 @@ class Runs:
         """How many datagrams came from nobody that was asked."""
         return self._strangers + sum(prober.strangers for prober in self._going_on)
 
+    @property
+    def dropped(self) -> int:
+        """How many datagrams came that there was no room for: lost by us, and no network."""
+        return self._dropped + sum(prober.dropped for prober in self._going_on)
+
     def _leave(self) -> Probers | None:
         """Have nobody probe; give who did."""
         if self._alarm is not None and self._alarm.active():
@@ -95,6 +100,7 @@ class Runs:
         """Have it begin anew if nobody stopped it."""
         self._going_on.pop(prober, None)
         self._strangers += prober.strangers
+        self._dropped += prober.dropped
         if self.prober is prober:
             if isinstance(result, Failure):
                 self._log.failure("probing broke off, and begins anew in 10 s", result)

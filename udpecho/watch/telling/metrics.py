@@ -190,6 +190,11 @@ class Metrics:
             "udpecho_strangers", "counter", "Datagrams to our probes' ports from nobody we asked.",
             node.runs.strangers,
         )  # fmt: skip
+        yield _one(
+            "udpecho_replies_dropped", "counter",
+            "Datagrams to our probes' ports that found no room: lost by this node, and no network.",
+            node.runs.dropped,
+        )  # fmt: skip
         yield _one("udpecho_peers_probed", "gauge", "Peers that this node probes.", len(node.roll))
         yield _one(
             "udpecho_peers_left_out", "gauge", "Peers beyond max_peers, which nobody probes.",

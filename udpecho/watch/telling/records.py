@@ -38,6 +38,7 @@ def node_record(node: WatchService) -> Record:
         "peers_probed": len(node.roll),
         "peers_left_out": node.members.left_out,
         "strangers": node.runs.strangers,
+        "replies_dropped": node.runs.dropped,
         "lateness": _histogram(lateness),
         "sources": [
             {
