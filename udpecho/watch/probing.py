@@ -36,7 +36,7 @@ a node as much as 16 probes, and one that reflects as much as 8 that come togeth
 
 REST_NS = 100_000_000
 """For how long a reply may wait to be read: the kernel has stamped when it came, and to be woken
-for each would cost more than all else. Where much is sent it is less, see Lookout."""
+for each would cost more than all else. Where much is sent it is less: see KernelInstrument."""
 
 SETTLE_NS = 500_000_000
 """How much later than that all fates of a round are known, at most."""
