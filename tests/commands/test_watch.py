@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 
 from tests.commands.test_main import told
+from udpecho.commands.extras import Unusable
+from udpecho.commands.watch import watch_command
 from udpecho.commands.watch_options import WatchOptions, WatchSettings
+from udpecho.testing import MemoryNetwork
 
 GOOD = """
 [node]
@@ -157,6 +160,28 @@ def test_what_can_not_be_asked(words: str, what: str, capsys: pytest.CaptureFixt
     assert (status, out) == (2, "")
     assert errors.startswith(f"udpecho: {what}")
     assert errors.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "0.0.0.0",
+        "[::]:7",
+        "255.255.255.255",
+        "224.0.0.1",
+        "ff02::1",
+        "a b",
+        "a,b",
+        "a\x1b",
+        "http://h",
+    ],
+)
+def test_a_host_that_is_none_is_one_line_before_anything_starts(host: str) -> None:
+    reactor = MemoryNetwork().host("192.0.2.1")
+    started = watch_command(reactor, WatchSettings(hosts=("a.example", host)), print, print)
+    with pytest.raises(Unusable, match=r"^HOST: .*expected [^\n]*, got '[^\n]*$"):
+        started.send(None)
+    assert list(reactor.getDelayedCalls()) == []
 
 
 def test_all_classes_of_traffic_are_in_what_is_sent(

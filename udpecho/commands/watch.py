@@ -45,7 +45,7 @@ async def watch_command(
     From when heed is called on, a cancellation ends it at once.
     """
     with wanting("watch"):
-        from udpecho.watch import Desk
+        from udpecho.watch import BadConfig, Desk
     install_resolver(reactor)
     desk = Desk(reactor, Logger("udpecho.watch"))
     until_ended: Deferred[None] = Deferred()
@@ -53,6 +53,8 @@ async def watch_command(
     probe = ProbeSettings(asked.interval, asked.flows, asked.size, asked.timeout)
     try:
         desk.probe(asked.hosts, asked.port, probe)
+    except BadConfig as error:
+        raise Unusable(str(error)) from None
     except OSError as error:
         raise Unusable(f"can't watch: {error.strerror or error}") from error
     port = _show(desk, asked.web)

@@ -18,6 +18,7 @@ from twisted.logger import Logger
 
 from udpecho.reactors import AnyReactor
 from udpecho.server import EchoService, UdpAddress
+from udpecho.watch.configuring.config import read_host
 from udpecho.watch.configuring.settings import (
     Config,
     MeshSettings,
@@ -26,6 +27,7 @@ from udpecho.watch.configuring.settings import (
     ProbeSettings,
     WebSettings,
 )
+from udpecho.watch.configuring.tables import BadConfig
 from udpecho.watch.counts import FATES
 from udpecho.watch.events.event_lines import event_words
 from udpecho.watch.events.happenings import Happening
@@ -55,8 +57,12 @@ class Desk:
         self.nodes: list[WatchService] = []
 
     def probe(self, hosts: Sequence[str], port: int | None, probe: ProbeSettings) -> None:
-        """Start a node that probes hosts; of none, three of our own. Raises OSError."""
+        """Start a node that probes hosts; of none, three of our own.
+
+        Raises OSError, and BadConfig for what is no host that is probed, before anything starts.
+        """
         if hosts:
+            _check(hosts)
             name = socket.gethostname()
             self.nodes = [desk_node(self._reactor, name, hosts, port, probe, self._log)]
             self.nodes[0].startService()
@@ -85,6 +91,15 @@ class Desk:
         told = ", ".join(f"{sum(times)} {fate.value}" for fate, *times in counts if sum(times))
         probed = "1 peer" if len(peers) == 1 else f"{len(peers)} peers"
         return f"{probed} probed: {told or 'nothing known yet'}"
+
+
+def _check(hosts: Sequence[str]) -> None:
+    """Hold hosts to the rules of a node's file. Raises BadConfig."""
+    try:
+        for each in hosts:
+            read_host("HOST", each)
+    except ValueError as error:
+        raise BadConfig(str(error)) from None
 
 
 def _tell(tell: Callable[[str], None], who: str, happening: Happening) -> None:

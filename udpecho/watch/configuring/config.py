@@ -154,7 +154,7 @@ def _peers(table: Table) -> PeerSource:
     port = table.take("port", whole(1, MAX_PORT), None)
     zone = table.take("zone", words("the name of a zone", LONGEST_NAME), None)
     named = {
-        "hosts": table.take("hosts", several(_host, least=1), ()),
+        "hosts": table.take("hosts", several(read_host, least=1), ()),
         "file": table.take("file", several(words("a file's path")), ()),
         "dns": table.take("dns", several(_domain), ()),
         "http": table.take("http", several(_url), ()),
@@ -175,8 +175,11 @@ def _peers(table: Table) -> PeerSource:
     return PeerSource(known, names, zone, port, table.where)
 
 
-def _host(option: str, value: object) -> str:
-    """Read HOST[:PORT]; it stays as it is written, which is what the peer is called."""
+def read_host(option: str, value: object) -> str:
+    """Read HOST[:PORT]; it stays as it is written, which is what the peer is called.
+
+    Raises ValueError.
+    """
     text = words("HOST or HOST:PORT")(option, value)
     naming(option, lambda each: wanted(each, DEFAULT_PORT, "", ""), text)
     return text
