@@ -25,7 +25,7 @@ from udpecho.watch.configuring.bounds import (
 )
 
 OWN_INTERVAL = INTERVAL / 2
-"""Of our own three nodes: what loses is to be seen within half a minute."""
+"""Of our own three nodes: what loses is to be seen within a minute or two."""
 
 PAGE_PORTS = range(8060, 8080)
 """The page's port is the first of these that is free."""
