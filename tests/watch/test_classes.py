@@ -10,7 +10,7 @@ from twisted.python.failure import Failure
 
 from tests.watch.nodes import Nodes, fates
 from udpecho import listen_udp
-from udpecho.watch.classes import class_name, in_classes
+from udpecho.watch.classes import class_name, in_classes, peer_and_class
 from udpecho.watch.configuring.settings import ProbeSettings
 from udpecho.watch.peers.targets import Wanted
 from udpecho.watch.probers import Probers
@@ -37,6 +37,21 @@ def test_the_first_class_has_the_peers_name_and_others_theirs_behind_it() -> Non
     assert found["a EF"] == Wanted("a EF", "192.0.2.1", 7, "fra", "file:x", 46)
     assert found["b EF"].dscp == 0  # it is called so itself
     assert [class_name(each) for each in (0, 10, 46, 63)] == ["CS0", "AF11", "EF", "DSCP 63"]
+
+
+def test_a_name_tells_the_peer_and_its_class_again() -> None:
+    peers = {name: Wanted(name, "192.0.2.1", 7) for name in ("a", "b", "b EF", "[::1]:7", "EF")}
+    for first, second in ((0, 46), (46, 0), (3, 34)):
+        for called, each in expanded(peers, first, second).items():
+            behind = "" if each.dscp == first else class_name(second)
+            name = called.removesuffix(f" {behind}") if behind else called
+            assert name in peers
+            assert peer_and_class(called, peers) == (name, behind)
+    assert peer_and_class("x DSCP 99 EF", ()) == ("x DSCP 99", "EF")
+    for odd in ("", " EF", "EF", "x EF ", "x ef", "x DSCP", "x DSCP 123", "x\nEF"):
+        assert peer_and_class(odd, ()) == (odd, "")
+    for dscp in range(64):
+        assert peer_and_class(f"x {class_name(dscp)}", ()) == ("x", class_name(dscp))
 
 
 class Ordinary(DatagramProtocol):

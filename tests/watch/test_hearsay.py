@@ -15,6 +15,9 @@ from udpecho.watch.telling.json_text import with_list
 HEAD = {"schema": 1, "node": "other", "window_seconds": 300}
 
 
+COLUMNS = {"a": ("A", ""), "b": ("B", ""), "a EF": ("A", "EF"), "a CS1": ("A", "CS1")}
+
+
 def row(*peers: Any, head: Any = HEAD) -> bytes:
     return "".join(with_list(head, "peers", peers)).encode()
 
@@ -24,7 +27,7 @@ def peer(name: Any = "a", **more: Any) -> dict[str, Any]:
 
 
 def heard(data: bytes) -> dict[str, Cell]:
-    hearsay = Hearsay(lambda name, address: {"a": "A", "b": "B"}.get(name))
+    hearsay = Hearsay(lambda name, _: COLUMNS.get(name))
     for _ in hearsay.read(data):
         pass
     return hearsay.cells
@@ -41,13 +44,38 @@ def test_what_it_says_of_those_that_we_know() -> None:
 def test_by_what_it_calls_them_and_where_they_are() -> None:
     asked = []
 
-    def column(name: str, address: str) -> str | None:
+    def column(name: str, address: str) -> tuple[str, str] | None:
         asked.append((name, address))
         return None
 
     hearsay = Hearsay(column)
     assert list(hearsay.read(row(peer(), peer("b", address=None)))) == [None, None]
     assert asked == [("a", "192.0.2.1:7"), ("b", "")]
+
+
+@pytest.mark.parametrize(
+    ("losses", "cell"),
+    [
+        ((0, 0.1, 0.05), Cell(0.1, 7, True, "EF")),
+        ((0.1, 0.1, 0.1), Cell(0.1, 7, True)),
+        ((0, 0, 0), Cell(0, 7, True)),
+        ((None, None, None), Cell(None, 7, True)),
+        ((None, None, 0), Cell(0, 7, True, "CS1")),
+    ],
+)
+def test_of_several_classes_of_a_peer_the_worst(
+    losses: tuple[float | None, ...], cell: Cell
+) -> None:
+    names = ("a", "a EF", "a CS1")
+    peers = [peer(each, loss=loss) for each, loss in zip(names, losses, strict=True)]
+    assert heard(row(*peers, peer("b", loss=1))) == {"A": cell, "B": Cell(1, 7, slow=True)}
+    backwards = heard(row(*reversed(peers)))["A"]
+    assert backwards.loss == cell.loss
+
+
+def test_a_class_that_is_slow_is_worse_than_one_that_is_not() -> None:
+    told = row(peer(loss=0, slow=False), peer("a EF", loss=0, slow=True))
+    assert heard(told) == {"A": Cell(0, 7, slow=True, traffic="EF")}
 
 
 NONE = [

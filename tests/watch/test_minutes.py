@@ -11,6 +11,7 @@ from tests.watch.nodes import Nodes, fates
 from udpecho.instrument.probe import ProbeFate
 from udpecho.ping.outcome import Outcome, Surplus
 from udpecho.watch.counts import FATES, PeerCounts
+from udpecho.watch.remembering.cell import Cell
 from udpecho.watch.remembering.history import QUANTILES
 from udpecho.watch.remembering.minutes import LATELY, PeerDay
 from udpecho.watch.remembering.sampling import MOST_TIMES, TimeSample
@@ -85,13 +86,13 @@ def test_few_times_are_all_kept_and_of_many_each_has_the_same_chance() -> None:
 
 def test_slow_is_what_is_far_above_the_usual() -> None:
     counts, day = PeerCounts(1), PeerDay()
-    assert day.lately(0, counts) == (None, None, False)
+    assert day.lately(0, counts) == Cell(None, None, False)
     for number in range(30):
         replies(day, counts, number, 5_000_000)
-    assert day.lately(30, counts) == (0.0, 5_000_000, False)
+    assert day.lately(30, counts) == Cell(0.0, 5_000_000, False)
     for number in range(30, 33):
         replies(day, counts, number, 20_000_000)
-    assert day.lately(33, counts) == (0.0, 20_000_000, True)
+    assert day.lately(33, counts) == Cell(0.0, 20_000_000, True)
     assert day.usual(33) == 5_000_000
 
 
@@ -99,7 +100,7 @@ def test_a_short_time_twice_as_long_is_not_slow() -> None:
     counts, day = PeerCounts(1), PeerDay()
     for number in range(30):
         replies(day, counts, number, 50_000 if number < 26 else 500_000)
-    assert day.lately(30, counts) == (0.0, 500_000, False)
+    assert day.lately(30, counts) == Cell(0.0, 500_000, False)
 
 
 def test_what_was_is_not_lately() -> None:

@@ -9,11 +9,15 @@ import pytest
 from twisted.internet.defer import Deferred, fail, succeed
 
 from tests.watch.nodes import Nodes
+from tests.watch.test_classes import Ordinary
 from tests.watch.test_hearsay import peer, row
+from udpecho import listen_udp
+from udpecho.watch.classes import in_classes
 from udpecho.watch.configuring.config import read_config
 from udpecho.watch.configuring.settings import MeshSettings
 from udpecho.watch.configuring.tables import BadConfig
 from udpecho.watch.pages.mesh_rows import MeshRows
+from udpecho.watch.pages.neighbours import Neighbours
 from udpecho.watch.pages.others import (
     ASKED_AT_ONCE,
     CACHED_SECONDS,
@@ -23,7 +27,9 @@ from udpecho.watch.pages.others import (
     Others,
 )
 from udpecho.watch.peers.fetching import CantFetch, Fetch
+from udpecho.watch.peers.targets import Wanted
 from udpecho.watch.peers.trust import basic, check_mesh
+from udpecho.watch.probed import new_probed
 from udpecho.watch.remembering.cell import UNKNOWN, Cell
 
 WEB = "[probe]\nflows = 1\n[mesh]\nfanout = 'all'\nweb = 'http://{address}:8060/'\n"
@@ -213,6 +219,67 @@ def test_others_are_known_by_name_or_by_address_and_this_node_too() -> None:
     assert len(rows.sources()) == 3
     others.stopService()
     nodes.stop()
+
+
+CLASSES = "[probe]\ndscp = ['CS0', 'EF']\n" + WEB.replace("[probe]\n", "")
+
+
+def test_a_node_is_one_in_all_classes_of_traffic() -> None:
+    asked = Asked(2, CLASSES)
+    assert asked.node.roll.keys() == {name(1), f"{name(1)} EF", name(2), f"{name(2)} EF"}
+    assert asked.look() == [f"http://198.51.100.{n}:8060/api/v1/row" for n in (1, 2)]
+    assert asked.rows.sources() == asked.rows.peers() == ["node-0", name(1), name(2)]
+    two = peer(name(2), loss=0.25), peer(f"{name(2)} EF", loss=0.75)
+    us = "node-0"
+    asked.waiting[0].callback(row(*two, peer(us, loss=0.5), peer(f"{us} EF", loss=0.25)))
+    theirs = [peer(each, address=name(1), loss=n / 2) for n, each in enumerate(("x", "x EF"))]
+    asked.waiting[1].callback(row(*theirs))
+    asked.advance(0)
+    assert asked.rows.known(name(1), name(2)) == Cell(0.75, 7, slow=True, traffic="EF")
+    assert asked.rows.known(name(1), "node-0") == Cell(0.5, 7, slow=True)
+    assert asked.rows.known(name(2), name(1)) == Cell(0.5, 7, slow=True, traffic="EF")
+    asked.stop()
+
+
+def test_of_its_own_peers_a_node_tells_the_worst_class() -> None:
+    bench = Nodes(2)
+    listen_udp(bench.hosts[1], 1060, Ordinary(), bench.addresses[1])
+    node = bench.begin(0, bench.text(0, [1], CLASSES))
+    others = Others(bench.hosts[0], node, fetch_of=lambda _: lambda _: Deferred())
+    rows = MeshRows(node, others)
+    bench.net.advance(30)
+    rows.looked_at()
+    known = rows.known("node-0", "192.0.2.2:1060")
+    assert (known.loss, known.traffic) == (1.0, "EF")
+    assert rows.known("node-0", "192.0.2.2:1060 EF") == rows.known("node-0", "node-0") == UNKNOWN
+    bench.stop()
+
+
+def test_as_many_nodes_are_asked_in_several_classes() -> None:
+    asked = Asked(250, CLASSES, fetch=lambda _: fail(CantFetch("no route")))
+    asked.look()
+    assert len(asked.rows.sources()) == 201
+    assert not any(each.endswith("EF") for each in asked.rows.sources())
+    asked.stop()
+
+
+def test_a_peer_that_is_called_as_if_in_a_class_is_a_node() -> None:
+    nodes = Nodes(3)
+    node = nodes.begin(0, nodes.text(0, [1, 2], CLASSES))
+    nodes.stop()
+    named = {each: Wanted(each, f"198.51.100.{n}", 7) for n, each in enumerate(("b", "b EF"), 1)}
+    [*_, _] = node.choosing.choose(named, node.config.node, node.config.mesh)
+    [*_, found] = in_classes(named, (0, 46))
+    assert found is not None
+    node.roll.clear()
+    node.roll.update({each: new_probed(wanted, 1) for each, wanted in found.items()})
+    neighbours = Neighbours(node)
+    neighbours.look()
+    assert list(neighbours.names) == ["b", "b EF"]
+    column = neighbours.column()
+    assert column("b EF", "") == ("b EF", "")
+    assert column("b EF EF", "") == ("b EF", "EF")
+    assert column("b CS1", "") == ("b", "CS1")
 
 
 def test_where_a_node_is_asked() -> None:

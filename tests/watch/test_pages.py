@@ -60,12 +60,14 @@ def told(**more: object) -> Pair:
 
 def pages_of(text: str) -> list[str]:
     """Make each page with a text wherever one of others can stand."""
-    cells = {text: Cell(0.5, 10, True)}
+    cells, other = {text: Cell(0.5, 10, True)}, f"{text}x"
     shown = told(figures=[(text, text)], verdict=[text, text])
     peers = [Tile(text, Cell(0.5, 10, True)), Tile(text, Cell(), [None] * 60)]
     return [
         "".join(
-            page(text, gridded(text, [text, "x"], [text, "x"], lambda s, p: cells.get(p, Cell())))
+            page(
+                text, gridded(text, [text, other], [text, other], lambda s, p: cells.get(p, Cell()))
+            )
         ),
         "".join(page(text, drawn(pair(text, text, [None, shown])), text)),
         "".join(page(text, drawn(front(text, iter([Section("peers", tiles(peers))]))), text)),
@@ -109,6 +111,16 @@ def test_a_cell_says_it_in_words_and_by_its_class(
     assert (found["class"], link["aria-label"]) == (style, f"b: {said}")
     assert link["href"] == "/pair/b"
     assert read.text.endswith(f"ba{text}")
+
+
+def test_a_cell_names_the_class_of_traffic_that_is_worst_and_leads_to_it() -> None:
+    cells = {"a": Cell(0.5, 1000, traffic="EF"), "c": Cell(0.25, traffic="DSCP 3")}
+    html = "".join(gridded("a", ["a", "c"], ["b"], lambda source, _: cells[source]))
+    [link] = [each for tag, each in Read(html).elements if tag == "a"]
+    assert link["aria-label"] == "b EF: loss 50 %, p99 1 µs"
+    assert link["href"] == "/pair/b%20EF"
+    assert ">50<small>EF</small></a></td>" in html
+    assert '<td class="l4">25<small>DSCP 3</small></td>' in html
 
 
 def test_only_this_nodes_row_leads_further() -> None:

@@ -6,13 +6,16 @@ are as many times as many of them as there are classes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import replace
 
 from udpecho.dscp import CLASSES
 from udpecho.watch.peers.targets import Wanted
 
 MOST_CLASSES = 4
+
+_BEHIND = re.compile(rf"(.+) ({'|'.join(CLASSES)}|DSCP [0-9]{{1,2}})")
 
 _NAMES = {number: name for name, number in CLASSES.items()}
 
@@ -43,3 +46,12 @@ def in_classes(
                 found[called] = replace(each, name=called, dscp=dscp)
         yield None
     yield found
+
+
+def peer_and_class(called: str, names: Container[str]) -> tuple[str, str]:
+    """Tell which peer is called so, and in which class of traffic; "" for the first.
+
+    names are those of peers: who is called so itself is meant.
+    """
+    found = None if called in names else _BEHIND.fullmatch(called)
+    return (called, "") if found is None else (found[1], found[2])

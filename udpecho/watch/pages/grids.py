@@ -56,7 +56,7 @@ def _row(
 _LEGEND = (
     "<p>A cell has the loss of the last five minutes in percent; it is empty where nothing was "
     "lost, and <b>?</b> where nothing is known. A frame marks round trips far above what is "
-    "usual.</p>"
+    "usual. Of several classes of traffic the worst is told, and named unless it is the first.</p>"
 )
 
 
@@ -69,13 +69,15 @@ def _cell(source: str, peer: str, cell: Cell, node: str) -> str:
     if source == peer:
         return "<td></td>"
     slow = " slow" if cell.slow else ""
-    text = "?" if cell.loss is None else escape(_brief(cell.loss))
+    brief = "?" if cell.loss is None else escape(_brief(cell.loss))
+    text = f"{brief}<small>{name(cell.traffic)}</small>" if cell.traffic else brief
     if source == node:
-        said = f"{name(peer)}: loss {f'{text} %' if cell.loss else percent(cell.loss)}"
+        called = f"{peer} {cell.traffic}" if cell.traffic else peer
+        said = f"{name(called)}: loss {f'{brief} %' if cell.loss else percent(cell.loss)}"
         if cell.p99_ns is not None:
             said += f", p99 {duration(cell.p99_ns)}"
         said += ", slow" if cell.slow else ""
-        text = f'<a href="{link_to(peer)}" aria-label="{said}">{text}</a>'
+        text = f'<a href="{link_to(called)}" aria-label="{said}">{text}</a>'
     return f'<td class="{class_of(cell.loss)}{slow}">{text}</td>'
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 
-from udpecho.watch.remembering.cell import Cell
+from udpecho.watch.remembering.cell import Cell, worse
 from udpecho.watch.telling.json_text import VERSION
 
 LONGEST_LINE = 32_768
@@ -18,8 +18,9 @@ LONGEST_LINE = 32_768
 _BEGINS, _ENDS = b'"peers":[', b"]}"
 _MOST_NS = 1 << 63
 
-Column = Callable[[str, str], str | None]
-"""Finds what we call a peer, by what another node calls it and ADDRESS:PORT ("" if not known)."""
+Column = Callable[[str, str], tuple[str, str] | None]
+"""Finds what we call a peer, and the class of traffic, by what another node calls it in that class
+and ADDRESS:PORT ("" if not known)."""
 
 
 class Hearsay:
@@ -29,7 +30,7 @@ class Hearsay:
         """Know nothing yet."""
         self._column = column
         self.cells: dict[str, Cell] = {}
-        """What it says of each peer that we know, by what we call it."""
+        """What it says of each peer that we know, by what we call it: of its worst class."""
 
     def read(self, data: bytes) -> Iterator[None]:
         """Read a record in short steps. Raises ValueError for what is none."""
@@ -54,7 +55,9 @@ class Hearsay:
         cell = _cell(peer)
         column = self._column(name, address)
         if column is not None:
-            self.cells[column] = cell
+            known, traffic = column
+            cell = cell._replace(traffic=traffic)
+            self.cells[known] = worse(self.cells.get(known, cell), cell)
 
 
 def _cell(peer: dict[str, object]) -> Cell:

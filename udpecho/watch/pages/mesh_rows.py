@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 
 from udpecho.watch.node import WatchService
 from udpecho.watch.pages.others import Others
 from udpecho.watch.pages.rows import OwnRow
-from udpecho.watch.remembering.cell import Cell
+from udpecho.watch.remembering.cell import UNKNOWN, Cell, worse
 
 
 class MeshRows:
@@ -33,9 +34,14 @@ class MeshRows:
         return self.sources() if self._node.config.mesh.web is not None else self._own.peers()
 
     def known(self, source: str, peer: str) -> Cell:
-        """Tell what a node knows of a peer."""
-        if source == self._others.neighbours.me:
-            return self._own.known(source, peer)
+        """Tell what a node knows of a peer, in the worst of its classes of traffic."""
+        neighbours = self._others.neighbours
+        if source == neighbours.me:
+            cells = (
+                self._own.known(source, called)._replace(traffic=traffic)
+                for traffic, called in neighbours.classes(peer)
+            )
+            return reduce(worse, cells, UNKNOWN)
         return self._others.said(source, peer)
 
     def note(self, source: str) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import chain
+from dataclasses import replace
 
 from udpecho.hosts import canonical_host, host_and_port
 from udpecho.peer import Peer, format_peer, is_ipv6
+from udpecho.watch.classes import peer_and_class
 from udpecho.watch.node import WatchService
 from udpecho.watch.pages.hearsay import Column
 from udpecho.watch.peers.targets import Wanted
@@ -24,12 +25,13 @@ def page_of(template: str, host: str) -> str:
 
 
 class Neighbours:
-    """The other nodes that a grid shows, as they are now."""
+    """The other nodes that a grid shows, as they are now: each once, in however many classes."""
 
     def __init__(self, node: WatchService) -> None:
         """Know nobody yet."""
         self._node = node
         self._others: dict[str, Wanted] = {}
+        self._classes: dict[str, dict[str, str]] = {}
         self._by_address: dict[str, str] = {}
         self._ours: set[str] = set()
 
@@ -43,12 +45,21 @@ class Neighbours:
         """What we call the others."""
         return self._others.keys()
 
+    def classes(self, name: str) -> Iterable[tuple[str, str]]:
+        """Give the classes of traffic in which we probe a peer, and what it is called in each."""
+        return self._classes.get(name, {}).items()
+
     def look(self) -> None:
         """See who there is now, by the sources of the configuration alone."""
         node = self._node
-        probed = (each.wanted for each in node.roll.values())
-        self._others = {}
-        for each in chain(probed, node.choosing.others()):
+        known = {each.name: each for each in node.choosing.others()}
+        self._others, self._classes = {}, {}
+        for called, probed in node.roll.items():
+            name, traffic = peer_and_class(called, known)
+            if name in self._others or len(self._others) < MOST_NODES:
+                self._others.setdefault(name, replace(probed.wanted, name=name))
+                self._classes.setdefault(name, {})[traffic] = called
+        for each in known.values():
             if len(self._others) >= MOST_NODES:
                 break
             self._others.setdefault(each.name, each)
@@ -68,17 +79,19 @@ class Neighbours:
 
     def column(self) -> Column:
         """Make what finds whom a node means, by what it calls a peer and where that is."""
-        left = MOST_TRIED
+        names = self._ours | self._others.keys()
+        tried: dict[str, bool] = {}
 
-        def column(name: str, address: str) -> str | None:
-            nonlocal left
+        def column(called: str, address: str) -> tuple[str, str] | None:
+            name, traffic = peer_and_class(called, names)
             if name in self._ours:
-                return self.me
+                return self.me, traffic
             known = name if name in self._others else self._by_address.get(address)
-            if known is None and left:
-                left -= 1
-                return self.me if self._is_me(address) else None
-            return known
+            if known is None and address not in tried and len(tried) < MOST_TRIED:
+                tried[address] = self._is_me(address)
+            if known is None and tried.get(address):
+                known = self.me
+            return None if known is None else (known, traffic)
 
         return column
 
