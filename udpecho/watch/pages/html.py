@@ -131,7 +131,7 @@ _TILE = (
     "round trips, and their median in each minute of the last hour.</p>"
 )
 
-_SCALE = '<p class="scale faint">Loss: {}<br>Times are UTC.</p>'.format(
+_SCALE = '<p class="scale faint">Loss: {}</p>\n<p class="faint">Times are UTC.</p>'.format(
     " ".join(
         '<svg width="12" height="12" aria-hidden="true">'
         f'<path class="f {style}" d="M0 0h12v12h-12z"/></svg> {words}'
