@@ -43,7 +43,17 @@ def test_a_host_in_each_line() -> None:
         ("a\nb:c\n", "line 2: HOST[:PORT]: expected a port from 1 to 65535, got 'c'"),
         ("a\x1b[2J", "line 1: expected a name in one line, got 'a\\x1b[2J'"),
         ("[", "expected JSON, got what is not: Expecting value: line 1 column 2 (char 1)"),
-        ('[{"targets":' + "[" * 100_000, "expected JSON, got what is not: "),
+        ('[{"targets":' + "[" * 100_000, "expected a name in one line, got a list"),
+        ('[{"targets": [{"a": 1}]}]', "expected a name in one line, got a table"),
+        ('[{"targets": {}}]', 'expected {"targets": […], "labels": {…}}, got a table'),
+        ('[{"x": [1]}]', "expected a name in one line, got a list"),
+        ('[{"targets": [], "labels": {"x": {}}}]', "expected a name in one line, got a table"),
+        ("[{3: 1}]", "expected JSON, got what is not: Expecting property name enclosed in double"),
+        ('[{"a" 1}]', "expected JSON, got what is not: Expecting ':' delimiter: line 1 column 7"),
+        ('[{"targets": ["a" "b"]}]', "expected JSON, got what is not: Expecting ',' delimiter"),
+        ('[{"targets": ["a"]', "expected JSON, got what is not: Expecting ',' delimiter"),
+        ('[{"targets": [' + '"a",' * 10_000 + "3", "expected a name in one line, got 3"),
+        ('[{"targets": [' + '"a",' * 10_001 + "3", "expected 10000 targets at most, got more"),
         ('[{"targets": []} 3]', "expected JSON, got what is not: Expecting ',' delimiter: "),
         ('[{"targets": []},]', "expected JSON, got what is not: Expecting value: "),
         ('[{"targets": []}', "expected JSON, got what is not: Expecting ',' delimiter: "),
@@ -117,6 +127,34 @@ class Unwritten:
 )
 def test_of_a_long_value_the_beginning_is_written(value: object, shown: str) -> None:
     assert as_shown(value) == shown
+
+
+NAMES = st.text('ab.1é\\u2028"\\\\', min_size=1).filter(str.isprintable).map("h{}".format)
+LABELS = st.dictionaries(
+    st.sampled_from(["zone", "name", "job"]) | st.text(), NAMES | st.none(), max_size=3
+)
+
+
+@given(
+    st.lists(st.tuples(st.lists(NAMES, max_size=3), LABELS), max_size=3),
+    st.sampled_from([None, 0, 2]),
+    st.booleans(),
+    st.integers(min_value=0),
+)
+def test_json_is_read_as_others_write_it(
+    groups: list[tuple[list[str], dict[str, str | None]]], indent: int | None, plain: bool, end: int
+) -> None:
+    listed = [{"targets": targets, "labels": labels} for targets, labels in groups]
+    text = json.dumps(listed, indent=indent, ensure_ascii=plain)
+    assert read_list(text, 7, None, "") == [
+        Wanted(labels.get("name") or each if len(targets) == 1 else each, each, 7, zone)
+        for targets, labels in groups
+        for zone in [labels.get("zone") or ""]
+        for each in targets
+    ]
+    if text[: end % len(text)]:
+        with pytest.raises(ValueError, match=r"^expected JSON, got what is not: "):
+            read_list(text[: end % len(text)], 7, None, "")
 
 
 JSON = st.recursive(

@@ -8,15 +8,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from json import JSONDecodeError, JSONDecoder
 
 from udpecho.hosts import canonical_host, host_and_port
 from udpecho.names import is_nobodys
 from udpecho.watch.configuring.settings import MOST_PEERS
 from udpecho.watch.configuring.tables import as_shown
+from udpecho.watch.peers.json_reading import JsonText
 
 LONGEST_LIST = 2_000_000
-"""Bytes of a list: 10,000 peers of 200 each. They take 80 ms, in pieces of a group at most."""
+"""Bytes of a list: 10,000 peers of 200 each. They take 80 ms, in pieces."""
 
 LONGEST_LABEL = 253
 """Characters of what a peer or a zone is called."""
@@ -25,9 +25,9 @@ PARTS_OF_PATHS = (".", "..")
 """Whose page would have no address: who reads one goes up or stays there (RFC 3986, 5.2.4)."""
 
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|[\r\n]|\Z)")
-_BLANKS = re.compile(r"[ \t\r\n]*")
-_DECODER = JSONDecoder()
-_GROUP = 'expected {"targets": […], "labels": {…}}'
+_NAME = "a name in one line"
+_TOO_MANY = f"expected {MOST_PEERS} targets at most, got more"
+_GROUP = '{"targets": […], "labels": {…}}'
 
 NOT_IN_NAMES = frozenset(" ,;/?#@")
 """What stands in lists, networks and URLs, which some take for a host."""
@@ -90,7 +90,7 @@ def reading(text: str, default_port: int, zone: str | None, source: str) -> Iter
     for each in steps:
         number += each is not None
         if number > MOST_PEERS:
-            raise ValueError(f"expected {MOST_PEERS} targets at most, got more")
+            raise ValueError(_TOO_MANY)
         yield each
 
 
@@ -107,56 +107,53 @@ def _lines(text: str, default_port: int, zone: str | None, source: str) -> Itera
 
 
 def _json(text: str, default_port: int, zone: str | None, source: str) -> Iterator[Wanted | None]:
-    for group in _groups(text):
-        targets = group.get("targets") if isinstance(group, dict) else None
-        labels = group.get("labels", {}) if isinstance(group, dict) else None
-        if not isinstance(targets, list) or not isinstance(labels, dict):
-            got = as_shown(group)
-            if isinstance(group, dict):
-                key = "labels" if isinstance(targets, list) else "targets"
-                got = f"{key}: {as_shown(group[key])}" if key in group else f"a table without {key}"
-            raise ValueError(f"{_GROUP}, got {got}")
+    json = JsonText(text)
+    json.expect("[")
+    for _ in json.items():
+        if not json.takes("{"):
+            raise ValueError(f"expected {_GROUP}, got {as_shown(json.scalar(_GROUP))}")
+        targets: list[object] | None = None
+        labels: dict[str, object] = {}
+        for key in json.members():
+            if key == "targets":
+                targets = []
+                yield from _targets(json, targets)
+            elif key == "labels":
+                labels = {}
+                yield from _labels(json, labels)
+            else:
+                json.scalar(_NAME)
+                yield None
+        if targets is None:
+            raise ValueError(f"expected {_GROUP}, got a table without targets")
         of_group = zone if zone is not None else _optional(labels, "zone")
         name = _optional(labels, "name") if len(targets) == 1 else ""
         for each in targets:
             yield wanted(each, default_port, of_group, source, name)
         yield None
+    json.end()
 
 
-def _groups(text: str) -> Iterator[object]:
-    """Decode what is in a list one by one: all of it at once would hold the reactor.
-
-    A list in it is not decoded: it is no group, and may be as long as the text.
-    """
-    at = _behind_blanks(text, text.index("[") + 1)
-    is_over = text.startswith("]", at)
-    while not is_over:
-        if text.startswith("[", at):
-            raise ValueError(f"{_GROUP}, got a list")
-        try:
-            group, at = _DECODER.raw_decode(text, at)
-        except (ValueError, RecursionError) as error:
-            raise _no_json(error) from None
-        yield group
-        at = _behind_blanks(text, at)
-        is_over = text.startswith("]", at)
-        if not is_over:
-            if not text.startswith(",", at):
-                raise _no_json(JSONDecodeError("Expecting ',' delimiter", text, at))
-            at = _behind_blanks(text, at + 1)
-    at = _behind_blanks(text, at + 1)
-    if at < len(text):
-        raise _no_json(JSONDecodeError("Extra data", text, at))
+def _targets(json: JsonText, targets: list[object]) -> Iterator[None]:
+    """Read the targets of a group, which may be as many as the text is long."""
+    if not json.takes("["):
+        raise ValueError(f"expected {_GROUP}, got targets: {as_shown(json.scalar(_GROUP))}")
+    for _ in json.items():
+        targets.append(_label(json.scalar(_NAME)))
+        if len(targets) > MOST_PEERS:
+            raise ValueError(_TOO_MANY)
+        yield None
 
 
-def _behind_blanks(text: str, at: int) -> int:
-    found = _BLANKS.match(text, at)
-    assert found is not None
-    return found.end()
-
-
-def _no_json(error: Exception) -> ValueError:
-    return ValueError(f"expected JSON, got what is not: {error}")
+def _labels(json: JsonText, labels: dict[str, object]) -> Iterator[None]:
+    """Read those labels of a group that say something to us, past all others."""
+    if not json.takes("{"):
+        raise ValueError(f"expected {_GROUP}, got labels: {as_shown(json.scalar(_GROUP))}")
+    for name in json.members():
+        value = json.scalar(_NAME)
+        if name in ("name", "zone"):
+            labels[name] = value
+        yield None
 
 
 def _optional(labels: dict[str, object], name: str) -> str:
@@ -167,4 +164,4 @@ def _label(value: object) -> str:
     """Take a text that may be a label's value. Raises ValueError."""
     if isinstance(value, str) and 0 < len(value) <= LONGEST_LABEL and value.isprintable():
         return value
-    raise ValueError(f"expected a name in one line, got {as_shown(value)}")
+    raise ValueError(f"expected {_NAME}, got {as_shown(value)}")
