@@ -181,6 +181,10 @@ LONG_LISTS = {
     "lines": "".join(f"h{number}\n" for number in range(1000)),
     "comments": "#\n" * 1000 + "h0",
     "json": json.dumps([{"targets": [f"h{number}" for number in range(1000)]}]),
+    "labels": json.dumps(
+        [{"targets": ["h0"], "labels": {f"l{number}": "" for number in range(1000)}}]
+    ),
+    "keys": json.dumps([{"targets": ["h0"]} | {f"l{number}": "" for number in range(1000)}]),
     "groups": json.dumps([{"targets": []}] * 1000 + [{"targets": ["h0"]}]),
 }
 
