@@ -80,7 +80,11 @@ def test_a_node_of_which_the_file_says_nothing(
     [
         ("[probe]\nflow = 3", "{file}:2: [probe]: expected one of interval, flows, size, timeout,"),
         ("[reflect]\nlisten = 'udp:x'", "{file}:1: [reflect] listen udp:PORT: expected a port"),
-        ("[web]\nlisten = 'tcp:x:interface=127.0.0.1'", "{file}:1: [web] listen: 'tcp:x:interf"),
+        ("[web]\nlisten = 'tcp:x:interface=127.0.0.1'", "{file}:2: [web] listen port=: expect"),
+        (
+            "[web]\npublic = true\nlisten = 'ssl:1:privateKey=/no/key'",
+            "{file}:1: [web] listen: 'ssl:1:privateKey=/no/key': can't read /no/key: No such file",
+        ),
         ("[[peers]]\nfile = 'nope'", "{file}:1: [[peers]] file: can't read {dir}/nope: No such"),
         (
             "[events]\nwebhook = 'http://a.example'\ncredentials_file = 'nope'",

@@ -189,8 +189,8 @@ def test_an_empty_file_is_a_node_that_is_asked_by_this_machine_alone() -> None:
         ("[trace]\nwhen = 'now'", '2: [trace] when: expected "losing" or "never", got \'now\''),
         ("[web]\nlisten = 'udp:1'", "2: [web] listen: expected tcp:PORT[:interface=ADDRESS],"
                                     " ssl:PORT:… or unix:PATH, got 'udp:1'"),
-        ("[web]\nlisten = 'tcp:80'", "2: [web] listen: expected ssl:… or insecure = true beyond"
-                                     " loopback, got 'tcp:80'"),
+        ("[web]\nlisten = 'tcp:80'", "2: [web] listen: expected interface=127.0.0.1, or beyond"
+                                     " loopback ssl:… or insecure = true, got 'tcp:80'"),
         ("[web]\ninsecure = true\nlisten = 'tcp:80'", "3: [web]: expected password_file or public ="
          " true beyond loopback, got neither for 'tcp:80'"),
         ("[web]\nlisten = ['tcp:1:interface=127.0.0.1', 'ssl:443:interface=192.0.2.1']",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from udpecho.watch.events.event import ReloadRefused
 from udpecho.watch.node import WatchService
 from udpecho.watch.pages.mesh_rows import MeshRows
 from udpecho.watch.pages.others import Others
+from udpecho.watch.peers.files import why_unread
 from udpecho.watch.reflecting import reflector_of
 from udpecho.watch.web.front import site_of
 from udpecho.watch.web.gate import Gate, read_password_file
@@ -94,6 +96,12 @@ def _why(error: Exception) -> str:
     """Word in a line why an endpoint can't be."""
     if isinstance(error, ImportError):
         return missing_extra(error)
+    if isinstance(error, OSError) and error.filename is not None:
+        return why_unread(error.filename, error)
+    if type(error).__module__.startswith("OpenSSL"):
+        said = re.search(r"'([^']+)'\)\]$", str(error))  # its last reason
+        got = f"what is none: {said[1]}" if said else "what is none"
+        return f"expected a key and its certificate in PEM, got {got}"
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 

@@ -1,6 +1,7 @@
 """Who may look at a node's pages, by where they are served: loopback, or what is asked for.
 
-Reads Twisted's endpoint strings as far as that: what is wrong in them beyond, the endpoint tells.
+Reads Twisted's endpoint strings whole, as Twisted's parser says what is wrong in Python's words, or
+not before it listens; only what the system alone knows, as files, is left to the endpoint.
 """
 
 from __future__ import annotations
@@ -8,17 +9,28 @@ from __future__ import annotations
 import re
 
 from udpecho.hosts import canonical_host
-from udpecho.peer import is_loopback
+from udpecho.peer import MAX_PORT, is_loopback
 from udpecho.watch.configuring.readers import LONGEST_NAME, words
 from udpecho.watch.configuring.settings import WebSettings
-from udpecho.watch.configuring.tables import as_shown, bad_value
+from udpecho.watch.configuring.tables import as_shown, bad_value, meant
 
-KINDS = ("tcp", "ssl", "unix")
+_ON_TCP = "port", "interface", "backlog"
+KINDS = {
+    "tcp": _ON_TCP,
+    "ssl": (*_ON_TCP, "privateKey", "certKey", "extraCertChain", "dhParameters", "sslmethod"),
+    "unix": ("address", "mode", "backlog", "lockfile"),
+}
+"""What each kind of endpoint may have; the first has to be there, and may go without its name."""
+
 _EXPECTED = "tcp:PORT[:interface=ADDRESS], ssl:PORT:… or unix:PATH"
 
+_HIGHEST = {"port": MAX_PORT, "backlog": 2**31 - 1, "lockfile": 1}
+_NUMBER = re.compile(r"[0-9]{1,10}")
+_MODE = re.compile(r"(?:0o?)?[0-7]{3}")
+
 _HOST_NAME = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.?")
-_NAMED = re.compile(r"([A-Za-z]+)=(.+)")
-_ESCAPED = re.compile(r"\\[^:=\\]|\\$")
+_EQUALS = re.compile(r"(?<!\\)=")
+_ESCAPED = re.compile(r"\\[^:=]|\\$")
 """What Twisted reads as the sign itself, so that a name could be written in many ways."""
 
 
@@ -29,18 +41,39 @@ def check_endpoint(option: str, value: object) -> str:
     """
     text = words(_EXPECTED)(option, value)
     kind, *fields = _split(text)
-    named = [_NAMED.fullmatch(each) for each in fields[1:]]
-    names = [each[1] for each in named if each is not None]
-    is_plain = len({*names}) == len(named) and not _ESCAPED.search(text)
-    if kind not in KINDS or not fields or not fields[0] or not is_plain:
+    if kind not in KINDS or not fields or _ESCAPED.search(text):
         raise bad_value(option, _EXPECTED, value)
-    if kind != "unix" and "interface" in names:
-        address = named[names.index("interface")][2]  # type: ignore[index] # all have matched
-        host = _address(address)
+    known = KINDS[kind]
+    named = [_EQUALS.split(each, 1) for each in fields]
+    if len(named[0]) == 1:
+        named[0].insert(0, known[0])
+    names = [each[0] for each in named]
+    if not all(len(each) == 2 and each[1] for each in named):
+        raise bad_value(option, _EXPECTED, value)
+    for name in names:
+        if name not in known:
+            expected, got = f"one of {', '.join(known)}", f"{as_shown(name)}{meant(name, known)}"
+            raise ValueError(f"{option} {kind}: expected {expected}, got {got}")
+    if known[0] not in names or len({*names}) < len(names):
+        raise bad_value(option, _EXPECTED, value)
+    read = {name: _content(f"{option} {name}=", name, written) for name, written in named}
+    first = "" if _EQUALS.search(fields[0]) else read.pop(known[0])
+    return ":".join([kind, *filter(None, [first]), *map("=".join, read.items())])
+
+
+def _content(option: str, name: str, written: str) -> str:
+    r"""Read what a field has, and write it so that each colon in it is \:. Raises ValueError."""
+    if name == "interface":
+        host = _address(written)
         if host is None:
-            raise bad_value(f"{option} interface=", "an address", address)
-        fields[1 + names.index("interface")] = "interface=" + host.replace(":", "\\:")
-    return ":".join((kind, *fields))
+            raise bad_value(option, "an address", written)
+        written = host
+    highest = _HIGHEST.get(name)
+    if highest is not None and not (_NUMBER.fullmatch(written) and int(written) <= highest):
+        raise bad_value(option, f"a whole number from 0 to {highest}", written)
+    if name == "mode" and not _MODE.fullmatch(written):
+        raise bad_value(option, "three octal digits, as 660", written)
+    return written.replace("\\:", ":").replace(":", "\\:")
 
 
 def is_local(endpoint: str) -> bool:
@@ -77,7 +110,7 @@ def check_access(web: WebSettings) -> None:
         return
     shown = as_shown(beyond[0])
     if not web.insecure and not all(each.startswith("ssl:") for each in beyond):
-        expected = "ssl:… or insecure = true beyond loopback"
+        expected = "interface=127.0.0.1, or beyond loopback ssl:… or insecure = true"
         raise ValueError(f"[web] listen: expected {expected}, got {shown}")
     if not web.public and web.password_file is None:
         expected = "password_file or public = true beyond loopback"

@@ -102,7 +102,7 @@ class TomlText:
         for name in self.content:
             if name not in known:
                 expected = ", ".join(known[:-1]) + f" or {known[-1]}"
-                message = f"expected {expected}, got {as_shown(name)}{_meant(name, known)}"
+                message = f"expected {expected}, got {as_shown(name)}{meant(name, known)}"
                 raise self.bad(self.line((name,)), message)
 
 
@@ -150,8 +150,8 @@ class Table:
         for key in self._content:
             if key not in self._known:
                 got, known = as_shown(self._keys[key]), ", ".join(self._known)
-                meant = _meant(key, self._known)
-                raise self.bad(key, f"{self._title}: expected one of {known}, got {got}{meant}")
+                like = meant(key, self._known)
+                raise self.bad(key, f"{self._title}: expected one of {known}, got {got}{like}")
 
     def bad(self, key: str, message: str) -> BadConfig:
         """Word what is wrong with a key, with file and line."""
@@ -159,7 +159,8 @@ class Table:
         return self._toml.bad(self._toml.line(path), message)
 
 
-def _meant(word: str, known: tuple[str, ...] | list[str]) -> str:
+def meant(word: str, known: tuple[str, ...] | list[str]) -> str:
+    """Ask whether a known word was meant that is like one; empty if there is none."""
     like = get_close_matches(word, known, n=1)
     return f"; did you mean {like[0]}?" if like else ""
 
