@@ -104,7 +104,7 @@ def test_a_node_of_which_the_file_says_nothing(
         ),
         (
             "[[peers]]\nfile = 'watch.toml'",
-            "{file}:1: [[peers]] file: {file}: expected JSON, got wh",
+            '{file}:1: [[peers]] file: {file}: expected {{"targets": ',
         ),
     ],
 )
