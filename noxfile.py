@@ -116,7 +116,8 @@ def bench(session: nox.Session) -> None:
     python(session, "tests.bench.mesh_memory", "--nodes=40", "--minutes=2")
     python(session, "tests.bench.pages_cpu", "10", "10")
     if os.geteuid() == 0:
-        python(session, "tests.bench.watch", "few", "--seconds=1")
+        cases = "few", "busy", "scrapes", "memory", "reloads"
+        python(session, "tests.bench.watch", *cases, "--seconds=1", "--join=4")
 
 
 @HERE

@@ -78,6 +78,7 @@ class Bench:
 
     folder: Path
     seconds: float
+    join: float
     far: bool
 
     @contextmanager
@@ -152,21 +153,21 @@ def in_words(figures: Any) -> str:
 
 def few(bench: Bench) -> Iterator[tuple[str, str]]:
     """Probe 32 peers, and be probed by them."""
-    with bench.node(32, 16, JOIN_SECONDS) as ask:
+    with bench.node(32, 16, bench.join) as ask:
         yield "32 peers of 16 flows, one way", in_words(bench.measure(ask))
         yield "32 peers of 16 flows, both ways", in_words(bench.measure(ask, 512, 32))
 
 
 def busy(bench: Bench) -> Iterator[tuple[str, str]]:
     """Probe 1,000 peers, and be probed by half of them."""
-    with bench.node(1000, 10, JOIN_SECONDS) as ask:
+    with bench.node(1000, 10, bench.join) as ask:
         yield "1,000 peers of 10 flows, one way", in_words(bench.measure(ask))
         yield "and 5,000 a second reflected", in_words(bench.measure(ask, 5000, 500))
 
 
 def scrapes(bench: Bench) -> Iterator[tuple[str, str]]:
     """Have 1,000 peers of 16 flows told once a second, beside the probes."""
-    with bench.node(1000, 16, JOIN_SECONDS) as ask:
+    with bench.node(1000, 16, bench.join) as ask:
         yield "1,000 peers of 16 flows, no scrape", in_words(alone := bench.measure(ask))
         for name, headers in ACCEPTS.items():
             command = inside(sys.executable, "-c", SCRAPER, str(bench.seconds), *headers)
@@ -183,7 +184,7 @@ def scrapes(bench: Bench) -> Iterator[tuple[str, str]]:
 
 def memory(bench: Bench) -> Iterator[tuple[str, str]]:
     """Have a day behind it."""
-    for peers, flows, warm in ((1000, 10, JOIN_SECONDS), (32, 16, 8.0)):
+    for peers, flows, warm in ((1000, 10, bench.join), (32, 16, min(bench.join, 8.0))):
         with bench.node(peers, flows, warm) as ask:
             before = ask("figures")["kib"]
             full = ask("day")
@@ -199,7 +200,7 @@ def reloads(bench: Bench) -> Iterator[tuple[str, str]]:
     """Have 50 of 100 peers come and go, 100 times."""
     few, many = bench.folder / "few.toml", bench.folder / "node100.toml"
     few.write_text(config(50, 4))
-    with bench.node(100, 4, 8) as ask:
+    with bench.node(100, 4, min(bench.join, 8.0)) as ask:
         took = 0.0
         for number in range(100):
             took += ask(f"reload {many if number % 2 else few}")["took"]
@@ -221,13 +222,16 @@ def main() -> None:
     arguments = Arguments("tests.bench.watch", __doc__)
     arguments.add_argument("cases", nargs="+", choices=CASES, metavar="CASE")
     arguments.add_argument("--seconds", type=at_least(1.0), default=20.0)
+    arguments.add_argument(
+        "--join", type=at_least(1.0), default=JOIN_SECONDS, help="seconds before it is measured"
+    )
     arguments.add_argument("--far", action="store_true", help="have peers be 1 to 32 ms away")
     asked = arguments.parse_args()
     arguments.want("ip", "cc", root=True)
     with tempfile.TemporaryDirectory() as folder, network():
         for source in ("echo_addressed.c", "echo_far.c", "ask.c"):
             build(source, Path(folder))
-        bench = Bench(Path(folder), asked.seconds, asked.far)
+        bench = Bench(Path(folder), asked.seconds, asked.join, asked.far)
         print("| | |\n|---|---|")
         for case in asked.cases:
             for name, words in CASES[case](bench):
