@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from prometheus_client import Metric
@@ -15,6 +16,7 @@ from udpecho.instrument.probe import ProbeFate
 from udpecho.ping.outcome import Outcome, Surplus
 from udpecho.watch.counts import BOUNDS_NS
 from udpecho.watch.telling.metrics import MOST_FLOW_PEERS, Metrics
+from udpecho.watch.telling.records import node_record
 
 HARD = 'odd "name" \\ of é'
 
@@ -162,4 +164,39 @@ def test_of_many_peers_no_flow_is_told_alone(tmp_path: Path) -> None:
     text = "".join(Metrics(node).texts(openmetrics=False))
     assert "udpecho_flow_probes_total{" not in text
     assert text.count("udpecho_probes_total{") == 5 * (MOST_FLOW_PEERS + 1)
+    bench.stop()
+
+
+def test_two_sources_of_one_name_are_told_apart(tmp_path: Path) -> None:
+    """A series that is told twice is one to Prometheus, and the second source is never seen."""
+    (tmp_path / "peers.txt").write_text("192.0.2.77")
+    first = ["hosts = '192.0.2.2'", "file = 'peers.txt'", "http = 'http://sd/'"]
+    second = [f"{each}\n{other}" for each in first for other in ("port = 7", "zone = 'a'")]
+
+    def text(*blocks: str) -> str:
+        return bench.text(0, [], "".join(f"\n[[peers]]\n{each}" for each in blocks))
+
+    def sources() -> list[str]:
+        lines = "".join(metrics.texts(openmetrics=False)).splitlines()
+        told = [each.rpartition(" ")[0] for each in lines if not each.startswith("#")]
+        assert len(set(told)) == len(told)
+        names = [each.name for each in node.learning.states()]
+        assert {f'udpecho_source_up{{source="{each}"}}' for each in names} <= set(told)
+        recorded: Any = node_record(node)
+        assert [each["source"] for each in recorded["sources"]] == names
+        return names
+
+    bench = Nodes(2)
+    node = bench.begin(0, text(*first, *second), base=tmp_path, fetch=lambda _: succeed(b"[]"))
+    bench.net.advance(3)
+    metrics = Metrics(node)
+    kinds = ["hosts:192.0.2.2", "file:peers.txt", "http:http://sd/"]
+    others = [f"{each}#{number}" for each in kinds for number in (2, 3)]
+    assert sources() == [*kinds, *others]
+    bench.reload(0, text(*first[1:], *second))
+    bench.net.advance(3)
+    assert sources() == [*kinds[1:], *others], "who stays is called as before"
+    bench.reload(0, text(*first[::-1], *second, "hosts = ['192.0.2.2', '192.0.2.9']"))
+    bench.net.advance(3)
+    assert sources() == [*kinds[::-1], *others, "hosts:192.0.2.2#4"]
     bench.stop()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,8 @@ class SourceState:
     """What a source of peers did so far, for whoever watches the watcher."""
 
     name: str
+    """Its kind and what it is asked for, of hosts the first; no other source's."""
+
     peers: int = 0
     answers: int = 0
     failures: int = 0
@@ -109,6 +112,13 @@ def _is_successor(source: PeerSource, before: PeerSource) -> bool:
     return (source.kind, source.names) == (before.kind, before.names)
 
 
+def _name_beside(taken: Container[str], source: PeerSource) -> str:
+    """Name a source as no other is: the second of a kind and first name has #2 behind it."""
+    name = f"{source.kind}:{source.names[0]}"
+    names = (name if number == 1 else f"{name}#{number}" for number in count(1))
+    return next(each for each in names if each not in taken)
+
+
 class Learning:
     """The sources, and what they say."""
 
@@ -141,21 +151,27 @@ class Learning:
         """Make what asks these, and nobody else; those that are asked now are among them.
 
         Nobody is asked yet, and if one can't be had, which raises, nothing has changed. One of the
-        kind and names of one that is to go takes over its number: whom that one named stays until
-        this one has answered.
+        kind and names of one that is to go takes over its number and its name: whom that one named
+        stays until this one has answered.
         """
         wanted_ones = dict.fromkeys(replace(each, where="") for each in sources)
         gone = {each: by for each, by in self._asking.items() if each not in wanted_ones}
+        before: dict[PeerSource, Learned] = {}
+        for source in [each for each in wanted_ones if each not in self._asking]:
+            like = [each for each in gone if _is_successor(source, each)]
+            if like:
+                before[source] = gone.pop(like[0]).hears
+        stay = [each.hears for source, each in self._asking.items() if source in wanted_ones]
+        taken = {each.state.name for each in (*stay, *before.values())}
         made: dict[PeerSource, AskedSource] = {}
         for source in wanted_ones:
-            like = [each for each in gone if _is_successor(source, each)]
             if source in self._asking:
                 made[source] = self._asking[source]
-            elif like:
-                before = gone.pop(like[0]).hears
-                made[source] = self._make(source, before.number, before.state)
+            elif source in before:
+                made[source] = self._make(source, before[source].number, before[source].state)
             else:
-                state = SourceState(f"{source.kind}:{source.names[0]}")
+                state = SourceState(_name_beside(taken, source))
+                taken.add(state.name)
                 made[source] = self._make(source, self._made, state)
                 self._made += 1
         return made
