@@ -198,6 +198,18 @@ def test_an_empty_file_is_a_node_that_is_asked_by_this_machine_alone() -> None:
         *((f"[web]\nhosts = ['a', '{host}']", "2: [web] hosts: expected a host's name in ASCII,"
            f" without port or scheme, got '{host}'") for host in ("fra-1.example:28060", "a b",
            "http://x/", "x/", "*.example", ".example", "a..b", "[::1]:80")),
+        ("\n[probe]\nflows = " + "9" * 5000, "3: expected a number of few digits, got '999"),
+        ("x = '1'\n[probe]\ndscp = [1,\n-1_" + "9" * 5000 + "]", "4: expected a number of few"),
+        ("[probe]\nflows = 0x" + "f" * 5000, "2: [probe] flows: expected a whole number from 1 to"
+                                             " 256, got 0xfff"),
+        ("[probe]\ntimeout = -0b" + "1" * 5000, "2: expected TOML, got what is not: "),
+        ("[probe]\ntimeout = 0b" + "1" * 20000, "2: [probe] timeout: expected seconds from 0.001 to"
+                                                " 60, got 0xfff"),
+        ("[probe]\nflows = [[0x" + "f" * 5000 + "]]", "2: [probe] flows: expected a whole number"),
+        ("[probe]\nflows = [0x" + "f" * 5000 + "]", "2: [probe] flows: expected a whole number from"
+                                                    " 1 to 256, got [0xfff"),
+        ("x = 0x" + "f" * 5000, "1: expected node, reflect, "),
+        ("node = 0x" + "f" * 5000, "1: node: expected a table, [node], got 0xfff"),
         ("[node\n", "1: expected TOML, got what is not: Expected ']' at the end of a table decl"),
         ("[node]\nname = \n", "2: expected TOML, got what is not: Invalid value"),
         ("x = [\n\n", "3: expected TOML, got what is not: "),

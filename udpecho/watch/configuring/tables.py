@@ -23,6 +23,8 @@ Reader: TypeAlias = Callable[[str, object], Value]
 MOST_SHOWN = 60
 """Characters of a wrong value that a line shows."""
 
+_DIGITS = re.compile(r"[0-9][0-9_]*")
+
 
 class BadConfig(ValueError):
     """A configuration that can't be: one line with the file, the line, what was expected, got."""
@@ -39,7 +41,9 @@ def as_shown(value: object) -> str:
         return str(value).lower()
     if isinstance(value, dict):
         return "a table"
-    if isinstance(value, list):
+    if isinstance(value, int) and value.bit_length() > 4 * MOST_SHOWN:
+        text = hex(value)  # Python writes no number of more than some thousand digits in decimal
+    elif isinstance(value, list):
         text = f"[{', '.join(map(_as_item, value[:MOST_SHOWN]))}]"
     else:
         text = ascii(value[:MOST_SHOWN]) if isinstance(value, str) else str(value)
@@ -66,6 +70,10 @@ class TomlText:
             raise self.bad(line, f"expected TOML, got what is not: {what}") from None
         except RecursionError:
             raise self.bad(1, "expected values in a few brackets, got hundreds") from None
+        except ValueError:  # Python's bound to the digits of a number: it does not tell where
+            longest = max(_DIGITS.finditer(text), key=lambda each: len(each[0]))
+            line, got = text.count("\n", 0, longest.start()) + 1, as_shown(longest[0])
+            raise self.bad(line, f"expected a number of few digits, got {got}") from None
 
     def bad(self, line: int, message: str) -> BadConfig:
         """Word what is wrong, with file and line."""
