@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from os import mkfifo
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from twisted.web.server import Site
 from tests.watch.test_sources import told_to
 from udpecho.testing import MemoryNetwork
 from udpecho.watch import BadConfig
+from udpecho.watch.configuring.access import check_endpoint
 from udpecho.watch.configuring.settings import WebSettings
 from udpecho.watch.peers.files import LOOK_SECONDS
 from udpecho.watch.serving import WebService, node_service
@@ -52,6 +54,26 @@ def test_an_endpoint_that_is_none_is_one_line(listen: str) -> None:
     with pytest.raises(BadConfig, match=r"^watch.toml:3: \[web\] listen: ") as caught:
         WebService(reactor, WebSettings((listen,), where="watch.toml:3"), SITE)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["privateKey", "certKey", "extraCertChain", "dhParameters"])
+def test_a_file_of_a_key_s_that_is_none_is_named(tmp_path: Path, name: str) -> None:
+    key, pipe = tmp_path / "key:=.pem", tmp_path / "pipe"
+    key.write_text("what is none")
+    mkfifo(pipe)
+    for file, said in (
+        (tmp_path / "none", f"can't read {tmp_path}/none: No such file or directory"),
+        (tmp_path, f"{tmp_path}: expected a file, got what is none"),
+        (pipe, f"{pipe}: expected a file, got what is none"),
+    ):
+        written = str(key).replace(":", "\\:").replace("=", "\\=")
+        fields = {"privateKey": written, name: str(file)}
+        endpoint = ":".join(["ssl:443", *map("=".join, fields.items())])
+        web = WebSettings((check_endpoint("listen", endpoint),), where="watch.toml:3")
+        with pytest.raises(BadConfig) as caught:
+            WebService(MemoryReactorClock(), web, SITE)
+        assert str(caught.value).startswith("watch.toml:3: [web] listen: ")
+        assert str(caught.value).endswith(said)
 
 
 def test_one_that_can_not_be_had_is_told_to_who_starts_it() -> None:

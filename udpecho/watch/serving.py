@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any
 
 from twisted.application.service import MultiService, Service
@@ -19,6 +20,7 @@ from twisted.web.server import Site
 
 from udpecho.peer import format_peer
 from udpecho.reactors import monotonic_clock
+from udpecho.watch.configuring.access import files_of
 from udpecho.watch.configuring.rereading import Rereading, config_of
 from udpecho.watch.configuring.settings import Config, WebSettings
 from udpecho.watch.configuring.tables import BadConfig
@@ -46,6 +48,7 @@ class WebService(Service):
         self._endpoints = []
         for text in web.listen:
             try:
+                _check_files(text)
                 self._endpoints.append(serverFromString(reactor, text))
             except Exception as error:  # whatever an endpoint's parser makes of it
                 raise BadConfig(f"{web.where}: [web] listen: {text!r}: {_why(error)}") from None
@@ -90,6 +93,13 @@ def _url(endpoint: str, address: Any) -> str:
         scheme = "https" if endpoint.startswith("ssl:") else "http"
         return f"{scheme}://{format_peer((address.host, address.port))}/"
     return endpoint
+
+
+def _check_files(endpoint: str) -> None:
+    """Raise OSError or ValueError for what is no file: a pipe would be waited for."""
+    for each in files_of(endpoint):
+        if not S_ISREG(Path(each).stat().st_mode):
+            raise ValueError(f"{each}: expected a file, got what is none")
 
 
 def _why(error: Exception) -> str:

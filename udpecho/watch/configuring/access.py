@@ -15,9 +15,10 @@ from udpecho.watch.configuring.settings import WebSettings
 from udpecho.watch.configuring.tables import as_shown, bad_value, meant
 
 _ON_TCP = "port", "interface", "backlog"
+_FILES = "privateKey", "certKey", "extraCertChain", "dhParameters"
 KINDS = {
     "tcp": _ON_TCP,
-    "ssl": (*_ON_TCP, "privateKey", "certKey", "extraCertChain", "dhParameters", "sslmethod"),
+    "ssl": (*_ON_TCP, *_FILES, "sslmethod"),
     "unix": ("address", "mode", "backlog", "lockfile"),
 }
 """What each kind of endpoint may have; the first has to be there, and may go without its name."""
@@ -84,6 +85,16 @@ def is_local(endpoint: str) -> bool:
     interface = [each for each in fields if each.startswith("interface=")]
     host = _address(interface[0].partition("=")[2]) if interface else None
     return host is not None and is_loopback(host)
+
+
+def files_of(endpoint: str) -> list[str]:
+    """Name the files that an endpoint reads, as it was checked, by Twisted's default."""
+    kind, *fields = _split(endpoint)
+    if kind != "ssl":
+        return []
+    named = dict(each.split("=", 1) for each in fields if "=" in each)
+    written = {"privateKey": "server.pem"} | named
+    return [re.sub(r"\\(.)", r"\1", written[each]) for each in _FILES if each in written]
 
 
 def _address(written: str) -> str | None:
