@@ -23,12 +23,13 @@ class Told:
     def __init__(self, most: int = 100) -> None:
         self.members = Membership(INTERVAL, most)
         self.answering: set[str] = set()
+        self.ours: set[str] = set()
         self.now = 0.0
 
     def names(self, at: float | None = None) -> str:
         """Tell who is probed at a time; those who answer do so until then."""
         self.now = self.now if at is None else at
-        return " ".join(sorted(self.members.settle(self.now, self._heard)))
+        return " ".join(sorted(self.members.settle(self.now, self._heard, self.ours)))
 
     def _heard(self, name: str) -> float | None:
         return self.now if name in self.answering else None
@@ -165,6 +166,20 @@ def test_of_those_who_left_silently_the_oldest_make_room() -> None:
     assert told.names(32) == "c d e"
     assert told.members.left_out == 1
     assert told.members.next() == inf
+
+
+def test_who_is_ours_takes_no_room() -> None:
+    told = Told(most=2)
+    told.ours = {"me", "gone"}
+    told.found("a me b")
+    assert told.names() == "a b me"
+    assert told.members.left_out == 0
+    told.found("a b c me")
+    assert told.names(10) == "a b me"
+    assert told.members.left_out == 1
+    told.found("c d")
+    assert told.names(20) == "c d me", "me, who leaves, and neither a nor b, who do so too"
+    assert told.members.left_out == 2
 
 
 def test_there_are_no_more_than_may_be_from_now_on() -> None:

@@ -291,6 +291,22 @@ def test_peers_of_a_server(tmp_path: Path) -> None:
     bench.stop()
 
 
+@pytest.mark.parametrize("at", [0, 1, 2])
+def test_this_node_itself_takes_no_place_of_those_that_may_be(at: int) -> None:
+    """In whatever place of a source it is."""
+    bench = Nodes(4)
+    peers: list[int | str] = [1, 2]
+    peers.insert(at, 0)
+    node = bench.begin(0, bench.text(0, peers, "[mesh]\nmax_peers = 2"))
+    bench.net.advance(2)
+    assert sorted(node.roll) == ["192.0.2.2:1060", "192.0.2.3:1060"]
+    assert node.members.left_out == 0
+    bench.reload(0, bench.text(0, [*peers, 3], "[mesh]\nmax_peers = 2"))
+    bench.net.advance(2)
+    assert (len(node.roll), node.members.left_out) == (2, 1)
+    bench.stop()
+
+
 def test_a_fanout_leaves_out_most() -> None:
     bench = Nodes(1)
     peers: list[int | str] = [f"198.51.100.{number}:1060" for number in range(1, 120)]

@@ -187,7 +187,8 @@ class WatchService(Service):
 
     def _steps(self) -> Iterator[None]:
         """Have those probed who are to be, step by step."""
-        named = self.members.settle(self._seconds(), self._heard)
+        yield from self.choosing.look(self.members.named(self._seconds()), self.config.node)
+        named = self.members.settle(self._seconds(), self._heard, self.choosing.ourselves)
         chosen: dict[str, Wanted] = {}
         for step in self.choosing.choose(named, self.config.node, self.config.mesh):
             chosen = chosen if step is None else step

@@ -12,6 +12,7 @@ All times are seconds of a monotonic clock.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from itertools import islice
 from math import inf
@@ -77,10 +78,14 @@ class Membership:
         for source in sources:
             self._said.pop(source, None)
 
-    def settle(self, now: float, heard: Heard) -> dict[str, Wanted]:
-        """Tell who is to be probed now, by name."""
-        named = self._named(now)
-        chosen = dict(islice(named.items(), self._most))
+    def settle(
+        self, now: float, heard: Heard, ours: AbstractSet[str] = frozenset()
+    ) -> dict[str, Wanted]:
+        """Tell who is to be probed now, by name, and those that are ours, who take no room."""
+        named = self.named(now)
+        beyond = set(islice((name for name in named if name not in ours), self._most, None))
+        self.left_out = len(beyond)
+        chosen = {name: peer for name, peer in named.items() if name not in beyond}
         for name, peer in self._known.items():
             if name not in named and name not in self._leaving:
                 self._leaving[name] = (peer, now)
@@ -90,7 +95,9 @@ class Membership:
                 del self._leaving[name]
             else:
                 staying[name] = peer
-        for name in list(staying)[: max(0, len(chosen) + len(staying) - self._most)]:
+        leaving = [name for name in staying if name not in ours]
+        room = self._most - (len(named) - len(ours & named.keys()) - len(beyond))
+        for name in leaving[: max(0, len(leaving) - room)]:
             del self._leaving[name], staying[name]  # the first of them left first
             self.left_out += 1
         self._known = chosen | staying
@@ -110,15 +117,14 @@ class Membership:
         """Tell whether no source names a peer any more."""
         return name in self._leaving
 
-    def _named(self, now: float) -> dict[str, Wanted]:
-        """List whom the sources name, and count for how many of them there is no room."""
+    def named(self, now: float) -> dict[str, Wanted]:
+        """List whom the sources name, be there room for them or not."""
         named: dict[str, Wanted] = {}
         for _, said in sorted(self._said.items()):
             if said.dumb_since is not None and now - said.dumb_since >= KEPT:
                 said.peers = {}
             for name, peer in said.peers.items():
                 named.setdefault(name, peer)
-        self.left_out = max(0, len(named) - self._most)
         return named
 
     def _is_gone(self, since: float, now: float, heard: float | None) -> bool:
