@@ -91,3 +91,19 @@ def test_who_is_gone_makes_room_and_another_zone_is_another_place() -> None:
     assert chosen(who, every, MeshSettings("all")) == set(every)
     assert chosen(who, every, MeshSettings(8)) != before
     assert chosen(who, every) == before
+
+
+def test_about_a_hundred_nodes_that_come_and_go_do_not_move_most_pairs_each_time() -> None:
+    """As in a rolling restart: the one that makes them 101 thins the mesh out, and it stays so."""
+    who = choosing()
+    every = [peer(f"198.51.100.{n}") for n in range(1, 101)]
+    assert len(chosen(who, named(*every[:99]))) == 99
+    before = chosen(who, named(*every))
+    assert len(before) == 32
+    for left_out in (0, 40, 80):
+        left = chosen(who, named(*every[:left_out], *every[left_out + 1 :]))
+        assert (len(left), len(before - left) <= 3) == (32, True)
+        assert chosen(who, named(*every)) == before
+    assert len(chosen(who, named(*every[:90]))) == 32
+    assert len(chosen(who, named(*every[:89]))) == 89
+    assert len(chosen(who, named(*every[:99]))) == 99

@@ -154,3 +154,8 @@ def test_a_full_mesh_of_many_must_be_asked_for(
     fanout: Fanout, nodes: int, peers: int | None
 ) -> None:
     assert fanout_of(fanout, nodes) == peers
+
+
+@pytest.mark.parametrize(("nodes", "peers"), [(101, 32), (100, 32), (91, 32), (90, None)])
+def test_one_that_is_thinned_out_stays_so_for_a_while(nodes: int, peers: int | None) -> None:
+    assert fanout_of("auto", nodes, is_thin=True) == peers

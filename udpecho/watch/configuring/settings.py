@@ -19,6 +19,10 @@ MOST_FANOUT = 128
 FULL_MESH = 100
 """Nodes up to which all probe all, unless told otherwise; beyond it each probes FANOUT."""
 
+FULL_AGAIN = 90
+"""Nodes down to which one stays thinned out that is: else each that comes or goes where there are
+about FULL_MESH would change most pairs, and change them back."""
+
 
 @dataclass(frozen=True, slots=True)
 class NodeSettings:
@@ -68,7 +72,8 @@ class PeerSource:
 
 
 Fanout: TypeAlias = int | Literal["all", "auto"]
-"""How many peers a node probes at most; "auto" is all up to FULL_MESH nodes, and then FANOUT."""
+"""How many peers a node probes at most; "auto" is all up to FULL_MESH nodes, and then FANOUT
+until there are FULL_AGAIN."""
 
 
 @dataclass(frozen=True, slots=True)

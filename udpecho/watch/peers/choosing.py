@@ -56,7 +56,7 @@ class Choosing:
         yield from self._look(named, node)
         self._known = named
         others = {name: each for name, each in named.items() if name not in self.ourselves}
-        fanout = fanout_of(mesh.fanout, len(others) + 1)
+        fanout = fanout_of(mesh.fanout, len(others) + 1, is_thin=self._mesh is not None)
         if fanout is None:
             self._mesh, self._in_mesh = None, {}
             yield others

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from udpecho.watch.configuring.settings import FANOUT, FULL_MESH, Fanout
+from udpecho.watch.configuring.settings import FANOUT, FULL_AGAIN, FULL_MESH, Fanout
 from udpecho.watch.peers.rings import Rings, places
 
 RINGS = 2
@@ -122,8 +122,11 @@ def _first(enough: int, numbers: Iterable[int]) -> list[int]:
     return list(found)
 
 
-def fanout_of(fanout: Fanout, nodes: int) -> int | None:
-    """Say how many peers a node has where there are so many nodes; None for all."""
+def fanout_of(fanout: Fanout, nodes: int, *, is_thin: bool = False) -> int | None:
+    """Say how many peers a node has where there are so many nodes; None for all.
+
+    is_thin tells whether it has not had all until now.
+    """
     if fanout == "auto":
-        return None if nodes <= FULL_MESH else FANOUT
+        return None if nodes <= (FULL_AGAIN if is_thin else FULL_MESH) else FANOUT
     return None if fanout == "all" or fanout >= nodes - 1 else fanout
