@@ -291,6 +291,30 @@ def test_peers_of_a_server(tmp_path: Path) -> None:
     bench.stop()
 
 
+def test_two_of_one_name_in_a_source_are_told_once() -> None:
+    """One alone can be probed by that name; of another that is the same nothing is to be told."""
+    bench = Nodes(2)
+    here = '{"targets": ["192.0.2.2"], "labels": {"name": "two"}}'
+    others = [here.replace(".2.2", f".2.{number}") for number in range(3, 8)]
+    answer = f"[{here}, {here}, {others[0]}]"
+    text = bench.text(0, [], "[[peers]]\nhttp = 'http://sd/'")
+    node = bench.begin(0, text, fetch=lambda _: succeed(answer.encode()))
+    bench.net.advance(65)
+    print(bench.events)
+    assert node.roll["two"].wanted.host == "192.0.2.2"
+    said = "peers: http:http://sd/: not probed, as one before has the same name: two at 192.0.2.3"
+    assert bench.lines() == [f"{said} port 1060"]
+    answer = f"[{', '.join([here, *others])}]"
+    bench.net.advance(60)
+    [_, line] = bench.lines()
+    assert line.startswith(f"{said} port 1060, two at 192.0.2.4 port 1060, ")
+    assert line.endswith(", two at 192.0.2.5 port 1060 and 2 more")
+    answer = f"[{here}]"
+    bench.net.advance(30)
+    assert len(bench.lines()) == 2
+    bench.stop()
+
+
 @pytest.mark.parametrize("at", [0, 1, 2])
 def test_this_node_itself_takes_no_place_of_those_that_may_be(at: int) -> None:
     """In whatever place of a source it is."""

@@ -16,7 +16,7 @@ from udpecho.watch.configuring.settings import PeerSource
 from udpecho.watch.peers.again import Again
 from udpecho.watch.peers.files import FileSource
 from udpecho.watch.peers.membership import Membership
-from udpecho.watch.peers.targets import LONGEST_LIST, Wanted, wanted
+from udpecho.watch.peers.targets import LONGEST_LIST, Wanted, namesakes, wanted
 
 if TYPE_CHECKING:  # each takes what many nodes don't need: twisted.names, twisted.web
     from udpecho.watch.peers.dns import DnsSource, Resolver, SystemResolver
@@ -36,6 +36,15 @@ class SourceState:
     failures: int = 0
     why: str = ""
     """Why it can't be asked now; empty if it can."""
+
+
+def _hidden(peers: Sequence[Wanted]) -> str:
+    """Say who is not probed, as one before in the same source has the name; nothing of nobody."""
+    if not peers:
+        return ""
+    some = ", ".join([f"{each.name} at {each.host} port {each.port}" for each in peers[:3]])
+    more = f" and {len(peers) - 3} more" if len(peers) > 3 else ""
+    return f"not probed, as one before has the same name: {some}{more}"
 
 
 class Learned:
@@ -64,9 +73,10 @@ class Learned:
         """Hear whom it names; nobody is as good as no answer. The log has once why some are not."""
         if self._is_over:
             return
-        if left_out and left_out != self._left_out:
-            self._log.warn("peers: {name}: {why}", name=self.state.name, why=left_out)
-        self._left_out = left_out
+        whys = "; ".join(filter(None, [left_out, _hidden(namesakes(peers))]))
+        if whys and whys != self._left_out:
+            self._log.warn("peers: {name}: {why}", name=self.state.name, why=whys)
+        self._left_out = whys
         if not peers:
             self.failed(f"{self.state.name} names nobody")
             return

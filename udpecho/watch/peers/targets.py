@@ -6,7 +6,7 @@ Reads text alone; what is wrong with it is one line.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from udpecho.hosts import canonical_host, host_and_port
@@ -50,6 +50,12 @@ class Wanted:
     def is_probed_as(self, other: Wanted) -> bool:
         """Tell whether its probes go where another's do, in the same class."""
         return (self.host, self.port, self.dscp) == (other.host, other.port, other.dscp)
+
+
+def namesakes(peers: Iterable[Wanted]) -> list[Wanted]:
+    """List those that are called as one before them is, and are elsewhere: it alone is probed."""
+    first: dict[str, Wanted] = {}
+    return [each for each in peers if not each.is_probed_as(first.setdefault(each.name, each))]
 
 
 def wanted(written: object, default_port: int, zone: str, source: str, name: str = "") -> Wanted:
