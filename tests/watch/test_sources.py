@@ -449,7 +449,7 @@ def test_a_server_s_list_is_asked_for_every_30_seconds() -> None:
         json.dumps([{"targets": ["a:7"], "labels": {"zone": "z"}}]).encode(),
         CantFetch("expected status 200, got 503"),
         b"[{",
-        b"\xff",
+        b"[\n\xff",
         b"[]",
     ]
     heard = Heard()
@@ -462,5 +462,6 @@ def test_a_server_s_list_is_asked_for_every_30_seconds() -> None:
     assert [now(source.ask()) for _ in range(5)] == [EVERY_SECONDS] * 5
     assert heard.said[0] == ["a:7"]
     assert heard.said[1] == "http://sd/x: expected status 200, got 503"
-    assert heard.said[2:4] == [each for each in heard.said[2:4] if isinstance(each, str)]
+    assert isinstance(heard.said[2], str)
+    assert heard.said[3] == "http://sd/x: line 2: expected UTF-8, got what is not"
     assert heard.said[4] == []

@@ -25,6 +25,11 @@ def read_text(path: Path) -> str:
         data = file.read(LONGEST_LIST + 1)
     if len(data) > LONGEST_LIST:
         raise ValueError(f"expected {LONGEST_LIST} bytes at most, got more")
+    return text_of(data)
+
+
+def text_of(data: bytes) -> str:
+    """Read UTF-8. Raises ValueError, which names the line."""
     try:
         return data.decode()
     except UnicodeDecodeError as error:

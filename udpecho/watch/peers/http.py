@@ -7,6 +7,7 @@ from twisted.internet.interfaces import IReactorTime
 from udpecho.shown import harmless
 from udpecho.watch.peers.again import Hears
 from udpecho.watch.peers.fetching import Fetch
+from udpecho.watch.peers.files import text_of
 from udpecho.watch.peers.targets import Wanted, reading
 from udpecho.watch.pieces import all_of
 
@@ -38,7 +39,7 @@ class HttpSource:
         try:
             data = await self._fetch(self._url)
             if self._last is None or self._last[0] != data:
-                text = data.decode()
+                text = text_of(data)
                 steps = reading(text, self._port, self._zone, self._hears.name)
                 self._last = data, await all_of(self._reactor, steps)
         except Exception as error:  # whatever a server makes of it
