@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from itertools import pairwise
@@ -19,6 +20,7 @@ from udpecho.instrument.probe import ProbeFate
 from udpecho.server import EchoServer
 from udpecho.testing.record import Fate
 from udpecho.watch import BadConfig, WatchService, read_config
+from udpecho.watch.configuring.checking import check_file
 from udpecho.watch.configuring.settings import ProbeSettings
 from udpecho.watch.counts import FATES
 from udpecho.watch.peers.membership import KEPT
@@ -288,6 +290,29 @@ def test_peers_of_a_server(tmp_path: Path) -> None:
     bench.net.advance(30)
     assert node.roll["two"] is before
     assert before.wanted.zone == "y"
+    bench.stop()
+
+
+def test_a_server_of_peers_by_https_wants_its_libraries(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Else it would be known only in the log, and only when the server is asked."""
+    monkeypatch.setitem(sys.modules, "service_identity", None)
+    bench, source = Nodes(2), "[[peers]]\nhttp = 'https://sd/'"
+    node = bench.begin(0, bench.text(0, [1], source.replace("https", "http")))
+    before = node.config
+    line = (
+        "peers] http: expected pyOpenSSL and service-identity for https, got no service_identity;"
+        " both come with: pip install 'udpecho[watch-access]'"
+    )
+    with pytest.raises(BadConfig, match=re.escape(f"watch.toml:3: [[{line}")):
+        bench.reload(0, bench.text(0, [1], source))
+    assert node.config is before
+    with pytest.raises(BadConfig, match=re.escape(line)):
+        bench.begin(1, bench.text(1, [0], source))
+    (tmp_path / "watch.toml").write_text(source)
+    with pytest.raises(BadConfig, match=re.escape(line)):
+        next(check_file(tmp_path / "watch.toml", "n"))
     bench.stop()
 
 

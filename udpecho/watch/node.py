@@ -29,6 +29,7 @@ from udpecho.watch.peers.learning import Learning
 from udpecho.watch.peers.membership import Membership
 from udpecho.watch.peers.ourselves import is_own_address
 from udpecho.watch.peers.targets import Wanted
+from udpecho.watch.peers.trust import check_sources
 from udpecho.watch.pieces import in_pieces
 from udpecho.watch.probed import Roll, new_probed
 from udpecho.watch.reflecting import peers_rate, reflector_of
@@ -62,7 +63,7 @@ class WatchService(Service):
 
         A reflector answers in place of one that the configuration tells of; resolver and fetch are
         asked in place of the system's DNS and of the web; wall tells the seconds since 1970. Raises
-        BadConfig for a listen string that means nothing.
+        BadConfig for a listen string that means nothing, and for https without its libraries.
         """
         self.config = config
         self.roll: Roll = {}
@@ -76,6 +77,7 @@ class WatchService(Service):
         self.events = Events(wall, self._log)
         self.outlets = Outlets(self._reactor, self.events, base, self._seconds, self._log)
         self.outlets.check(config.events)
+        check_sources(config.peers)
         self.reflector = reflector or reflector_of(reactor, config.reflect, self._log)
         self.members = Membership(config.probe.interval, config.mesh.max_peers)
         self.choosing = Choosing(self.is_ours, self._is_our_port)
@@ -132,6 +134,7 @@ class WatchService(Service):
         if what is not None:
             raise ValueError(f"{what} has changed: that needs a restart")
         self.outlets.check(config.events)
+        check_sources(config.peers)
         sources = self.learning.made(config.peers) if self.running else {}
         before, self.config = self.config, config
         self.members.set_limits(config.probe.interval, config.mesh.max_peers)

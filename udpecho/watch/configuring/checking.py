@@ -29,7 +29,7 @@ from udpecho.watch.events.outlets import check_webhook
 from udpecho.watch.peers.files import read_text, why_unread
 from udpecho.watch.peers.mesh import fanout_of
 from udpecho.watch.peers.targets import Wanted, read_list, wanted
-from udpecho.watch.peers.trust import check_mesh
+from udpecho.watch.peers.trust import check_mesh, check_sources
 from udpecho.watch.reflecting import LOOKS, PEERS_SHARE, listens_of, peers_rate
 from udpecho.watch.serving import WebService
 from udpecho.watch.web.gate import read_password_file
@@ -45,6 +45,7 @@ def check_file(path: Path, host: str) -> Iterator[str]:
     site: Any = Site(Resource())
     WebService(None, config.web, site)
     read_password_file(config.web, path.absolute().parent)
+    check_sources(config.peers)
     check_mesh(config.mesh, path.absolute().parent)
     check_webhook(config.events, path.absolute().parent)
     known, unknown = _peers(config, path.absolute().parent)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
+from collections.abc import Iterable
 from pathlib import Path
 
 from twisted.web.client import BrowserLikePolicyForHTTPS
 
-from udpecho.watch.configuring.settings import MeshSettings
+from udpecho.watch.configuring.settings import MeshSettings, PeerSource
 from udpecho.watch.configuring.tables import BadConfig
 from udpecho.watch.peers.files import read_text
 
@@ -51,6 +52,15 @@ def check_mesh(mesh: MeshSettings, base: Path) -> None:
     except (ModuleNotFoundError, OSError, ValueError) as error:
         why = why_not(error, file)
         raise BadConfig(f"{mesh.where}: [mesh] {option}: {why}") from None
+
+
+def check_sources(sources: Iterable[PeerSource]) -> None:
+    """Raise BadConfig if a server of peers can't be asked as is said, for want of libraries."""
+    for each in sources:
+        try:
+            policy_for(each.names[0] if each.kind == "http" else "", None)
+        except ModuleNotFoundError as error:
+            raise BadConfig(f"{each.where}: [[peers]] http: {why_not(error, None)}") from None
 
 
 def why_not(error: Exception, file: object) -> str:
