@@ -302,7 +302,7 @@ def test_a_server_of_peers_by_https_wants_its_libraries(
     node = bench.begin(0, bench.text(0, [1], source.replace("https", "http")))
     before = node.config
     line = (
-        "peers] http: expected pyOpenSSL and service-identity for https, got no service_identity;"
+        "peers]] http: expected pyOpenSSL and service-identity for https, got no service_identity;"
         " both come with: pip install 'udpecho[watch-access]'"
     )
     with pytest.raises(BadConfig, match=re.escape(f"watch.toml:3: [[{line}")):

@@ -14,6 +14,7 @@ from twisted.logger import Logger, formatEvent
 from twisted.web.resource import Resource
 from twisted.web.server import Site
 
+from tests.watch.test_passwords import HASH
 from tests.watch.test_sources import told_to
 from udpecho.testing import MemoryNetwork
 from udpecho.watch import BadConfig
@@ -122,3 +123,35 @@ def test_a_file_that_changes_is_put_in_force_and_one_that_can_not_be_is_not(
     service.stopService()
     net.advance(10)
     assert not host.getDelayedCalls()
+
+
+def test_a_file_that_was_refused_is_tried_again_when_its_passwords_are_there(
+    tmp_path: Path,
+) -> None:
+    net = MemoryNetwork()
+    host = net.host("192.0.2.1")
+    file, passwords = tmp_path / "watch.toml", tmp_path / "passwords"
+    text = "[reflect]\nlisten = 'udp:7:interface=192.0.2.1'\n[web]\nlisten = []\n"
+    file.write_text(text)
+    service = MultiService()
+    node, _ = node_service(service, host, file, "host", None, Logger())
+    service.startService()
+
+    def look() -> tuple[int, int]:
+        net.advance(2 * LOOK_SECONDS)
+        return node.reloads.taken, node.reloads.refused
+
+    file.write_text(f"{text}password_file = 'passwords'\n")
+    assert [look(), look()] == [(0, 1), (0, 1)]
+    passwords.write_text("nonsense\n")
+    assert [look(), look()] == [(0, 2), (0, 2)]
+    passwords.write_text(f"alice:{HASH}\n")
+    assert [look(), look()] == [(1, 2), (1, 2)]
+    passwords.write_text(f"bob:{HASH}\n")
+    assert [look(), look()] == [(2, 2), (2, 2)]
+    passwords.unlink()
+    assert [look(), look()] == [(2, 3), (2, 3)]
+    file.write_text(text)
+    assert [look(), look()] == [(3, 3), (3, 3)]
+    service.stopService()
+    net.advance(5)

@@ -145,6 +145,7 @@ def node_service(
     gate = Gate(listed, hashing.check, monotonic_clock(reactor), log)
 
     def take(config: Config) -> None:
+        gate.look_for(config.web, base)
         others.check(config.mesh)
         listed = read_password_file(config.web, base)
         node.reload(heeding(config))

@@ -73,6 +73,7 @@ class Gate:
         seconds is a clock that never jumps.
         """
         self._listed = listed
+        self._file = None if listed is None else listed.file
         self._check = check
         self._seconds = seconds
         self._log = log
@@ -83,14 +84,21 @@ class Gate:
     def put(self, listed: PasswordFile | None) -> bool:
         """Let those through who are listed now; tell whether that is others than before."""
         before, self._listed = self._passwords, listed
+        self._file = None if listed is None else listed.file
         if before == self._passwords:
             return False
         self._right.clear()
         return True
 
+    def look_for(self, web: WebSettings, base: Path) -> None:
+        """Look at the file of passwords that is to be read, though it may be none yet."""
+        if web.password_file is not None:
+            self._file = ChangingFile(base / web.password_file)
+            self._file.has_changed()
+
     def has_changed(self) -> bool:
         """Tell whether the file of passwords is another than when this was last asked."""
-        return self._listed is not None and self._listed.file.has_changed()
+        return self._file is not None and self._file.has_changed()
 
     @property
     def _passwords(self) -> Passwords | None:
