@@ -72,8 +72,7 @@ class WatchService(Service):
         self.reloads = Reloads()
         self._reactor = datagram_reactor(reactor)
         self._seconds = monotonic_clock(self._reactor)
-        self._log = log or Logger()
-        self._wall = wall
+        self._log, self._wall = log or Logger(), wall
         self.events = Events(wall, self._log)
         self.outlets = Outlets(self._reactor, self.events, base, self._seconds, self._log)
         self.outlets.check(config.events)

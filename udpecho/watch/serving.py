@@ -145,9 +145,8 @@ def node_service(
     gate = Gate(listed, hashing.check, monotonic_clock(reactor), log)
 
     def take(config: Config) -> None:
-        gate.look_for(config.web, base)
         others.check(config.mesh)
-        listed = read_password_file(config.web, base)
+        listed = gate.read(config.web, base)
         node.reload(heeding(config))
         if gate.put(listed):  # a page that somebody looks at would go on to be told
             site.hang_up()

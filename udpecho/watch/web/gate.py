@@ -90,11 +90,15 @@ class Gate:
         self._right.clear()
         return True
 
-    def look_for(self, web: WebSettings, base: Path) -> None:
-        """Look at the file of passwords that is to be read, though it may be none yet."""
+    def read(self, web: WebSettings, base: Path) -> PasswordFile | None:
+        """Read the file that is to be in force, and look at it from now on, be it there or not.
+
+        Raises BadConfig, as read_password_file.
+        """
         if web.password_file is not None:
             self._file = ChangingFile(base / web.password_file)
             self._file.has_changed()
+        return read_password_file(web, base)
 
     def has_changed(self) -> bool:
         """Tell whether the file of passwords is another than when this was last asked."""
