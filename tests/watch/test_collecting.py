@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from twisted.internet.task import Clock
 
-from udpecho.watch.collecting import ALL_SECONDS, NEW_SECONDS, Collecting
+from udpecho.watch.collecting import ALL_SECONDS, LONG_SECONDS, NEW_SECONDS, Collecting
 
 
 class Seen:
@@ -75,3 +75,20 @@ def test_what_refers_to_itself_is_freed_soon(clock: Clock) -> None:
     del ring
     clock.advance(NEW_SECONDS)
     assert freed
+
+
+def test_after_a_look_that_took_long_the_next_is_sooner(clock: Clock, seen: Seen) -> None:
+    def takes_long(phase: str, info: dict[str, int]) -> None:
+        if phase == "stop":
+            clock.rightNow += 2 * LONG_SECONDS
+
+    gc.callbacks.append(takes_long)
+    try:
+        clock.advance(NEW_SECONDS)
+    finally:
+        gc.callbacks.remove(takes_long)
+    seen.generations.clear()
+    clock.advance(NEW_SECONDS / 2)
+    assert seen.generations.count(1) == 1
+    clock.advance(NEW_SECONDS / 2)
+    assert seen.generations.count(1) == 1, "that took no time"

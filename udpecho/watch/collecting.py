@@ -17,7 +17,9 @@ from twisted.application.service import Service
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 NEW_SECONDS = 0.125
-"""Seconds between two looks at what is new."""
+"""Seconds between two looks at what is new; half of that after one that took long."""
+
+LONG_SECONDS = 0.0005
 
 ALL_SECONDS = 900.0
 """Seconds at least between two at all there is."""
@@ -56,8 +58,11 @@ class Collecting(Service):
         gc.set_threshold(*self._before)
 
     def _look_at_new(self) -> None:
-        self._calls[0] = self._reactor.callLater(NEW_SECONDS, self._look_at_new)
+        began = self._reactor.seconds()
         gc.collect(1)
+        long = self._reactor.seconds() - began > LONG_SECONDS
+        after = NEW_SECONDS / 2 if long else NEW_SECONDS
+        self._calls[0] = self._reactor.callLater(after, self._look_at_new)
 
     def _look_at_all(self) -> None:
         """Look at all there is, if there are so many more objects."""
