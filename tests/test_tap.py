@@ -247,7 +247,7 @@ def test_beside_a_node_s_file_there_is_no_option(line: str, text: str) -> None:
     [
         ("[probe]\nflows = 0", ":2: [probe] flows: expected a whole number from 1 to 256, got 0"),
         ("[reflect]\nlisten = 'x'", ":1: [reflect] listen: expected udp:PORT[:interface=ADDRESS]"),
-        ("[web]\nlisten = 'tcp:x:interface=127.0.0.1'", ":1: [web] listen: 'tcp:x:interface=127."),
+        ("[web]\nlisten = 'tcp:x:interface=127.0.0.1'", ":2: [web] listen port=: expected a whole"),
         ("[web]\npassword_file = 'x'", ":1: [web] password_file: can't read "),
     ],
 )

@@ -156,7 +156,9 @@ class KernelInstrument:
             wanted = self._observer.due()
         if due and self._observer is not None:
             lookout.settle()
-        if not wanted and lookout.rests(monotonic_ns()) and not self._is_full():
+        if not wanted and lookout.rests(monotonic_ns()):
+            if self._is_full():
+                lookout.go_on()  # in the next turn: this one has sent already
             return
         ready = lookout.look()
         behind = self._take(ready, now_ns + _TURN_NS)
