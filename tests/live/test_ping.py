@@ -235,9 +235,9 @@ def test_what_cannot_be_sent_from(interface: str, why: str) -> None:
 
 SMALL_BUFFER = """
 import sys
-from udpecho.instrument import stamped
+from udpecho.instrument import hearing
 from udpecho.commands import run_command
-stamped._BUFFER = 4096
+hearing._BUFFER = 4096
 run_command(sys.argv[1:])
 """
 

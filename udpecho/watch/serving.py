@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from stat import S_ISREG
 from typing import Any
@@ -97,7 +98,10 @@ def _url(endpoint: str, address: Any) -> str:
 
 def _check_files(endpoint: str) -> None:
     """Raise OSError or ValueError for what is no file: a pipe would be waited for."""
-    for each in files_of(endpoint):
+    files = files_of(endpoint)
+    if files:
+        import_module("OpenSSL")  # or what is told would be a file, though nothing could read it
+    for each in files:
         if not S_ISREG(Path(each).stat().st_mode):
             raise ValueError(f"{each}: expected a file, got what is none")
 
