@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from importlib import import_module
 from pathlib import Path
 from stat import S_ISREG
 from typing import Any
@@ -100,7 +99,7 @@ def _check_files(endpoint: str) -> None:
     """Raise OSError or ValueError for what is no file: a pipe would be waited for."""
     files = files_of(endpoint)
     if files:
-        import_module("OpenSSL")  # or what is told would be a file, though nothing could read it
+        from twisted.internet.ssl import Certificate as _  # noqa: F401  # or a file would be told
     for each in files:
         if not S_ISREG(Path(each).stat().st_mode):
             raise ValueError(f"{each}: expected a file, got what is none")
