@@ -32,7 +32,7 @@ def test_it_is_time_to_look_when_as_much_was_sent_as_there_is_room_for() -> None
     assert not sent.is_full
     sent.add(probes(1))
     assert sent.is_full
-    sent.rests()
+    sent.count_anew()
     assert not sent.is_full
 
 
@@ -45,14 +45,14 @@ def test_what_is_not_stamped_is_not_counted() -> None:
 def test_it_is_calm_while_hardly_more_comes_than_was_asked_for() -> None:
     sent = sends(5)
     sent.came(10)
-    assert sent.rests()
+    assert sent.count_anew()
     sent.came(11)
-    assert not sent.rests()
-    assert sent.rests(), "it counts anew"
+    assert not sent.count_anew()
+    assert sent.count_anew(), "it counts anew"
     sent.add(probes(20))
     sent.came(20)
     sent.came(20)
-    assert sent.rests(), "as many may have been asked for before"
+    assert sent.count_anew(), "as many may have been asked for before"
     sent.add(probes(20))
     sent.came(41)
-    assert not sent.rests()
+    assert not sent.count_anew()

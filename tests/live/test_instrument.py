@@ -74,6 +74,18 @@ def instrument() -> Iterator[kernel.KernelInstrument]:
     made.close()
 
 
+def sent_one_each(
+    instrument: kernel.KernelInstrument, observer: Slow, skt: socket.socket
+) -> list[ProbeSocket]:
+    """Start with some sockets, of which each has a datagram to read, while something is due."""
+    opened = [instrument.open(skt.getsockname(), connected=False) for _ in range(SOCKETS)]
+    instrument.start(observer)
+    instrument.wake_at(observer.now_ns())
+    for each in opened:
+        skt.sendto(b"here", ("127.0.0.1", each.port))
+    return opened
+
+
 @pytest.mark.parametrize(
     ("sends", "takes", "turns"),
     [
@@ -94,11 +106,7 @@ def test_a_turn_ends_in_time(
     monkeypatch.setattr(kernel, "monotonic_ns", observer.now_ns)
     with ExitStack() as stack:
         skt = stack.enter_context(bound())
-        opened = [instrument.open(skt.getsockname(), connected=False) for _ in range(SOCKETS)]
-        instrument.start(observer)
-        instrument.wake_at(observer.now_ns())
-        for each in opened:
-            skt.sendto(b"here", ("127.0.0.1", each.port))
+        opened = sent_one_each(instrument, observer, skt)
         read: list[int] = []
         while len(observer.came_by) < SOCKETS and len(read) < 2 * SOCKETS:
             instrument.doRead()
@@ -118,11 +126,7 @@ def test_a_flood_does_not_keep_it_from_catching_up(
     monkeypatch.setattr(kernel, "MOST_BEHIND_NS", round(TURN_SECONDS * 1e9))
     with ExitStack() as stack:
         skt = stack.enter_context(bound())
-        opened = [instrument.open(skt.getsockname(), connected=False) for _ in range(SOCKETS)]
-        instrument.start(observer)
-        instrument.wake_at(observer.now_ns())
-        for each in opened:
-            skt.sendto(b"here", ("127.0.0.1", each.port))
+        sent_one_each(instrument, observer, skt)
         for _ in range(SOCKETS):
             instrument.doRead()
     assert observer.caught_up_after == [2], "once, when it was behind for so long"

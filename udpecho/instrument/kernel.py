@@ -203,7 +203,7 @@ class KernelInstrument:
             return
         sends = [each.sends for each in self._sockets.values()]
         waits = self._is_full() or now_ns - self._begun_ns < STAMPS_BEGIN_NS
-        calm = sum(each.rests() for each in sends) == len(sends)  # each is to count anew
+        calm = sum(each.count_anew() for each in sends) == len(sends)  # all are asked
         if has_work and not waits and all(each.are_stamped for each in sends):
             self._lookout.rest(now_ns, calm)
         else:

@@ -62,8 +62,8 @@ class NumberedSends:
         """Note how many datagrams came."""
         self._came += count
 
-    def rests(self) -> bool:
-        """Count anew, since nobody looks for a while; tell whether hardly more came than was asked.
+    def count_anew(self) -> bool:
+        """Count again what is sent and comes; tell whether hardly more came than was asked for.
 
         What was asked for in a rest may come in the next: of twice as much it is not calm.
         """

@@ -20,6 +20,7 @@ NEW_SECONDS = 0.125
 """Seconds between two looks at what is new; half of that after one that took long."""
 
 LONG_SECONDS = 0.0005
+"""A look that takes more holds the reactor for longer than is good."""
 
 ALL_SECONDS = 900.0
 """Seconds at least between two at all there is."""
